@@ -1,0 +1,17 @@
+"""The command `sbirctl` (also `python -m sbirctl`)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    from sbirctl.cli._app import run
+
+    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Talking to people (stderr) and to programs (stdout), and the options many commands share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sbirctl.core.errors import MissingError, SbirctlError
+from sbirctl.core.progress import Reporter
+
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."),
+]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings from a TOML file.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Print0Option = Annotated[
+    bool, typer.Option("--print0", help="End each path with a NUL instead of a newline.")
+]
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.", show_default=True)
+]
+
+_quiet = False
+
+
+def set_quiet(quiet: bool) -> None:
+    """Whether notes are kept back (warnings and errors never are)."""
+    global _quiet
+    _quiet = quiet
+
+
+def error(problem: SbirctlError) -> None:
+    """An error in two lines on stderr: what happened, and what to type next."""
+    _say(f"error: {problem.message}", "bold red")
+    if problem.hint:
+        _say(f"  → {problem.hint}", "")
+
+
+def print_path(path: Path, *, null: bool = False) -> None:
+    """The path of what was made: bytes as the file system has them, one a line."""
+    import os
+
+    sys.stdout.flush()
+    sys.stdout.buffer.write(os.fsencode(path) + (b"\0" if null else b"\n"))
+    sys.stdout.flush()
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout; NaN is refused, since it is no JSON."""
+    print(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False))
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
+    """A table on a terminal, tab-separated values with a header line in a pipe."""
+    if not sys.stdout.isatty():
+        for row in [header, *rows]:
+            print("\t".join(_cell(value) for value in row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    for index, name in enumerate(header):
+        numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    Console().print(table)
+
+
+def input_path(text: str) -> Path:
+    """A path argument; `-` reads one path (the last line) from stdin.
+
+    Raises:
+        MissingError: stdin was empty (the command before in the pipe failed).
+    """
+    if text != "-":
+        return Path(text).expanduser()
+    data = sys.stdin.buffer.read()
+    separator = b"\0" if b"\0" in data else b"\n"
+    lines = [line for line in data.split(separator) if line.strip()]
+    if not lines:
+        raise MissingError(
+            "stdin gave no path.", "Did the command before this one in the pipe fail?"
+        )
+    import os
+
+    return Path(os.fsdecode(lines[-1].strip(b"\r\n")))
+
+
+class TerminalReporter(Reporter):
+    """Notes, warnings and progress bars on stderr; no bars when stderr is no terminal."""
+
+    def note(self, message: str) -> None:
+        if not _quiet:
+            _say(message, "")
+
+    def warn(self, message: str) -> None:
+        _say(f"warning: {message}", "yellow")
+
+    @contextmanager
+    def bar(self, label: str, total: int | None = None, done: int = 0) -> Iterator[Callable]:
+        if _quiet or not sys.stderr.isatty():
+            with super().bar(label, total, done) as advance:
+                yield advance
+            return
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task(label, total=total, completed=done, rate="")
+
+            def advance(steps: int = 1) -> None:
+                progress.advance(task, steps)
+                speed = progress.tasks[0].speed
+                progress.update(task, rate=f"{speed:.1f}/s" if speed else "")
+
+            yield advance
+
+
+def reporter() -> Reporter:
+    """The reporter for this terminal."""
+    return TerminalReporter()
+
+
+def _say(text: str, style: str) -> None:
+    if style and sys.stderr.isatty():
+        from rich.console import Console
+        from rich.text import Text
+
+        Console(stderr=True).print(Text(text, style=style), soft_wrap=True)
+    else:
+        print(text, file=sys.stderr, flush=True)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return str(value).replace("\t", " ").replace("\n", " ")

@@ -1,0 +1,290 @@
+"""Settings: a frozen dataclass says what there is; files, environment and flags say what holds.
+
+Settings are nested (`backbone.name`). A nested group whose first field is `name` may be given by
+its name alone: `backbone=resnet50` means `backbone.name=resnet50`. A field of type `dict` takes
+any key (`backbone.extra.x`); a group with a dict field called `extra` sends keys it does not know
+there, so `backbone.pad_type=same` reaches the backbone's own constructor.
+
+Precedence, rising: defaults, preset, `--config` file, environment, `--set`, flags.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from sbirctl.core.errors import MissingError, UsageError, nearest
+
+S = TypeVar("S")
+ENVIRONMENT_PREFIX = "SBIRCTL_SET_"
+
+
+def setting(default: Any = dataclasses.MISSING, *, key: str = "", help: str = "", **more: Any) -> Any:
+    """A dataclass field with what a settings table needs to know.
+
+    Args:
+        default: default value; for mutable ones pass `default_factory=`.
+        key: the name a person types where it is no Python name (`lambda`).
+        help: one line for `sbirctl models show`.
+    """
+    return dataclasses.field(default=default, metadata={"key": key, "help": help}, **more)
+
+
+def parse_assignments(texts: Iterable[str]) -> dict[str, Any]:
+    """`["a.b=1", "c=x"]` as a nested dict of strings: {"a": {"b": "1"}, "c": "x"}.
+
+    Raises:
+        UsageError: an entry without `=`.
+    """
+    result: dict[str, Any] = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if not sign or not key.strip():
+            raise UsageError(f"{text!r} is not a setting.", "Write it as key=value.")
+        _put(result, key.strip().split("."), value.strip())
+    return result
+
+
+def environment_layer(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Settings from variables: SBIRCTL_SET_BACKBONE__NAME=x is backbone.name=x."""
+    result: dict[str, Any] = {}
+    for name, value in sorted((environ if environ is not None else os.environ).items()):
+        if name.startswith(ENVIRONMENT_PREFIX):
+            key = name.removeprefix(ENVIRONMENT_PREFIX).lower()
+            _put(result, key.split("__"), value)
+    return result
+
+
+def file_layer(path: Path) -> dict[str, Any]:
+    """Settings from a TOML file.
+
+    Raises:
+        MissingError: there is no such file.
+        UsageError: it is not TOML.
+    """
+    try:
+        with open(path, "rb") as stream:
+            return tomllib.load(stream)
+    except FileNotFoundError as error:
+        raise MissingError(f"There is no settings file {path}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not TOML: {error}.") from error
+
+
+def resolve(schema: type[S], *layers: Mapping[str, Any]) -> S:
+    """The settings that hold after all layers, later ones winning.
+
+    Raises:
+        UsageError: an unknown key (the nearest is named) or a value that does not fit its type.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        _merge(merged, _normalise(schema, layer, ""))
+    return _build(schema, merged, "")
+
+
+def to_dict(settings: Any) -> dict[str, Any]:
+    """Settings as a nested dict of plain values under the keys a person types; None is left out."""
+    result: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if value is not None:
+            result[_key(field)] = _plain(value)
+    return result
+
+
+def describe(schema: type) -> list[tuple[str, str, str]]:
+    """(key, default, help) of every setting, nested ones with dotted keys."""
+    rows: list[tuple[str, str, str]] = []
+    hints = get_type_hints(schema)
+    for field in dataclasses.fields(schema):
+        kind = hints[field.name]
+        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+            default = _default(field)
+            for key, inner, text in describe(kind):
+                own = getattr(default, key.replace("lambda", "lambda_"), None) if default else None
+                shown = inner if own is None else _show(own)
+                rows.append((f"{_key(field)}.{key}", shown, text))
+        else:
+            rows.append((_key(field), _show(_default(field)), field.metadata.get("help", "")))
+    return rows
+
+
+def _key(field: dataclasses.Field) -> str:
+    return field.metadata.get("key") or field.name
+
+
+def _default(field: dataclasses.Field) -> Any:
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value))
+    return "" if value is None or value == {} else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return value
+
+
+def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
+    for part in path[:-1]:
+        inner = tree.setdefault(part, {})
+        if not isinstance(inner, dict):
+            inner = tree[part] = {"name": inner}
+        tree = inner
+    last = path[-1]
+    if isinstance(tree.get(last), dict) and not isinstance(value, dict):
+        tree[last]["name"] = value
+    else:
+        tree[last] = value
+
+
+def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> None:
+    for key, value in top.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _normalise(schema: type, layer: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Check keys and expand the `group=name` shorthand; values stay as they are."""
+    hints = get_type_hints(schema)
+    fields = {_key(f): f for f in dataclasses.fields(schema)}
+    result: dict[str, Any] = {}
+    for key, value in layer.items():
+        if key not in fields:
+            if "extra" in fields:
+                result.setdefault("extra", {})[key] = _guess(value)
+                continue
+            raise UsageError(f"There is no setting {prefix + key!r}.", nearest(key, fields))
+        kind = hints[fields[key].name]
+        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+            inner = value if isinstance(value, Mapping) else {"name": value}
+            if not isinstance(value, Mapping) and "name" not in {_key(f) for f in dataclasses.fields(kind)}:
+                raise UsageError(f"{prefix + key!r} is a group of settings.", f"Set {prefix}{key}.<key>.")
+            value = _normalise(kind, inner, f"{prefix}{key}.")
+        elif isinstance(value, Mapping):
+            if get_origin(kind) is not dict and kind is not dict:
+                raise UsageError(f"{prefix + key!r} is one value, not a group.")
+            value = {k: _guess(v) for k, v in value.items()}
+        elif get_origin(kind) is dict or kind is dict:
+            raise UsageError(f"{prefix + key!r} is a group.", f"Set {prefix}{key}.<key>=value.")
+        if isinstance(value, dict) and isinstance(result.get(key), dict):
+            result[key].update(value)
+        else:
+            result[key] = value
+    return result
+
+
+def _build(schema: type[S], values: Mapping[str, Any], prefix: str) -> S:
+    hints = get_type_hints(schema)
+    made: dict[str, Any] = {}
+    for field in dataclasses.fields(schema):  # type: ignore[arg-type]
+        key = _key(field)
+        if key not in values:
+            continue
+        kind = hints[field.name]
+        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+            default = _default(field)
+            inner = to_dict(default) if default is not None else {}
+            given = values[key]
+            if "name" in given and inner.get("name") not in (None, given["name"]):
+                inner.pop("extra", None)  # another backbone does not inherit this one's arguments
+            _merge(inner, given)
+            made[field.name] = _build(kind, inner, f"{prefix}{key}.")
+        else:
+            made[field.name] = _convert(values[key], kind, prefix + key)
+    try:
+        return schema(**made)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"These settings do not hold: {error}.") from error
+
+
+def _guess(value: Any) -> Any:
+    """A typed value for a key nobody declared: number, truth value or text."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            pass
+    return value
+
+
+def _convert(value: Any, kind: Any, key: str) -> Any:
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return _convert_union(value, inner, key)
+    if origin is typing.Literal:
+        for choice in inner:
+            if value == choice or str(value) == str(choice):
+                return choice
+        raise UsageError(f"{key}={value} is no choice.", nearest(str(value), map(str, inner)))
+    if origin is tuple:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple):
+            parts = [parts]
+        parts = [p for p in parts if p != ""]
+        return tuple(_convert(p.strip() if isinstance(p, str) else p, inner[0], key) for p in parts)
+    if origin is dict or kind is dict:
+        return dict(value)
+    if kind is typing.Any:
+        return _guess(value)
+    return _convert_scalar(value, kind, key)
+
+
+def _convert_union(value: Any, inner: tuple[Any, ...], key: str) -> Any:
+    if type(None) in inner and (value is None or (isinstance(value, str) and value in ("none", ""))):
+        return None
+    problem: UsageError | None = None
+    for choice in inner:
+        if choice is type(None):
+            continue
+        try:
+            return _convert(value, choice, key)
+        except UsageError as error:
+            problem = error
+    assert problem is not None
+    raise problem
+
+
+def _convert_scalar(value: Any, kind: type, key: str) -> Any:
+    if kind is bool:
+        text = str(value).lower()
+        if text in ("true", "yes", "on", "1"):
+            return True
+        if text in ("false", "no", "off", "0"):
+            return False
+    elif kind is str and not isinstance(value, Mapping):
+        return str(value)
+    elif kind in (int, float) and not isinstance(value, bool):
+        try:
+            number = kind(value)
+        except (TypeError, ValueError):
+            number = None
+        if number is not None and not (kind is int and isinstance(value, float) and value != number):
+            return number
+    name = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    raise UsageError(f"{key}={value} is not {name.get(kind, kind.__name__)}.")

@@ -1,0 +1,58 @@
+"""Errors a person can act on: what happened with which value, and what to type next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SbirctlError(Exception):
+    """A failure the person at the terminal can do something about.
+
+    Args:
+        message: what happened, with the value it happened with (one line).
+        hint: what to do or type next (one line); empty when there is nothing to add.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(SbirctlError):
+    """The command was typed wrongly: an unknown name, key or value. Exit code 2."""
+
+    exit_code = 2
+
+
+class MissingError(SbirctlError):
+    """Data or weights are not there. Exit code 3."""
+
+    exit_code = 3
+
+
+class MismatchError(SbirctlError):
+    """Inputs that do not belong together, a leaking split among them. Exit code 4."""
+
+    exit_code = 4
+
+
+class CorruptError(SbirctlError):
+    """A file is damaged or has the wrong checksum. Exit code 5."""
+
+    exit_code = 5
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A sentence with the nearest known name, or with all of them when none is near."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    if not known:
+        return "There is none to choose from."
+    shown = ", ".join(known[:20])
+    return f"Known: {shown}{', …' if len(known) > 20 else ''}."

@@ -1,0 +1,175 @@
+"""Files that are either whole or not there: atomic writing, digests, locks."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from sbirctl.core.errors import CorruptError, MissingError, SbirctlError
+
+_BLOCK = 1 << 20
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """A temporary path beside `target`; on leaving it is synced and renamed into place.
+
+    On any error the temporary file is removed and an earlier `target` stays as it was.
+
+    Raises:
+        SbirctlError: the disk is full or the folder cannot be written, with advice.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+    except OSError as error:
+        raise _disk_error(error, target) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes private files
+        _sync(temporary)
+        os.replace(temporary, target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _disk_error(error, target) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_open(target: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Like `open(target, mode)` for writing, but atomic (see `atomic_path`)."""
+    encoding = None if "b" in mode else "utf-8"
+    with atomic_path(target) as temporary, open(temporary, mode, encoding=encoding) as stream:
+        yield stream
+
+
+def write_json(target: Path, value: Any, *, indent: int | None = 1) -> None:
+    """Write `value` as UTF-8 JSON, atomically, keys in the order given."""
+    with atomic_open(target, "w") as stream:
+        json.dump(value, stream, ensure_ascii=False, indent=indent, allow_nan=False)
+        stream.write("\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        MissingError: there is no such file.
+        CorruptError: it is not JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise MissingError(f"There is no file {path}.") from error
+    except ValueError as error:
+        raise CorruptError(f"{path} is not valid JSON: {error}.") from error
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    total = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(_BLOCK):
+            total.update(block)
+    return total.hexdigest()
+
+
+def digest_bytes(data: bytes) -> str:
+    """SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_json(value: Any) -> str:
+    """SHA-256 of a JSON value in canonical form (sorted keys, no blanks), in hexadecimal."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return digest_bytes(text.encode())
+
+
+@contextmanager
+def lock(path: Path, *, busy: str) -> Iterator[None]:
+    """Hold an inter-process lock; freed by the system if the process dies.
+
+    Args:
+        path: the lock file (kept).
+        busy: what to say when another process holds it ("sketchy is being prepared").
+
+    Raises:
+        SbirctlError: another process holds the lock.
+    """
+    import filelock
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = filelock.FileLock(path)
+        held.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise SbirctlError(f"{busy} by another process.", "Wait for it, or stop it.") from error
+    except OSError as error:
+        raise _disk_error(error, path) from error
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def display_path(path: Path | str | bytes) -> str:
+    """A path as text a terminal can show: bytes that are no UTF-8 and control signs escaped."""
+    text = os.fsdecode(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def human_bytes(count: float) -> str:
+    """A size for people: 12.3 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _disk_error(error: OSError, target: Path) -> SbirctlError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return SbirctlError(
+            f"No space left while writing {display_path(target)}.",
+            "Free some space, or set SBIRCTL_HOME to a larger disk; the same command continues.",
+        )
+    return SbirctlError(
+        f"Cannot write {display_path(target)}: {error.strerror or error}.",
+        "Check the folder's permissions, or choose another place.",
+    )

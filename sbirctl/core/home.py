@@ -1,0 +1,26 @@
+"""Where things are kept: `$SBIRCTL_HOME`, else the platform's user data directory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def home() -> Path:
+    """The folder that holds data sets, runs and galleries (not created here)."""
+    chosen = os.environ.get("SBIRCTL_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("sbirctl", appauthor=False))
+
+
+def datasets_dir() -> Path:
+    """`<home>/datasets`: one folder a prepared data set."""
+    return home() / "datasets"
+
+
+def runs_dir() -> Path:
+    """`<home>/runs`: one folder a training run."""
+    return home() / "runs"

@@ -1,0 +1,77 @@
+"""What a task hands to training and evaluation: labelled sketches and photos of a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sbirctl.store.manifest import Modality
+from sbirctl.store.reader import Store
+
+
+@dataclass(frozen=True)
+class Side:
+    """Images of one modality.
+
+    Attributes:
+        store: where the pixels are.
+        modality: "photo" or "sketch".
+        item: (n,) int64, entries of `store.items`.
+        label: (n,) int64, index into the part's `classes` (for `fg` a class is an instance).
+        instance: (n,) int64, index into `store.items.instances`, -1 for none.
+    """
+
+    store: Store
+    modality: Modality
+    item: np.ndarray
+    label: np.ndarray
+    instance: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    @property
+    def row(self) -> np.ndarray:
+        """(n,) int64: rows of the pixels in the store."""
+        return self.store.items.row[self.item]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Ids of the images, for messages and files."""
+        return tuple(self.store.items.id[i] for i in self.item)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Sketches and photos that belong together; at test time sketches query, photos are gallery.
+
+    Attributes:
+        photo, sketch: the two sides; both index the same `classes`.
+        classes: names of the labels.
+        seen: (len(classes),) bool, which test classes were trained on (generalised protocol).
+    """
+
+    photo: Side
+    sketch: Side
+    classes: tuple[str, ...]
+    seen: np.ndarray
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A task's parts and the facts a score must carry.
+
+    Attributes:
+        train: what is trained on.
+        val: held-out *seen* classes (or instances, or sketches), None when `val=none`.
+        test: the unseen classes (or instances, or query sketches).
+        facts: plain values recorded with every result: task, split, split digest, gallery
+            convention, scope of the ranking ("all", or "class" for Sketchy's pairs), numbers.
+    """
+
+    train: Part
+    val: Part | None
+    test: Part
+    facts: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""One function a command: paths in, path out."""
