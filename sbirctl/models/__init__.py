@@ -1,0 +1,15 @@
+"""The model registry: one file a paper, found by its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sbirctl.core.registry import Registry
+
+if TYPE_CHECKING:
+    from sbirctl.models.base import Model
+
+MODELS: Registry[type[Model]] = Registry(
+    "model", "sbirctl.models", plumbing=("base", "backbones", "weights", "cards"),
+    group="sbirctl.models",
+)

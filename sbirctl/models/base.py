@@ -1,0 +1,163 @@
+"""What every model is: settings, one joint pass, named losses, embeddings, training stages."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from sbirctl.core.config import setting
+from sbirctl.datasets.batch import Batch
+from sbirctl.datasets.plans import BatchPlan
+from sbirctl.store.manifest import Modality
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Preprocessing and recipe that all models have; a model adds its own and other defaults."""
+
+    preset: str = setting("", help="named set of settings, see `sbirctl models show`")
+    size: int = setting(224, help="side of the square input in pixels")
+    mean: tuple[float, ...] = setting(IMAGENET_MEAN, help="mean of the inputs, of 0..1")
+    std: tuple[float, ...] = setting(IMAGENET_STD, help="deviation of the inputs")
+    epochs: int = setting(10, help="passes over the training data, see the plan")
+    batch: int = setting(64, help="images (or tuples) of one optimiser step, over all processes")
+    accumulate: int = setting(1, help="pieces a batch is computed in")
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    lr: float = setting(1e-4, help="learning rate at its highest")
+    weight_decay: float = 5e-4
+    momentum: float = setting(0.9, help="of SGD")
+    schedule: Literal["constant", "cosine", "step"] = "cosine"
+    warmup: float = setting(0.0, help="epochs of linear warm-up")
+    clip_grad: float = setting(0.0, help="largest gradient norm, 0 for none")
+    precision: Literal["auto", "fp32", "bf16"] = setting(
+        "auto", help="auto is bf16 on a GPU that has it, fp32 elsewhere"
+    )
+    augment: Literal["none", "flip", "standard"] = "standard"
+    val: Literal["auto", "none"] = setting("auto", help="none: no held-out part, last checkpoint")
+    val_fraction: float = 0.1
+    patience: int = setting(0, help="epochs without a better validation before stopping, 0: never")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What one joint pass gives; rows follow the batch. Absent modalities are None.
+
+    Attributes:
+        photo, sketch: (n, dim) L2-normalised embeddings.
+        edge: the same for edge maps.
+        extra: further tensors a model's losses need (logits, reference features), first axis n.
+    """
+
+    photo: Tensor | None = None
+    sketch: Tensor | None = None
+    edge: Tensor | None = None
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ParamGroup:
+    """Parameters that share a learning rate (absolute, before the schedule)."""
+
+    name: str
+    params: Sequence[nn.Parameter]
+    lr: float
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a recipe; stages run one after the other on the same model.
+
+    Attributes:
+        name: for logs, `--from-stage` and `Model.losses`.
+        epochs: passes.
+        plan: how batches are drawn.
+        groups: what is trained. Parameters in no group get no gradient in this stage.
+        frozen_epochs: {group name: number of first epochs in which it does not move}.
+    """
+
+    name: str
+    epochs: int
+    plan: BatchPlan
+    groups: Sequence[ParamGroup]
+    frozen_epochs: Mapping[str, int] = field(default_factory=dict)
+
+
+class Model(nn.Module):
+    """Base of all models. Subclasses live in a file of their name and are registered."""
+
+    name: ClassVar[str]
+    Settings: ClassVar[type[ModelSettings]] = ModelSettings
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+    trainable: ClassVar[bool] = True
+    needs_edges: ClassVar[bool] = False
+
+    settings: Any
+    dim: int
+
+    def __init__(self, settings: ModelSettings, classes: tuple[str, ...] | None = None) -> None:
+        """Build the network with random values; `weights.py` fills in pretrained ones.
+
+        Args:
+            settings: an instance of this class's `Settings`.
+            classes: names of the training classes; None when only embedding is wanted.
+        """
+        super().__init__()
+        self.settings = settings
+        self.classes = classes
+        self.register_buffer("_mean", torch.tensor(settings.mean).view(1, -1, 1, 1), False)
+        self.register_buffer("_std", torch.tensor(settings.std).view(1, -1, 1, 1), False)
+
+    def preprocess(self, images: Tensor, modality: Modality) -> Tensor:
+        """The model's half of preprocessing: resize to its own size, mean and std.
+
+        Args:
+            images: (n, 1 or 3, H, W) uint8.
+
+        Returns:
+            (n, 3, size, size) float32 (channels last), on the images' device.
+        """
+        size = self.settings.size
+        if images.shape[-2:] != (size, size):
+            images = nn.functional.interpolate(
+                images, (size, size), mode="bicubic", antialias=True, align_corners=False
+            )
+        values = images.float().div_(255)
+        values = (values - self._mean) / self._std
+        return values.contiguous(memory_format=torch.channels_last)
+
+    @abstractmethod
+    def encode(self, batch: Batch) -> Encoded:
+        """One joint pass over all modalities of the batch."""
+
+    @abstractmethod
+    def losses(self, encoded: Encoded, batch: Batch, stage: str) -> dict[str, Tensor]:
+        """Named scalar terms and their weighted sum "total"."""
+
+    def forward(self, batch: Batch, stage: str) -> dict[str, Tensor]:
+        """Encode and compute the losses: what a data-parallel wrapper wraps."""
+        return self.losses(self.encode(batch), batch, stage)
+
+    @abstractmethod
+    def embed(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
+        """(n, 1 or 3, H, W) uint8 images to (n, dim) L2-normalised float32 embeddings."""
+
+    @abstractmethod
+    def stages(self) -> Sequence[Stage]:
+        """The recipe. Models with `trainable = False` return ()."""
+
+    def checkpoint_state(self) -> dict[str, Tensor]:
+        """What a checkpoint holds; models with frozen backbones return the trained part only."""
+        return self.state_dict()
+
+    def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `checkpoint_state` gave; strict about names and shapes."""
+        self.load_state_dict(dict(state))
