@@ -12,7 +12,7 @@ import os
 import pkgutil
 import sys
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,7 +23,7 @@ from sbirctl.core.errors import SbirctlError, UsageError
 
 PANELS = ("Pipeline", "Pictures and tables", "Search", "What there is")
 # Typer ships its own click and exports only the leaves of its errors; this is their root.
-_CLICK_ERROR: type = typer.BadParameter.__mro__[2]
+_CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 _debug = False
 
 
@@ -32,15 +32,14 @@ def run(arguments: list[str]) -> int:
     try:
         code = build()(arguments, prog_name="sbirctl", standalone_mode=False)
         return _flush(code if isinstance(code, int) else 0)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            return _pipe_closed()
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except typer.Abort:
         return 130
     except _CLICK_ERROR as error:
-        if type(error).__name__ == "NoArgsIsHelpError":
-            error.show()
-            return 2
-        where = error.ctx.command_path if getattr(error, "ctx", None) else "sbirctl"
-        _console.error(UsageError(error.format_message(), f"See `{where} --help`."))
-        return 2
+        return _wrong_word(error)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -103,7 +102,7 @@ def _version(wanted: bool) -> None:
 
 
 def _options(
-    version: Annotated[
+    _version_wanted: Annotated[
         bool,
         typer.Option(
             "--version", help="Print the version and stop.", is_eager=True, callback=_version
@@ -117,6 +116,16 @@ def _options(
     global _debug
     _debug = debug
     _console.set_quiet(quiet)
+
+
+def _wrong_word(error: Any) -> int:
+    """A usage error of Typer's own click, in our two lines."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return 2
+    where = error.ctx.command_path if getattr(error, "ctx", None) else "sbirctl"
+    _console.error(UsageError(error.format_message(), f"See `{where} --help`."))
+    return 2
 
 
 def _flush(code: int) -> int:

@@ -59,7 +59,9 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False))
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
+def print_table(
+    header: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = ""
+) -> None:
     """A table on a terminal, tab-separated values with a header line in a pipe."""
     if not sys.stdout.isatty():
         for row in [header, *rows]:

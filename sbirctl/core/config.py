@@ -25,7 +25,9 @@ S = TypeVar("S")
 ENVIRONMENT_PREFIX = "SBIRCTL_SET_"
 
 
-def setting(default: Any = dataclasses.MISSING, *, key: str = "", help: str = "", **more: Any) -> Any:
+def setting(
+    default: Any = dataclasses.MISSING, *, key: str = "", help: str = "", **more: Any
+) -> Any:
     """A dataclass field with what a settings table needs to know.
 
     Args:
@@ -179,8 +181,12 @@ def _normalise(schema: type, layer: Mapping[str, Any], prefix: str) -> dict[str,
         kind = hints[fields[key].name]
         if dataclasses.is_dataclass(kind) and isinstance(kind, type):
             inner = value if isinstance(value, Mapping) else {"name": value}
-            if not isinstance(value, Mapping) and "name" not in {_key(f) for f in dataclasses.fields(kind)}:
-                raise UsageError(f"{prefix + key!r} is a group of settings.", f"Set {prefix}{key}.<key>.")
+            if not isinstance(value, Mapping) and "name" not in {
+                _key(f) for f in dataclasses.fields(kind)
+            }:
+                raise UsageError(
+                    f"{prefix + key!r} is a group of settings.", f"Set {prefix}{key}.<key>."
+                )
             value = _normalise(kind, inner, f"{prefix}{key}.")
         elif isinstance(value, Mapping):
             if get_origin(kind) is not dict and kind is not dict:
@@ -256,7 +262,9 @@ def _convert(value: Any, kind: Any, key: str) -> Any:
 
 
 def _convert_union(value: Any, inner: tuple[Any, ...], key: str) -> Any:
-    if type(None) in inner and (value is None or (isinstance(value, str) and value in ("none", ""))):
+    if type(None) in inner and (
+        value is None or (isinstance(value, str) and value in ("none", ""))
+    ):
         return None
     problem: UsageError | None = None
     for choice in inner:
@@ -284,7 +292,9 @@ def _convert_scalar(value: Any, kind: type, key: str) -> Any:
             number = kind(value)
         except (TypeError, ValueError):
             number = None
-        if number is not None and not (kind is int and isinstance(value, float) and value != number):
+        if number is not None and not (
+            kind is int and isinstance(value, float) and value != number
+        ):
             return number
     name = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
     raise UsageError(f"{key}={value} is not {name.get(kind, kind.__name__)}.")

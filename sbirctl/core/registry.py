@@ -1,4 +1,4 @@
-"""One registry for models, data sets and tasks: a name is a file name, found without importing it."""
+"""One registry for models, data sets and tasks: names come from file names, without imports."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ class Registry(Generic[T]):
         name = getattr(thing, "__module__", "").rpartition(".")[2]
         own = getattr(thing, "name", name)
         if own != name:
-            raise AssertionError(f"{self.kind} {own!r} must live in a file of that name, not {name!r}")
+            raise AssertionError(
+                f"{self.kind} {own!r} must live in a file of that name, not {name!r}"
+            )
         if name in self._things and self._things[name] is not thing:
             raise AssertionError(f"{self.kind} {name!r} is registered twice")
         self._things[name] = thing

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from sbirctl.models.base import Model
 
 MODELS: Registry[type[Model]] = Registry(
-    "model", "sbirctl.models", plumbing=("base", "backbones", "weights", "cards"),
+    "model",
+    "sbirctl.models",
+    plumbing=("base", "backbones", "weights", "cards"),
     group="sbirctl.models",
 )

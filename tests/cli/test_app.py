@@ -1,0 +1,96 @@
+"""The rules every command keeps, tried with the real command."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = (
+    "torch",
+    "torchvision",
+    "open_clip",
+    "timm",
+    "matplotlib",
+    "sklearn",
+    "h5py",
+    "numpy",
+    "cv2",
+)
+
+
+def run(*words, **more):
+    command = [sys.executable, "-m", "sbirctl", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **more)
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom sbirctl.cli._app import run\nrun(['--help'])\n"
+        f"print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_version():
+    done = run("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("sbirctl ")
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words, near", [(["evalute"], "evaluate"), (["env", "--jsn"], "--json")])
+def test_a_wrong_word_is_two_lines_and_exit_2(words, near):
+    done = run(*words)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    first, second = done.stderr.splitlines()
+    assert first.startswith("error: ")
+    assert near in first
+    assert second.startswith("  → ")
+
+
+def test_env_prints_json_on_stdout(tmp_path):
+    done = run("env", "--json", env={**os.environ, "SBIRCTL_HOME": str(tmp_path)})
+    facts = json.loads(done.stdout)
+    assert facts["home"] == str(tmp_path)
+    assert done.stderr == ""
+
+
+def test_a_table_in_a_pipe_is_tab_separated():
+    lines = run("env").stdout.splitlines()
+    assert lines[0] == "what\tvalue"
+    assert all(line.count("\t") == 1 for line in lines)
+
+
+def test_an_unforeseen_error_has_no_traceback_unless_asked(tmp_path):
+    code = (
+        "import sys\nimport sbirctl.stages.env as e\n"
+        "def broken(): raise RuntimeError('boom')\n"
+        "e.describe = broken\n"
+        "from sbirctl.__main__ import main\nmain(sys.argv[1:])"
+    )
+    plain = subprocess.run([sys.executable, "-c", code, "env"], capture_output=True, text=True)
+    assert plain.returncode == 1
+    assert "boom" in plain.stderr
+    assert "Traceback" not in plain.stderr
+    debug = subprocess.run(
+        [sys.executable, "-c", code, "--debug", "env"], capture_output=True, text=True
+    )
+    assert "Traceback" in debug.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    command = f"{sys.executable} -m sbirctl env | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.strip() in ("0", "141")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell):
+    done = run("--show-completion", shell)
+    assert done.returncode == 0
+    assert "sbirctl" in done.stdout.lower()

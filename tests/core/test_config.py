@@ -1,0 +1,144 @@
+import tomllib
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sbirctl.core.config import (
+    describe,
+    environment_layer,
+    file_layer,
+    parse_assignments,
+    resolve,
+    setting,
+    to_dict,
+)
+from sbirctl.core.errors import MissingError, UsageError
+
+
+@dataclass(frozen=True)
+class Backbone:
+    name: str = "resnet50"
+    width: int = 64
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settings:
+    size: int = setting(224, help="pixels")
+    lr: float = 1e-4
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    flip: bool = True
+    seed: int | None = None
+    hinge: Literal["soft", "hard"] = "soft"
+    lambda_: float = setting(0.8, key="lambda")
+    backbone: Backbone = field(default_factory=Backbone)
+
+
+def test_later_layers_win():
+    got = resolve(Settings, {"size": 128}, {"size": "96", "lr": "1e-3"}, {"lr": 0.5})
+    assert (got.size, got.lr) == (96, 0.5)
+
+
+def test_group_shorthand_and_extra_arguments():
+    layer = parse_assignments(["backbone=mobilenetv2_100", "backbone.pad_type=same", "size=128"])
+    got = resolve(Settings, layer)
+    assert got.backbone == Backbone("mobilenetv2_100", 64, {"pad_type": "same"})
+    reverse = parse_assignments(["size=128", "backbone.pad_type=same", "backbone=mobilenetv2_100"])
+    assert resolve(Settings, reverse) == resolve(Settings, layer)
+
+
+def test_extra_arguments_get_types():
+    got = resolve(
+        Settings, parse_assignments(["backbone.a=3", "backbone.b=0.5", "backbone.c=true"])
+    )
+    assert got.backbone.extra == {"a": 3, "b": 0.5, "c": True}
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("flip=no", ("flip", False)),
+        ("flip=1", ("flip", True)),
+        ("mean=0.1,0.2,0.3", ("mean", (0.1, 0.2, 0.3))),
+        ("mean=0.5", ("mean", (0.5,))),
+        ("seed=none", ("seed", None)),
+        ("seed=7", ("seed", 7)),
+        ("hinge=hard", ("hinge", "hard")),
+        ("lambda=0.5", ("lambda_", 0.5)),
+        ("lr=1", ("lr", 1.0)),
+    ],
+)
+def test_text_becomes_values(text, expected):
+    name, value = expected
+    assert getattr(resolve(Settings, parse_assignments([text])), name) == value
+
+
+@pytest.mark.parametrize(
+    "text, word",
+    [
+        ("sise=3", "'size'"),
+        ("size=big", "size=big"),
+        ("size=1.5", "whole number"),
+        ("flip=maybe", "true or false"),
+        ("hinge=sof", "'soft'"),
+        ("lr.x=1", "'lr'"),
+    ],
+)
+def test_wrong_settings_say_what_and_what_instead(text, word):
+    with pytest.raises(UsageError) as caught:
+        resolve(Settings, parse_assignments([text]))
+    assert word in caught.value.message + caught.value.hint
+
+
+def test_an_assignment_needs_a_sign():
+    with pytest.raises(UsageError, match="size"):
+        parse_assignments(["size"])
+
+
+def test_environment():
+    layer = environment_layer(
+        {"SBIRCTL_SET_BACKBONE__NAME": "vgg19", "SBIRCTL_SET_SIZE": "9", "X": "1"}
+    )
+    got = resolve(Settings, layer)
+    assert (got.backbone.name, got.size) == ("vgg19", 9)
+
+
+def test_files(tmp_path):
+    path = tmp_path / "s.toml"
+    path.write_text("size = 5\n[backbone]\nname = 'a'\n")
+    assert resolve(Settings, file_layer(path)).backbone.name == "a"
+    path.write_text("size = \n")
+    with pytest.raises(UsageError):
+        file_layer(path)
+    with pytest.raises(MissingError):
+        file_layer(tmp_path / "no.toml")
+
+
+@given(
+    st.builds(
+        Settings,
+        size=st.integers(1, 999),
+        lr=st.floats(0, 1),
+        mean=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+        flip=st.booleans(),
+        seed=st.none() | st.integers(0, 9),
+        hinge=st.sampled_from(["soft", "hard"]),
+        backbone=st.builds(
+            Backbone, name=st.sampled_from(["a", "b"]), extra=st.just({"pad_type": "same"})
+        ),
+    )
+)
+def test_settings_survive_a_toml_file(settings):
+    text = tomli_w.dumps(to_dict(settings))
+    assert resolve(Settings, tomllib.loads(text)) == settings
+
+
+def test_describe_names_every_key():
+    rows = {key: default for key, default, _ in describe(Settings)}
+    assert rows["lambda"] == "0.8"
+    assert rows["backbone.name"] == "resnet50"
+    assert rows["mean"] == "0.5,0.5,0.5"

@@ -1,0 +1,73 @@
+import sys
+import textwrap
+
+import pytest
+
+from sbirctl.core.errors import UsageError
+from sbirctl.core.registry import Registry
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package `things` with the entries apple and pear, and plumbing."""
+    folder = tmp_path / "things"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(
+        "from sbirctl.core.registry import Registry\n"
+        'THINGS = Registry("thing", "things", plumbing=("base",))\n'
+    )
+    for name in ("apple", "pear"):
+        (folder / f"{name}.py").write_text(
+            textwrap.dedent(f"""
+                from things import THINGS
+
+                @THINGS.register
+                class Thing:
+                    name = "{name}"
+            """)
+        )
+    (folder / "wrong.py").write_text(
+        'from things import THINGS\n@THINGS.register\nclass W:\n    name = "right"\n'
+    )
+    (folder / "base.py").write_text("")
+    (folder / "_hidden.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield __import__("things").THINGS
+    for name in [m for m in sys.modules if m.split(".")[0] == "things"]:
+        del sys.modules[name]
+
+
+def test_names_come_from_files_and_import_nothing(package):
+    assert package.names() == ("apple", "pear", "wrong")
+    assert "things.apple" not in sys.modules
+
+
+def test_get_imports_one_file(package):
+    assert package.get("apple").name == "apple"
+    assert "things.pear" not in sys.modules
+
+
+def test_unknown_name_names_the_nearest(package):
+    with pytest.raises(UsageError) as caught:
+        package.get("aple")
+    assert "'aple'" in caught.value.message
+    assert "'apple'" in caught.value.hint
+
+
+def test_name_and_file_must_agree(package):
+    with pytest.raises(AssertionError, match="right"):
+        package.get("wrong")
+
+
+def test_a_second_thing_of_one_name_is_refused():
+    registry: Registry = Registry("thing", "sbirctl.core")
+
+    class One:
+        name = "test_registry"
+
+    class Two:
+        name = "test_registry"
+
+    registry.register(One)
+    with pytest.raises(AssertionError, match="twice"):
+        registry.register(Two)
