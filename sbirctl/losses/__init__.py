@@ -1,0 +1,1 @@
+"""One loss a small file: pure functions of tensors, with formula and equation number."""
