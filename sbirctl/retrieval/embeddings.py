@@ -1,0 +1,272 @@
+"""The embeddings of a test side: what a model made of the sketches and photos to be ranked.
+
+Kept in HDF5, or NPZ made by any program; docs/formats.md lists the keys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from sbirctl.core.errors import CorruptError, MismatchError, MissingError
+from sbirctl.core.files import display_path
+from sbirctl.retrieval import containers
+
+SCHEMA = 1
+Scope = Literal["all", "class"]
+_CHECK_ROWS = 8192
+_PER_ROW = ("label", "instance", "path", "digest")
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Sketch queries and the photo gallery they are ranked against.
+
+    Attributes:
+        query: (Q, D) float16, float32 or float64, normalised or not.
+        gallery: (N, D) of the same kinds.
+        query_label, gallery_label: (Q,), (N,) int64, index into `classes`.
+        classes: names of the classes (for the fine-grained task a class is an instance).
+        query_instance, gallery_instance: (Q,), (N,) int64, equal where the sketch was drawn from
+            the photo, -1 for none; None where the data set has no pairs.
+        query_path, gallery_path: (Q,), (N,) fixed-length bytes, or None.
+        query_digest, gallery_digest: (Q,), (N,) bytes, SHA-256 of the source files, or None.
+        train: (M, D) embeddings of the training side (ITQ is fitted on them), or None.
+        train_label: (M,) int64, index into `train_classes`.
+        train_digest: (M',) bytes; may be there without `train`.
+        train_classes: names of the classes trained on.
+        seen: (len(classes),) bool, the test classes that were trained on (generalised protocol).
+        scope: "all" ranks a query against the whole gallery, "class" against the photos of its
+            `query_group` and averages over groups (Sketchy's fine-grained pairs).
+        query_group, gallery_group: (Q,), (N,) int64, the category that "class" ranks within; None
+            means the label.
+        model, checkpoint, store, task, split: name, digests (hexadecimal) and names, "" if unknown.
+        facts: further plain values (JSON) a score must carry.
+    """
+
+    query: np.ndarray
+    gallery: np.ndarray
+    query_label: np.ndarray
+    gallery_label: np.ndarray
+    classes: tuple[str, ...]
+    query_instance: np.ndarray | None = None
+    gallery_instance: np.ndarray | None = None
+    query_path: np.ndarray | None = None
+    gallery_path: np.ndarray | None = None
+    query_digest: np.ndarray | None = None
+    gallery_digest: np.ndarray | None = None
+    train: np.ndarray | None = None
+    train_label: np.ndarray | None = None
+    train_digest: np.ndarray | None = None
+    train_classes: tuple[str, ...] = ()
+    seen: np.ndarray | None = None
+    scope: Scope = "all"
+    query_group: np.ndarray | None = None
+    gallery_group: np.ndarray | None = None
+    model: str = ""
+    checkpoint: str = ""
+    store: str = ""
+    task: str = ""
+    split: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be ranked.
+
+        Raises:
+            MissingError: an empty side.
+            MismatchError: shapes, dimensions or labels that do not belong together.
+            CorruptError: NaN or infinite values.
+        """
+        _check_vectors(self)
+        _check_columns(self)
+        _check_labels(self)
+
+
+def read(path: Path) -> Embeddings:
+    """Read embeddings from HDF5 or NPZ, told apart by content.
+
+    Labels may be numbers or names. Nothing in the file is executed (no pickles).
+
+    Raises:
+        MissingError: there is no such file, or it lacks a key, or a side is empty.
+        MismatchError: its parts do not belong together, or a newer version wrote it.
+        CorruptError: it is damaged, no embeddings file, or holds NaN.
+    """
+    raw = containers.read(path)
+    schema = raw.attributes.get("schema", SCHEMA)
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise MismatchError(
+            f"{display_path(path)} has schema {schema}; this version reads up to {SCHEMA}.",
+            "Install a newer sbirctl.",
+        )
+    needed = ("query", "gallery", "query_label", "gallery_label")
+    absent = [key for key in needed if key not in raw.arrays]
+    if absent:
+        raise MissingError(
+            f"{display_path(path)} has no {', '.join(absent)}.",
+            f"Embeddings need {', '.join(needed)}; see docs/formats.md.",
+        )
+    try:
+        return _from_raw(raw)
+    except (MissingError, MismatchError, CorruptError) as error:
+        raise type(error)(f"{display_path(path)}: {error.message}", error.hint) from error
+
+
+def write(embeddings: Embeddings, path: Path) -> None:
+    """Write embeddings as HDF5, atomically; equal embeddings give equal bytes."""
+    arrays = {
+        key: value
+        for key, value in vars(embeddings).items()
+        if isinstance(value, np.ndarray) and value is not None
+    }
+    attributes: dict[str, Any] = {"schema": SCHEMA, "scope": embeddings.scope}
+    for key in ("model", "checkpoint", "store", "task", "split"):
+        attributes[key] = getattr(embeddings, key)
+    attributes["facts"] = embeddings.facts
+    names = {"classes": embeddings.classes, "train_classes": embeddings.train_classes}
+    containers.write(path, containers.Raw(arrays, attributes, names))
+
+
+def _from_raw(raw: containers.Raw) -> Embeddings:
+    arrays = dict(raw.arrays)
+    labels = [np.asarray(arrays.pop(f"{side}_label")) for side in ("query", "gallery")]
+    codes, classes = _code_labels(labels, raw.names.get("classes", ()))
+    more: dict[str, Any] = {}
+    for key in ("instance", "group"):
+        given = [arrays.pop(f"{side}_{key}", None) for side in ("query", "gallery")]
+        if given[0] is not None and given[1] is not None:
+            more[f"query_{key}"], more[f"gallery_{key}"] = _code_instances(given)
+    for key in ("query_path", "gallery_path", "query_digest", "gallery_digest", "train_digest"):
+        if key in arrays:
+            more[key] = containers.to_bytes(key, arrays.pop(key))
+    if "train_label" in arrays:
+        own = raw.names.get("train_classes", ()) or _shared_names(arrays["train_label"], raw.names)
+        (more["train_label"],), more["train_classes"] = _code_labels(
+            [np.asarray(arrays.pop("train_label"))], own
+        )
+    elif "train_classes" in raw.names:
+        more["train_classes"] = raw.names["train_classes"]
+    if "seen" in arrays:
+        more["seen"] = arrays.pop("seen").astype(bool)
+    for key in ("model", "checkpoint", "store", "task", "split", "scope"):
+        if key in raw.attributes:
+            more[key] = str(raw.attributes[key])
+    more["facts"] = raw.attributes.get("facts", {})
+    return Embeddings(
+        query=arrays["query"],
+        gallery=arrays["gallery"],
+        query_label=codes[0],
+        gallery_label=codes[1],
+        classes=classes,
+        train=arrays.get("train"),
+        **more,
+    )
+
+
+def _shared_names(train_label: np.ndarray, names: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Training labels that are numbers count in the test classes' numbering, if that is named."""
+    classes = names.get("classes", ())
+    fits = train_label.dtype.kind in "iu" and train_label.size
+    return classes if fits and int(train_label.max()) < len(classes) else ()
+
+
+def _code_labels(
+    columns: list[np.ndarray], names: tuple[str, ...]
+) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """Labels (numbers or names) as int64 codes into names."""
+    for column in columns:
+        if column.ndim != 1 or column.dtype.kind not in "iuSU":
+            raise MismatchError(
+                f"labels are {column.dtype} of shape {column.shape}, not one number or name a row."
+            )
+    if names and all(column.dtype.kind in "iu" for column in columns):
+        return [column.astype(np.int64) for column in columns], names
+    if any(column.dtype.kind in "SU" for column in columns):
+        columns = [containers.to_text(column) for column in columns]
+    every, inverse = np.unique(np.concatenate(columns), return_inverse=True)
+    cuts = np.cumsum([len(column) for column in columns])[:-1]
+    codes = np.split(inverse.astype(np.int64), cuts)
+    return codes, tuple(str(value) for value in every)
+
+
+def _code_instances(columns: list[np.ndarray]) -> list[np.ndarray]:
+    """Instances (numbers, -1 for none; or names, "" for none) as int64."""
+    if all(column.dtype.kind in "iu" for column in columns):
+        return [column.astype(np.int64) for column in columns]
+    texts = [containers.to_text(column) for column in columns]
+    every, inverse = np.unique(np.concatenate(texts), return_inverse=True)
+    codes = np.where(every[inverse] == "", -1, inverse).astype(np.int64)
+    return np.split(codes, [len(texts[0])])
+
+
+def _check_vectors(e: Embeddings) -> None:
+    for side, matrix in (("query", e.query), ("gallery", e.gallery), ("train", e.train)):
+        if matrix is None:
+            continue
+        if matrix.ndim != 2 or matrix.dtype.kind != "f" or matrix.dtype.itemsize > 8:
+            raise MismatchError(
+                f"{side} is {matrix.dtype} of shape {matrix.shape}, not a float matrix.",
+                "Give one row a picture, as float16, float32 or float64.",
+            )
+        if not len(matrix) or not matrix.shape[1]:
+            raise MissingError(f"{side} is empty (shape {matrix.shape}).")
+        if matrix.shape[1] != e.query.shape[1]:
+            raise MismatchError(
+                f"query vectors have {e.query.shape[1]} dimensions, "
+                f"{side} vectors {matrix.shape[1]}.",
+                "Embed both sides with the same model.",
+            )
+        for start in range(0, len(matrix), _CHECK_ROWS):
+            bad = ~np.isfinite(matrix[start : start + _CHECK_ROWS]).all(axis=1)
+            if bad.any():
+                row = start + int(bad.argmax())
+                raise CorruptError(
+                    f"{side} row {row} holds NaN or infinite values.",
+                    "Look at that picture, or embed again in float32.",
+                )
+
+
+def _check_columns(e: Embeddings) -> None:
+    for side, length in (("query", len(e.query)), ("gallery", len(e.gallery))):
+        for key in (*_PER_ROW, "group"):
+            column = getattr(e, f"{side}_{key}")
+            if column is not None and column.shape != (length,):
+                raise MismatchError(
+                    f"{side} has {length} rows but {side}_{key} has shape {column.shape}."
+                )
+    if e.train is not None and (e.train_label is None or len(e.train_label) != len(e.train)):
+        count = "none" if e.train_label is None else str(len(e.train_label))
+        raise MismatchError(f"train has {len(e.train)} rows but train_label has {count}.")
+    if e.seen is not None and e.seen.shape != (len(e.classes),):
+        raise MismatchError(f"seen has shape {e.seen.shape}; there are {len(e.classes)} classes.")
+    if e.scope not in ("all", "class"):
+        raise MismatchError(f"scope is {e.scope!r}.", "It is 'all' or 'class'.")
+    for key in ("instance", "group"):
+        if (getattr(e, f"query_{key}") is None) != (getattr(e, f"gallery_{key}") is None):
+            raise MismatchError(f"only one side has {key}s.")
+
+
+def _check_labels(e: Embeddings) -> None:
+    for name, labels, names in (
+        ("query_label", e.query_label, e.classes),
+        ("gallery_label", e.gallery_label, e.classes),
+        ("train_label", e.train_label, e.train_classes),
+    ):
+        if (
+            labels is not None
+            and labels.size
+            and not 0 <= labels.min() <= labels.max() < len(names)
+        ):
+            raise MismatchError(
+                f"{name} runs from {labels.min()} to {labels.max()}; there are {len(names)} classes."
+            )
+    if not np.isin(e.query_label, e.gallery_label).any():
+        examples = [e.classes[i] for i in (int(e.query_label[0]), int(e.gallery_label[0]))]
+        raise MismatchError(
+            f"no query label occurs in the gallery (for example {examples[0]!r}, {examples[1]!r}).",
+            "Spell the labels of both sides alike.",
+        )
