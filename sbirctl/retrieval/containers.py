@@ -64,11 +64,11 @@ def write(path: Path, raw: Raw) -> None:
     with atomic_path(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
         for key, value in raw.arrays.items():
             file.create_dataset(key, data=value, track_times=False)
-        for key, value in raw.names.items():
-            text = np.array([name.encode() for name in value], dtype=np.bytes_)
+        for key, names in raw.names.items():
+            text = np.array([name.encode() for name in names], dtype=np.bytes_)
             file.create_dataset(key, data=text if len(text) else np.zeros(0, "S1"))
-        for key, value in raw.attributes.items():
-            file.attrs[key] = value if isinstance(value, int | str) else json.dumps(value)
+        for key, plain in raw.attributes.items():
+            file.attrs[key] = plain if isinstance(plain, int | str) else json.dumps(plain)
 
 
 def to_text(column: np.ndarray) -> np.ndarray:

@@ -137,9 +137,8 @@ def _from_raw(raw: containers.Raw) -> Embeddings:
     codes, classes = _code_labels(labels, raw.names.get("classes", ()))
     more: dict[str, Any] = {}
     for key in ("instance", "group"):
-        given = [arrays.pop(f"{side}_{key}", None) for side in ("query", "gallery")]
-        if given[0] is not None and given[1] is not None:
-            more[f"query_{key}"], more[f"gallery_{key}"] = _code_instances(given)
+        sides = [f"{side}_{key}" for side in ("query", "gallery") if f"{side}_{key}" in arrays]
+        more |= dict(zip(sides, _code_instances([arrays.pop(s) for s in sides]), strict=True))
     for key in ("query_path", "gallery_path", "query_digest", "gallery_digest", "train_digest"):
         if key in arrays:
             more[key] = containers.to_bytes(key, arrays.pop(key))
@@ -198,9 +197,11 @@ def _code_instances(columns: list[np.ndarray]) -> list[np.ndarray]:
     if all(column.dtype.kind in "iu" for column in columns):
         return [column.astype(np.int64) for column in columns]
     texts = [containers.to_text(column) for column in columns]
+    if not texts:
+        return []
     every, inverse = np.unique(np.concatenate(texts), return_inverse=True)
     codes = np.where(every[inverse] == "", -1, inverse).astype(np.int64)
-    return np.split(codes, [len(texts[0])])
+    return np.split(codes, np.cumsum([len(text) for text in texts])[:-1])
 
 
 def _check_vectors(e: Embeddings) -> None:
@@ -256,13 +257,12 @@ def _check_labels(e: Embeddings) -> None:
         ("gallery_label", e.gallery_label, e.classes),
         ("train_label", e.train_label, e.train_classes),
     ):
-        if (
-            labels is not None
-            and labels.size
-            and not 0 <= labels.min() <= labels.max() < len(names)
-        ):
+        if labels is None or not labels.size:
+            continue
+        low, high = int(labels.min()), int(labels.max())
+        if low < 0 or high >= len(names):
             raise MismatchError(
-                f"{name} runs from {labels.min()} to {labels.max()}; there are {len(names)} classes."
+                f"{name} runs from {low} to {high}; there are {len(names)} classes."
             )
     if not np.isin(e.query_label, e.gallery_label).any():
         examples = [e.classes[i] for i in (int(e.query_label[0]), int(e.gallery_label[0]))]
