@@ -50,8 +50,14 @@ def cosine(a: Tensor, b: Tensor) -> Tensor:
 
 
 def pairwise_cosine(a: Tensor, b: Tensor) -> Tensor:
-    """Cosine similarity of every row of `a` to every row of `b`: (n, m) float32."""
-    return F.normalize(at_least_float32(a), dim=-1) @ F.normalize(at_least_float32(b), dim=-1).T
+    """Cosine similarity of every row of `a` to every row of `b`: (n, m) float32.
+
+    Mixed precision is switched off inside: a product in bfloat16 has three digits, too few for
+    a softmax at temperature 0.01.
+    """
+    with torch.autocast(a.device.type, enabled=False):
+        left = F.normalize(at_least_float32(a), dim=-1)
+        return left @ F.normalize(at_least_float32(b), dim=-1).T
 
 
 def mean_or_zero(values: Tensor, valid: Tensor | None = None) -> Tensor:
