@@ -1,0 +1,1 @@
+"""Class lists: finding, reading and checking them. The lists themselves are data in `splits/`."""

@@ -1,0 +1,157 @@
+"""One resolver for class splits: published lists, a store's own, and files a person wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
+from sbirctl.core.files import digest_json, display_path
+from sbirctl.splits import data
+from sbirctl.splits.listfile import ListFile, parse
+from sbirctl.splits.spellings import canonical, match
+
+
+@dataclass(frozen=True)
+class ClassSplit:
+    """Which classes of a data set are unseen.
+
+    Attributes:
+        name: "sketchy/imagenet21"; for a file of one's own its data set and stem.
+        dataset: name of the data set.
+        unseen: the unseen classes in the list's order, spelled as the data set's sketch folders.
+        classes: all classes of the data set, sorted; empty when they are not known.
+        kind: "unseen", "generalised" (`unseen` then holds the *seen* classes that join the test
+            side of the split named by the header's `of`) or "instances".
+        header: what the list says of itself (protocol, source, also-known-as, notes, …).
+        path: the file, for people.
+    """
+
+    name: str
+    dataset: str
+    unseen: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    kind: str = "unseen"
+    header: dict[str, str] = field(default_factory=dict)
+    path: str = ""
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The other classes, sorted."""
+        unseen = set(self.unseen)
+        return tuple(name for name in self.classes if name not in unseen)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over data set, kind and names: order and comments do not matter."""
+        return digest_json([self.dataset, self.kind, sorted(self.unseen), sorted(self.classes)])
+
+
+def find(
+    dataset: str,
+    name: str = "",
+    *,
+    folders: Sequence[Path] = (),
+    classes: Iterable[str] = (),
+) -> ClassSplit:
+    """The split of that name, or the data set's default.
+
+    Args:
+        dataset: name of the data set; "" when `name` carries it ("sketchy/imagenet21").
+        name: "imagenet21", "sketchy/imagenet21", or the path of a list file. "" is the default: a
+            `default.txt` in one of the folders, else the published list marked so.
+        folders: further places to look in, such as `<store>/splits`.
+        classes: the data set's classes where no published list has them.
+
+    A list of another data set may be named too; its classes must then be found among `classes`.
+
+    Raises:
+        UsageError: there is no such split (the nearest is named), or no default.
+        MissingError: a path that is not there.
+        MismatchError: the list names classes the data set does not have.
+        CorruptError: the list cannot be read.
+    """
+    place, full = _locate(dataset, name, folders)
+    dataset = dataset or full.partition("/")[0]
+    return _load(place, full, dataset, classes)
+
+
+def published(dataset: str = "") -> Iterator[ClassSplit]:
+    """The published lists, of one data set or of all, sorted by name."""
+    for one in [dataset] if dataset else data.datasets():
+        for stem in data.list_names(one):
+            yield _load(data.root() / one / f"{stem}.txt", f"{one}/{stem}", one, ())
+
+
+def known_classes(dataset: str) -> tuple[str, ...]:
+    """All classes of a data set as published, sorted; empty where there is no such list."""
+    place = data.root() / dataset / "classes.txt"
+    if not dataset or not place.is_file():
+        return ()
+    content = _read(place, f"{dataset}/classes")
+    return tuple(sorted(canonical(name, dataset) for name in content.names))
+
+
+def _locate(dataset: str, name: str, folders: Sequence[Path]) -> tuple[Traversable, str]:
+    if not name:
+        return _default(dataset, folders)
+    if name.endswith(".txt"):
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise MissingError(f"There is no split file {display_path(path)}.")
+        return path, f"{dataset or path.parent.name}/{path.stem}"
+    prefix, _, stem = name.rpartition("/")
+    owner = prefix or dataset
+    for folder in folders if owner == dataset else ():
+        if (folder / f"{stem}.txt").is_file():
+            return folder / f"{stem}.txt", f"{owner}/{stem}"
+    if stem in data.list_names(owner):
+        return data.root() / owner / f"{stem}.txt", f"{owner}/{stem}"
+    raise UsageError(f"There is no split {name!r}.", _known(owner, folders, stem))
+
+
+def _default(dataset: str, folders: Sequence[Path]) -> tuple[Traversable, str]:
+    for folder in folders:
+        if (folder / "default.txt").is_file():
+            return folder / "default.txt", f"{dataset}/default"
+    for stem in data.list_names(dataset):
+        place = data.root() / dataset / f"{stem}.txt"
+        if _read(place, f"{dataset}/{stem}").header.get("default") == "yes":
+            return place, f"{dataset}/{stem}"
+    raise UsageError(
+        f"{dataset} has no split of its own.",
+        "Name one with --split FILE.txt, unseen classes one a line.",
+    )
+
+
+def _known(dataset: str, folders: Sequence[Path], wanted: str) -> str:
+    own = {p.stem for folder in folders if folder.is_dir() for p in folder.glob("*.txt")}
+    names = {f"{dataset}/{stem}" for stem in own | set(data.list_names(dataset))}
+    if not names:
+        names = {split.name for split in published()}
+    return nearest(f"{dataset}/{wanted}" if dataset else wanted, names)
+
+
+def _load(place: Traversable, name: str, dataset: str, classes: Iterable[str]) -> ClassSplit:
+    content = _read(place, name)
+    known = tuple(sorted(classes)) or known_classes(dataset)
+    if content.kind == "instances":
+        unseen = content.names
+    elif known:
+        unseen = match(content.names, known, f"split {name}")
+    else:
+        unseen = tuple(canonical(one, dataset) for one in content.names)
+    shown = display_path(str(place))
+    return ClassSplit(name, dataset, unseen, known, content.kind, content.header, shown)
+
+
+def _read(place: Traversable, name: str) -> ListFile:
+    try:
+        text = place.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise CorruptError(
+            f"{display_path(str(place))} is no UTF-8 text.", "Save it as plain UTF-8 text."
+        ) from error
+    return parse(text, f"split {name}")

@@ -1,0 +1,78 @@
+"""`splits`: what class lists there are, and one of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sbirctl.core.errors import UsageError, nearest
+from sbirctl.core.home import datasets_dir
+from sbirctl.splits.audit import Finding, audit
+from sbirctl.splits.resolve import ClassSplit, find, published
+
+
+def rows(dataset: str = "") -> list[dict[str, Any]]:
+    """One row a list: name, number of unseen (or added) and seen classes, status, source.
+
+    Raises:
+        UsageError: a data set without lists.
+    """
+    splits = [*published(dataset), *_prepared(dataset)]
+    if dataset and not splits:
+        raise UsageError(f"There are no splits of {dataset!r}.", nearest(dataset, _datasets()))
+    return [
+        {
+            "name": split.name,
+            "kind": split.kind,
+            "unseen": len(split.unseen),
+            "seen": len(split.seen),
+            "default": split.header.get("default") == "yes",
+            "status": split.header.get("status", ""),
+            "source": split.header.get("source", ""),
+            "digest": split.digest,
+        }
+        for split in splits
+    ]
+
+
+def get(name: str) -> ClassSplit:
+    """The split of a full name ("sketchy/imagenet21") or of a file.
+
+    Raises:
+        UsageError: there is no such split.
+    """
+    dataset = name.partition("/")[0] if "/" in name and not name.endswith(".txt") else ""
+    if not dataset and not name.endswith(".txt"):
+        full = [split.name for split in published() if split.name.endswith(f"/{name}")]
+        if len(full) != 1:
+            known = full or [split.name for split in published()]
+            raise UsageError(f"{name!r} names {len(full)} splits.", nearest(name, known))
+        dataset, name = full[0].partition("/")[0], full[0]
+    return find(dataset, name, folders=_folders(dataset))
+
+
+def check(name: str) -> tuple[ClassSplit, list[Finding]]:
+    """A split and its overlaps with ImageNet-1k (see `splits.audit`)."""
+    split = get(name)
+    return split, audit(split)
+
+
+def _folders(dataset: str) -> list[Path]:
+    folder = datasets_dir() / dataset / "splits"
+    return [folder] if dataset and folder.is_dir() else []
+
+
+def _prepared(dataset: str) -> list[ClassSplit]:
+    """Lists that prepared data sets bring along."""
+    base = datasets_dir()
+    places = sorted(base.glob("*/splits/*.txt")) if base.is_dir() else []
+    found = []
+    for place in places:
+        owner = place.parent.parent.name
+        if dataset in ("", owner):
+            found.append(find(owner, f"{owner}/{place.stem}", folders=[place.parent]))
+    return found
+
+
+def _datasets() -> set[str]:
+    return {split.dataset for split in [*published(), *_prepared("")]}
