@@ -1,0 +1,52 @@
+"""Contrastive and alignment losses against loops (Semi3-Net Eqs. 8, 9, 11)."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from sbirctl.losses.alignment import alignment
+from sbirctl.losses.contrastive import contrastive
+
+
+def test_contrastive_equals_a_loop() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(8, 3, generator=generator) / 4 for _ in range(2))
+    same = torch.tensor([True, False] * 4)
+    naive = 0.0
+    for x, y, pair in zip(a.tolist(), b.tolist(), same.tolist(), strict=True):
+        distance = math.sqrt(math.dist(x, y) ** 2 + 1e-12)
+        naive += (distance if pair else max(0.0, 0.3 - distance)) / 8
+    assert contrastive(a, b, same).item() == pytest.approx(naive, abs=1e-6)
+
+
+def test_contrastive_by_hand() -> None:
+    """Distances 5 (one class), 0.1 and 5 (two classes): (5 + 0.2 + 0) / 3; nothing is squared."""
+    a = torch.zeros(3, 2)
+    b = torch.tensor([[3.0, 4.0], [0.1, 0.0], [3.0, 4.0]])
+    loss = contrastive(a, b, torch.tensor([True, False, False]))
+    assert loss.item() == pytest.approx(5.2 / 3)
+
+
+def test_contrastive_gradient_is_finite_where_a_pair_coincides() -> None:
+    a = torch.ones(2, 3, requires_grad=True)
+    loss = contrastive(a, torch.ones(2, 3), torch.tensor([True, False]))
+    loss.backward()
+    assert loss.item() == pytest.approx(0.15, abs=1e-5)
+    assert a.grad is not None
+    assert torch.isfinite(a.grad).all()
+
+
+def test_alignment_equals_a_loop() -> None:
+    generator = torch.Generator().manual_seed(1)
+    photo, edge = (torch.randn(5, 4, generator=generator) for _ in range(2))
+    rows = zip(photo.tolist(), edge.tolist(), strict=True)
+    naive = sum(math.dist(x, y) ** 2 for x, y in rows) / 5
+    assert alignment(photo, edge).item() == pytest.approx(naive, rel=1e-6)
+
+
+def test_alignment_by_hand() -> None:
+    photo, edge = torch.zeros(2, 2), torch.tensor([[3.0, 4.0], [1.0, 0.0]])
+    assert alignment(photo, edge).item() == pytest.approx(13.0)
