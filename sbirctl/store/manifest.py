@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import numpy as np
+
+from sbirctl.core.errors import CorruptError
+from sbirctl.core.files import digest_json
 
 Modality = Literal["photo", "sketch"]
 MODALITIES: tuple[Modality, Modality] = ("photo", "sketch")
@@ -14,7 +18,7 @@ MODALITIES: tuple[Modality, Modality] = ("photo", "sketch")
 
 @dataclass(frozen=True)
 class Items:
-    """The entries of a store, sorted by modality (photos first), class and path.
+    """The entries of a store, sorted by modality (photos first), class, origin and path.
 
     Every source file is an entry, copies too; pixels are kept once, so several entries can share
     a row. All columns have one length n.
@@ -33,7 +37,7 @@ class Items:
             copy under the same name), -1 for the first.
         classes: names of the classes, sorted; the canonical spelling of the data set's split.
         instances: names of the instances, sorted ("<class>/<photo stem>").
-        origins: names of the origins, "" where there is only one.
+        origins: names of the origins, the preferred one first; ("",) where there is only one.
     """
 
     id: tuple[str, ...]
@@ -79,3 +83,58 @@ class Items:
     def where(self, modality: Modality) -> np.ndarray:
         """(k,) int64: the entries of one modality, copies included."""
         return np.flatnonzero(self.modality == MODALITIES.index(modality))
+
+
+_INTEGERS = {
+    "modality": np.uint8,
+    "label": np.int32,
+    "instance": np.int32,
+    "origin": np.uint8,
+    "row": np.int64,
+    "copy_of": np.int64,
+}
+_TEXTS = ("id", "digest", "classes", "instances", "origins")
+# Stays as it is in a quoted path: every printable ASCII sign but the escape itself.
+_PLAIN = "".join(chr(c) for c in range(0x20, 0x7F) if chr(c) != "%")
+
+
+def quote_path(path: bytes) -> str:
+    """A path of any bytes as ASCII text; `%` and what is not printable ASCII as `%XX`."""
+    return quote_from_bytes(path, safe=_PLAIN)
+
+
+def items_to_json(items: Items) -> dict[str, Any]:
+    """The columns as JSON values; paths are quoted (`quote_path`)."""
+    columns: dict[str, Any] = {name: list(getattr(items, name)) for name in _TEXTS}
+    columns["path"] = [quote_path(path) for path in items.path]
+    columns |= {name: getattr(items, name).tolist() for name in _INTEGERS}
+    return columns
+
+
+def items_from_json(columns: dict[str, Any]) -> Items:
+    """What `items_to_json` wrote.
+
+    Raises:
+        CorruptError: columns are missing or differ in length.
+    """
+    try:
+        values: dict[str, Any] = {name: tuple(columns[name]) for name in _TEXTS}
+        values["path"] = tuple(unquote_to_bytes(path) for path in columns["path"])
+        for name, kind in _INTEGERS.items():
+            values[name] = np.array(columns[name], dtype=kind)
+        lengths = {len(values[n]) for n in ("id", "path", "digest", *_INTEGERS)}
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise CorruptError(f"The manifest's items are damaged: {error!r}.") from error
+    if len(lengths) != 1:
+        raise CorruptError(f"The manifest's columns have different lengths: {sorted(lengths)}.")
+    return Items(**values)
+
+
+def store_digest(items: Items, settings: dict[str, Any]) -> str:
+    """A store's identity: SHA-256 over its items and settings.
+
+    Where the files lay is no part of it, so a folder and an archive of it give one digest.
+    """
+    columns = items_to_json(items)
+    del columns["path"]
+    return digest_json({"settings": settings, "items": columns})

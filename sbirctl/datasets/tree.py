@@ -1,0 +1,172 @@
+"""The files of a folder or archive, seen alike: paths of bytes, sizes, and a way to read them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sbirctl.core.errors import MissingError, SbirctlError
+from sbirctl.core.files import digest_json, display_path, human_bytes
+from sbirctl.store.manifest import quote_path
+from sbirctl.store.source import RawItem
+
+IMAGE_ENDINGS = frozenset(
+    b".jpg .jpeg .jpe .jfif .png .gif .bmp .tif .tiff .webp .ppm .pgm .avif .jp2".split()
+)
+MAX_FILE_BYTES = 512 * 1024**2
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"P5\n", b"P6\n")
+_MAGIC_BYTES = 16
+
+ReadBytes = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file in a tree: path below its root (separator `/`), bytes, and when it was changed."""
+
+    path: bytes
+    size: int
+    stamp: int = 0
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Image files of one folder or archive.
+
+    Attributes:
+        label: its path as a person gave it.
+        name: name of the folder or archive, for layouts that are known by it.
+        files: candidates for images, sorted by path.
+        read: bytes of the file with that path; crosses to worker processes.
+        identity: changes with the files' paths and sizes.
+        ignored: files left aside, by reason.
+    """
+
+    label: str
+    name: bytes
+    files: tuple[File, ...]
+    read: ReadBytes
+    identity: str
+    ignored: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReadTrees:
+    """Reads an item from the tree that holds it."""
+
+    readers: tuple[ReadBytes, ...]
+
+    def __call__(self, item: RawItem) -> bytes:
+        """The item's bytes."""
+        return self.readers[item.tree](item.path)
+
+
+@dataclass(frozen=True)
+class ReadFolder:
+    """Reads files below a folder."""
+
+    root: bytes
+
+    def __call__(self, path: bytes) -> bytes:
+        """The bytes of a regular file.
+
+        Raises:
+            OSError: it cannot be read.
+            SbirctlError: it is larger than any picture.
+        """
+        # Opening a pipe or a device that took the file's place would wait for ever.
+        handle = os.open(self.root + b"/" + path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(handle, "rb") as stream:
+            facts = os.fstat(handle)
+            if not stat.S_ISREG(facts.st_mode):
+                raise OSError("it is no regular file any more")
+            check_size(facts.st_size)
+            return stream.read()
+
+
+def check_size(size: int) -> None:
+    """Refuse a file that would fill the memory.
+
+    Raises:
+        SbirctlError: it is larger than `MAX_FILE_BYTES`.
+    """
+    if size > MAX_FILE_BYTES:
+        raise SbirctlError(
+            f"it has {human_bytes(size)}, more than the limit of {human_bytes(MAX_FILE_BYTES)}"
+        )
+
+
+def folder_tree(path: Path) -> Tree:
+    """The image files below a folder; links to files are followed, links to folders are not.
+
+    Raises:
+        MissingError: there is no such folder.
+    """
+    root = os.fsencode(path)
+    if not os.path.isdir(root):
+        raise MissingError(f"There is no folder {display_path(path)}.")
+    files = _walk(root)
+    name = os.path.basename(os.path.realpath(root))
+    return select(display_path(path), name, files, ReadFolder(os.path.abspath(root)))
+
+
+def select(
+    label: str, name: bytes, files: Sequence[File], read: ReadBytes, stamp: str = ""
+) -> Tree:
+    """Keep what may be an image: by its ending, or, with another one, by its first bytes."""
+    kept: list[File] = []
+    ignored: Counter[str] = Counter()
+    for file in sorted(files, key=lambda file: file.path):
+        reason = _reason(file, read)
+        if reason:
+            ignored[reason] += 1
+        else:
+            kept.append(file)
+    identity = stamp or digest_json([[quote_path(f.path), f.size] for f in kept])
+    return Tree(label, name, tuple(kept), read, identity, dict(ignored))
+
+
+def _reason(file: File, read: ReadBytes) -> str:
+    """Why a file is left aside, "" for those that may be images."""
+    parts = file.path.split(b"/")
+    if any(part.startswith(b".") or part == b"__MACOSX" for part in parts):
+        return "hidden"
+    if os.path.splitext(parts[-1])[1].lower() in IMAGE_ENDINGS:
+        return ""
+    try:
+        check_size(file.size)
+        head = read(file.path)[:_MAGIC_BYTES]
+    except (OSError, SbirctlError):
+        return "no image"
+    webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    return "" if webp or head.startswith(_MAGIC) else "no image"
+
+
+def _walk(root: bytes) -> list[File]:
+    files: list[File] = []
+    for entries in _folders(root):
+        for entry in entries:
+            try:
+                facts = entry.stat()
+            except OSError:  # a link that leads nowhere: said to be unreadable later
+                facts = None
+            if facts is not None and not stat.S_ISREG(facts.st_mode):
+                continue
+            path = entry.path[len(root.rstrip(b"/")) + 1 :].replace(os.fsencode(os.sep), b"/")
+            size, stamp = (facts.st_size, facts.st_mtime_ns) if facts else (0, 0)
+            files.append(File(path, size, stamp))
+    return files
+
+
+def _folders(root: bytes) -> Iterator[list[os.DirEntry[bytes]]]:
+    pending = [root]
+    while pending:
+        folder = pending.pop()
+        with os.scandir(folder) as found:
+            entries = list(found)
+        pending += [e.path for e in entries if e.is_dir(follow_symlinks=False)]
+        yield [e for e in entries if not e.is_dir(follow_symlinks=False)]

@@ -1,0 +1,205 @@
+"""Reading a prepared data set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
+from sbirctl.core.files import display_path, read_json
+from sbirctl.core.home import datasets_dir
+from sbirctl.store.manifest import Items, Modality, items_from_json
+
+if TYPE_CHECKING:
+    import h5py
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+IMAGES = "images.h5"
+EDGES = "edges.h5"
+
+Rows = Sequence[int] | np.ndarray
+
+
+class Store:
+    """A prepared data set: its manifest now, its pixels when they are asked for.
+
+    Files are opened by the process that reads, never before a fork, and do not cross a pickle: a
+    store can be handed to loader workers however they start.
+
+    Attributes:
+        name: name of the data set.
+        folder: where it lies.
+        digest: its identity, see `manifest.store_digest`.
+        size: side of the images in pixels.
+        settings: how the images were made: size, encoding, max_pixels.
+        manifest: the whole manifest, without the items' columns.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+        try:
+            self.name: str = manifest["name"]
+            self.digest: str = manifest["digest"]
+            self.settings: dict[str, Any] = manifest["settings"]
+            self.size = int(self.settings["size"])
+            self._columns: dict[str, Any] = manifest.pop("items")
+        except (KeyError, TypeError) as error:
+            raise CorruptError(
+                f"{display_path(folder / MANIFEST)} lacks {error}.", "Prepare it again: --fresh."
+            ) from error
+        self.folder = folder
+        self.manifest = manifest
+        self._open: dict[str, np.ndarray | h5py.Dataset] = {}
+        self._process = 0
+
+    @classmethod
+    def open(cls, name_or_path: str | Path) -> Store:
+        """Open a prepared data set by its name, or by the path of its folder.
+
+        Raises:
+            MissingError: it has not been prepared, or not to the end.
+            CorruptError: its manifest is damaged.
+        """
+        folder = _find(name_or_path)
+        manifest = read_json(folder / MANIFEST)
+        schema = manifest.get("schema") if isinstance(manifest, dict) else None
+        if schema != SCHEMA:
+            raise CorruptError(
+                f"{display_path(folder)} has schema {schema}, this version reads {SCHEMA}.",
+                "Prepare it again: --fresh.",
+            )
+        return cls(folder, manifest)
+
+    @cached_property
+    def items(self) -> Items:
+        """The entries; made from the manifest's columns on first use."""
+        items = items_from_json(self._columns)
+        self._columns = {}
+        return items
+
+    def read(self, modality: Modality, rows: Rows) -> np.ndarray:
+        """Pixels of some rows, in the order asked for; rows may repeat.
+
+        Args:
+            modality: "photo" or "sketch".
+            rows: (n,) integers, `items.row` of the entries wanted.
+
+        Returns:
+            (n, size, size, C) uint8; C = 3 for photos, 1 (grey) for sketches.
+
+        Raises:
+            CorruptError: the image file is damaged or belongs to another manifest.
+        """
+        return self._take(IMAGES, modality, rows)
+
+    def read_edges(self, rows: Rows) -> np.ndarray:
+        """Edge maps of some rows of the photos.
+
+        Returns:
+            (n, size, size, 1) uint8, dark on white.
+
+        Raises:
+            MissingError: the store has none.
+        """
+        if not (self.folder / EDGES).exists():
+            raise MissingError(f"The data set {self.name!r} holds no edge maps.")
+        return self._take(EDGES, "edge", rows)
+
+    def rows(self, modality: Modality) -> int:
+        """How many different images of a modality the store holds."""
+        return int(self.manifest["rows"][modality])
+
+    def _take(self, file: str, name: str, rows: Rows) -> np.ndarray:
+        wanted = np.asarray(rows, dtype=np.int64).reshape(-1)
+        pixels = self._pixels(file, name)
+        if wanted.size and not 0 <= wanted.min() <= wanted.max() < len(pixels):
+            raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {len(pixels)} {name} rows")
+        if isinstance(pixels, np.ndarray):
+            return np.asarray(pixels[wanted])
+        order, inverse = np.unique(wanted, return_inverse=True)
+        result = np.empty((len(order), *pixels.shape[1:]), dtype=np.uint8)
+        for place, row in enumerate(order):
+            pixels.read_direct(result, np.s_[int(row)], np.s_[place])
+        return result[inverse]
+
+    def _pixels(self, file: str, name: str) -> np.ndarray | h5py.Dataset:
+        """The array of one modality: mapped into memory where it lies in one piece."""
+        if self._process != os.getpid():
+            self._open, self._process = {}, os.getpid()
+        if name not in self._open:
+            self._open[name] = self._map(self.folder / file, name)
+        return self._open[name]
+
+    def _map(self, path: Path, name: str) -> np.ndarray | h5py.Dataset:
+        import h5py
+
+        try:
+            file = h5py.File(path, "r")
+            dataset, digest = file[name], file.attrs["digest"]
+        except (OSError, KeyError) as error:
+            raise CorruptError(
+                f"{display_path(path)} cannot be read: {error}.", "Prepare it again: --fresh."
+            ) from error
+        if digest != self.digest:
+            raise CorruptError(
+                f"{display_path(path)} belongs to another manifest.",
+                "It was prepared anew meanwhile: start again.",
+            )
+        if dataset.chunks is not None:
+            return dataset
+        shape, offset = dataset.shape, dataset.id.get_offset()
+        file.close()
+        if not shape[0]:
+            return np.empty(shape, dtype=np.uint8)
+        return np.memmap(path, dtype=np.uint8, mode="r", offset=offset, shape=shape)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_open": {}, "_process": 0}
+
+
+def store_folder(name: str) -> Path:
+    """Where the data set of that name lies or will lie.
+
+    Raises:
+        UsageError: the name would not make a plain folder.
+    """
+    if not name or name.startswith((".", "-")) or any(c in '/\\:\0\n\r\t*?"<>|' for c in name):
+        raise UsageError(
+            f"{name!r} cannot name a data set.", "Use letters, digits, '-', '_' and '.'."
+        )
+    return datasets_dir() / name
+
+
+def prepared() -> tuple[str, ...]:
+    """Names of the prepared data sets, sorted."""
+    return tuple(sorted(path.parent.name for path in datasets_dir().glob(f"*/{MANIFEST}")))
+
+
+def _find(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path).expanduser()
+    if (isinstance(name_or_path, Path) or os.sep in name_or_path) and path.is_dir():
+        folder, name = path, path.name
+    else:
+        name = str(name_or_path)
+        folder = datasets_dir() / name
+    if (folder / MANIFEST).is_file():
+        return folder
+    if folder.is_dir():
+        raise MissingError(
+            f"The data set {name!r} is not prepared to the end.",
+            f"Type `sbirctl prepare {name} …` again as before; it continues.",
+        )
+    raise MissingError(
+        f"There is no prepared data set {name!r}.",
+        f"Type `sbirctl prepare {name} --from PATH`. {_others(name)}".strip(),
+    )
+
+
+def _others(name: str) -> str:
+    known = prepared()
+    return f"Prepared are: {nearest(name, known)}" if known else ""
