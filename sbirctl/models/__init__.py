@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 MODELS: Registry[type[Model]] = Registry(
     "model",
     "sbirctl.models",
-    plumbing=("base", "backbones", "weights", "cards"),
+    plumbing=("backbones", "base", "cards", "download", "factory", "prompted_clip", "weights"),
     group="sbirctl.models",
 )

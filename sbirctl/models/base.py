@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from sbirctl.core.config import setting
 from sbirctl.datasets.batch import Batch
 from sbirctl.datasets.plans import BatchPlan
+from sbirctl.models.weights import WeightsRecord
 from sbirctl.store.manifest import Modality
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -102,6 +104,10 @@ class Model(nn.Module):
 
     settings: Any
     dim: int
+    _mean: Tensor
+    _std: Tensor
+    weights: WeightsRecord  # what it started from, for results
+    compute_dtype: torch.dtype  # what `embed` computes in; weights and embeddings are float32
 
     def __init__(self, settings: ModelSettings, classes: tuple[str, ...] | None = None) -> None:
         """Build the network with random values; `weights.py` fills in pretrained ones.
@@ -113,6 +119,8 @@ class Model(nn.Module):
         super().__init__()
         self.settings = settings
         self.classes = classes
+        self.weights = WeightsRecord()
+        self.compute_dtype = torch.float32
         self.register_buffer("_mean", torch.tensor(settings.mean).view(1, -1, 1, 1), False)
         self.register_buffer("_std", torch.tensor(settings.std).view(1, -1, 1, 1), False)
 
@@ -126,13 +134,32 @@ class Model(nn.Module):
             (n, 3, size, size) float32 (channels last), on the images' device.
         """
         size = self.settings.size
+        values = images.float()
         if images.shape[-2:] != (size, size):
-            images = nn.functional.interpolate(
-                images, (size, size), mode="bicubic", antialias=True, align_corners=False
+            values = nn.functional.interpolate(
+                values, (size, size), mode="bicubic", antialias=True, align_corners=False
             )
-        values = images.float().div_(255)
-        values = (values - self._mean) / self._std
+            values = values.round_().clamp_(0, 255)  # as Pillow, which works on whole numbers
+        values = (values.expand(-1, 3, -1, -1) / 255 - self._mean) / self._std
         return values.contiguous(memory_format=torch.channels_last)
+
+    def autocast(self) -> AbstractContextManager:
+        """Context in which this model's forward pass runs in `compute_dtype`."""
+        enabled = self.compute_dtype != torch.float32
+        return torch.autocast(self._mean.device.type, self.compute_dtype, enabled=enabled)
+
+    @abstractmethod
+    def load_weights(self, weights: str) -> WeightsRecord:
+        """Fill in the values to start from and say which they are.
+
+        Args:
+            weights: "pretrained" (the publisher's), "none" (leave the random ones) or a file.
+
+        Raises:
+            MissingError: no such file, or no network and nothing cached.
+            MismatchError: the weights are another architecture's.
+            CorruptError: the file is damaged.
+        """
 
     @abstractmethod
     def encode(self, batch: Batch) -> Encoded:
@@ -147,8 +174,17 @@ class Model(nn.Module):
         return self.losses(self.encode(batch), batch, stage)
 
     @abstractmethod
+    def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
+        """What `embed` normalises: preprocessed (n, 3, size, size) images to (n, dim)."""
+
     def embed(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
-        """(n, 1 or 3, H, W) uint8 images to (n, dim) L2-normalised float32 embeddings."""
+        """(n, 1 or 3, H, W) uint8 images to (n, dim) L2-normalised float32 embeddings.
+
+        Call it in evaluation mode: only then a vector does not depend on its batch.
+        """
+        with torch.no_grad(), self.autocast():
+            found = self.features(self.preprocess(images, modality), modality, edges)
+        return nn.functional.normalize(found.float(), dim=-1)
 
     @abstractmethod
     def stages(self) -> Sequence[Stage]:

@@ -1,0 +1,58 @@
+"""Choosing where to compute and in which number format; torch is imported only when asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sbirctl.core.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    import torch
+
+PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "float32": "float32", "bfloat16": "bfloat16"}
+
+
+def pick_device(wanted: str = "auto") -> torch.device:
+    """The device of that name; "auto" is CUDA, else Apple's MPS, else the CPU.
+
+    Args:
+        wanted: auto, cpu, mps, cuda or cuda:<number>.
+
+    Raises:
+        UsageError: it is no device's name, or this machine has no such device.
+    """
+    import torch
+
+    mps = torch.backends.mps.is_available()
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        known = ("auto", "cpu", "cuda", "mps")
+        raise UsageError(f"There is no device {wanted!r}.", nearest(wanted, known)) from error
+    here = {"cpu": 1, "mps": int(mps), "cuda": torch.cuda.device_count()}
+    if (device.index or 0) >= here.get(device.type, 0):
+        raise UsageError(
+            f"This machine has no device {wanted!r} that torch {torch.__version__} can use.",
+            "Use --device auto; `sbirctl env` lists what there is.",
+        )
+    return device
+
+
+def pick_dtype(wanted: str, device: torch.device) -> torch.dtype:
+    """The number format of the forward pass; "auto" is bfloat16 on a GPU that has it.
+
+    Weights and embeddings stay float32; this is what `torch.autocast` computes in.
+
+    Raises:
+        UsageError: it is no format's name.
+    """
+    import torch
+
+    if wanted == "auto":
+        native = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+        return torch.bfloat16 if native else torch.float32
+    if wanted not in PRECISIONS:
+        raise UsageError(f"There is no number format {wanted!r}.", nearest(wanted, PRECISIONS))
+    return torch.bfloat16 if PRECISIONS[wanted] == "bfloat16" else torch.float32

@@ -1,0 +1,256 @@
+"""Any classification network of torchvision or timm as a source of features.
+
+torchvision's names come first (resnet50, vgg19), then timm's (mobilenetv2_100); a timm name with
+a tag (`resnet50.a1_in1k`) is always timm's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from sbirctl.core.config import setting
+from sbirctl.core.errors import MissingError, UsageError, nearest
+from sbirctl.models import weights as files
+from sbirctl.models.download import Published, fetch
+from sbirctl.models.weights import WeightsRecord
+
+_AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
+_HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+_HEADS = ("avgpool", "dropout", "fc")
+
+
+@dataclass(frozen=True)
+class BackboneSettings:
+    """Which network; keys not listed go to its constructor (`backbone.pad_type=same`)."""
+
+    name: str = setting("resnet50", help="any torchvision or timm classification network")
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Backbone(nn.Module):
+    """A network without its classifier.
+
+    Attributes:
+        net: the network of the library.
+        width: number of pooled features.
+        library: "torchvision" or "timm".
+        settings: what it was built from.
+        freeze_bn: batch norm keeps its running statistics also in training; its scale and shift
+            are trained like any other parameter.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        width: int,
+        library: str,
+        settings: BackboneSettings,
+        classifier: tuple[str, ...],
+        freeze_bn: bool,
+    ) -> None:
+        super().__init__()
+        self.net: Any = net
+        self.width = width
+        self.library = library
+        self.settings = settings
+        self.freeze_bn = freeze_bn
+        self._classifier = tuple(f"{name}." for name in classifier)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, 3, H, W) normalised images to (n, width) pooled features."""
+        return self.net(images)
+
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """The last map of each resolution, finest first.
+
+        Args:
+            images: (n, 3, H, W) normalised.
+
+        Returns:
+            Maps (n, C_i, H_i, W_i); a ResNet's last three are its residual stages 2, 3, 4, the
+            last one of a VGG is its last pooling layer's output.
+
+        Raises:
+            UsageError: the network has no such maps.
+        """
+        if self.library == "timm" and hasattr(self.net, "forward_intermediates"):
+            return list(self.net.forward_intermediates(images, intermediates_only=True))
+        children = _trunk(self.net)
+        if children is None:
+            raise UsageError(
+                f"The backbone {self.settings.name!r} gives no feature maps.",
+                "Take one with stages, such as resnet50, vgg19 or mobilenetv2_100.",
+            )
+        maps: list[Tensor] = []
+        for child in children:
+            images = child(images)
+            if maps and maps[-1].shape[-2:] == images.shape[-2:]:
+                maps.pop()
+            maps.append(images)
+        return maps
+
+    def train(self, mode: bool = True) -> Self:
+        """Like `nn.Module.train`, but frozen batch norm stays in evaluation mode."""
+        super().train(mode)
+        if self.freeze_bn:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
+    def load_weights(self, weights: str) -> WeightsRecord:
+        """Fill in values: "pretrained" (the publisher's), "none" (leave them random) or a file.
+
+        Raises:
+            MissingError: no such file, or no network and nothing cached.
+            MismatchError: the weights are another architecture's.
+            CorruptError: the file is damaged.
+        """
+        if weights == files.RANDOM:
+            return WeightsRecord()
+        if weights != files.PRETRAINED:
+            path = Path(weights).expanduser()
+            self._load(files.read_state(path), path.name)
+            return files.record_file(path)
+        published = self._published()
+        path = fetch(published)
+        if self.library == "timm":
+            self._load(_timm_state(self.settings, path), published.name)
+        else:
+            self._load(files.read_state(path), published.name)
+        return files.record_file(path, published.name)
+
+    def _load(self, state: Mapping[str, Tensor], source: str) -> None:
+        files.load_state(self.net, state, source=source, tolerated=(*self._classifier, *_AUXILIARY))
+
+    def _published(self) -> Published:
+        name = self.settings.name
+        if self.library == "torchvision":
+            import torchvision
+
+            # The first weights are those that papers start from; timm has the later ones by tag.
+            found = next(iter(torchvision.models.get_model_weights(name)))
+            return Published(f"torchvision {name} {found.name}", url=found.url)
+        config: dict[str, Any] = self.net.pretrained_cfg
+        tag = f"timm {config.get('architecture', name)} {config.get('tag', '')}".strip()
+        if config.get("hf_hub_id"):
+            chosen = config.get("hf_hub_filename")
+            return Published(
+                tag, repo=config["hf_hub_id"], files=(chosen,) if chosen else _HUB_FILES
+            )
+        if config.get("url"):
+            return Published(tag, url=config["url"])
+        raise MissingError(
+            f"timm publishes no weights for {name!r}.",
+            "Add --weights FILE, or --weights none for random values.",
+        )
+
+
+def build(settings: BackboneSettings, *, freeze_bn: bool = True) -> Backbone:
+    """The network of that name with random values and without its classifier.
+
+    Raises:
+        UsageError: neither torchvision nor timm has it, or its constructor refuses `extra`.
+    """
+    import timm
+    import torchvision
+
+    names = torchvision.models.list_models(module=torchvision.models)
+    if settings.name in names:
+        net, width, classifier = _construct(settings, _torchvision)
+        return Backbone(net, width, "torchvision", settings, classifier, freeze_bn)
+    if not timm.is_model(settings.name):
+        known = {*names, *timm.list_models()}
+        raise UsageError(f"There is no backbone {settings.name!r}.", nearest(settings.name, known))
+    net, width, classifier = _construct(settings, _timm)
+    return Backbone(net, width, "timm", settings, classifier, freeze_bn)
+
+
+_Built = tuple[nn.Module, int, tuple[str, ...]]
+
+
+def _construct(
+    settings: BackboneSettings, constructor: Callable[[BackboneSettings], _Built]
+) -> _Built:
+    try:
+        return constructor(settings)
+    except (TypeError, ValueError, RuntimeError, AssertionError, KeyError) as error:
+        given = ", ".join(f"backbone.{k}={v}" for k, v in settings.extra.items())
+        raise UsageError(
+            f"The backbone {settings.name!r} cannot be built{f' with {given}' if given else ''}:"
+            f" {error}.",
+            "Check the name's tag and the backbone's own settings.",
+        ) from error
+
+
+def _torchvision(settings: BackboneSettings) -> _Built:
+    import torchvision
+
+    extra = dict(settings.extra)
+    if settings.name in ("googlenet", "inception_v3"):
+        extra = {"aux_logits": False, "init_weights": False, **extra}
+    net = torchvision.models.get_model(settings.name, weights=None, **extra)
+    name, last = [
+        (name, module)
+        for name, module in net.named_modules()
+        if isinstance(module, nn.Linear | nn.Conv2d)
+    ][-1]
+    net.set_submodule(name, nn.Identity())
+    width = last.in_features if isinstance(last, nn.Linear) else last.in_channels
+    return net, width, (name,)
+
+
+def _timm(settings: BackboneSettings) -> _Built:
+    import timm
+
+    net = timm.create_model(settings.name, pretrained=False, num_classes=0, **settings.extra)
+    width = getattr(net, "head_hidden_size", None) or net.num_features
+    classifier = net.pretrained_cfg.get("classifier") or ()
+    names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
+    return net, width, names
+
+
+def _timm_state(settings: BackboneSettings, path: Path) -> dict[str, Tensor]:
+    """timm's own reading of its published file: some need renaming or resizing on the way."""
+    import timm
+
+    overlay = {"file": str(path), "custom_load": path.suffix == ".npz"}
+    full = timm.create_model(
+        settings.name,
+        pretrained=True,
+        pretrained_cfg_overlay=overlay,
+        num_classes=0,
+        **settings.extra,
+    )
+    return full.state_dict()
+
+
+def _trunk(net: nn.Module) -> list[nn.Module] | None:
+    """The modules a torchvision network runs before pooling, one after the other."""
+    children = dict(net.named_children())
+    for name in ("features", "layers"):
+        trunk = children.get(name)
+        if isinstance(trunk, nn.Sequential) and "permute" not in children:  # Swin's are n, H, W, C
+            return list(trunk)
+    trunk = children.get("trunk_output")
+    if isinstance(trunk, nn.Sequential):
+        return [children["stem"], *trunk]
+    if "fc" in children:
+        return [child for name, child in children.items() if name not in _HEADS]
+    return None
+
+
+def feature_widths(backbone: Backbone, size: int = 64) -> list[int]:
+    """Channels of each map that `stages` gives for a square input of `size` pixels."""
+    was_training = backbone.training
+    backbone.eval()
+    with torch.no_grad():
+        maps = backbone.stages(torch.zeros(1, 3, size, size))
+    backbone.train(was_training)
+    return [m.shape[1] for m in maps]

@@ -1,0 +1,161 @@
+"""Weights files: read without executing anything, put into a network, named in the result."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sbirctl.core.errors import CorruptError, MismatchError, MissingError
+from sbirctl.core.files import digest_file, display_path
+
+PRETRAINED = "pretrained"
+RANDOM = "none"
+_CONTAINERS = ("state_dict", "model_state_dict", "state_dict_ema", "model")
+_PREFIXES = ("module.", "_orig_mod.", "backbone.", "model.", "net.")
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class WeightsRecord:
+    """Which weights a model started from, as results record it.
+
+    Attributes:
+        name: file name or published name, "none" for random values.
+        sha256: of the file, "" for random values.
+    """
+
+    name: str = RANDOM
+    sha256: str = ""
+
+
+def record_file(path: Path, name: str = "") -> WeightsRecord:
+    """The record of a weights file; `name` replaces the file's own."""
+    return WeightsRecord(name or display_path(path.name), digest_file(path))
+
+
+def read_state(path: Path, *, trusted_archives: Collection[str] = ()) -> dict[str, Tensor]:
+    """Tensors by name from a safetensors file or a torch state dict; never executes code.
+
+    A state dict inside a training checkpoint ("state_dict", "model", …) is taken out, and a
+    prefix that all names share ("module." and the like) is dropped.
+
+    Args:
+        path: the file.
+        trusted_archives: SHA-256 of TorchScript archives that may be opened although the format
+            holds code: those whose digest their publisher announces.
+
+    Raises:
+        MissingError: there is no such file.
+        CorruptError: it is damaged, or no weights file, or needs code to be read.
+    """
+    path = path.expanduser()
+    if not path.is_file():
+        raise MissingError(f"There is no weights file {display_path(path)}.", "Check --weights.")
+    if _is_torchscript(path):
+        return _read_torchscript(path, trusted_archives)
+    return _unwrap(_read_tensors(path), path)
+
+
+def load_state(
+    module: nn.Module, state: Mapping[str, Tensor], *, source: str, tolerated: Iterable[str] = ()
+) -> None:
+    """Put `state` into `module`, complete and with equal shapes.
+
+    Args:
+        module: the network.
+        state: tensors by name.
+        source: name of the file, for messages.
+        tolerated: name prefixes that may be left over (the classifier the network goes without).
+
+    Raises:
+        MismatchError: names or shapes do not fit; the first ones are named.
+    """
+    own = module.state_dict()
+    prefixes = tuple(tolerated)
+    counters = ".num_batches_tracked"
+    missing = [k for k in own if k not in state and not k.endswith(counters)]
+    extra = [k for k in state if k not in own and not k.startswith(prefixes)]
+    wrong = [
+        f"{k} is {tuple(state[k].shape)}, needs {tuple(own[k].shape)}"
+        for k in own
+        if k in state and state[k].shape != own[k].shape
+    ]
+    problems = [
+        _few("missing", missing),
+        _few("of another shape", wrong),
+        _few("unknown", [k for k in extra if not k.endswith(counters)]),
+    ]
+    if any(problems):
+        raise MismatchError(
+            f"{source} does not fit the network: {'; '.join(p for p in problems if p)}.",
+            "Name the architecture the file was made for (--set backbone=…).",
+        )
+    module.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)
+
+
+def _few(kind: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{kind}: {', '.join(names[:_SHOWN])}{more}"
+
+
+def _read_tensors(path: Path) -> Any:
+    with path.open("rb") as stream:
+        head = stream.read(9)
+    try:
+        if head[8:9] == b"{":  # eight bytes of length, then the JSON header
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CorruptError(f"{display_path(path)} cannot be read: {error}.") from error
+    except Exception as error:  # both libraries raise many kinds for damaged files
+        reason = f"it is neither safetensors nor a torch state dict ({type(error).__name__})"
+        if "Weights only load failed" in str(error):
+            reason = "it holds more than tensors, and code from a file is never executed"
+        raise CorruptError(
+            f"{display_path(path)} cannot be used: {reason}.",
+            "Give a safetensors file, or a state dict written by torch.save.",
+        ) from error
+
+
+def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
+    for key in _CONTAINERS:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    state = {}
+    if isinstance(content, Mapping):
+        state = {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
+    if not state:
+        raise CorruptError(
+            f"{display_path(path)} holds no tensors by name.",
+            "Give a safetensors file, or a state dict written by torch.save.",
+        )
+    for prefix in _PREFIXES:
+        if all(k.startswith(prefix) for k in state):
+            state = {k.removeprefix(prefix): v for k, v in state.items()}
+    return state
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any("/code/" in f"/{name}" for name in archive.namelist())
+
+
+def _read_torchscript(path: Path, trusted: Collection[str]) -> dict[str, Tensor]:
+    if digest_file(path) not in trusted:
+        raise CorruptError(
+            f"{display_path(path)} is a TorchScript archive that is not its publisher's.",
+            "Such archives hold code; give the weights as safetensors or as a state dict.",
+        )
+    return dict(torch.jit.load(str(path), map_location="cpu").state_dict())
