@@ -79,7 +79,7 @@ class ReadFolder:
             SbirctlError: it is larger than any picture.
         """
         # Opening a pipe or a device that took the file's place would wait for ever.
-        handle = os.open(self.root + b"/" + path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        handle = os.open(os.path.join(self.root, path), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with open(handle, "rb") as stream:
             facts = os.fstat(handle)
             if not stat.S_ISREG(facts.st_mode):
@@ -115,18 +115,30 @@ def folder_tree(path: Path) -> Tree:
 
 
 def select(
-    label: str, name: bytes, files: Sequence[File], read: ReadBytes, stamp: str = ""
+    label: str,
+    name: bytes,
+    files: Sequence[File],
+    read: ReadBytes,
+    identity: str = "",
+    left: Mapping[str, int] | None = None,
 ) -> Tree:
-    """Keep what may be an image: by its ending, or, with another one, by its first bytes."""
+    """Keep what may be an image: by its ending, or, with another one, by its first bytes.
+
+    Args:
+        label, name, read: as in `Tree`.
+        files: all regular files.
+        identity: as in `Tree`; "" to take it from the listing.
+        left: files left aside already.
+    """
     kept: list[File] = []
-    ignored: Counter[str] = Counter()
+    ignored: Counter[str] = Counter(left or {})
     for file in sorted(files, key=lambda file: file.path):
         reason = _reason(file, read)
         if reason:
             ignored[reason] += 1
         else:
             kept.append(file)
-    identity = stamp or digest_json([[quote_path(f.path), f.size] for f in kept])
+    identity = identity or digest_json([[quote_path(f.path), f.size] for f in kept])
     return Tree(label, name, tuple(kept), read, identity, dict(ignored))
 
 

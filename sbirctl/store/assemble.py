@@ -179,9 +179,8 @@ def _counts(items: Items) -> dict[str, dict[str, int]]:
     for label, modality, origin, copy in zip(
         items.label, items.modality, items.origin, items.copy_of, strict=True
     ):
-        keys = [f"{MODALITIES[modality]}s"]
-        if items.origins[origin]:
-            keys.append(f"{MODALITIES[modality]}s_{items.origins[origin]}")
+        plural = ("photos", "sketches")[modality]
+        keys = [plural, f"{plural}_{items.origins[origin]}"] if items.origins[origin] else [plural]
         if copy >= 0:
             keys.append("copies")
         for counter in (total, counts[label]):

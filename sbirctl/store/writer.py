@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from sbirctl.core.config import setting, to_dict
-from sbirctl.core.errors import SbirctlError, UsageError
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.files import human_bytes, lock
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.store.assemble import assemble
@@ -105,8 +105,10 @@ def write_store(
         _make_parts(todo, os.cpu_count() or 1 if workers is None else workers, advance)
     try:
         assemble(folder, folder.name, tasks, source, values)
-    finally:  # not kept when the source was unreadable either: it may be readable next time
+    except MissingError:  # the source was not readable at all; next time it may be
         shutil.rmtree(parts, ignore_errors=True)
+        raise
+    shutil.rmtree(parts, ignore_errors=True)
 
 
 def _sorted(source: Source) -> list[RawItem]:
