@@ -73,13 +73,17 @@ class Registry(Generic[T]):
             self._import(name)
         return self._things[name]
 
+    def entry_point(self, name: str) -> EntryPoint | None:
+        """Where another package announces `name`; None for this package's own."""
+        return self._entry_points().get(name)
+
     def _entry_points(self) -> dict[str, EntryPoint]:
         return {e.name: e for e in entry_points(group=self._group)} if self._group else {}
 
     def _import(self, name: str) -> None:
         if name not in self.names():
             raise UsageError(f"There is no {self.kind} {name!r}.", nearest(name, self.names()))
-        outside = self._entry_points().get(name)
+        outside = self.entry_point(name)
         load: Callable[[], object]
         if outside is not None:
             load = outside.load

@@ -1,0 +1,127 @@
+"""A model's card: a TOML file beside the model's own that says what it is, read without torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sbirctl.core.errors import CorruptError, UsageError, nearest
+from sbirctl.models import MODELS
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The publication a model comes from."""
+
+    title: str
+    authors: str
+    venue: str
+    year: int
+    url: str
+
+
+@dataclass(frozen=True)
+class StartingWeights:
+    """Weights a model can start from."""
+
+    name: str
+    source: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Figures a paper prints, with what they were measured by.
+
+    Attributes:
+        title: what the table shows.
+        source: paper and table number.
+        protocol: data set, split and gallery.
+        metric: definition of the figures.
+        header: names of the columns.
+        rows: as many values each.
+        note: what a reader must know, "" for nothing.
+    """
+
+    title: str
+    source: str
+    protocol: str
+    metric: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What `sbirctl models` and the documentation say about a model.
+
+    Attributes:
+        name: the model.
+        summary: one sentence.
+        input: what it takes.
+        preprocessing: the model's half.
+        parameters: number with the default settings, without what grows with the classes.
+        dim: size of the embedding with the default settings.
+        paper, weights, tables: see their classes.
+    """
+
+    name: str
+    summary: str
+    input: str
+    preprocessing: str
+    parameters: int
+    dim: int
+    paper: Paper
+    weights: tuple[StartingWeights, ...]
+    tables: tuple[Table, ...] = ()
+
+
+def load_card(name: str) -> Card:
+    """The card of a registered model.
+
+    Raises:
+        UsageError: there is no such model.
+        CorruptError: its card is missing or incomplete.
+    """
+    if name not in MODELS:
+        raise UsageError(f"There is no model {name!r}.", nearest(name, MODELS.names()))
+    path = _path(name)
+    try:
+        return parse_card(name, tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise CorruptError(f"The model {name} has no card {path.name}.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptError(f"The card {path.name} cannot be used: {error}.") from error
+
+
+def parse_card(name: str, data: dict[str, Any]) -> Card:
+    """The card in a parsed TOML file.
+
+    Raises:
+        KeyError, TypeError, ValueError: a key is missing, unknown or of the wrong kind.
+    """
+    data = dict(data)
+    tables = [
+        Table(**{**t, "header": tuple(t["header"]), "rows": tuple(map(tuple, t["rows"]))})
+        for t in data.pop("tables", [])
+    ]
+    for table in tables:
+        if any(len(row) != len(table.header) for row in table.rows):
+            raise ValueError(f"a row of {table.title!r} has not {len(table.header)} values")
+    paper = Paper(**data.pop("paper"))
+    weights = tuple(StartingWeights(**w) for w in data.pop("weights", []))
+    return Card(name=name, paper=paper, weights=weights, tables=tuple(tables), **data)
+
+
+def _path(name: str) -> Path:
+    outside = MODELS.entry_point(name)
+    if outside is None:
+        return Path(__file__).with_name(f"{name}.toml")
+    found = importlib.util.find_spec(outside.module)  # imports parent packages only
+    if found is None or found.origin is None:
+        raise CorruptError(f"The model {name} should be in {outside.module}, which is not there.")
+    return Path(found.origin).with_suffix(".toml")
