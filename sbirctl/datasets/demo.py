@@ -1,0 +1,123 @@
+"""The demo data set: 28 classes of things, drawn by the program itself.
+
+Photos in colour before cluttered backgrounds and sketches in black strokes come from the same
+outlines (`_drawing/`). The first `PAIRED` sketches of a class show the very thing of the photo of
+the same number, so that fine-grained retrieval has pairs; the others show things of their own.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+
+from sbirctl.core.config import setting
+from sbirctl.core.errors import UsageError
+from sbirctl.core.files import digest_json
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.core.seeds import rng_for
+from sbirctl.datasets import DATASETS
+from sbirctl.datasets._drawing import camera, pen
+from sbirctl.datasets._drawing.outline import Thing, fitted
+from sbirctl.datasets._drawing.things_animals import ANIMALS
+from sbirctl.datasets._drawing.things_outdoors import OUTDOORS
+from sbirctl.datasets._drawing.things_plants import PLANTS
+from sbirctl.datasets._drawing.things_room import ROOM
+from sbirctl.datasets._drawing.things_tools import TOOLS
+from sbirctl.datasets.source import Dataset
+from sbirctl.datasets.tree import Tree
+from sbirctl.store.manifest import MODALITIES, Modality
+from sbirctl.store.source import RawItem, Source
+
+VERSION = 1  # to be raised whenever the same seed would draw other pictures
+PAIRED = 0.6  # share of the sketches that are drawn from a photo
+_EVERY = (*ANIMALS, *OUTDOORS, *PLANTS, *ROOM, *TOOLS)
+THINGS: dict[str, Thing] = dict(sorted((thing.__name__, thing) for thing in _EVERY))
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What is drawn."""
+
+    seed: int = setting(0, help="another seed, other pictures")
+    per_class: int = setting(40, help="photos, and as many sketches, of a class")
+    pixels: int = setting(96, help="side of the drawn pictures")
+
+
+@DATASETS.register
+class Demo(Dataset):
+    """Things drawn by the program: no files, no network."""
+
+    name = "demo"
+    title = "28 classes of things drawn by the program itself, photos and sketches"
+    inputs = ()
+    Options = DemoOptions
+
+    def read(
+        self,
+        trees: Mapping[str, Sequence[Tree]],
+        options: DemoOptions,
+        *,
+        name: str,
+        report: Reporter = SILENT,
+    ) -> Source:
+        """See `Dataset.read`; nothing is drawn before the store asks for it.
+
+        Raises:
+            UsageError: no pictures, or pictures too small or too large to draw.
+        """
+        if options.per_class < 1 or not 16 <= options.pixels <= 1024:
+            raise UsageError(
+                f"per_class={options.per_class}, pixels={options.pixels} cannot be drawn.",
+                "Take at least 1 picture a class, of 16 to 1024 pixels.",
+            )
+        facts = asdict(options)
+        return Source(
+            dataset=self.name,
+            items=tuple(
+                _item(modality, class_name, number, options)
+                for modality in MODALITIES
+                for class_name in THINGS
+                for number in range(options.per_class)
+            ),
+            read=partial(_picture, options),
+            identity=digest_json({"version": VERSION, **facts}),
+            layout="drawn by the program",
+            facts=facts,
+        )
+
+
+def draw(options: DemoOptions, modality: Modality, class_name: str, number: int) -> bytes:
+    """One picture of the data set as the bytes of a file: photos JPEG, sketches PNG.
+
+    Equal arguments give equal pictures, whatever else was drawn before.
+    """
+    seed = options.seed
+    paired = modality == "photo" or number < _pairs(options)
+    whose = "thing" if paired else "thing of a sketch"
+    pieces = fitted(THINGS[class_name](rng_for(seed, whose, class_name, number)))
+    rng = rng_for(seed, modality, class_name, number)
+    stream = io.BytesIO()
+    if modality == "photo":
+        camera.photo(pieces, options.pixels, rng).save(stream, "JPEG", quality=92)
+    else:
+        pen.sketch(pieces, options.pixels, rng).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def _pairs(options: DemoOptions) -> int:
+    return round(PAIRED * options.per_class)
+
+
+def _item(modality: Modality, class_name: str, number: int, options: DemoOptions) -> RawItem:
+    suffix = "jpg" if modality == "photo" else "png"
+    path = f"{modality}/{class_name}/{number:04d}.{suffix}"
+    paired = modality == "photo" or number < _pairs(options)
+    instance = f"{class_name}/{number:04d}" if paired else ""
+    return RawItem(path, path.encode(), modality, class_name, instance)
+
+
+def _picture(options: DemoOptions, item: RawItem) -> bytes:
+    number = int(item.path.rpartition(b"/")[2].partition(b".")[0])
+    return draw(options, item.modality, item.class_name, number)
