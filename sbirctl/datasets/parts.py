@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,15 @@ class Side:
 
     def __len__(self) -> int:
         return len(self.item)
+
+    def take(self, chosen: np.ndarray) -> Side:
+        """The images a boolean mask or positions choose."""
+        return replace(
+            self,
+            item=self.item[chosen],
+            label=self.label[chosen],
+            instance=self.instance[chosen],
+        )
 
     @property
     def row(self) -> np.ndarray:
@@ -68,7 +77,9 @@ class Parts:
         val: held-out *seen* classes (or instances, or sketches), None when `val=none`.
         test: the unseen classes (or instances, or query sketches).
         facts: plain values recorded with every result: task, split, split digest, gallery
-            convention, scope of the ranking ("all", or "class" for Sketchy's pairs), numbers.
+            convention, scope of the ranking ("all", or "class" for Sketchy's pairs: among the
+            photos of the query's class in `store.items.label`), numbers; "notes" are sentences
+            for people.
     """
 
     train: Part

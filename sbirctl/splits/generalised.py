@@ -1,7 +1,8 @@
 """Which seen classes join the test side of the generalised zero-shot task.
 
-20 % of the seen classes, rounded (Dr. CLIP, Sec. 4.1: Sketchy-G has 21 + 21 test classes, TU-Berlin-G
-30 + 44). Its authors published no list; the ones in `splits/*/<split>-G.txt` are drawn here.
+20 % of the seen classes, rounded (Dr. CLIP, Sec. 4.1 and Table 1: Sketchy-G has 21 + 21 test
+classes, TU-Berlin-G 30 + 44). Its authors published no list; those in `splits/*/<split>-G.txt` are
+drawn here.
 """
 
 from __future__ import annotations

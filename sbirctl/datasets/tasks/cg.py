@@ -1,0 +1,68 @@
+"""Zero-shot, coarse-grained: train on seen classes, retrieve photos of unseen classes."""
+
+from __future__ import annotations
+
+from sbirctl.datasets.parts import Parts
+from sbirctl.datasets.tasks import TASKS, Task, TaskOptions
+from sbirctl.datasets.tasks._common import (
+    class_part,
+    counts,
+    gallery_note,
+    gallery_photos,
+    refuse_empty,
+    refuse_target,
+    require_split,
+    store_facts,
+    training_part,
+    unseen_and_seen,
+)
+from sbirctl.datasets.tasks._holdout import val_classes
+from sbirctl.datasets.tasks._leaks import refuse_classes, without_shared, without_val
+from sbirctl.splits.resolve import ClassSplit
+from sbirctl.store.reader import Store
+
+
+class CoarseGrained(Task):
+    """Queries are all sketches, the gallery all photos of the unseen classes.
+
+    Refused: a class, or an image, common to training and test. Validation: 10 % of the seen
+    classes.
+    """
+
+    name = "cg"
+    summary = "zero-shot: retrieve photos of classes not trained on"
+    split = "default"
+    target = False
+
+    def build(
+        self,
+        source: Store,
+        target: Store | None,
+        split: ClassSplit | None,
+        options: TaskOptions,
+    ) -> Parts:
+        """See `tasks.Task.build`."""
+        refuse_target(target, self.name)
+        split = require_split(split, self.name)
+        unseen, seen = unseen_and_seen(source, split)
+        photos, convention = gallery_photos(source, options)
+        sketches = source.items.where("sketch")
+        held = val_classes(seen, options)
+        train = training_part(source, [c for c in seen if c not in held], photos, sketches)
+        refuse_classes(train.classes, unseen)
+        test = refuse_empty(class_part(source, unseen, photos, sketches), "test")
+        val = class_part(source, held, photos, sketches) if held else None
+        train, dropped = without_shared(train, (test.photo, test.sketch), options, "test")
+        train = without_val(train, val)
+        facts = store_facts(self.name, source, split) | {
+            "gallery": convention,
+            "val_classes": list(held),
+            "left_out": [c for c in seen if c not in {*train.classes, *held}],
+            "dropped": dropped,
+            "counts": counts(train=train, val=val, test=test),
+            "notes": gallery_note(convention, test),
+        }
+        return Parts(train, val, test, facts)
+
+
+TASKS.register(CoarseGrained())

@@ -1,0 +1,129 @@
+"""Generalised zero-shot: the gallery holds unseen and seen classes, as a real one does.
+
+20 % of the seen classes join the test side; of each of them 20 % of the sketches and 20 % of the
+photos, by digest order, are held out of training, and only those query or are searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from sbirctl.datasets.parts import Part, Parts
+from sbirctl.datasets.tasks import TASKS, Task, TaskOptions
+from sbirctl.datasets.tasks._common import (
+    class_part,
+    counts,
+    gallery_note,
+    gallery_photos,
+    of_classes,
+    refuse_empty,
+    refuse_target,
+    require_split,
+    store_facts,
+    training_part,
+    unseen_and_seen,
+)
+from sbirctl.datasets.tasks._holdout import (
+    digest_order,
+    share,
+    take_groups,
+    val_classes,
+    without_groups,
+)
+from sbirctl.datasets.tasks._leaks import drop, refuse_classes, without_shared, without_val
+from sbirctl.splits.generalised import added
+from sbirctl.splits.resolve import ClassSplit
+from sbirctl.store.reader import Store
+
+HELD_OUT = 0.2
+
+
+class Generalised(Task):
+    """Queries and gallery are the unseen classes and held-out images of some seen ones.
+
+    Refused: an unseen class in training, or an image common to training and test. Validation:
+    10 % of the seen classes, of those that do not join the test side.
+    """
+
+    name = "gzs"
+    summary = "generalised zero-shot: the gallery holds unseen and seen classes"
+    split = "default"
+    target = False
+
+    def build(
+        self,
+        source: Store,
+        target: Store | None,
+        split: ClassSplit | None,
+        options: TaskOptions,
+    ) -> Parts:
+        """See `tasks.Task.build`."""
+        refuse_target(target, self.name)
+        split = require_split(split, self.name)
+        unseen, seen = unseen_and_seen(source, split)
+        joined, origin = added(split, [source.folder / "splits"])
+        photos, convention = gallery_photos(source, options)
+        sketches = source.items.where("sketch")
+        held_photos = _held_out(source, photos, joined)
+        held_sketches = _held_out(source, sketches, joined)
+        test = refuse_empty(
+            class_part(
+                source,
+                (*unseen, *joined),
+                np.concatenate([of_classes(source, photos, unseen), held_photos]),
+                np.concatenate([of_classes(source, sketches, unseen), held_sketches]),
+                seen=joined,
+            ),
+            "test",
+        )
+        held = val_classes(tuple(c for c in seen if c not in joined), options)
+        train = training_part(
+            source,
+            [c for c in seen if c not in held],
+            without_groups(source.items, photos, held_photos),
+            without_groups(source.items, sketches, held_sketches),
+        )
+        refuse_classes(train.classes, unseen)
+        val = class_part(source, held, photos, sketches) if held else None
+        train, dropped = without_shared(train, (test.photo, test.sketch), options, "test")
+        train = without_val(train, val)
+        test = _queries(test, options)
+        facts = store_facts(self.name, source, split) | {
+            "gallery": convention,
+            "queries": options.queries,
+            "added_classes": list(joined),
+            "added_from": origin,
+            "val_classes": list(held),
+            "left_out": [c for c in seen if c not in {*train.classes, *held}],
+            "dropped": dropped,
+            "counts": counts(train=train, val=val, test=test),
+            "notes": [
+                f"{len(joined)} seen classes join the test side ({origin}), "
+                f"with {len(held_sketches):,} sketches and {len(held_photos):,} photos held out.",
+                *gallery_note(convention, test),
+            ],
+        }
+        return Parts(train, val, test, facts)
+
+
+def _held_out(store: Store, entries: np.ndarray, classes: Iterable[str]) -> np.ndarray:
+    """A fifth of each class's entries, by digest order, whole groups of equal images."""
+    groups = store.items.group
+    parts = []
+    for name in classes:
+        ordered = digest_order(store.items, of_classes(store, entries, [name]))
+        parts.append(take_groups(groups, ordered, share(HELD_OUT, len(ordered))))
+    return np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
+
+
+def _queries(test: Part, options: TaskOptions) -> Part:
+    """The test part with the sketches that query."""
+    if options.queries == "all":
+        return test
+    every = np.ones(len(test.photo), dtype=bool)
+    return drop(test, every, ~test.seen[test.sketch.label])
+
+
+TASKS.register(Generalised())
