@@ -1,0 +1,1 @@
+"""Training: loader, augmentation, the loop, checkpoints, resuming."""

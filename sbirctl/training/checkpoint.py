@@ -1,0 +1,124 @@
+"""Checkpoints: the weights of a trained model and everything needed to know what they are.
+
+A checkpoint is one safetensors file. Its metadata has a single key `sbirctl` with a JSON object
+(several keys would be written in no fixed order, and equal runs shall give equal bytes); the keys
+are in docs/formats.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from sbirctl.core.config import to_dict
+from sbirctl.core.errors import CorruptError, MissingError
+from sbirctl.core.files import atomic_path, display_path
+from sbirctl.models.base import Model
+
+SCHEMA = 1
+_KEY = "sbirctl"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint file says and holds.
+
+    Attributes:
+        model: registry name.
+        settings: nested plain values, as `core.config.to_dict` gives them.
+        classes: names of the training classes, in the order of the labels.
+        digest: SHA-256 over names, types, shapes and values of `state`.
+        facts: run facts: data set, store digest and settings, task, split, seed, …
+        state: what `Model.checkpoint_state` gave, on the CPU.
+    """
+
+    model: str
+    settings: dict[str, Any]
+    classes: tuple[str, ...] | None
+    digest: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Tensor] = field(default_factory=dict)
+
+
+def save_checkpoint(path: Path, model: Model, facts: Mapping[str, Any]) -> str:
+    """Write a checkpoint atomically; returns the digest of its weights."""
+    state = portable(model.checkpoint_state())
+    digest = digest_state(state)
+    about = {
+        "schema": SCHEMA,
+        "model": model.name,
+        "settings": to_dict(model.settings),
+        "classes": None if model.classes is None else list(model.classes),
+        "weights_digest": digest,
+        "facts": dict(facts),
+    }
+    text = json.dumps(about, ensure_ascii=False, allow_nan=False)
+    with atomic_path(path) as temporary:
+        save_file(state, temporary, metadata={_KEY: text})
+    return digest
+
+
+def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
+    """Read a checkpoint, or with `tensors=False` only what its header says.
+
+    Raises:
+        MissingError: there is no such file.
+        CorruptError: it is no checkpoint of this program, of a newer format, or damaged.
+    """
+    if not path.is_file():
+        raise MissingError(f"There is no checkpoint {display_path(path)}.")
+    try:
+        with safe_open(path, framework="pt") as stream:
+            about = json.loads((stream.metadata() or {}).get(_KEY, "null"))
+            names = stream.keys() if tensors else ()
+            state = {name: stream.get_tensor(name) for name in names}
+    except (SafetensorError, ValueError) as error:
+        raise CorruptError(f"{display_path(path)} is damaged or no checkpoint: {error}.") from error
+    if not isinstance(about, dict):
+        raise CorruptError(
+            f"{display_path(path)} was not written by sbirctl.",
+            "Foreign weights go in with --weights FILE.",
+        )
+    if about["schema"] != SCHEMA:
+        raise CorruptError(
+            f"{display_path(path)} has checkpoint format {about['schema']}, this program reads "
+            f"{SCHEMA}.",
+            "Update sbirctl.",
+        )
+    if tensors and digest_state(state) != about["weights_digest"]:
+        raise CorruptError(f"The weights in {display_path(path)} do not have their digest.")
+    classes = about["classes"]
+    return Checkpoint(
+        about["model"],
+        about["settings"],
+        None if classes is None else tuple(classes),
+        about["weights_digest"],
+        about["facts"],
+        state,
+    )
+
+
+def portable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict as safetensors wants it: on the CPU, dense, no two tensors sharing memory."""
+    return {
+        name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in state.items()
+    }
+
+
+def digest_state(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and values, independent of order and file format."""
+    total = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        total.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return total.hexdigest()

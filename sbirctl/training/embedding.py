@@ -1,0 +1,99 @@
+"""Embedding many stored images: read ahead by threads, in batches of one fixed size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sbirctl.datasets.parts import Side
+from sbirctl.models.base import Model
+from sbirctl.store.manifest import Modality
+from sbirctl.store.reader import Store
+from sbirctl.training.loader import auto_workers, read_ahead, to_tensor
+
+# Float32 products differ in the last bits with the batch's size, so it is no option.
+BATCH = 64
+
+Advance = Callable[[int], object]
+
+
+def device_of(model: Model) -> torch.device:
+    """Where a model's buffers, and so its inputs, live."""
+    return next(model.buffers()).device
+
+
+def embed_side(
+    model: Model, side: Side, *, workers: int | None = None, advance: Advance | None = None
+) -> np.ndarray:
+    """Embeddings of one side; images that share their pixels are embedded once.
+
+    Returns:
+        (len(side), dim) float32, L2-normalised.
+    """
+    rows, inverse = np.unique(side.row, return_inverse=True)
+    found = embed_rows(model, side.store, side.modality, rows, workers=workers, advance=advance)
+    return found[inverse]
+
+
+def embed_rows(
+    model: Model,
+    store: Store,
+    modality: Modality,
+    rows: np.ndarray,
+    *,
+    workers: int | None = None,
+    advance: Advance | None = None,
+) -> np.ndarray:
+    """Embeddings of pixel rows of a store, in evaluation mode; the model's mode is kept.
+
+    Args:
+        rows: (n,) int64.
+        workers: reading threads, None for what suits the device.
+        advance: called with the number of images after every batch.
+
+    Returns:
+        (n, dim) float32, L2-normalised.
+    """
+    device = device_of(model)
+    count = auto_workers(device) if workers is None else workers
+    training = model.training
+    model.eval()
+    made: list[Tensor] = []
+    try:
+        with torch.inference_mode():
+            for images, edges in _batches(model, store, modality, rows, device, count):
+                made.append(model.embed(images, modality, edges))
+                if advance is not None:
+                    advance(len(images))
+    finally:
+        model.train(training)
+    if not made:
+        return np.zeros((0, model.dim), dtype=np.float32)
+    return torch.cat(made).float().cpu().numpy()
+
+
+def _batches(
+    model: Model,
+    store: Store,
+    modality: Modality,
+    rows: np.ndarray,
+    device: torch.device,
+    workers: int,
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    wants_edges = model.needs_edges and modality == "photo"
+
+    def read(start: int) -> tuple[Tensor, Tensor | None]:
+        wanted = rows[start : start + BATCH]
+        images = to_tensor(store.read(modality, wanted))
+        edges = to_tensor(store.read_edges(wanted)) if wants_edges else None
+        if device.type == "cuda":
+            images = images.pin_memory()
+            edges = None if edges is None else edges.pin_memory()
+        return images, edges
+
+    for images, edges in read_ahead(range(0, len(rows), BATCH), read, workers):
+        images = images.to(device, non_blocking=True)
+        yield images, None if edges is None else edges.to(device, non_blocking=True)

@@ -1,0 +1,129 @@
+"""From the rows a batch plan drew to uint8 tensors on the device, read ahead by threads.
+
+Threads, not processes: reading stored pixels releases the interpreter's lock, and a batch needs no
+copy between processes. Nothing random happens here, so the number of workers cannot change a run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sbirctl.datasets.batch import Batch, GlobalIndices
+from sbirctl.datasets.parts import Part, Side
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def auto_workers(device: torch.device) -> int:
+    """Reading threads for a device: one where the processor computes too, else up to four."""
+    if device.type == "cpu":
+        return 1
+    return max(1, min(4, (os.cpu_count() or 2) // 2))
+
+
+def read_ahead(items: Iterable[T], load: Callable[[T], R], workers: int) -> Iterator[R]:
+    """`map(load, items)` in order, with at most `workers + 1` results made ahead of need.
+
+    Args:
+        items: what to load; consumed in the calling thread.
+        load: called in a background thread; its errors are raised here, in order.
+        workers: threads; 0 loads in the calling thread.
+    """
+    if workers == 0:
+        yield from map(load, items)
+        return
+    pending: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="sbirctl-read") as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(load, item))
+                if len(pending) > workers + 1:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+class BatchLoader:
+    """Makes the batches of a part.
+
+    Args:
+        part: where labels and pixels come from.
+        device: where the batches go; pinned memory and asynchronous copies on CUDA.
+        workers: reading threads, 0 for none.
+        edges: also read the photos' edge maps.
+    """
+
+    def __init__(
+        self, part: Part, device: torch.device, workers: int, *, edges: bool = False
+    ) -> None:
+        self.part = part
+        self.device = device
+        self.workers = workers
+        self.edges = edges
+
+    def batches(self, indices: Iterable[GlobalIndices]) -> Iterator[Batch]:
+        """The batches of `indices`, in order; sketches still have one channel (see `three`)."""
+        for batch in read_ahead(indices, self._read, self.workers):
+            yield batch.to(self.device)
+
+    def _read(self, indices: GlobalIndices) -> Batch:
+        photo, sketch = self.part.photo, self.part.sketch
+        edge = None
+        if self.edges:
+            edge = to_tensor(photo.store.read_edges(photo.row[indices.photo]))
+        batch = Batch(
+            photo=to_tensor(photo.store.read("photo", photo.row[indices.photo])),
+            sketch=to_tensor(sketch.store.read("sketch", sketch.row[indices.sketch])),
+            edge=edge,
+            photo_label=_long(photo.label[indices.photo]),
+            sketch_label=_long(sketch.label[indices.sketch]),
+            photo_instance=_long(photo.instance[indices.photo]),
+            sketch_instance=_long(sketch.instance[indices.sketch]),
+            tuples=None if indices.tuples is None else _long(indices.tuples),
+            ids=_ids(photo, indices.photo) + _ids(sketch, indices.sketch),
+        )
+        return _pin(batch) if self.device.type == "cuda" else batch
+
+
+def three(batch: Batch) -> Batch:
+    """The batch as models take it: sketches with three equal channels (no copy)."""
+    if batch.sketch is None or batch.sketch.shape[1] == 3:
+        return batch
+    return replace(batch, sketch=batch.sketch.expand(-1, 3, -1, -1))
+
+
+def to_tensor(images: np.ndarray) -> Tensor:
+    """(n, H, W, C) pixels as a (n, C, H, W) tensor over the same memory (channels last)."""
+    if not images.flags.writeable:  # a view into a memory map; torch wants its own
+        images = images.copy()
+    return torch.from_numpy(images).permute(0, 3, 1, 2)
+
+
+def _long(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.asarray(values, dtype=np.int64).copy())
+
+
+def _ids(side: Side, positions: np.ndarray) -> tuple[str, ...]:
+    return tuple(side.store.items.id[i] for i in side.item[positions])
+
+
+def _pin(batch: Batch) -> Batch:
+    pinned: dict[str, Any] = {
+        f.name: value.pin_memory()
+        for f in fields(batch)
+        if isinstance(value := getattr(batch, f.name), Tensor)
+    }
+    return replace(batch, **pinned)

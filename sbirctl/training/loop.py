@@ -1,0 +1,245 @@
+"""The training loop: stages of a recipe one after the other, resumable at any step.
+
+A run equals itself however often it was stopped: batches and augmentation come from (seed, stage,
+epoch, step), the state is saved whole at steps where a log line ends, and what the log holds
+beyond the saved state is cut off when the run goes on.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sbirctl.core.errors import SbirctlError
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.core.seeds import seed_for
+from sbirctl.datasets.batch import Batch
+from sbirctl.datasets.parts import Parts
+from sbirctl.models.base import Model, Stage
+from sbirctl.training.augment import augment
+from sbirctl.training.embedding import device_of
+from sbirctl.training.keeper import Keeper
+from sbirctl.training.loader import BatchLoader, auto_workers, three
+from sbirctl.training.optim import make_optimizer, rate_factor, release, set_rates
+from sbirctl.training.state import Progress
+from sbirctl.training.step import gradients
+from sbirctl.training.validate import CHOOSES, validate
+from sbirctl.training.window import NotFiniteError, Window
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """How to run a phase; nothing here but `seed` and `epochs` changes what comes out.
+
+    Attributes:
+        seed: of batches and augmentation.
+        epochs: stage name to number of epochs, instead of the recipe's.
+        workers: reading threads, None for what suits the device.
+        monitor: log the test part's figures after every epoch; they choose nothing.
+        log_every: steps between log lines.
+        save_seconds: time between saved states, besides the one after every epoch.
+        save_steps: save after so many steps instead, 0 for by time.
+        tensorboard: also write TensorBoard's event files.
+    """
+
+    seed: int = 0
+    epochs: Mapping[str, int] = field(default_factory=dict)
+    workers: int | None = None
+    monitor: bool = False
+    log_every: int = 20
+    save_seconds: float = 120.0
+    save_steps: int = 0
+    tensorboard: bool = False
+
+
+class Trainer:
+    """Trains a model on the training part and keeps its best epoch on the validation part.
+
+    A phase is one pass through all stages of the recipe: to choose the number of epochs, or to
+    train again for that number.
+
+    Args:
+        model: with its starting weights, on its device.
+        parts: training, validation (or None: the last epoch is kept) and test part.
+        folder: the run's folder.
+        phase: name of the phase, see `Keeper`.
+        facts: recorded in checkpoints.
+        log_start: bytes of log.jsonl that belong to earlier phases.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        parts: Parts,
+        folder: Path,
+        *,
+        phase: str = "train",
+        options: LoopOptions | None = None,
+        facts: Mapping[str, Any] | None = None,
+        log_start: int = 0,
+        report: Reporter = SILENT,
+    ) -> None:
+        self.model, self.parts, self.report = model, parts, report
+        self.options = options or LoopOptions()
+        self.device = device_of(model)
+        wanted = self.options.workers
+        self.workers = auto_workers(self.device) if wanted is None else wanted
+        self.loader = BatchLoader(parts.train, self.device, self.workers, edges=model.needs_edges)
+        self.keeper = Keeper(
+            folder,
+            phase,
+            model,
+            facts or {},
+            log_start=log_start,
+            tensorboard=self.options.tensorboard,
+        )
+        self.window = Window()
+
+    @property
+    def progress(self) -> Progress:
+        """Where the phase stands."""
+        return self.keeper.progress
+
+    @property
+    def checkpoint(self) -> Path:
+        """The result of a complete phase."""
+        return self.keeper.checkpoint
+
+    def run(self) -> Progress:
+        """Train to the end, from the saved state if there is one; the model holds the result.
+
+        Raises:
+            NotFiniteError: the loss became NaN; the last good checkpoint is kept.
+            SbirctlError: the training part does not fill one batch.
+        """
+        if self.keeper.finished():
+            return self.progress
+        kept = self.keeper.resume()
+        if self.progress.steps:
+            self.report.note(f"continuing after step {self.progress.steps}")
+        try:
+            for stage in list(self.model.stages())[self.progress.stage :]:
+                self._run_stage(stage, kept)
+                kept = None
+            self.keeper.finish()
+        finally:
+            self.keeper.journal.close()
+        return self.progress
+
+    def _run_stage(self, stage: Stage, kept: dict[str, Any] | None) -> None:
+        progress, patience = self.progress, self.model.settings.patience
+        optimizer = make_optimizer(stage, self.model.settings)
+        if kept is not None:
+            optimizer.load_state_dict(kept)
+        epochs = self.options.epochs.get(stage.name, stage.epochs)
+        if not stage.plan.length(self.parts.train):
+            raise SbirctlError(
+                "The training part does not fill one batch.", "Lower it: --set batch=…"
+            )
+        while progress.epoch < epochs and not (patience and progress.stale >= patience):
+            self._run_epoch(stage, optimizer, epochs)
+            progress.epoch += 1
+            progress.step = 0
+            self._judge(stage, epochs)
+            self.keeper.save(optimizer)
+        self.keeper.adopt_best(stage.name)
+        progress.chosen[stage.name] = progress.best_epoch
+        progress.stage += 1
+        progress.epoch = progress.best_epoch = progress.stale = 0
+        progress.best = None
+        self.keeper.save(None)
+
+    def _run_epoch(self, stage: Stage, optimizer: torch.optim.Optimizer, epochs: int) -> None:
+        progress, settings = self.progress, self.model.settings
+        length = stage.plan.length(self.parts.train)
+        seed = seed_for(self.options.seed, "plan", stage.name)
+        drawn = stage.plan.batches(self.parts.train, progress.epoch, seed)
+        release(self.model, stage, progress.epoch)
+        self.model.train()
+        warmup = round(settings.warmup * length)
+        label = f"epoch {progress.epoch + 1}/{epochs}"
+        batches = self.loader.batches(itertools.islice(drawn, progress.step, None))
+        with self.report.bar(label, length, progress.step) as advance:
+            for batch in batches:
+                done = progress.epoch * length + progress.step
+                factor = rate_factor(settings.schedule, done, epochs * length, warmup)
+                set_rates(optimizer, factor)
+                self._step(stage, optimizer, batch)
+                last = progress.step == length
+                if last or progress.steps == 1 or progress.step % self.options.log_every == 0:
+                    self._log(stage, optimizer)
+                    if not last and self._due():
+                        self.keeper.save(optimizer)
+                advance()
+
+    def _step(self, stage: Stage, optimizer: torch.optim.Optimizer, batch: Batch) -> None:
+        progress, settings = self.progress, self.model.settings
+        at = (self.options.seed, stage.name, progress.epoch, progress.step)
+        batch = three(augment(batch, settings.augment, seed_for("augment", *at)))
+        optimizer.zero_grad(set_to_none=True)
+        terms = gradients(
+            self.model,
+            batch,
+            stage.name,
+            pieces=settings.accumulate,
+            seed=seed_for("step", *at),
+            autocast=self.model.autocast(),
+        )
+        if settings.clip_grad > 0:
+            moving = [p for group in optimizer.param_groups for p in group["params"]]
+            torch.nn.utils.clip_grad_norm_(moving, settings.clip_grad)
+        optimizer.step()
+        progress.step += 1
+        progress.steps += 1
+        progress.images += len(batch.ids)
+        self.window.add(terms, progress.epoch + 1, progress.step, batch.ids)
+        if self.device.type == "cpu" and not bool(terms["total"].isfinite()):
+            self._log(stage, optimizer)  # there is no device to wait for: stop at once
+
+    def _log(self, stage: Stage, optimizer: torch.optim.Optimizer) -> None:
+        progress = self.progress
+        try:
+            terms = self.window.fetch()
+        except NotFiniteError as error:
+            self.keeper.stop(error)
+        progress.losses.setdefault("first", terms)
+        progress.losses["last"] = terms
+        where = {"phase": self.keeper.phase, "stage": stage.name, "epoch": progress.epoch + 1}
+        rate = optimizer.param_groups[0]["lr"]
+        self.keeper.journal.write("step", progress.steps, {**where, "lr": rate, **terms})
+
+    def _judge(self, stage: Stage, epochs: int) -> None:
+        """Validate and keep the epoch if it is the best; the test part is only looked at."""
+        progress = self.progress
+        loss = progress.losses["last"]["total"]
+        figures: dict[str, Any] = {"phase": self.keeper.phase, "stage": stage.name}
+        figures |= {"epoch": progress.epoch, "loss": loss}
+        told = f"epoch {progress.epoch}/{epochs}: loss {loss:.4f}"
+        if self.parts.val is None:
+            self.keeper.keep_best(stage.name)
+        else:
+            found = validate(self.model, self.parts.val, self.parts.facts, workers=self.workers)
+            figures |= {f"val_{name}": value for name, value in found.items()}
+            told += f", validation {CHOOSES} {found[CHOOSES]:.4f}"
+            progress.stale += 1
+            if progress.best is None or found[CHOOSES] > progress.best:
+                progress.best, progress.stale = found[CHOOSES], 0
+                self.keeper.keep_best(stage.name)
+                told += " (best)"
+        if self.options.monitor:
+            found = validate(self.model, self.parts.test, self.parts.facts, workers=self.workers)
+            figures |= {f"unseen_{name}": value for name, value in found.items()}
+            told += f", unseen {CHOOSES} {found[CHOOSES]:.4f} (only logged)"
+        progress.history.append(figures)
+        self.keeper.journal.write("epoch", progress.steps, figures)
+        self.report.note(told)
+
+    def _due(self) -> bool:
+        if self.options.save_steps:
+            return self.progress.step % self.options.save_steps == 0
+        return self.keeper.since_saved() >= self.options.save_seconds

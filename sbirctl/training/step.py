@@ -1,0 +1,169 @@
+"""One optimiser step's gradients: in one piece, or in several with the same result.
+
+In-batch losses (normalised softmax against prototypes aside) compare every sketch with every photo
+of the batch, so the mean of the losses of pieces is not the loss of the batch. With `accumulate`
+pieces the gradients are therefore cached at the embeddings (Gao et al. 2021, "Scaling Deep
+Contrastive Learning Batch Size under Memory Limited Setup"): all pieces are encoded without a
+graph, the losses of the *whole* batch give the gradients of its embeddings, and each piece is
+encoded again with a graph to carry them on. That is exact for every loss, at the price of one more
+forward pass, except that batch statistics (BatchNorm in training mode) are those of the pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sbirctl.core.errors import UsageError
+from sbirctl.core.seeds import seed_for
+from sbirctl.datasets.batch import Batch
+from sbirctl.models.base import Encoded, Model
+
+_SIDES = ("photo", "sketch", "edge")
+
+
+def gradients(
+    model: Model,
+    batch: Batch,
+    stage: str,
+    *,
+    pieces: int,
+    seed: int,
+    autocast: AbstractContextManager,
+) -> dict[str, Tensor]:
+    """Add the gradients of one batch's total loss to the parameters.
+
+    Args:
+        model: in training mode.
+        batch: the whole batch, on the model's device.
+        stage: name of the recipe's stage, for the losses.
+        pieces: in how many pieces to encode; 1 is a plain backward pass.
+        seed: of this step; dropout and the like are drawn from it alone, so a resumed run draws
+            what an uninterrupted one does.
+        autocast: context of the forward passes.
+
+    Returns:
+        The named terms and "total", detached scalars still on the device.
+    """
+    if pieces > 1:
+        return _cached(model, batch, stage, pieces, seed, autocast)
+    torch.manual_seed(seed)
+    with autocast:
+        terms = model(batch, stage)
+    if terms["total"].requires_grad:  # not while every group is frozen
+        terms["total"].backward()
+    return {name: value.detach() for name, value in terms.items()}
+
+
+def split(batch: Batch, pieces: int) -> list[Batch]:
+    """Contiguous pieces of equal size; tuples, which number the whole batch's rows, are left out.
+
+    Raises:
+        UsageError: the batch is smaller than the number of pieces.
+    """
+    photos, sketches = len(batch.photo_label), len(batch.sketch_label)
+    if max(photos, sketches) < pieces:
+        raise UsageError(f"accumulate={pieces} is more than the images of a batch.")
+    made = []
+    for index in range(pieces):
+        p = slice(index * photos // pieces, (index + 1) * photos // pieces)
+        s = slice(index * sketches // pieces, (index + 1) * sketches // pieces)
+        made.append(
+            Batch(
+                photo=None if batch.photo is None else batch.photo[p],
+                sketch=None if batch.sketch is None else batch.sketch[s],
+                edge=None if batch.edge is None else batch.edge[p],
+                photo_label=batch.photo_label[p],
+                sketch_label=batch.sketch_label[s],
+                photo_instance=batch.photo_instance[p],
+                sketch_instance=batch.sketch_instance[s],
+                tuples=None,
+                ids=batch.ids[:photos][p] + batch.ids[photos:][s],
+            )
+        )
+    return made
+
+
+def _cached(
+    model: Model,
+    batch: Batch,
+    stage: str,
+    pieces: int,
+    seed: int,
+    autocast: AbstractContextManager,
+) -> dict[str, Tensor]:
+    parts = split(batch, pieces)
+    encoded = []
+    with torch.no_grad(), autocast:
+        for index, part in enumerate(parts):
+            torch.manual_seed(seed_for(seed, index))
+            encoded.append(model.encode(part))
+    whole, leaves = _join(encoded, parts)
+    torch.manual_seed(seed)
+    with autocast:
+        terms = model.losses(whole, batch, stage)
+    terms["total"].backward()
+    for index, part in enumerate(parts):
+        torch.manual_seed(seed_for(seed, index))
+        with autocast:
+            again = model.encode(part)
+        _carry_on(again, leaves, index)
+    return {name: value.detach() for name, value in terms.items()}
+
+
+def _join(encoded: Sequence[Encoded], parts: Sequence[Batch]) -> tuple[Encoded, list[Encoded]]:
+    """The whole batch's embeddings, and the leaves (one Encoded a piece) they were made of."""
+    leaves = [
+        Encoded(
+            **{side: _leaf(getattr(one, side)) for side in _SIDES},
+            extra={name: _required(value) for name, value in one.extra.items()},
+        )
+        for one in encoded
+    ]
+    whole: dict[str, Any] = {
+        side: None
+        if getattr(leaves[0], side) is None
+        else torch.cat([getattr(leaf, side) for leaf in leaves])
+        for side in _SIDES
+    }
+    extra = {
+        name: _join_extra([leaf.extra[name] for leaf in leaves], parts) for name in leaves[0].extra
+    }
+    return Encoded(**whole, extra=extra), leaves
+
+
+def _join_extra(values: Sequence[Tensor], parts: Sequence[Batch]) -> Tensor:
+    """Rows that follow one side are appended; rows of photos, then sketches, stay in that order."""
+    photos = [len(part.photo_label) for part in parts]
+    both = [p + len(part.sketch_label) for p, part in zip(photos, parts, strict=True)]
+    if [len(value) for value in values] == both:
+        heads = [value[:p] for value, p in zip(values, photos, strict=True)]
+        tails = [value[p:] for value, p in zip(values, photos, strict=True)]
+        return torch.cat([*heads, *tails])
+    return torch.cat(list(values))
+
+
+def _required(value: Tensor) -> Tensor:
+    return value.detach().requires_grad_(value.is_floating_point())
+
+
+def _leaf(value: Tensor | None) -> Tensor | None:
+    return None if value is None else _required(value)
+
+
+def _carry_on(again: Encoded, leaves: Sequence[Encoded], index: int) -> None:
+    outputs: list[Tensor] = []
+    grads: list[Tensor] = []
+    leaf = leaves[index]
+    pairs = [(getattr(again, side), getattr(leaf, side)) for side in _SIDES]
+    pairs += [(again.extra[name], leaf.extra[name]) for name in leaf.extra]
+    for output, kept in pairs:
+        if output is not None and output.requires_grad and kept.grad is not None:
+            outputs.append(output)
+            grads.append(kept.grad)
+    if outputs:
+        torch.autograd.backward(outputs, grads)
