@@ -56,12 +56,15 @@ def show(
         "url": paper["url"],
         "input": found["input"],
         "preprocessing": found["preprocessing"],
+        **({"architecture": found["architecture"]} if found["architecture"] else {}),
         "embedding": found["dim"],
         "parameters": found["parameters"],
         "trained": "yes" if found["trainable"] else "no, embeds as it comes",
     }
     _console.print_table(("what", "value"), list(facts.items()))
     _section("weights", found["weights"], ("name", "source", "licence"))
+    deviations = [{"deviation from the paper": text} for text in found["deviations"]]
+    _section("", deviations, ("deviation from the paper",))
     for table in found["tables"]:
         _table(table)
     _section("settings", found["settings"], ("key", "default", "help"))
@@ -80,7 +83,7 @@ def _section(title: str, rows: list[dict[str, Any]], header: tuple[str, ...]) ->
 
 def _table(table: Mapping[str, Any]) -> None:
     print(f"\n{table['title']} — {table['source']}")
-    print(f"{table['protocol']}; {table['metric']}")
+    print(f"task {table['task']}; definition {table['definition']}")
     _console.print_table(table["header"], table["rows"])
     if table["note"]:
         print(table["note"])

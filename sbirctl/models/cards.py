@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sbirctl.core.errors import CorruptError, UsageError, nearest
 from sbirctl.models import MODELS
@@ -14,13 +15,16 @@ from sbirctl.models import MODELS
 
 @dataclass(frozen=True)
 class Paper:
-    """The publication a model comes from."""
+    """The publication a model comes from; code is repository and commit, "" for none."""
 
     title: str
     authors: str
     venue: str
     year: int
     url: str
+    doi: str = ""
+    arxiv: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,26 +37,88 @@ class StartingWeights:
 
 
 @dataclass(frozen=True)
-class Table:
-    """Figures a paper prints, with what they were measured by.
+class Column:
+    """What one column of a published table measures.
 
     Attributes:
-        title: what the table shows.
-        source: paper and table number.
-        protocol: data set, split and gallery.
-        metric: definition of the figures.
-        header: names of the columns.
-        rows: as many values each.
-        note: what a reader must know, "" for nothing.
+        metric: "map@200" and so on; "" for a quantity that is no retrieval measure.
+        dataset: where the queries and the gallery come from.
+        split: list of the test classes as `sbirctl splits` names it, or words where there is none.
+        split_status: "stated" in the paper, "inferred" from its numbers of classes, or
+            "unpublished": the list named is the nearest there is.
+        trained_on: the data set of training where it is another one.
+        classes: number of test classes where the paper states it, 0 for not stated.
+        rule: how the paper's gallery or queries differ from the split.
+        quantity, unit: of a column that is no retrieval measure.
     """
 
+    metric: str = ""
+    dataset: str = ""
+    split: str = ""
+    split_status: Literal["stated", "inferred", "unpublished"] = "stated"
+    trained_on: str = ""
+    classes: int = 0
+    rule: str = ""
+    quantity: str = ""
+    unit: str = ""
+
+    @property
+    def heading(self) -> str:
+        """What stands above the column."""
+        if not self.metric:
+            return f"{self.quantity} ({self.unit})"
+        where = f"{self.trained_on}→{self.dataset}" if self.trained_on else self.dataset
+        return f"{where} {self.split.partition('/')[2]} {self.metric}".replace("  ", " ")
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a reader must know of one cell, or of a row where `column` is None.
+
+    Attributes:
+        method: of the row.
+        column: number of the column, from 0, keys not counted.
+        text: the remark.
+    """
+
+    method: str
+    text: str
+    column: int | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the paper as data: fractions of 1, "-" where the paper leaves a cell empty.
+
+    Attributes:
+        id: the table's number in the paper.
+        title: what the table shows.
+        task: the task of all its columns.
+        definition: of the figures, a name `sbirctl evaluate --definition` knows. Rows of
+            origin "quoted" stand under the definition of the paper they come from.
+        keys: what the first values of a row are; the last key is "origin": "own" for the authors'
+            own runs, "code" for others' public code run by them, "quoted" from other papers.
+        columns: what the other values are.
+        rows: keys and values.
+        ours: the method whose rows are the paper's own final figures.
+        protocol: the named protocol of the task, "" for its usual one.
+        notes: remarks on single cells.
+        source, header, note: the same in words, for printing.
+    """
+
+    id: str
     title: str
-    source: str
-    protocol: str
-    metric: str
-    header: tuple[str, ...]
+    task: str
+    definition: str
+    keys: tuple[str, ...]
+    columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
-    note: str = ""
+    ours: str
+    protocol: str
+    notes: tuple[Remark, ...]
+    source: str
+    header: tuple[str, ...]
+    note: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +133,8 @@ class Card:
         parameters: number with the default settings, without what grows with the classes.
         dim: size of the embedding with the default settings.
         paper, weights, tables: see their classes.
+        architecture: the network in words.
+        deviations: where the model differs from the paper, or reads it in one of several ways.
     """
 
     name: str
@@ -78,6 +146,8 @@ class Card:
     paper: Paper
     weights: tuple[StartingWeights, ...]
     tables: tuple[Table, ...] = ()
+    architecture: str = ""
+    deviations: tuple[str, ...] = ()
 
 
 def load_card(name: str) -> Card:
@@ -94,7 +164,7 @@ def load_card(name: str) -> Card:
         return parse_card(name, tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise CorruptError(f"The model {name} has no card {path.name}.") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise CorruptError(f"The card {path.name} cannot be used: {error}.") from error
 
 
@@ -102,19 +172,40 @@ def parse_card(name: str, data: dict[str, Any]) -> Card:
     """The card in a parsed TOML file.
 
     Raises:
-        KeyError, TypeError, ValueError: a key is missing, unknown or of the wrong kind.
+        LookupError, TypeError, ValueError: a key is missing, unknown or of the wrong kind.
     """
     data = dict(data)
-    tables = [
-        Table(**{**t, "header": tuple(t["header"]), "rows": tuple(map(tuple, t["rows"]))})
-        for t in data.pop("tables", [])
-    ]
-    for table in tables:
-        if any(len(row) != len(table.header) for row in table.rows):
-            raise ValueError(f"a row of {table.title!r} has not {len(table.header)} values")
     paper = Paper(**data.pop("paper"))
+    tables = tuple(_table(t, paper) for t in data.pop("tables", []))
     weights = tuple(StartingWeights(**w) for w in data.pop("weights", []))
-    return Card(name=name, paper=paper, weights=weights, tables=tuple(tables), **data)
+    deviations = tuple(data.pop("deviations", ()))
+    return Card(
+        name=name, paper=paper, weights=weights, tables=tables, deviations=deviations, **data
+    )
+
+
+def _table(data: Mapping[str, Any], paper: Paper) -> Table:
+    fields = {**data, "keys": tuple(data["keys"]), "rows": tuple(map(tuple, data["rows"]))}
+    columns = tuple(Column(**c) for c in data["columns"])
+    notes = tuple(Remark(**n) for n in data.get("notes", ()))
+    header = (*data["keys"], *(c.heading for c in columns))
+    if any(len(row) != len(header) for row in data["rows"]):
+        raise ValueError(f"a row of table {data['id']} has not {len(header)} values")
+    places = [
+        n.method if n.column is None else f"{n.method}, {columns[n.column].heading}" for n in notes
+    ]
+    words = "\n".join(f"{place}: {n.text}" for place, n in zip(places, notes, strict=True))
+    return Table(
+        **{
+            "protocol": "",
+            **fields,
+            "columns": columns,
+            "notes": notes,
+            "header": header,
+            "source": f"{paper.authors.split(',')[0]} et al. {paper.year}, Table {data['id']}",
+            "note": words,
+        }
+    )
 
 
 def _path(name: str) -> Path:
