@@ -1,0 +1,163 @@
+"""`sbirctl prepare`: raw files to a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sbirctl.cli import _console
+from sbirctl.core.errors import UsageError
+
+panel = "Pipeline"
+order = 1
+_OWN = "Your own folders"
+
+
+def command(
+    dataset: Annotated[str, typer.Argument(help="Which: see `sbirctl datasets`.")],
+    from_: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from", metavar="PATH", help="Folder or archive (.zip, .tar.*, .7z); may be repeated."
+        ),
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="Name of the store; the data set's.")] = "",
+    size: Annotated[
+        int | None, typer.Option("--size", help="Side of the images in pixels. [default: 224]")
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option("--encoding", help="raw (read fastest) or gzip (smaller). [default: raw]"),
+    ] = None,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option("--max-pixels", help="Refuse larger pictures. [default: 80000000]"),
+    ] = None,
+    variant: Annotated[
+        str | None,
+        typer.Option("--variant", help="Sketchy: how sketches lie. [default: tx_000000000000]"),
+    ] = None,
+    extended: Annotated[
+        bool | None,
+        typer.Option(
+            "--extended/--no-extended", help="Sketchy: extended photos. [default: where they are]"
+        ),
+    ] = None,
+    photos: Annotated[
+        Path | None,
+        typer.Option(
+            "--photos", metavar="DIR", help="Photos, a sub-folder a class.", rich_help_panel=_OWN
+        ),
+    ] = None,
+    sketches: Annotated[
+        Path | None,
+        typer.Option("--sketches", metavar="DIR", help="Sketches.", rich_help_panel=_OWN),
+    ] = None,
+    pairs: Annotated[
+        str | None,
+        typer.Option(
+            "--pairs",
+            help="stem: sketch <stem>-<k> or <stem>_<k> shows photo <stem>.",
+            rich_help_panel=_OWN,
+        ),
+    ] = None,
+    unseen: Annotated[
+        str | None,
+        typer.Option(
+            "--unseen", metavar="A,B", help="Classes kept from training.", rich_help_panel=_OWN
+        ),
+    ] = None,
+    unseen_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--unseen-file", metavar="FILE", help="The same, one a line.", rich_help_panel=_OWN
+        ),
+    ] = None,
+    unseen_fraction: Annotated[
+        float | None,
+        typer.Option(
+            "--unseen-fraction",
+            metavar="SHARE",
+            help="So many classes, drawn with --seed.",
+            rich_help_panel=_OWN,
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", help="For --unseen-fraction.", rich_help_panel=_OWN)
+    ] = 0,
+    max_bad: Annotated[
+        str,
+        typer.Option("--max-bad", help="Unreadable files borne, share or count; more: exit 5."),
+    ] = "1%",
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes. [default: one a processor]")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Make it anew.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is there.")] = False,
+    set_: _console.SetOption = None,
+    print0: _console.Print0Option = False,
+) -> None:
+    """Decode and resize a data set's images once; prints the path of the store.
+
+    It can be stopped at any time; the same command continues, and prints the path at once when the
+    store is there.
+    """
+    from sbirctl.core.config import parse_assignments
+    from sbirctl.stages.prepare import BadLimit, prepare
+
+    inputs = {"from": from_, "photos": photos and [photos], "sketches": sketches and [sketches]}
+    options: dict[str, Any] = parse_assignments(set_ or [])
+    options |= _given(
+        variant=variant,
+        extended={None: None, True: "yes", False: "no"}[extended],
+        pairs=pairs,
+    )
+    folder = prepare(
+        dataset,
+        _inputs(dataset, name, _given(**inputs)),
+        name=name,
+        options=options,
+        settings=_given(size=size, encoding=encoding, max_pixels=max_pixels),
+        unseen=_unseen(unseen, unseen_file, unseen_fraction, seed),
+        max_bad=BadLimit(max_bad),
+        workers=workers,
+        fresh=fresh,
+        dry_run=dry_run,
+        report=_console.reporter(),
+    )
+    if folder is not None:
+        _console.print_path(folder, null=print0)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _inputs(dataset: str, name: str, given: dict[str, list[Path]]) -> dict[str, list[Path]]:
+    """The paths a data set takes, all of them or none.
+
+    Raises:
+        UsageError: it does not take them, or one is missing.
+    """
+    from sbirctl.datasets import DATASETS
+
+    roles = DATASETS.get(dataset).inputs
+    flags = " and ".join(f"--{role}" for role in roles) or "no files"
+    if set(given) - set(roles):
+        raise UsageError(f"{dataset} takes {flags}, not --{min(set(given) - set(roles))}.")
+    if given and set(given) != set(roles):
+        raise UsageError(f"{dataset} takes {flags}; --{min(set(roles) - set(given))} is missing.")
+    if dataset == "folder" and not name:
+        raise UsageError("The data set has no name.", "Give one with --name.")
+    return {role: [path.expanduser() for path in paths] for role, paths in given.items()}
+
+
+def _unseen(names: str | None, file: Path | None, fraction: float | None, seed: int) -> Any:
+    from sbirctl.datasets._unseen import UnseenChoice
+
+    if names is None and file is None and fraction is None:
+        return None
+    listed = tuple(part.strip() for part in (names or "").split(",") if part.strip())
+    return UnseenChoice(listed, file, fraction, seed)

@@ -1,0 +1,205 @@
+"""Anybody's own photos and sketches: one folder of photos, one of sketches, sub-folders as classes.
+
+A class is a sub-folder, of the same name on both sides; what lies deeper belongs to it too. Files
+that lie directly in the folder are one class where there are no sub-folders. With `pairs=stem` a
+sketch `<stem>-<k>` or `<stem>_<k>` (or just `<stem>`) was drawn from the photo `<stem>`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+from sbirctl.core.config import setting
+from sbirctl.core.errors import MismatchError, MissingError
+from sbirctl.core.files import digest_json, display_path
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.datasets import DATASETS
+from sbirctl.datasets._naming import Ids, before_number, stem
+from sbirctl.datasets.source import Dataset
+from sbirctl.datasets.tree import File, ReadTrees, Tree
+from sbirctl.store.manifest import Modality
+from sbirctl.store.source import RawItem, Source
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class FolderOptions:
+    """How the files belong together."""
+
+    pairs: Literal["none", "stem"] = setting(
+        "none", help="stem: a sketch <stem>-<k> or <stem>_<k> was drawn from the photo <stem>"
+    )
+
+
+@DATASETS.register
+class Folder(Dataset):
+    """Two folders or archives of one's own."""
+
+    name = "folder"
+    title = "Your own photos and sketches, in sub-folders by class"
+    inputs = ("photos", "sketches")
+    Options = FolderOptions
+
+    def read(
+        self,
+        trees: Mapping[str, Sequence[Tree]],
+        options: FolderOptions,
+        *,
+        name: str,
+        report: Reporter = SILENT,
+    ) -> Source:
+        """See `Dataset.read`."""
+        inputs = [*trees["photos"], *trees["sketches"]]
+        ignored: Counter[str] = Counter()
+        ids = Ids()
+        items: list[RawItem] = []
+        for index, tree in enumerate(inputs):
+            ignored.update(tree.ignored)
+            modality: Modality = "photo" if index < len(trees["photos"]) else "sketch"
+            items += _items(tree, index, modality, ids, ignored)
+        items = _one_class(items, name)
+        remarks = _check_classes(items, [tree.label for tree in inputs])
+        if options.pairs == "stem":
+            items, unpaired = _pair(items)
+            remarks += unpaired
+        if ignored["beside the class folders"]:
+            count = ignored["beside the class folders"]
+            remarks.append(f"{count:,} images lie beside the class folders and are left aside.")
+        classes = {item.class_name for item in items}
+        photos = sum(item.modality == "photo" for item in items)
+        counted = f"{len(classes):,} classes" if len(classes) > 1 else "1 class"
+        summary = f"{photos:,} photos, {len(items) - photos:,} sketches, {counted}."
+        return Source(
+            dataset=self.name,
+            items=tuple(items),
+            read=ReadTrees(tuple(tree.read for tree in inputs)),
+            identity=digest_json([[tree.identity for tree in inputs], asdict(options)]),
+            layout="sub-folders are classes",
+            ignored=ignored,
+            facts={"options": asdict(options)},
+            remarks=(summary, *remarks),
+        )
+
+
+def _items(
+    tree: Tree, index: int, modality: Modality, ids: Ids, ignored: Counter[str]
+) -> list[RawItem]:
+    """Items of one side; the class is "" for files that lie directly in the folder."""
+    base = _common_folder(tree)
+    items: list[RawItem] = []
+    inside = any(b"/" in file.path[len(base) :] for file in tree.files)
+    for file in tree.files:
+        first, sign, _ = file.path[len(base) :].partition(b"/")
+        if inside and not sign:
+            ignored["beside the class folders"] += 1
+            continue
+        class_name = display_path(first) if sign else ""
+        items.append(_item(file, index, modality, class_name, ids))
+    return items
+
+
+def _common_folder(tree: Tree) -> bytes:
+    """An archive often holds everything in one folder of its own name: that is no class."""
+    tops = {file.path.partition(b"/")[0] for file in tree.files}
+    deep = all(file.path.count(b"/") >= 2 for file in tree.files)
+    return next(iter(tops)) + b"/" if len(tops) == 1 and deep else b""
+
+
+def _item(file: File, tree: int, modality: Modality, class_name: str, ids: Ids) -> RawItem:
+    name = file.path.rpartition(b"/")[2]
+    return RawItem(
+        id=ids.new(modality, class_name, name),
+        path=file.path,
+        modality=modality,
+        class_name=class_name,
+        tree=tree,
+        size=file.size,
+        stamp=file.stamp,
+    )
+
+
+def _one_class(items: list[RawItem], name: str) -> list[RawItem]:
+    """Name the class of files without a sub-folder: the other side's only one, or the data set."""
+    named = {item.class_name for item in items} - {""}
+    if not any(item.class_name == "" for item in items):
+        return items
+    if len(named) > 1:
+        raise MismatchError(
+            f"One side has {len(named)} class folders, the other none.",
+            "Put photos and sketches into sub-folders of the same names.",
+        )
+    only = next(iter(named), name)
+    return [
+        i if i.class_name else replace(i, class_name=only, id=i.id.replace("//", f"/{only}/", 1))
+        for i in items
+    ]
+
+
+def _check_classes(items: Sequence[RawItem], labels: Sequence[str]) -> list[str]:
+    """Remarks on classes that one side lacks.
+
+    Raises:
+        MissingError: a side has no images.
+        MismatchError: no class has both photos and sketches.
+    """
+    sides = {
+        modality: {item.class_name for item in items if item.modality == modality}
+        for modality in ("photo", "sketch")
+    }
+    for modality, label in zip(sides, (labels[0], labels[-1]), strict=True):
+        if not sides[modality]:
+            raise MissingError(f"There are no images in {label}.", "Is it the right folder?")
+    photos, sketches = sides["photo"], sides["sketch"]
+    if not photos & sketches:
+        raise MismatchError(
+            f"No class has both photos and sketches: {_few(photos)} against {_few(sketches)}.",
+            "Give the sub-folders of both sides the same names.",
+        )
+    remarks = []
+    if photos - sketches:
+        remarks.append(f"Classes without sketches: {_few(photos - sketches)}.")
+    if sketches - photos:
+        remarks.append(f"Classes without photos: {_few(sketches - photos)}.")
+    return remarks
+
+
+def _pair(items: Sequence[RawItem]) -> tuple[list[RawItem], list[str]]:
+    """Give sketches and photos their instances."""
+    photos = {_instance(item, stem(_name(item))) for item in items if item.modality == "photo"}
+    paired: list[RawItem] = []
+    without = 0
+    for item in items:
+        own = stem(_name(item))
+        if item.modality == "photo":
+            paired.append(replace(item, instance=_instance(item, own)))
+            continue
+        wanted = (_instance(item, before_number(own)), _instance(item, own))
+        instance = next((one for one in wanted if one in photos), "")
+        without += not instance
+        paired.append(replace(item, instance=instance))
+    sketches = sum(item.modality == "sketch" for item in items)
+    if without == sketches:
+        example = next(i for i in items if i.modality == "sketch")
+        raise MismatchError(
+            f"No sketch is named after a photo; the first is {example.id}.",
+            "Name sketches <photo>-<k> or <photo>_<k>, or leave out --pairs.",
+        )
+    remark = f"{without:,} of {sketches:,} sketches are named after no photo and have no pair."
+    return paired, [remark] if without else []
+
+
+def _name(item: RawItem) -> bytes:
+    return item.path.rpartition(b"/")[2]
+
+
+def _instance(item: RawItem, photo: str) -> str:
+    return f"{item.class_name}/{photo}"
+
+
+def _few(names: set[str]) -> str:
+    shown = ", ".join(sorted(names)[:_SHOWN])
+    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
