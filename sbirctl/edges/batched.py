@@ -18,11 +18,13 @@ GPU_PIECE = 16
 def compute(photos: Tensor, settings: EdgeSettings) -> Tensor:
     """Edge maps by the method whose settings are given; see `sbirctl.edges.edge_maps`."""
     check_photos(photos)
+    if not len(photos):
+        return photos[:, :1]
     # One photo at a time stays in a processor's cache; a GPU wants more at once, always as many,
     # since a library may choose another algorithm for another batch size.
     size = 1 if photos.device.type == "cpu" else GPU_PIECE
     maps = [_piece(piece, settings, size) for piece in photos.split(size)]
-    return torch.cat(maps) if maps else photos[:, :1]
+    return torch.cat(maps)
 
 
 def check_photos(photos: Tensor) -> None:

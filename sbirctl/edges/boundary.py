@@ -89,7 +89,8 @@ def boundary(layers: Tensor, radius: int) -> tuple[Tensor, Tensor]:
     xy = (along_x * along_y).sum(1)
     strength = ((yy + xx) / 2 + torch.hypot((yy - xx) / 2, xy)).sqrt()
     angle = torch.rad2deg(torch.atan2(-2 * xy, xx - yy)) / 2
-    return strength, torch.where(angle < 0, angle + 180, angle)
+    angle = torch.where(angle < 0, angle + 180, angle)
+    return strength, torch.where(angle < 180, angle, 0)  # a tiny negative angle rounds to 180
 
 
 def _mirrored(length: int, margin: int, device: torch.device) -> Tensor:

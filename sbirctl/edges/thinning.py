@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import torch
@@ -30,26 +29,31 @@ def non_maximum_suppression(strength: Tensor, angle: Tensor) -> Tensor:
 
     The angle counts in whole degrees; two pixels at the border are dropped. Shapes as in `thin`.
     """
-    width = strength.shape[2]
     inner = torch.zeros_like(strength, dtype=torch.bool)
     inner[:, REACH:-REACH, REACH:-REACH] = strength[:, REACH:-REACH, REACH:-REACH] > 0
     flat = strength.flatten()
     at = inner.flatten().nonzero().squeeze(1)
-    degree = angle.flatten()[at].long() % 180
+    degree = angle.flatten()[at].int() % 180
     value = flat[at]
     keep = torch.ones_like(value, dtype=torch.bool)
-    shifts, weights = (table.to(strength.device) for table in _samples())
     for direction in (degree, degree + 180):
-        beside = torch.zeros_like(value)
-        for corner in range(4):
-            y, x = shifts[corner][direction].unbind(1)
-            # A corner beyond the last pixel has weight 0; any pixel will do in its place.
-            place = (at + y * width + x).clamp(max=flat.numel() - 1)
-            beside += weights[corner][direction] * flat[place]
-        keep &= value > beside
+        keep &= value > _sample(flat, at, direction, strength.shape[2])
     result = torch.zeros_like(flat)
     result[at] = torch.where(keep, value, 0)
     return result.view_as(strength)
+
+
+def _sample(flat: Tensor, at: Tensor, direction: Tensor, width: int) -> Tensor:
+    """Bilinear samples two pixels from the places `at` of flattened images, in whole degrees."""
+    table = _shifts(flat.device)
+    top, left, down, right = (column.index_select(0, direction) for column in table)
+    corner = at + (top * width + left).long()
+    # A corner beyond the last pixel has weight 0; any pixel will do in its place.
+    last = flat.numel() - 1
+    corners = [(corner + shift).clamp_(max=last) for shift in (0, 1, width, width + 1)]
+    a, b, c, d = (flat.index_select(0, one) for one in corners)
+    above, below = torch.lerp(a, b, right), torch.lerp(c, d, right)
+    return torch.lerp(above, below, down)
 
 
 def skeleton(mask: Tensor) -> Tensor:
@@ -107,23 +111,18 @@ def _deletions() -> tuple[Tensor, Tensor]:
     return first, second
 
 
-@lru_cache(maxsize=1)
-def _samples() -> tuple[Tensor, Tensor]:
-    """Bilinear samples at distance 2 for 360 whole degrees.
+@lru_cache(maxsize=4)
+def _shifts(device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Where a sample at distance 2 lies, for 360 whole degrees.
 
     Returns:
-        (4, 360, 2) int64 (y, x) shifts of the four corners and (4, 360) float32 weights.
+        (360,) each: row and column of the upper left of four pixels (float32 whole numbers), and
+        how far below and to the right of it the sample is, 0..1.
     """
-    shifts = torch.zeros(4, 360, 2, dtype=torch.int64)
-    weights = torch.zeros(4, 360)
-    for degree in range(360):
-        # Rounding makes cos 90° exactly 0, so that a sample on a pixel is that pixel.
-        y = round(-REACH * math.sin(math.radians(degree)), 9)
-        x = round(REACH * math.cos(math.radians(degree)), 9)
-        top, left = math.floor(y), math.floor(x)
-        down, right = y - top, x - left
-        for corner, (dy, dx) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
-            shifts[corner, degree] = torch.tensor([top + dy, left + dx])
-            share = (down if dy else 1 - down) * (right if dx else 1 - right)
-            weights[corner, degree] = share
-    return shifts, weights
+    radians = torch.arange(360, dtype=torch.float64).deg2rad()
+    # Rounding makes cos 90° exactly 0, so that a sample on a pixel is that pixel.
+    y = (-REACH * radians.sin()).round(decimals=9)
+    x = (REACH * radians.cos()).round(decimals=9)
+    top, left = y.floor(), x.floor()
+    table = (top, left, y - top, x - left)
+    return tuple(column.float().to(device) for column in table)  # type: ignore[return-value]
