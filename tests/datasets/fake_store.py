@@ -93,7 +93,5 @@ def paired(classes, drawn=5, sketches=3, undrawn=0):
             key = f"{label}/p{p:03d}"
             result.append(Image("photo", label, f"p{p:03d}", key))
             if p < drawn:
-                result += [
-                    Image("sketch", label, f"p{p:03d}-{k}", key) for k in range(sketches)
-                ]
+                result += [Image("sketch", label, f"p{p:03d}-{k}", key) for k in range(sketches)]
     return result
