@@ -46,7 +46,8 @@ def test_equal_arguments_give_equal_batches_of_the_promised_number(numbers, plan
     one, two = (list(plan.batches(part, epoch, 3)) for _ in range(2))
     assert len(one) == plan.length(part)
     for a, b in zip(one, two, strict=True):
-        assert np.array_equal(a.photo, b.photo) and np.array_equal(a.sketch, b.sketch)
+        assert np.array_equal(a.photo, b.photo)
+        assert np.array_equal(a.sketch, b.sketch)
         assert a.chunks == b.chunks
 
 
@@ -70,7 +71,8 @@ def test_balanced_batches_hold_each_class_equally_often_in_both_modalities(numbe
         photo, sketch = part.photo.label[b.photo], part.sketch.label[b.sketch]
         assert np.array_equal(photo, sketch)
         labels, number = np.unique(photo, return_counts=True)
-        assert len(labels) == slots == b.chunks and set(number) == {each}
+        assert len(labels) == slots == b.chunks
+        assert set(number) == {each}
         for label in labels:  # no repeats where the class has enough
             own = b.photo[photo == label]
             assert len(np.unique(own)) == min(each, numbers[label][0]) or numbers[label][0] < each
@@ -114,7 +116,8 @@ def test_pairs_are_of_the_anchors_class_and_of_another(numbers, batch):
         label = part.sketch.label[b.sketch[s]]
         assert np.array_equal(part.photo.label[b.photo[p]], label)
         assert (part.photo.label[b.photo[n]] != label).all()
-        assert len(b.photo) == 2 * len(b.sketch) and b.chunks == len(b.sketch)
+        assert len(b.photo) == 2 * len(b.sketch)
+        assert b.chunks == len(b.sketch)
         anchors.append(b.sketch[s])
     assert np.array_equal(np.sort(np.concatenate(anchors)), np.arange(len(part.sketch)))
 
@@ -141,7 +144,8 @@ def test_negatives_are_uniform_over_the_other_classes():
         [part.photo.label[b.photo[b.tuples[:, 2]]] for b in PairPlan(100).batches(part, 0, 0)]
     )
     number = np.bincount(drawn, minlength=4)[1:]
-    assert number.min() > 900 and number.sum() >= 3000
+    assert number.min() > 900
+    assert number.sum() >= 3000
 
 
 def test_the_last_smaller_batch_is_kept_or_dropped():
@@ -165,7 +169,8 @@ def test_anchors_without_a_photo_of_their_class_are_left_out():
     part = make_part([2, 0, 2], [3, 3, 3])
     plan = QuadrupletPlan(2)
     drawn = np.concatenate([b.sketch[b.tuples[:, 0]] for b in plan.batches(part, 0, 0)])
-    assert set(part.sketch.label[drawn]) == {0, 2} and plan.length(part) == 3
+    assert set(part.sketch.label[drawn]) == {0, 2}
+    assert plan.length(part) == 3
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda p: type(p).__name__)
@@ -215,4 +220,6 @@ def test_others_reach_every_other_class_of_the_category():
     others = Others(np.array([0, 1, 2, 3, 4, 5]), category)
     rng = np.random.default_rng(0)
     found = {k: set(others.draw(rng, np.full(300, k))) for k in range(6)}
-    assert found[0] == {2, 3} and found[4] == {1} and found[5] == {0, 1, 2, 3, 4}
+    assert found[0] == {2, 3}
+    assert found[4] == {1}
+    assert found[5] == {0, 1, 2, 3, 4}
