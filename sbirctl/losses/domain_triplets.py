@@ -67,7 +67,8 @@ def domain_triplets(
     Returns:
         {name: term}; loss and gradient are exactly 0 where no anchor has a triplet.
     """
-    distances = pairwise_euclidean(*[F.normalize(at_least_float32(embeddings), dim=-1)] * 2)
+    unit = F.normalize(at_least_float32(embeddings), dim=-1)
+    distances = pairwise_euclidean(unit, unit)
     same_class = labels[:, None] == labels
     same_modality = is_sketch[:, None] == is_sketch
     not_itself = others(len(labels), labels.device) | released_mining
