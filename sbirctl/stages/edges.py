@@ -1,0 +1,118 @@
+"""`edges`: look at the edge maps of some photos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sbirctl.core.errors import MissingError, UsageError, nearest
+from sbirctl.core.files import display_path
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.edges.settings import CannySettings, GbColorSettings, edge_settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+SHEET_METHODS = ("gb", "gb-color")
+
+
+def edge_device(wanted: str = "auto") -> torch.device:
+    """The device that edge maps are computed on: CUDA where there is one, else the processor.
+
+    Soft segmentation needs float64, which Apple's MPS lacks.
+
+    Raises:
+        UsageError: there is no such device.
+    """
+    import torch
+
+    from sbirctl.core.device import pick_device
+
+    device = pick_device(wanted)
+    return torch.device("cpu") if device.type == "mps" else device
+
+
+def edge_sheet(
+    images: Sequence[Path],
+    output: Path,
+    *,
+    method: str = "gb",
+    parameters: Mapping[str, Any] | None = None,
+    size: int = 256,
+    device: str = "auto",
+    report: Reporter = SILENT,
+) -> Path:
+    """Draw photo, strength, thin edges and Canny of every image side by side.
+
+    Args:
+        images: files of photos; unreadable ones are left out with a warning.
+        output: the picture to write; its suffix says of what kind (.png, .svg, .pdf).
+        method: "gb" or "gb-color".
+        parameters: of the method.
+        size: side in pixels that photos are squashed to, as a store does it.
+        device: where to compute.
+        report: for notes and progress.
+
+    Returns:
+        `output`.
+
+    Raises:
+        UsageError: an unknown method, parameter or device.
+        MissingError: there is no readable image.
+    """
+    from sbirctl.report.edge_sheet import edge_sheet as sheet_of
+    from sbirctl.report.style import check_suffix, save
+
+    check_suffix(output)
+    settings = _gb_settings(method, parameters)
+    where = edge_device(device)
+    rows = []
+    with report.bar("finding edges", len(images)) as advance:
+        for path in images:
+            photo = _load(path, size, report)
+            if photo is not None:
+                rows.append(_row(path, photo, settings, where))
+            advance()
+    if not rows:
+        raise MissingError("No image could be read.", "Give paths of photos.")
+    save(sheet_of(rows, (f"{method}, strength", f"{method}, edges", "Canny")), output)
+    return output
+
+
+def _gb_settings(method: str, parameters: Mapping[str, Any] | None) -> GbColorSettings:
+    if method not in SHEET_METHODS:
+        raise UsageError(
+            f"The sheet shows no method {method!r} beside Canny.", nearest(method, SHEET_METHODS)
+        )
+    settings = edge_settings(method, parameters)
+    assert isinstance(settings, GbColorSettings)
+    return settings
+
+
+def _load(path: Path, size: int, report: Reporter) -> np.ndarray | None:
+    from sbirctl.store.images import ImageError, load_image
+
+    try:
+        return load_image(path.read_bytes(), "photo", size)
+    except FileNotFoundError as error:
+        raise MissingError(f"There is no file {display_path(path)}.") from error
+    except (ImageError, OSError) as error:
+        report.warn(f"{display_path(path)} is left out: {error}.")
+        return None
+
+
+def _row(path: Path, photo: np.ndarray, settings: GbColorSettings, device: torch.device) -> Any:
+    import torch
+
+    from sbirctl.edges.batched import compute
+    from sbirctl.report.edge_sheet import SheetRow
+
+    pixels = torch.tensor(photo, device=device).permute(2, 0, 1)[None]
+    strength = replace(settings, thin=False, contours=False, low=0.0, high=0.0)
+    maps = [
+        compute(pixels, one)[0, 0].cpu().numpy() for one in (strength, settings, CannySettings())
+    ]
+    return SheetRow(display_path(path.name), photo, maps)
