@@ -18,6 +18,7 @@ from sbirctl.store.manifest import (
     MODALITIES,
     Items,
     Modality,
+    count_items,
     items_to_json,
     quote_path,
     store_digest,
@@ -72,7 +73,7 @@ def assemble(
         "source": {"identity": source.identity, "layout": source.layout, **source.facts},
         "rows": {modality: survey.rows[modality] for modality in MODALITIES},
         "pixels": pixels,
-        "counts": _counts(items),
+        "counts": count_items(items),
         "ignored": dict(sorted(source.ignored.items())),
         "skipped": survey.skipped,
         "items": items_to_json(items),
@@ -170,23 +171,6 @@ def _encoding(settings: dict[str, Any], shape: tuple[int, ...]) -> dict[str, Any
     if settings["encoding"] == "raw" or not shape[0]:
         return {}
     return {"chunks": (1, *shape[1:]), "compression": "gzip", "compression_opts": 1}
-
-
-def _counts(items: Items) -> dict[str, dict[str, int]]:
-    """Per class: photos, sketches, and how many of them repeat others; and the total."""
-    total: Counter[str] = Counter()
-    counts: list[Counter[str]] = [Counter() for _ in items.classes]
-    for label, modality, origin, copy in zip(
-        items.label, items.modality, items.origin, items.copy_of, strict=True
-    ):
-        plural = ("photos", "sketches")[modality]
-        keys = [plural, f"{plural}_{items.origins[origin]}"] if items.origins[origin] else [plural]
-        if copy >= 0:
-            keys.append("copies")
-        for counter in (total, counts[label]):
-            counter.update(keys)
-    named = {name: dict(sorted(c.items())) for name, c in zip(items.classes, counts, strict=True)}
-    return {"": dict(sorted(total.items()))} | named
 
 
 def _skipped(item: RawItem, reason: str) -> dict[str, str]:

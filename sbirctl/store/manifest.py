@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -128,6 +129,23 @@ def items_from_json(columns: dict[str, Any]) -> Items:
     if len(lengths) != 1:
         raise CorruptError(f"The manifest's columns have different lengths: {sorted(lengths)}.")
     return Items(**values)
+
+
+def count_items(items: Items) -> dict[str, dict[str, int]]:
+    """Per class photos, sketches, and how many of them repeat others; the total under ""."""
+    total: Counter[str] = Counter()
+    counts: list[Counter[str]] = [Counter() for _ in items.classes]
+    for label, modality, origin, copy in zip(
+        items.label, items.modality, items.origin, items.copy_of, strict=True
+    ):
+        plural = ("photos", "sketches")[modality]
+        keys = [plural, f"{plural}_{items.origins[origin]}"] if items.origins[origin] else [plural]
+        if copy >= 0:
+            keys.append("copies")
+        for counter in (total, counts[label]):
+            counter.update(keys)
+    named = {name: dict(sorted(c.items())) for name, c in zip(items.classes, counts, strict=True)}
+    return {"": dict(sorted(total.items()))} | named
 
 
 def store_digest(items: Items, settings: dict[str, Any]) -> str:

@@ -196,7 +196,7 @@ def _find(name_or_path: str | Path) -> Path:
         )
     raise MissingError(
         f"There is no prepared data set {name!r}.",
-        f"Type `sbirctl prepare {name} --from PATH`. {_others(name)}".strip(),
+        f"Type `sbirctl prepare {name}`; it says what it needs. {_others(name)}".strip(),
     )
 
 

@@ -1,0 +1,57 @@
+"""`sbirctl datasets`: which data sets are known, which are prepared, and whether one is whole."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from sbirctl.cli import _console
+
+panel = "What there is"
+app = typer.Typer(help="List the data sets, or read a prepared one back.")
+
+
+@app.callback(invoke_without_command=True)
+def list_(context: typer.Context, json: _console.JsonOption = False) -> None:
+    """List the data sets: known, prepared, where, how big."""
+    if context.invoked_subcommand is not None:
+        return
+    from sbirctl.core.files import display_path, human_bytes
+    from sbirctl.stages.datasets import list_datasets
+
+    listed = list_datasets()
+    if json:
+        rows = [asdict(one) | {"folder": one.folder and str(one.folder)} for one in listed]
+        _console.print_json(rows)
+        return
+    header = ("name", "state", "photos", "sketches", "classes", "px", "disk", "folder", "title")
+    _console.print_table(
+        header,
+        [
+            (
+                one.name,
+                one.state,
+                one.photos,
+                one.sketches,
+                one.classes,
+                one.size,
+                None if one.bytes is None else human_bytes(one.bytes),
+                one.folder and display_path(one.folder),
+                one.title,
+            )
+            for one in listed
+        ],
+    )
+
+
+@app.command()
+def verify(name: Annotated[str, typer.Argument(help="A prepared data set.")]) -> None:
+    """Read a prepared data set back and check every digest and count; prints its path."""
+    from sbirctl.stages.datasets import verify_dataset
+
+    report = _console.reporter()
+    store = verify_dataset(name, report=report)
+    report.note(f"{store.name} is whole: store {store.digest[:12]}.")
+    _console.print_path(store.folder)

@@ -1,0 +1,84 @@
+"""What data sets there are, and whether a prepared one is whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sbirctl.core.errors import SbirctlError
+from sbirctl.core.home import datasets_dir
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.datasets import DATASETS
+from sbirctl.store.reader import Store
+from sbirctl.store.verify import verify
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of `sbirctl datasets`.
+
+    Attributes:
+        name: name of the store, or of a reader nothing is prepared from.
+        title: what it is.
+        state: "prepared", "unfinished", "damaged" or "" for known ones that are not prepared.
+        photos, sketches, classes: entries, copies included; None where it is not prepared.
+        size: side of the images in pixels.
+        bytes: on the disk.
+        folder: where it lies.
+    """
+
+    name: str
+    title: str
+    state: str = ""
+    photos: int | None = None
+    sketches: int | None = None
+    classes: int | None = None
+    size: int | None = None
+    bytes: int | None = None
+    folder: Path | None = None
+
+
+def list_datasets() -> list[Listed]:
+    """Prepared and known data sets, sorted by name."""
+    root = datasets_dir()
+    folders = [path for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+    listed = {folder.name: _listed(folder) for folder in folders}
+    for name in DATASETS.names():
+        listed.setdefault(name, Listed(name, DATASETS.get(name).title))
+    return [listed[name] for name in sorted(listed)]
+
+
+def verify_dataset(name: str, *, report: Reporter = SILENT) -> Store:
+    """Read a prepared data set back from end to end; gives it when it is whole.
+
+    Raises:
+        MissingError: it is not prepared.
+        CorruptError: it is damaged.
+    """
+    store = Store.open(name)
+    verify(store, report=report)
+    return store
+
+
+def _listed(folder: Path) -> Listed:
+    name, size = folder.name, sum(path.stat().st_size for path in folder.rglob("*"))
+    try:
+        store = Store.open(folder)
+        total = store.manifest["counts"][""]
+        classes = len(store.manifest["counts"]) - 1
+        title = DATASETS.get(store.manifest["dataset"]).title
+    except (SbirctlError, KeyError) as error:
+        missing = getattr(error, "exit_code", 5) == 3
+        state = "unfinished" if missing else "damaged"
+        return Listed(name, "", state, bytes=size, folder=folder)
+    return Listed(
+        name,
+        title,
+        "prepared",
+        total.get("photos", 0),
+        total.get("sketches", 0),
+        classes,
+        store.size,
+        size,
+        folder,
+    )

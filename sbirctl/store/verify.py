@@ -1,0 +1,67 @@
+"""Reading a whole store back to see whether it is what its manifest says."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from sbirctl.core.errors import CorruptError
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.store.manifest import MODALITIES, Items, Modality, count_items, store_digest
+from sbirctl.store.reader import Store
+
+_BLOCK_ROWS = 256
+
+
+def verify(store: Store, *, report: Reporter = SILENT) -> None:
+    """Read every pixel and every entry back.
+
+    Raises:
+        CorruptError: the first thing that is wrong.
+    """
+    problem = _items_problem(store) or _pixels_problem(store, report)
+    if problem:
+        raise CorruptError(
+            f"The data set {store.name!r} is damaged: {problem}.",
+            "Prepare it again with the same command and --fresh.",
+        )
+
+
+def _items_problem(store: Store) -> str:
+    items = store.items
+    if store_digest(items, store.settings) != store.digest:
+        return "the manifest's entries do not have the digest it states"
+    if count_items(items) != store.manifest["counts"]:
+        return "the manifest's counts are not those of its entries"
+    if len(set(items.id)) != len(items):
+        return "two entries have one id"
+    if any(not _rows_hold(items, modality, store.rows(modality)) for modality in MODALITIES):
+        return "entries and rows of pixels do not belong together"
+    return ""
+
+
+def _rows_hold(items: Items, modality: Modality, rows: int) -> bool:
+    """Every row belongs to one first entry, and copies share the row of theirs."""
+    own = items.where(modality)
+    first = own[items.copy_of[own] < 0]
+    copies = own[items.copy_of[own] >= 0]
+    return bool(
+        np.array_equal(np.sort(items.row[first]), np.arange(rows))
+        and np.isin(items.copy_of[copies], first).all()
+        and (items.row[copies] == items.row[items.copy_of[copies]]).all()
+    )
+
+
+def _pixels_problem(store: Store, report: Reporter) -> str:
+    total = sum(store.rows(modality) for modality in MODALITIES)
+    with report.bar("reading back", total=total) as advance:
+        for modality in MODALITIES:
+            digest = hashlib.sha256()
+            for start in range(0, store.rows(modality), _BLOCK_ROWS):
+                rows = np.arange(start, min(start + _BLOCK_ROWS, store.rows(modality)))
+                digest.update(store.read(modality, rows).data)
+                advance(len(rows))
+            if digest.hexdigest() != store.manifest["pixels"][modality]:
+                return f"the pixels of its {modality} images do not have the digest stated"
+    return ""
