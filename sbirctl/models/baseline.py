@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from sbirctl.core.config import setting
 from sbirctl.core.errors import UsageError
 from sbirctl.datasets.batch import Batch
+from sbirctl.datasets.plans import BalancedPlan
 from sbirctl.losses.normalised_softmax import normalised_softmax
 from sbirctl.losses.triplet import batch_hard_triplet
 from sbirctl.models import MODELS
@@ -35,7 +36,7 @@ class BaselineSettings(ModelSettings):
     temperature: float = setting(0.05, help="t of the normalised softmax")
     triplet: float = setting(0.0, help="weight of the batch-hard triplet loss")
     margin: float = setting(0.2, help="of the triplet loss, Euclidean distance")
-    per_class: int = setting(4, help="sketches, and as many photos, of a class in a batch")
+    per_class: int = setting(4, help="images of a class in a batch, half of them sketches")
     lr: float = setting(1e-3, help="highest learning rate of the embedding layer")
     lr_backbone: float = setting(1e-4, help="highest learning rate of the backbone")
     lr_proxies: float = setting(1e-2, help="highest learning rate of the class proxies")
@@ -93,8 +94,6 @@ class Baseline(Model):
 
     def stages(self) -> Sequence[Stage]:
         """One stage; backbone, embedding layer and proxies have learning rates of their own."""
-        from sbirctl.datasets.plans import BalancedPlan
-
         if self.classes is None:
             raise UsageError("A model made without training classes cannot be trained.")
         options = self.settings
