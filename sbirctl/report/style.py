@@ -1,0 +1,93 @@
+"""How all pictures look: sizes for papers, fonts that embed, colours most eyes can tell apart.
+
+Figures are made as `matplotlib.figure.Figure` objects, never through pyplot: no window system is
+touched and no state is shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from sbirctl.core.errors import UsageError
+from sbirctl.core.files import atomic_path
+
+COLUMN = 3.3  # inches: one column of a two-column paper
+PAGE = 6.9  # inches: both columns
+SUFFIXES = (".png", ".svg", ".pdf")
+INK = "#222222"
+GREY = "#888888"
+
+# Okabe & Ito's colours without yellow and black (too pale or too strong on paper), then Tol's.
+_BASE = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00",
+    "#56B4E9", "#882255", "#999933", "#332288", "#7F7F7F",
+)  # fmt: skip
+_SETTINGS = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters everywhere
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "legend.fontsize": 7,
+    "axes.edgecolor": "#BBBBBB",
+    "axes.linewidth": 0.6,
+    "text.color": INK,
+    "axes.titlecolor": INK,
+    "savefig.dpi": 200,
+    "pdf.fonttype": 42,  # TrueType: text stays text, and publishers accept it
+    "ps.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "sbirctl",  # equal pictures have equal bytes
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The settings that hold while a figure is made and saved."""
+    with matplotlib.rc_context(_SETTINGS):
+        yield
+
+
+def palette(count: int) -> list[tuple[float, float, float]]:
+    """Colours for `count` classes: ten, their darker, their lighter kin, then from the start.
+
+    From the eleventh on neighbours in hue differ in lightness only, so pictures with more than
+    ten classes also number them.
+    """
+    kin = ((1.0, 0.0), (0.55, 0.0), (0.5, 0.5))  # share of the colour, share of white
+    chosen = []
+    for number in range(count):
+        own, white = kin[number // len(_BASE) % len(kin)]
+        red, green, blue = (own * value + white for value in to_rgb(_BASE[number % len(_BASE)]))
+        chosen.append((red, green, blue))
+    return chosen
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a picture of a kind that is not made.
+
+    Raises:
+        UsageError: the name ends otherwise than in .png, .svg or .pdf.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            f"{path.name!r} has no ending that says what picture to make.",
+            f"End it in {', '.join(SUFFIXES)}.",
+        )
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure by its suffix, atomically; equal figures give equal bytes."""
+    check_suffix(path)
+    kind = path.suffix.lower()[1:]
+    undated: dict[str, dict[str, None]] = {
+        "svg": {"Date": None},
+        "pdf": {"CreationDate": None},
+        "png": {},
+    }
+    with style(), atomic_path(path) as temporary:
+        figure.savefig(temporary, format=kind, metadata=undated[kind])

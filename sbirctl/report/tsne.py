@@ -1,0 +1,216 @@
+"""t-SNE of sketches and photos in one space: the points, what they are worth, and the picture.
+
+van der Maaten & Hinton, "Visualizing Data using t-SNE", JMLR 2008; Barnes-Hut as scikit-learn has
+it, on principal components, from a fixed seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from sbirctl.core.errors import MismatchError, UsageError, nearest
+from sbirctl.core.seeds import rng_for
+from sbirctl.retrieval.embeddings import Embeddings
+from sbirctl.store.manifest import MODALITIES
+
+_COMPONENTS = 50  # of PCA before t-SNE, as van der Maaten & Hinton do
+_NEIGHBOURS = 10  # of trustworthiness
+_FEWEST = 8  # points; t-SNE of fewer says nothing
+
+
+@dataclass(frozen=True)
+class TsneSettings:
+    """What is shown and how it is laid out.
+
+    Attributes:
+        classes: names of the classes to show, () for all.
+        per_class: most sketches, and most photos, of a class; 0 for all.
+        max_points: most points in all; classes are thinned alike to keep it.
+        perplexity: of t-SNE; lowered to a third of the points where there are few.
+        seed: of subsampling and of t-SNE.
+    """
+
+    classes: tuple[str, ...] = ()
+    per_class: int = 0
+    max_points: int = 3000
+    perplexity: float = 30.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Points of one test side in the plane.
+
+    Attributes:
+        xy: (n, 2) float32.
+        label: (n,) int64, index into `classes`.
+        modality: (n,) int64, index into `store.manifest.MODALITIES`.
+        row: (n,) int64, row among the queries (sketches) or the gallery (photos).
+        path: paths of the images for people, "" where they are not known.
+        classes: names of the classes shown.
+        facts: plain values: counts shown and in all, trustworthiness (Venna & Kaski 2001, 10
+            neighbours by cosine in the embedding space), modality gap (Liang et al., NeurIPS
+            2022: distance between the mean sketch and the mean photo of the L2-normalised
+            embeddings, over all images of the classes shown), and the settings.
+    """
+
+    xy: np.ndarray
+    label: np.ndarray
+    modality: np.ndarray
+    row: np.ndarray
+    path: tuple[str, ...]
+    classes: tuple[str, ...]
+    facts: dict[str, Any]
+
+
+def project(embeddings: Embeddings, settings: TsneSettings) -> Projection:
+    """Lay out sketches and photos together.
+
+    Raises:
+        UsageError: an unknown class, or a setting that cannot hold.
+        MismatchError: too few points remain.
+    """
+    whole = _gather(embeddings, _chosen(embeddings, settings.classes))
+    shown = whole.take(_subsample(whole, settings))
+    count = len(shown.vectors)
+    if count < _FEWEST:
+        raise MismatchError(
+            f"{count} points are too few for t-SNE.", f"Show at least {_FEWEST}: more classes."
+        )
+    perplexity = min(settings.perplexity, (count - 1) / 3)
+    xy = _tsne(shown.vectors, perplexity, settings.seed)
+    facts = {
+        "sketches": int((shown.modality == 1).sum()),
+        "photos": int((shown.modality == 0).sum()),
+        "sketches_in_all": int((whole.modality == 1).sum()),
+        "photos_in_all": int((whole.modality == 0).sum()),
+        "trustworthiness": _trustworthiness(shown.vectors, xy),
+        "modality_gap": modality_gap(
+            whole.vectors[whole.modality == 1], whole.vectors[whole.modality == 0]
+        ),
+        "perplexity": float(perplexity),
+        "seed": settings.seed,
+        "pca": min(_COMPONENTS, count, shown.vectors.shape[1]),
+    }
+    return Projection(
+        xy, shown.label, shown.modality, shown.row, shown.path, shown.classes, facts
+    )  # fmt: skip
+
+
+def modality_gap(sketches: np.ndarray, photos: np.ndarray) -> float:
+    """Distance between the mean sketch and the mean photo, (n, D) L2-normalised rows each.
+
+    Liang et al., "Mind the Gap", NeurIPS 2022, Section 2.
+    """
+    between = sketches.mean(axis=0, dtype=np.float64) - photos.mean(axis=0, dtype=np.float64)
+    return float(np.linalg.norm(between))
+
+
+@dataclass(frozen=True)
+class _Points:
+    """Normalised vectors of both modalities, one after the other, photos first."""
+
+    vectors: np.ndarray
+    label: np.ndarray
+    modality: np.ndarray
+    row: np.ndarray
+    path: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    def take(self, which: np.ndarray) -> _Points:
+        return replace(
+            self,
+            vectors=self.vectors[which],
+            label=self.label[which],
+            modality=self.modality[which],
+            row=self.row[which],
+            path=tuple(self.path[i] for i in which),
+        )
+
+
+def _chosen(embeddings: Embeddings, names: Sequence[str]) -> np.ndarray:
+    """Codes of the classes to show, in the order of the file or as asked for."""
+    if not names:
+        both = np.concatenate([embeddings.query_label, embeddings.gallery_label])
+        return np.unique(both)
+    known = {name: code for code, name in enumerate(embeddings.classes)}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"There is no class {name!r} here.", nearest(name, known))
+    return np.array([known[name] for name in dict.fromkeys(names)], dtype=np.int64)
+
+
+def _gather(embeddings: Embeddings, codes: np.ndarray) -> _Points:
+    place = np.full(len(embeddings.classes), -1, dtype=np.int64)
+    place[codes] = np.arange(len(codes))
+    vectors, labels, modalities, rows, paths = [], [], [], [], []
+    for number, side in enumerate(("gallery", "query")):  # the order of MODALITIES
+        label = place[getattr(embeddings, f"{side}_label")]
+        row = np.flatnonzero(label >= 0)
+        matrix = getattr(embeddings, side)[row].astype(np.float32)
+        norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+        vectors.append(matrix / np.maximum(norms, np.finfo(np.float32).tiny))
+        labels.append(label[row])
+        modalities.append(np.full(len(row), number, dtype=np.int64))
+        rows.append(row)
+        column = getattr(embeddings, f"{side}_path")
+        paths += [_text(column[i]) if column is not None else "" for i in row]
+    names = tuple(embeddings.classes[code] for code in codes)
+    return _Points(
+        np.concatenate(vectors), np.concatenate(labels), np.concatenate(modalities),
+        np.concatenate(rows), tuple(paths), names,
+    )  # fmt: skip
+
+
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "backslashreplace")
+
+
+def _subsample(points: _Points, settings: TsneSettings) -> np.ndarray:
+    """Indices of the points to show, ascending: at most so many a class and modality."""
+    if settings.per_class < 0 or settings.max_points < 1 or settings.perplexity <= 0:
+        raise UsageError(
+            f"per-class {settings.per_class}, max-points {settings.max_points} and perplexity"
+            f" {settings.perplexity} cannot all hold.",
+            "They are whole numbers above 0; perplexity is above 0.",
+        )
+    groups = [
+        np.flatnonzero((points.label == code) & (points.modality == number))
+        for code in range(len(points.classes))
+        for number in range(len(MODALITIES))
+    ]
+    sizes = np.array([len(group) for group in groups])
+    most = settings.per_class or int(sizes.max())
+    # The largest cut at which the sum of min(size, cut) keeps the limit.
+    while most > 1 and np.minimum(sizes, most).sum() > settings.max_points:
+        most -= max((int(np.minimum(sizes, most).sum()) - settings.max_points) // len(groups), 1)
+    kept = []
+    for number, group in enumerate(groups):
+        rng = rng_for(settings.seed, "tsne", points.classes[number // 2], number % 2)
+        kept.append(group if len(group) <= most else rng.permutation(group)[:most])
+    return np.sort(np.concatenate(kept))
+
+
+def _tsne(vectors: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    kept = min(_COMPONENTS, *vectors.shape)
+    # Sums over several threads differ in the last bits, which t-SNE makes visible; and its many
+    # short parallel loops crawl on a machine that is busy with something else.
+    with threadpool_limits(1):
+        reduced = PCA(kept, svd_solver="full").fit_transform(vectors)
+        layout = TSNE(perplexity=perplexity, init="pca", random_state=seed)
+        return np.asarray(layout.fit_transform(reduced), dtype=np.float32)
+
+
+def _trustworthiness(vectors: np.ndarray, xy: np.ndarray) -> float:
+    from sklearn.manifold import trustworthiness
+
+    near = min(_NEIGHBOURS, (len(xy) - 1) // 2)
+    return float(trustworthiness(vectors, xy, n_neighbors=near, metric="cosine"))
