@@ -1,0 +1,96 @@
+"""`sbirctl train`: a model and a data set in, the folder of a run out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sbirctl.cli import _console
+
+panel = "Pipeline"
+order = 20
+
+
+def _models(incomplete: str) -> list[str]:
+    from sbirctl.models import MODELS
+
+    return [name for name in MODELS.names() if name.startswith(incomplete)]
+
+
+def _tasks(incomplete: str) -> list[str]:
+    from sbirctl.datasets.tasks import TASKS
+
+    return [name for name in TASKS.names() if name.startswith(incomplete)]
+
+
+def command(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="See `sbirctl models`.", autocompletion=_models)
+    ],
+    dataset: Annotated[
+        str,
+        typer.Option("--dataset", help="A prepared data set; the only one, else sketchy."),
+    ] = "",
+    target: Annotated[str, typer.Option("--target", help="Second data set, for the task cd.")] = "",
+    task: Annotated[
+        str, typer.Option("--task", help="cg, gzs, fg, sbir or cd.", autocompletion=_tasks)
+    ] = "cg",
+    split: Annotated[str, typer.Option("--split", help="A class list; see `sbirctl splits`.")] = "",
+    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
+    assignments: _console.SetOption = None,
+    config: _console.ConfigOption = None,
+    weights: Annotated[
+        str, typer.Option("--weights", help="pretrained, none (random values) or a file.")
+    ] = "pretrained",
+    device: _console.DeviceOption = "auto",
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Instead of the recipe's.")
+    ] = None,
+    refit: Annotated[
+        bool,
+        typer.Option("--refit", help="Train again on all seen data for the chosen epochs."),
+    ] = False,
+    monitor: Annotated[
+        str,
+        typer.Option("--monitor", help="unseen: log the test side's figures; they choose nothing."),
+    ] = "",
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=0, help="Reading threads; chosen by itself.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Arithmetic threads of the processor.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Train again from the start.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write TensorBoard's files, too.")
+    ] = False,
+    print0: _console.Print0Option = False,
+) -> None:
+    """Train a model; the same command continues a stopped run and finds a finished one."""
+    from sbirctl.core.errors import UsageError, nearest
+    from sbirctl.stages.train import train
+
+    if monitor not in ("", "unseen"):
+        raise UsageError(f"--monitor {monitor!r} is not known.", nearest(monitor, ["unseen"]))
+    folder = train(
+        model,
+        dataset=dataset,
+        target=target,
+        task=task,
+        split=split,
+        seed=seed,
+        assignments=assignments or (),
+        config=config,
+        weights=weights,
+        device=device,
+        epochs=epochs,
+        refit=refit,
+        monitor=bool(monitor),
+        workers=workers,
+        threads=threads,
+        fresh=fresh,
+        tensorboard=tensorboard,
+        report=_console.reporter(),
+    )
+    _console.print_path(folder, null=print0)

@@ -1,0 +1,76 @@
+"""The runs in the home folder: which there are, which is the newest, removing one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
+from sbirctl.core.files import display_path, lock, read_json
+from sbirctl.core.home import runs_dir
+
+
+def newest_run() -> Path:
+    """The folder of the run that finished last.
+
+    Raises:
+        MissingError: no run is finished.
+    """
+    finished = [row for row in rows() if row["state"] == "finished"]
+    if not finished:
+        raise MissingError(
+            f"There is no finished run in {display_path(runs_dir())}.",
+            "Type `sbirctl train baseline`, or name a file.",
+        )
+    return Path(max(finished, key=lambda row: (row["finished"], row["run"]))["path"])
+
+
+def rows() -> list[dict[str, Any]]:
+    """One entry a run, the latest first: run, state, chosen epochs, validation, minutes, path."""
+    folders = [path.parent for path in runs_dir().glob("*/config.toml")]
+    found = [_row(folder) for folder in folders]
+    return sorted(found, key=lambda row: (row["finished"], row["run"]), reverse=True)
+
+
+def remove(names: list[str]) -> list[Path]:
+    """Remove runs with everything in them; gives their folders.
+
+    Raises:
+        UsageError: there is no run of that name (nothing is removed then).
+        SbirctlError: it is being trained.
+    """
+    known = {row["run"]: Path(row["path"]) for row in rows()}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"There is no run {name!r}.", nearest(name, known))
+    for name in names:
+        with lock(known[name] / ".lock", busy=f"{name} is being trained"):
+            # the result first: a run that is half removed is no finished one
+            (known[name] / "result.json").unlink(missing_ok=True)
+            (known[name] / "config.toml").unlink(missing_ok=True)
+        shutil.rmtree(known[name])
+    return [known[name] for name in names]
+
+
+def _row(folder: Path) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "run": folder.name,
+        "state": "begun",
+        "epochs": None,
+        "validation": None,
+        "minutes": None,
+        "finished": "",
+        "path": str(folder),
+    }
+    try:
+        result = read_json(folder / "result.json")
+        history = [entry.get("val_map@all") for entry in result["phases"]["train"]["history"]]
+        best = max((value for value in history if value is not None), default=None)
+        row |= {"state": "finished", "validation": best, "finished": result["finished"]}
+        row |= {"epochs": sum(result["chosen_epochs"].values()), "minutes": result["minutes"]}
+    except MissingError:
+        pass
+    except (CorruptError, KeyError, TypeError):
+        row["state"] = "damaged"
+    return row

@@ -1,0 +1,155 @@
+"""Train a model: settings in, the folder of a finished run out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sbirctl.core.config import environment_layer, file_layer, parse_assignments
+from sbirctl.core.errors import UsageError
+from sbirctl.core.files import lock
+from sbirctl.core.progress import SILENT, Reporter
+
+if TYPE_CHECKING:
+    from sbirctl.training.run import Request
+
+
+def train(
+    model: str,
+    *,
+    dataset: str = "",
+    target: str = "",
+    task: str = "cg",
+    split: str = "",
+    seed: int = 0,
+    assignments: Sequence[str] = (),
+    config: Path | None = None,
+    weights: str = "pretrained",
+    device: str = "auto",
+    epochs: int | None = None,
+    refit: bool = False,
+    monitor: bool = False,
+    workers: int | None = None,
+    threads: int | None = None,
+    fresh: bool = False,
+    tensorboard: bool = False,
+    report: Reporter = SILENT,
+) -> Path:
+    """Train, or go on training, or find the finished run.
+
+    Args:
+        model: a trainable model of the registry.
+        dataset: name or folder of a prepared data set; "" for the only one, else sketchy.
+        target: second data set, for the tasks that need one.
+        task: name of the task.
+        split: name or file of the class list, "" for the data set's default.
+        seed: of starting values, batches, augmentation and the validation part.
+        assignments: `key=value` settings of the model and the task.
+        config: TOML file of settings; a run's own config.toml will do.
+        weights: "pretrained", "none" or a file to start from.
+        device: auto, cpu, cuda, …
+        epochs: instead of the recipe's.
+        refit: choose the number of epochs on the validation part, then train again on training
+            and validation part for that number.
+        monitor: log the test part's figures after every epoch; they choose nothing.
+        workers: reading threads, None for what suits the device; no influence on the result.
+        threads: of the processor's arithmetic; another number differs in the last bits.
+        fresh: train again even if the run is finished or begun.
+        tensorboard: write event files too.
+
+    Returns:
+        The run's folder, `<home>/runs/<id>`.
+
+    Raises:
+        UsageError: an unknown or untrainable model, task, split, key or value.
+        MissingError: the data set or the weights are not there.
+        MismatchError: training and test have something in common.
+        SbirctlError: the loss became NaN, or the run is being trained by another process.
+    """
+    given: dict[str, Any] = {"epochs": epochs} if epochs is not None else {}
+    layers = [_without_run(file_layer(config))] if config else []
+    layers += [environment_layer(), parse_assignments(assignments), given]
+    names = {"dataset": dataset, "target": target, "task": task, "split": split}
+    request = _request(model, names, layers, seed, weights, refit, monitor)
+    folder = request.folder()
+    if (folder / "result.json").is_file() and not fresh:
+        report.note("This run is finished; --fresh trains it again.")
+        return folder
+    from sbirctl.training.loop import LoopOptions
+    from sbirctl.training.phases import run_phases
+    from sbirctl.training.run import LOCK, clear
+
+    with lock(folder / LOCK, busy=f"{folder.name} is being trained"), _threads(threads) as count:
+        if fresh:
+            clear(folder)
+        options = LoopOptions(seed=seed, workers=workers, monitor=monitor, tensorboard=tensorboard)
+        _say_start(request, folder, count, report)
+        run_phases(request, folder, options, device, count, report)
+    return folder
+
+
+def _request(
+    model: str,
+    names: Mapping[str, str],
+    layers: Sequence[Mapping[str, Any]],
+    seed: int,
+    weights: str,
+    refit: bool,
+    monitor: bool,
+) -> Request:
+    from sbirctl.models import MODELS
+    from sbirctl.models.factory import resolve_settings
+    from sbirctl.training.inputs import Inputs, task_keys
+    from sbirctl.training.run import Request
+
+    if not MODELS.get(model).trainable:
+        raise UsageError(f"{model} is not trained.", f"Type `sbirctl embed {model}`.")
+    own = task_keys() - {"seed", "val", "val_fraction"}
+    settings = resolve_settings(
+        model, [{k: v for k, v in layer.items() if k not in own} for layer in layers]
+    )
+    options = {k: v for layer in layers for k, v in layer.items() if k in own}
+    options |= {"seed": seed, "val": settings.val, "val_fraction": settings.val_fraction}
+    if refit and settings.val == "none":
+        raise UsageError("--refit needs a validation part.", "Leave out --set val=none.")
+    data = Inputs(**names, options=options).open()
+    if Path(weights).expanduser().is_file():
+        weights = str(Path(weights).expanduser().absolute())
+    return Request(model, settings, data, seed, weights, refit, monitor)
+
+
+def _say_start(request: Request, folder: Path, threads: int, report: Reporter) -> None:
+    parts = request.data.parts
+    counts = f"{len(parts.train.sketch):,} sketches and {len(parts.train.photo):,} photos"
+    report.note(f"training {folder.name}: {counts} of {len(parts.train.classes)} classes")
+    for note in parts.facts.get("notes", ()):
+        report.note(note)
+    begun = folder / "config.toml"
+    if begun.is_file() and (folder / "state").is_dir():
+        before = file_layer(begun).get("run", {}).get("threads", threads)
+        if before != threads:
+            report.warn(
+                f"begun with {before} threads, going on with {threads}: results can differ in "
+                f"the last bits (--threads {before} keeps them)"
+            )
+
+
+def _without_run(layer: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's own config.toml without the part that is no setting."""
+    return {key: value for key, value in layer.items() if key != "run"}
+
+
+@contextmanager
+def _threads(wanted: int | None) -> Iterator[int]:
+    """Compute with so many threads; gives the number that holds."""
+    import torch
+
+    before = torch.get_num_threads()
+    if wanted is not None:
+        torch.set_num_threads(wanted)
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)

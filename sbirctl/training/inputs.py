@@ -1,0 +1,138 @@
+"""What a run reads: data set, task, split and options by name, and the parts they give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from sbirctl.core.errors import MismatchError
+from sbirctl.datasets.parts import Parts
+from sbirctl.datasets.tasks import TASKS, TaskOptions, split_for, with_options
+from sbirctl.store.reader import Store, prepared
+
+DEFAULT_DATASET = "sketchy"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Names, as typed or recorded, of what parts are made from.
+
+    Attributes:
+        dataset: name or folder of a prepared data set, "" for the default one.
+        target: the second data set of the tasks that need one.
+        task: name of the task.
+        split: name or file of a class list, "" for the data set's default.
+        options: `TaskOptions` as plain values.
+    """
+
+    dataset: str = ""
+    target: str = ""
+    task: str = "cg"
+    split: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def open(self) -> Data:
+        """Open the stores and build the parts.
+
+        Raises:
+            MissingError: a data set is not prepared.
+            UsageError: an unknown task, split or option.
+            MismatchError: training and test have something in common.
+        """
+        task = TASKS.get(self.task)
+        source = _store(self.dataset or default_dataset())
+        target = _store(self.target) if self.target else None
+        split = None
+        if self.split or task.split == "default":
+            split = split_for(target or source, _absolute(self.split))
+        parts = task.build(source, target, split, with_options(self.options))
+        resolved = replace(
+            self,
+            dataset=self.dataset or source.name,
+            split=_absolute(self.split) or (split.name if split else ""),
+            options=asdict(with_options(self.options)),
+        )
+        return Data(resolved, source, target, parts)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Opened inputs.
+
+    Attributes:
+        inputs: with every default filled in.
+        store: the data set. target: the second one, or None.
+        parts: what the task makes of them.
+    """
+
+    inputs: Inputs
+    store: Store
+    target: Store | None
+    parts: Parts
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the parts, by content: digests instead of names and paths."""
+        return {
+            "task": self.inputs.task,
+            "options": dict(self.inputs.options),
+            "store": self.store.digest,
+            "target": self.target.digest if self.target else "",
+            "split": self.parts.facts.get("split_digest", ""),
+        }
+
+    def label(self) -> str:
+        """`<task>-<data set>-<split>` for folder names."""
+        names = [self.inputs.task, self.store.name]
+        names += [self.target.name] if self.target else []
+        split = str(self.parts.facts.get("split", "")).rpartition("/")[2]
+        return "-".join([*names, split] if split else names)
+
+    def record(self) -> dict[str, Any]:
+        """What a checkpoint keeps of its inputs; `reopen` takes it back."""
+        return {
+            "inputs": asdict(self.inputs),
+            "identity": self.identity(),
+            "store_settings": dict(self.store.settings),
+            **self.parts.facts,
+        }
+
+
+def reopen(record: Mapping[str, Any]) -> Data:
+    """The same data again.
+
+    Raises:
+        MismatchError: a data set, the split or the images are not what they were.
+        MissingError: a data set is not here any more.
+    """
+    data = Inputs(**record["inputs"]).open()
+    then, now = record["identity"], data.identity()
+    for key, what in (("store", "data set"), ("target", "target data set"), ("split", "split")):
+        if then[key] != now[key]:
+            raise MismatchError(
+                f"The {what} is not the one this was trained on: digest {now[key][:12] or 'none'} "
+                f"instead of {then[key][:12] or 'none'}.",
+                "Prepare it as before, or train again.",
+            )
+    return data
+
+
+def default_dataset() -> str:
+    """The only prepared data set, else Sketchy."""
+    known = prepared()
+    return known[0] if len(known) == 1 else DEFAULT_DATASET
+
+
+def task_keys() -> set[str]:
+    """Names of the task's options, for telling them from a model's settings."""
+    return {field.name for field in fields(TaskOptions)}
+
+
+def _store(name: str) -> Store:
+    return Store.open(name)
+
+
+def _absolute(split: str) -> str:
+    """A list file is remembered by its full path; names stay names."""
+    return str(Path(split).expanduser().absolute()) if split.endswith(".txt") else split

@@ -1,0 +1,97 @@
+"""The phases of a run: choose the number of epochs, then perhaps train again on everything."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from sbirctl.core.config import to_dict
+from sbirctl.core.files import atomic_path
+from sbirctl.core.progress import Reporter
+from sbirctl.models.base import Model
+from sbirctl.models.factory import create
+from sbirctl.training.loop import LoopOptions, Trainer
+from sbirctl.training.result import finish
+from sbirctl.training.run import Request, write_config
+from sbirctl.training.state import Progress
+
+
+def run_phases(
+    request: Request,
+    folder: Path,
+    options: LoopOptions,
+    device: str,
+    threads: int,
+    report: Reporter,
+) -> None:
+    """Train the phases a run consists of and write its checkpoint and result.
+
+    Args:
+        request: what to train.
+        folder: of the run; what it holds from an earlier, stopped call is gone on from.
+        options: of the loop.
+        device: auto, cpu, cuda, …
+        threads: for the record.
+    """
+    write_config(folder, request, threads=threads)
+    phases: dict[str, Progress] = {}
+    trained, path = _phase(request, folder, "train", options, 0, device, report, phases)
+    if request.refit:
+        chosen = phases["train"].chosen
+        report.note(f"training again on all seen data for {chosen} epochs")
+        again = _with_all(request)
+        options = replace(options, epochs=chosen)
+        start = phases["train"].log
+        trained, path = _phase(again, folder, "refit", options, start, device, report, phases)
+    with atomic_path(folder / "checkpoint.safetensors") as temporary:
+        shutil.copyfile(path, temporary)
+    finish(request, folder, trained, phases, threads)
+
+
+def _phase(
+    request: Request,
+    folder: Path,
+    phase: str,
+    options: LoopOptions,
+    log_start: int,
+    device: str,
+    report: Reporter,
+    phases: dict[str, Progress],
+) -> tuple[Model, Path]:
+    parts, settings = request.data.parts, request.settings
+    model = create(
+        request.model,
+        device=device,
+        dtype=settings.precision,
+        weights=request.weights,
+        classes=parts.train.classes,
+        layers=[to_dict(settings)],
+        seed=request.seed,
+    )
+    facts = {
+        "run": folder.name,
+        "seed": request.seed,
+        "weights_source": request.weights,
+        "weights": {"name": model.weights.name, "sha256": model.weights.sha256},
+        **request.data.record(),
+    }
+    trainer = Trainer(
+        model,
+        parts,
+        folder,
+        phase=phase,
+        options=options,
+        facts=facts,
+        log_start=log_start,
+        report=report,
+    )
+    phases[phase] = trainer.run()
+    return model, trainer.checkpoint
+
+
+def _with_all(request: Request) -> Request:
+    """The request with the validation part trained on."""
+    inputs = request.data.inputs
+    options = {**inputs.options, "val": "none"}
+    return replace(request, data=replace(inputs, options=options).open())
