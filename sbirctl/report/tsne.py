@@ -101,6 +101,20 @@ def project(embeddings: Embeddings, settings: TsneSettings) -> Projection:
     )  # fmt: skip
 
 
+def shared_classes(sides: Sequence[Embeddings]) -> tuple[str, ...]:
+    """Names of the classes that all test sides have, in the first one's order.
+
+    Raises:
+        MismatchError: there is none.
+    """
+    shared = set.intersection(*(set(side.classes) for side in sides))
+    if not shared:
+        raise MismatchError(
+            "The runs have no class in common.", "Compare runs on one data set and split."
+        )
+    return tuple(name for name in sides[0].classes if name in shared)
+
+
 def modality_gap(sketches: np.ndarray, photos: np.ndarray) -> float:
     """Distance between the mean sketch and the mean photo, (n, D) L2-normalised rows each.
 

@@ -1,0 +1,71 @@
+"""`sbirctl tsne`: a picture of the embedding space."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from sbirctl.cli import _console
+
+panel = "Pictures and tables"
+order = 1
+
+
+def command(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FILE|RUN|-]",
+            help="Embeddings (HDF5, NPZ), a run's folder, - for a path on stdin; the newest run.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help=".png, .svg or .pdf. [default: beside it]"
+        ),
+    ] = None,
+    layout: Annotated[
+        Literal["one", "two"],
+        typer.Option("--layout", help="Panels: one for both, or sketches and photos apart."),
+    ] = "one",
+    columns: Annotated[
+        int, typer.Option("--columns", min=1, max=2, help="Width in columns of a paper.")
+    ] = 2,
+    classes: Annotated[
+        str | None, typer.Option("--classes", metavar="A,B", help="Show only these classes.")
+    ] = None,
+    per_class: Annotated[
+        int | None,
+        typer.Option("--per-class", min=1, help="Most sketches, and photos, of a class."),
+    ] = None,
+    max_points: Annotated[int, typer.Option("--max-points", min=1, help="Most points.")] = 3000,
+    perplexity: Annotated[float, typer.Option("--perplexity", help="Of t-SNE.")] = 30.0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of subsampling and t-SNE.")] = 0,
+    compare: Annotated[
+        str | None, typer.Option("--compare", metavar="FILE|RUN", help="A second one beside it.")
+    ] = None,
+    print0: _console.Print0Option = False,
+) -> None:
+    """Draw sketches and photos with t-SNE; prints the picture's path.
+
+    Beside the picture lie the coordinates as CSV, and as JSON the counts, trustworthiness and
+    modality gap.
+    """
+    from sbirctl.report.tsne import TsneSettings
+    from sbirctl.stages.tsne import tsne
+
+    listed = tuple(part.strip() for part in (classes or "").split(",") if part.strip())
+    picture = tsne(
+        _console.input_path(source) if source is not None else None,
+        output,
+        settings=TsneSettings(listed, per_class or 0, max_points, perplexity, seed),
+        layout=layout,
+        columns=1 if columns == 1 else 2,
+        compare=Path(compare).expanduser() if compare is not None else None,
+        report=_console.reporter(),
+    )
+    _console.print_path(picture, null=print0)

@@ -1,0 +1,83 @@
+"""`sbirctl tsne` with the real command: where things go and what is said where."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sbirctl.cli import _app
+
+
+def run(*words, home, **more):
+    command = [sys.executable, "-m", "sbirctl", "tsne", *map(str, words)]
+    environment = {**os.environ, "SBIRCTL_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env=environment, **more
+    )
+
+
+@pytest.fixture
+def embeddings(tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "any name.npz"
+    np.savez(
+        path,
+        query=rng.standard_normal((12, 4)).astype(np.float32),
+        gallery=rng.standard_normal((15, 4)).astype(np.float32),
+        query_label=np.repeat(["cat", "dog", "owl"], 4),
+        gallery_label=np.repeat(["cat", "dog", "owl"], 5),
+    )
+    return path
+
+
+def test_picture_coordinates_and_facts(embeddings, tmp_path):
+    out = tmp_path / "out" / "map.svg"
+    done = run("-", "-o", out, "--per-class", 4, home=tmp_path, input=f"{embeddings}\n")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{out}\n"
+    assert "showing 12 of 15 photos" in done.stderr
+    assert "trustworthiness" in done.stderr
+    assert out.read_text().startswith("<?xml")
+    with open(out.with_suffix(".csv"), newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 24
+    assert {(row["modality"], row["class"]) for row in rows} == {
+        (modality, name) for modality in ("photo", "sketch") for name in ("cat", "dog", "owl")
+    }
+    (facts,) = json.loads(out.with_suffix(".json").read_text())["runs"]
+    assert facts["photos"] == 12
+    assert facts["photos_in_all"] == 15
+    assert 0 <= facts["trustworthiness"] <= 1
+
+
+def test_two_runs_side_by_side_beside_the_first(embeddings, tmp_path):
+    done = run(embeddings, "--compare", embeddings, "--layout", "two", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    picture = tmp_path / "any name-tsne.png"
+    assert done.stdout == f"{picture}\n"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert len(json.loads(picture.with_suffix(".json").read_text())["runs"]) == 2
+
+
+@pytest.mark.parametrize(
+    "words, code, said",
+    [
+        (["nowhere.npz"], 3, "nowhere.npz"),
+        ([], 3, "no finished run"),
+        (["FILE", "-o", "x.gif"], 2, "x.gif"),
+        (["FILE", "--classes", "cta"], 2, "'cat'"),
+        (["FILE", "--layout", "three"], 2, "--layout"),
+    ],
+)
+def test_what_goes_wrong_is_two_lines(embeddings, tmp_path, words, code, said, capsys, monkeypatch):
+    monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path / "home"))
+    words = [str(embeddings) if word == "FILE" else word for word in words]
+    assert _app.run(["tsne", *words]) == code
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert said in written.err
+    assert len(written.err.splitlines()) == 2
