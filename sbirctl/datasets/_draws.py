@@ -129,16 +129,23 @@ class Tuples:
     other: np.ndarray
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, part: Part, same_category: bool) -> Tuples:
+    def draw(
+        cls, rng: np.random.Generator, part: Part, same_category: bool, released: bool = False
+    ) -> Tuples:
+        """An epoch of tuples; the arguments are `QuadrupletPlan`'s."""
         photos, sketches = positions(part)
         usable = usable_classes(part, photos, sketches)
         anchor = rng.permutation(anchors(part, photos))
         label = part.sketch.label[anchor]
-        if same_category:
-            category = categories(part, photos)
+        if released:
+            other = usable[rng.integers(len(usable) - 1, size=len(label))]
         else:
-            category = np.zeros(len(part.classes), dtype=np.int64)
-        other = Others(usable, category).draw(rng, label)
+            category = (
+                categories(part, photos)
+                if same_category
+                else np.zeros(len(part.classes), dtype=np.int64)
+            )
+            other = Others(usable, category).draw(rng, label)
         return cls(anchor, photos.draw(rng, label), photos.draw(rng, other), other)
 
 

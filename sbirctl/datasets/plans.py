@@ -149,11 +149,15 @@ class QuadrupletPlan:
         batch: quadruplets of a batch.
         last: whether the last, smaller batch is kept.
         same_category: draw the other class within the category (for `fg`: another instance).
+        released: draw the other class as the authors' code (x-28/CDUF) does: an index into the
+            list without the anchor's class is looked up in the full list, so that the negative
+            can be of the anchor's class and is never of the last one.
     """
 
     batch: int = 64
     last: bool = True
     same_category: bool = False
+    released: bool = False
 
     def length(self, part: Part) -> int:
         """See `BatchPlan.length`."""
@@ -162,7 +166,7 @@ class QuadrupletPlan:
     def batches(self, part: Part, epoch: int, seed: int) -> Iterator[GlobalIndices]:
         """See `BatchPlan.batches`."""
         rng = rng_for(seed, "quadruplets", epoch)
-        tuples = Tuples.draw(rng, part, self.same_category)
+        tuples = Tuples.draw(rng, part, self.same_category, self.released)
         against = positions(part)[1].draw(rng, tuples.other)
         for at in _pieces(len(tuples.anchor), self.batch, self.last):
             photo = np.stack([tuples.positive[at], tuples.negative[at]], axis=1).reshape(-1)

@@ -72,6 +72,16 @@ class Clip(Model):
         """See `Model.load_weights`; a file holds both towers, in open_clip's or OpenAI's names."""
         return load_clip_weights(self.clip, self.settings.backbone, weights)
 
+    def expected_normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """See `Model.expected_normalisation`."""
+        import open_clip
+
+        backbone = self.settings.backbone
+        config = open_clip.get_pretrained_cfg(backbone.name, backbone.pretrained)
+        if not config.get("mean") or not config.get("std"):
+            return None
+        return tuple(config["mean"]), tuple(config["std"])
+
     def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
         """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised."""
         return self.clip.encode_image(images)
@@ -82,19 +92,8 @@ class Clip(Model):
         Raises:
             MissingError: the architecture's tokenizer has to be downloaded and cannot be.
         """
-        import open_clip
-
-        try:
-            tokenizer = open_clip.get_tokenizer(self.settings.backbone.name)
-        except Exception as error:  # the hub's and transformers' errors are of many kinds
-            raise MissingError(
-                f"The tokenizer of {self.settings.backbone.name} is not on this machine: {error}.",
-                "Run once with network, or take an architecture such as ViT-B-32.",
-            ) from error
-        tokens = tokenizer(list(texts)).to(self._mean.device)
-        with torch.no_grad(), self.autocast():
-            found = self.clip.encode_text(tokens)
-        return nn.functional.normalize(found.float(), dim=-1)
+        with self.autocast():
+            return encode_texts(self.clip, self.settings.backbone, texts, self._mean.device)
 
     def encode(self, batch: Batch) -> Encoded:
         """Embeddings of the batch, without gradient."""
@@ -109,6 +108,28 @@ class Clip(Model):
     def stages(self) -> Sequence[Stage]:
         """No stages."""
         return ()
+
+
+def encode_texts(
+    clip: Any, settings: ClipBackbone, texts: Sequence[str], device: torch.device
+) -> Tensor:
+    """Texts to (n, dim) L2-normalised float32 embeddings of `clip`'s text tower on `device`.
+
+    Raises:
+        MissingError: the architecture's tokenizer has to be downloaded and cannot be.
+    """
+    import open_clip
+
+    try:
+        tokenizer = open_clip.get_tokenizer(settings.name)
+    except Exception as error:  # the hub's and transformers' errors are of many kinds
+        raise MissingError(
+            f"The tokenizer of {settings.name} is not on this machine: {error}.",
+            "Run once with network, or take an architecture such as ViT-B-32.",
+        ) from error
+    with torch.no_grad():
+        found = clip.encode_text(tokenizer(list(texts)).to(device))
+    return nn.functional.normalize(found.float(), dim=-1)
 
 
 def build_clip(settings: ClipBackbone) -> Any:

@@ -32,6 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "batch": 8,
         "per_class": 2,
     },
+    "drclip": {"backbone": {"name": "tiny-clip", "pretrained": "none"}, "size": 32, "batch": 4},
     "clip": {"backbone": {"name": "tiny-clip", "pretrained": "none"}, "size": 32},
 }
 
@@ -57,6 +58,6 @@ def batch(n: int = 4) -> Batch:
         sketch_label=labels,
         photo_instance=torch.arange(n),
         sketch_instance=torch.arange(n),
-        tuples=None,
+        tuples=torch.tensor([[i, i, (i + 1) % n, (i + 1) % n] for i in range(n)]),
         ids=tuple(f"image {i}" for i in range(2 * n)),
     )

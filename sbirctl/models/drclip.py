@@ -1,0 +1,343 @@
+"""Dr. CLIP: CLIP-Driven Universal Framework for Zero-Shot Sketch Image Retrieval, ACM MM 2024.
+
+Equation numbers are the paper's. What it leaves open, or prints with the signs exchanged, is a
+setting whose default is named in the card (drclip.toml) together with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from sbirctl.core.config import setting
+from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.datasets.batch import Batch
+from sbirctl.datasets.plans import QuadrupletPlan
+from sbirctl.losses.class_logits import class_logits
+from sbirctl.losses.classification import classification
+from sbirctl.losses.cosine_triplet import cosine_triplet
+from sbirctl.losses.drclip import drclip_objective
+from sbirctl.losses.forgetting import distribution_shift, embedding_shift
+from sbirctl.losses.pair_relation import pair_relation
+from sbirctl.losses.quadruplet import domain_balanced_quadruplet
+from sbirctl.models import MODELS
+from sbirctl.models.base import IMAGENET_MEAN, IMAGENET_STD, Encoded, Model, ParamGroup, Stage
+from sbirctl.models.clip import ClipSettings, build_clip, encode_texts, load_clip_weights
+from sbirctl.models.prompted_clip import Part, PromptedEncoder
+from sbirctl.models.weights import RANDOM, WeightsRecord
+from sbirctl.store.manifest import Modality
+
+_DIGEST = "frozen.sha256"
+_REFERENCE_BLOCK = 32
+
+
+@dataclass(frozen=True)
+class DrClipSettings(ClipSettings):
+    """Architecture, losses and recipe; the defaults are the paper's."""
+
+    prompts: int = setting(3, help="prompt tokens a modality")
+    prompt_position: Literal["after", "before"] = setting(
+        "after", help="of [CLS, patches]; before: read-out at the first prompt"
+    )
+    branches: int = setting(2, help="1: sketches and photos share the LayerNorms too")
+    train: tuple[Part, ...] = setting(
+        ("norms", "prompts"), help="of norms, prompts, proj, attention, embeddings"
+    )
+    temperature: float = setting(0.01, help="t of Eqs. 1 and 4")
+    cls_weight: float = setting(1.0, help="weight of Eqs. 2 and 3")
+    lambda1: float = setting(15.0, help="weight of L_FS, Eq. 5; 0: without the reference")
+    lambda2: float = setting(4.0, help="weight of L_DBQ, Eq. 12")
+    lambda3: float = setting(4.0, help="weight of L_RP, Eq. 12")
+    margin: float = setting(0.3, help="m of Eqs. 6 and 7")
+    negative_sketch: bool = setting(True, help="Eq. 7; false: photos are the only negatives")
+    fs_l1: float = setting(0.0, help="weight of the embeddings' L1 distance within L_FS")
+    reference: Literal["frozen", "sketch-branch"] = setting(
+        "frozen", help="what L_FS holds to: untouched CLIP, or the trained branch without prompts"
+    )
+    rp_center: bool = setting(False, help="remove the mean logit vector before Eq. 10")
+    rp_gradient: bool = setting(True, help="false: L_RP is logged but trains nothing")
+    any_negative: bool = setting(False, help="the released sampler, whose negatives can be wrong")
+    template: str = setting("a photo of a {}", help="text of a class")
+    fg_text: Literal["instance", "category"] = setting(
+        "instance", help="text of a photo instance: its own name, or its category's"
+    )
+    lr: float = setting(1e-4, help="learning rate of the encoder's trained parts")
+    lr_prompts: float = setting(1e-3, help="learning rate of the prompts")
+    optimizer: Literal["adamw", "adam", "sgd"] = "adam"
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    batch: int = setting(64, help="quadruplets of one step, over all processes")
+    epochs: int = setting(60, help="passes over the training sketches")
+    patience: int = setting(5, help="epochs without a better validation before stopping")
+    augment: Literal["none", "flip", "standard"] = "none"
+
+
+@MODELS.register
+class DrClip(Model):
+    """Prompted CLIP encoder, frozen reference, frozen text encoder."""
+
+    name = "drclip"
+    Settings = DrClipSettings
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "released": {
+            "prompt_position": "before",
+            "train": "norms,prompts,proj",
+            "temperature": 1 / 4.6,
+            "cls_weight": 0.5,
+            "fs_l1": 1.0,
+            "reference": "sketch-branch",
+            "rp_gradient": False,
+            "any_negative": True,
+            "mean": IMAGENET_MEAN,
+            "std": IMAGENET_STD,
+        },
+        "clip-all": {
+            "branches": 1,
+            "train": "norms,prompts,proj,attention,embeddings",
+            "cls_weight": 0.0,
+            "lambda1": 0.0,
+            "lambda2": 1.0,
+            "lambda3": 0.0,
+            "margin": 0.2,
+            "negative_sketch": False,
+            "lr": 1e-6,
+            "lr_prompts": 1e-4,
+            "batch": 192,
+            "mean": IMAGENET_MEAN,
+            "std": IMAGENET_STD,
+        },
+    }
+
+    def __init__(self, settings: DrClipSettings, classes: tuple[str, ...] | None = None) -> None:
+        super().__init__(settings, classes)
+        clip: Any = build_clip(settings.backbone)
+        width = clip.visual.ln_post.weight.shape[0]
+        self._adopt(clip, torch.randn(2, settings.prompts, width))
+        self._known_reference: dict[str, Tensor] = {}
+        self._texts: Tensor | None = None
+
+    def _adopt(self, clip: Any, prompts: Tensor) -> None:
+        options = self.settings
+        self.encoder = PromptedEncoder(
+            clip.visual,
+            prompts,
+            position=options.prompt_position,
+            branches=options.branches,
+            train=options.train,
+        )
+        clip.visual = torch.nn.Identity()  # the text tower is what is left
+        self.text = clip.requires_grad_(False)
+        self.dim = self.encoder.dim
+
+    def load_weights(self, weights: str) -> WeightsRecord:
+        """See `Model.load_weights`; a file holds both towers of CLIP."""
+        if weights == RANDOM:
+            return WeightsRecord()
+        clip = build_clip(self.settings.backbone)
+        record = load_clip_weights(clip, self.settings.backbone, weights)
+        self._adopt(clip, self.encoder.prompts.detach())
+        return record
+
+    def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
+        """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised."""
+        return self.encoder(images, None) if modality == "sketch" else self.encoder(None, images)
+
+    def embed_text(self, texts: Sequence[str]) -> Tensor:
+        """Texts to (n, dim) L2-normalised float32 embeddings of the frozen text encoder."""
+        with self.autocast():
+            return encode_texts(self.text, self.settings.backbone, texts, self._mean.device)
+
+    def encode(self, batch: Batch) -> Encoded:
+        """One pass over sketches and photos; the reference's features where L_FS needs them."""
+        assert batch.photo is not None
+        assert batch.sketch is not None
+        sketch = self.preprocess(batch.sketch, "sketch")
+        photo = self.preprocess(batch.photo, "photo")
+        both = F.normalize(self.encoder(sketch, photo).float(), dim=-1)
+        extra = {}
+        if self.settings.lambda1:
+            count = len(photo)
+            extra = {
+                "photo_reference": self._reference(photo, batch.ids[:count]),
+                "sketch_reference": self._reference(sketch, batch.ids[count:]),
+            }
+        return Encoded(photo=both[len(sketch) :], sketch=both[: len(sketch)], extra=extra)
+
+    def losses(self, encoded: Encoded, batch: Batch, stage: str) -> dict[str, Tensor]:
+        """Eqs. 2, 3 (`cls_sketch`, `cls_photo`), 4 (`fs`), 8 (`dbq`), 11 (`rp`) and 12 (`total`).
+
+        Eqs. 2 to 4 are over anchors and positives, Eq. 9 over all images of the quadruplets.
+        """
+        assert encoded.sketch is not None
+        assert encoded.photo is not None
+        assert batch.tuples is not None
+        options = self.settings
+        anchor, positive, negative, negative_sketch = batch.tuples.unbind(1)
+        texts, text_of = self._text_features()
+        sketch_logits = class_logits(encoded.sketch, texts, options.temperature)
+        photo_logits = class_logits(encoded.photo, texts, options.temperature)
+        sketch_label, photo_label = text_of[batch.sketch_label], text_of[batch.photo_label]
+        terms = {
+            "cls_sketch": classification(sketch_logits[anchor], sketch_label[anchor]),
+            "cls_photo": classification(photo_logits[positive], photo_label[positive]),
+            "fs": self._forgetting(encoded, batch.tuples, sketch_logits, photo_logits, texts),
+            "dbq": self._metric(encoded, batch.tuples),
+        }
+        sketches = torch.cat([anchor, negative_sketch])
+        photos = torch.cat([positive, negative])
+        relation = pair_relation(
+            sketch_logits[sketches],
+            photo_logits[photos],
+            sketch_label[sketches],
+            photo_label[photos],
+            center=options.rp_center,
+        )
+        terms["rp"] = relation if options.rp_gradient else relation.detach()
+        total = drclip_objective(
+            **terms,
+            cls_weight=options.cls_weight,
+            lambda1=options.lambda1,
+            lambda2=options.lambda2,
+            lambda3=options.lambda3,
+        )
+        return {**terms, "total": total}
+
+    def stages(self) -> Sequence[Stage]:
+        """One stage over quadruplets; prompts have a learning rate of their own."""
+        if self.classes is None:
+            raise UsageError("A model made without training classes cannot be trained.")
+        options = self.settings
+        trained = {n: p for n, p in self.encoder.named_parameters() if p.requires_grad}
+        prompts = [p for n, p in trained.items() if n == "prompts"]
+        others = [p for n, p in trained.items() if n != "prompts"]
+        groups = [
+            ParamGroup("encoder", others, options.lr, options.weight_decay),
+            ParamGroup("prompts", prompts, options.lr_prompts, options.weight_decay),
+        ]
+        plan = QuadrupletPlan(
+            batch=options.batch,
+            same_category=any("/" in name for name in self.classes),
+            released=options.any_negative,
+        )
+        return (Stage("train", options.epochs, plan, [g for g in groups if g.params]),)
+
+    def checkpoint_state(self) -> dict[str, Tensor]:
+        """The trained parameters, and the digest of the frozen ones they belong to."""
+        digest = bytearray.fromhex(self.encoder.frozen_digest())
+        return {**self.encoder.trained_state(), _DIGEST: torch.tensor(digest, dtype=torch.uint8)}
+
+    def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take back the trained parameters.
+
+        Raises:
+            MismatchError: they were trained on other frozen weights, or with other settings.
+        """
+        state = dict(state)
+        stored = bytes(state.pop(_DIGEST).tolist()).hex()
+        own = self.encoder.trained_state()
+        if stored != self.encoder.frozen_digest() or {n: p.shape for n, p in own.items()} != {
+            n: p.shape for n, p in state.items()
+        }:
+            raise MismatchError(
+                f"The checkpoint was not trained on these weights of {self.settings.backbone.name}"
+                f" ({self.weights.name}).",
+                "Give the CLIP it was trained on with --weights FILE.",
+            )
+        with torch.no_grad():
+            for name, value in state.items():
+                own[name].copy_(value)
+
+    def _metric(self, encoded: Encoded, tuples: Tensor) -> Tensor:
+        assert encoded.sketch is not None
+        assert encoded.photo is not None
+        anchor, positive, negative, negative_sketch = tuples.unbind(1)
+        sketch, photo = encoded.sketch, encoded.photo
+        if not self.settings.negative_sketch:
+            return cosine_triplet(
+                sketch[anchor], photo[positive], photo[negative], self.settings.margin
+            )
+        return domain_balanced_quadruplet(
+            sketch[anchor],
+            photo[positive],
+            photo[negative],
+            sketch[negative_sketch],
+            self.settings.margin,
+        )
+
+    def _forgetting(
+        self,
+        encoded: Encoded,
+        tuples: Tensor,
+        sketch_logits: Tensor,
+        photo_logits: Tensor,
+        texts: Tensor,
+    ) -> Tensor:
+        """Eq. 4 over anchors and positives, with the released code's L1 term if it has weight."""
+        if not self.settings.lambda1:
+            return sketch_logits.new_zeros(())
+        assert encoded.sketch is not None
+        assert encoded.photo is not None
+        total = sketch_logits.new_zeros(())
+        for rows, features, logits, reference in (
+            (tuples[:, 0], encoded.sketch, sketch_logits, encoded.extra["sketch_reference"]),
+            (tuples[:, 1], encoded.photo, photo_logits, encoded.extra["photo_reference"]),
+        ):
+            frozen = class_logits(reference[rows], texts, self.settings.temperature)
+            total = total + distribution_shift(logits[rows], frozen)
+            if self.settings.fs_l1:
+                total = total + self.settings.fs_l1 * embedding_shift(
+                    features[rows], reference[rows]
+                )
+        return total
+
+    def _reference(self, images: Tensor, ids: Sequence[str]) -> Tensor:
+        """(n, dim) features of the reference encoder, without gradient.
+
+        Untouched CLIP's features of an unaugmented image never change, so they are kept by id.
+        They are computed in blocks of one size, so that a value does not depend on its batch.
+        """
+        if self.settings.reference == "sketch-branch":
+            with torch.no_grad():
+                return self.encoder.without_prompts(images).float()
+        if self.settings.augment != "none":
+            return self.encoder.reference(images).float()
+        known = self._known_reference
+        rows = [row for row, name in enumerate(ids) if name not in known]
+        for start in range(0, len(rows), _REFERENCE_BLOCK):
+            block = rows[start : start + _REFERENCE_BLOCK]
+            padded = images[block + block[-1:] * (_REFERENCE_BLOCK - len(block))]
+            found = self.encoder.reference(padded).float()
+            known.update((ids[row], found[place]) for place, row in enumerate(block))
+        return torch.stack([known[name] for name in ids])
+
+    def _text_features(self) -> tuple[Tensor, Tensor]:
+        """((texts, dim) features, (classes,) index of each class's text); computed once."""
+        assert self.classes is not None
+        names = [text_of_class(name, self.settings.fg_text) for name in self.classes]
+        distinct = list(dict.fromkeys(names))
+        if len(distinct) < 2:
+            raise UsageError(
+                f"All classes share the text {distinct[0]!r}: Eqs. 1 to 4 and 9 would be constant.",
+                "Leave fg_text=instance.",
+            )
+        if self._texts is None:
+            self._texts = self.embed_text([self.settings.template.format(n) for n in distinct])
+        place = {name: index for index, name in enumerate(distinct)}
+        index = torch.tensor([place[name] for name in names], device=self._texts.device)
+        return self._texts, index
+
+
+def text_of_class(name: str, fine_grained: Literal["instance", "category"] = "instance") -> str:
+    """A class name as words: `car_(sedan)` is "car (sedan)".
+
+    Fine-grained classes are photo instances named `<category>/<photo stem>`; the text is the
+    stem, as in the released code, or the category.
+    """
+    category, slash, stem = name.partition("/")
+    chosen = stem if slash and fine_grained == "instance" else category
+    return chosen.replace("_", " ")

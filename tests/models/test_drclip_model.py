@@ -1,0 +1,279 @@
+"""Dr. CLIP: the prompted encoder against CLIP itself, and the losses against their functions."""
+
+from __future__ import annotations
+
+import open_clip
+import pytest
+import torch
+from small_models import CLASSES, batch, images
+from torch.nn import functional as F
+
+from sbirctl.core.config import to_dict
+from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.losses.class_logits import class_logits
+from sbirctl.losses.classification import classification
+from sbirctl.losses.forgetting import distribution_shift
+from sbirctl.losses.pair_relation import pair_relation
+from sbirctl.losses.quadruplet import domain_balanced_quadruplet
+from sbirctl.models.drclip import DrClip, text_of_class
+from sbirctl.models.factory import create, rebuild
+from sbirctl.models.prompted_clip import ModalityLayerNorm, PromptedEncoder
+
+SMALL = {"backbone": {"name": "tiny-clip", "pretrained": "none"}, "size": 32}
+
+
+def drclip(classes=CLASSES, **settings) -> DrClip:
+    layers = [SMALL, settings]
+    return create("drclip", device="cpu", weights="none", classes=classes, layers=layers)
+
+
+def tower(**more):
+    torch.manual_seed(0)
+    clip = open_clip.create_model("tiny-clip", **more).eval().requires_grad_(False)
+    for module in clip.visual.modules():  # untouched LayerNorms would hide a wrong affine
+        if isinstance(module, torch.nn.LayerNorm):
+            torch.nn.init.normal_(module.weight, 1, 0.2)
+            torch.nn.init.normal_(module.bias, 0, 0.2)
+    return clip
+
+
+def test_without_prompts_the_encoder_is_clip_for_both_modalities():
+    clip, given = tower(), torch.randn(5, 3, 32, 32)
+    plain = clip.encode_image(given)
+    encoder = PromptedEncoder(clip.visual, torch.zeros(2, 0, 32))
+    for found in (
+        encoder(given[:2], given[2:]),
+        encoder(given, None),
+        encoder(None, given),
+        encoder.reference(given),
+        encoder.without_prompts(given),
+    ):
+        torch.testing.assert_close(found, plain, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("branches", [1, 2])
+@pytest.mark.parametrize("position", ["after", "before"])
+def test_one_joint_pass_equals_one_pass_a_modality(branches, position):
+    encoder = PromptedEncoder(
+        tower().visual,
+        torch.randn(2, 3, 32),
+        position=position,
+        branches=branches,
+        train=("norms", "prompts", "proj"),
+    )
+    with torch.no_grad():
+        for parameter in encoder.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    sketches, photos = torch.randn(2, 3, 32, 32), torch.randn(3, 3, 32, 32)
+    together = encoder(sketches, photos)
+    torch.testing.assert_close(together[:2], encoder(sketches, None), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(together[2:], encoder(None, photos), atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(encoder(photos, None), encoder(None, photos))
+
+
+def test_prompts_before_are_read_out_at_the_first_prompt():
+    encoder = PromptedEncoder(tower().visual, torch.randn(2, 3, 32), position="before")
+    given = torch.randn(2, 3, 32, 32)
+    one = encoder(None, given)
+    with torch.no_grad():
+        encoder.visual.transformer.resblocks = torch.nn.ModuleList()  # tokens stay as they came in
+        first = F.layer_norm(
+            encoder.prompts[0, 0],
+            (32,),
+            encoder.visual.ln_pre.weight[0],
+            encoder.visual.ln_pre.bias[0],
+        )
+        expected = F.layer_norm(
+            first, (32,), encoder.visual.ln_post.weight[0], encoder.visual.ln_post.bias[0]
+        )
+        found = encoder(None, given)
+    torch.testing.assert_close(found, (expected @ encoder.visual.proj).expand(2, -1))
+    assert not torch.allclose(one, found)
+
+
+def test_a_tower_without_a_class_token_is_refused():
+    with pytest.raises(UsageError, match="class token"):
+        PromptedEncoder(open_clip.create_model("RN50").visual, torch.zeros(2, 3, 8))
+
+
+def test_gradient_reaches_layer_norms_and_prompts_and_nothing_else():
+    model = drclip().train()
+    model(batch(), "train")["total"].backward()
+    touched = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.any()}
+    norms = {
+        f"{name}.{part}"
+        for name, module in model.named_modules()
+        if isinstance(module, ModalityLayerNorm)
+        for part in ("weight", "bias")
+    }
+    assert touched == norms | {"encoder.prompts"}
+
+
+def test_training_leaves_the_frozen_weights_and_the_reference_as_they_were():
+    model = drclip().train()
+    digest, given = model.encoder.frozen_digest(), torch.randn(3, 3, 32, 32)
+    before = model.encoder.reference(given)
+    parameters = [p for group in model.stages()[0].groups for p in group.params]
+    optimizer = torch.optim.Adam(parameters, 0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        model(batch(), "train")["total"].backward()
+        optimizer.step()
+    assert model.encoder.frozen_digest() == digest
+    assert torch.equal(model.encoder.reference(given), before)
+
+
+def test_the_terms_are_those_of_the_equations():
+    model, given = drclip(rp_center=True), batch()
+    encoded = model.encode(given)
+    terms = model.losses(encoded, given, "train")
+    texts = model.embed_text([f"a photo of a {name}" for name in CLASSES])
+    s, p, label = encoded.sketch, encoded.photo, given.sketch_label
+    a, pos, neg, neg_s = given.tuples.T
+    reference = model.encoder.reference
+    raw_s = reference(model.preprocess(given.sketch, "sketch"))
+    raw_p = reference(model.preprocess(given.photo, "photo"))
+    fs = distribution_shift(class_logits(s[a], texts), class_logits(raw_s[a], texts))
+    fs = fs + distribution_shift(class_logits(p[pos], texts), class_logits(raw_p[pos], texts))
+    expected = {
+        "cls_sketch": classification(class_logits(s[a], texts), label[a]),
+        "cls_photo": classification(class_logits(p[pos], texts), label[pos]),
+        "fs": fs,
+        "dbq": domain_balanced_quadruplet(s[a], p[pos], p[neg], s[neg_s]),
+        "rp": pair_relation(
+            class_logits(torch.cat([s[a], s[neg_s]]), texts),
+            class_logits(torch.cat([p[pos], p[neg]]), texts),
+            torch.cat([label[a], label[neg_s]]),
+            torch.cat([label[pos], label[neg]]),
+            center=True,
+        ),
+    }
+    for name, value in expected.items():
+        torch.testing.assert_close(terms[name], value, atol=1e-5, rtol=1e-5)
+    total = terms["cls_sketch"] + terms["cls_photo"] + 15 * terms["fs"]
+    torch.testing.assert_close(terms["total"], total + 4 * terms["dbq"] + 4 * terms["rp"])
+
+
+@pytest.mark.parametrize(
+    "off, parts",
+    [
+        ("cls_weight", {"cls_sketch": 1, "cls_photo": 1}),
+        ("lambda1", {"fs": 15}),
+        ("lambda2", {"dbq": 4}),
+        ("lambda3", {"rp": 4}),
+    ],
+)
+def test_each_term_can_be_switched_off(off, parts):
+    given = batch()
+    full, without = drclip()(given, "train"), drclip(**{off: 0})(given, "train")
+    gone = sum(weight * full[name] for name, weight in parts.items())
+    torch.testing.assert_close(without["total"], full["total"] - gone)
+
+
+def test_the_released_relation_loss_has_no_gradient():
+    given = batch()
+    terms = drclip(rp_gradient=False)(given, "train")
+    assert not terms["rp"].requires_grad
+    torch.testing.assert_close(terms["rp"], drclip()(given, "train")["rp"])
+
+
+def test_a_kept_reference_is_the_computed_one_bit_for_bit():
+    model = drclip()
+    many = images(40, seed=5)
+    given = model.preprocess(many, "photo")
+    names = [f"photo {i}" for i in range(40)]
+    first = torch.cat(
+        [model._reference(given[i : i + 7], names[i : i + 7]) for i in range(0, 40, 7)]
+    )
+    model._known_reference.clear()
+    assert torch.equal(model._reference(given, names), first)
+    assert torch.equal(model._reference(given[5:9] * 0, names[5:9]), first[5:9])
+
+
+def test_with_augmentation_nothing_is_kept():
+    model = drclip(augment="flip")
+    given = model.preprocess(images(2), "photo")
+    model._reference(given, ["a", "b"])
+    assert not torch.equal(
+        model._reference(given * 0, ["a", "b"]), model._reference(given, ["a", "b"])
+    )
+
+
+def test_texts_of_classes():
+    assert text_of_class("car_(sedan)") == "car (sedan)"
+    assert text_of_class("shoe/2429245009") == "2429245009"
+    assert text_of_class("office_chair/x_v1", "category") == "office chair"
+
+
+def test_category_texts_need_two_categories():
+    classes = ("shoe/1", "shoe/2", "shoe/3")
+    drclip(classes)(batch(), "train")
+    with pytest.raises(UsageError, match="'shoe'"):
+        drclip(classes, fg_text="category")(batch(), "train")
+    two = drclip(("shoe/1", "shoe/2", "chair/3"), fg_text="category")
+    texts, index = two._text_features()
+    assert len(texts) == 2
+    assert index.tolist() == [0, 0, 1]
+
+
+def test_fine_grained_negatives_are_of_the_same_category():
+    assert drclip(("shoe/1", "shoe/2")).stages()[0].plan.same_category
+    assert not drclip().stages()[0].plan.same_category
+
+
+def test_a_checkpoint_is_small_and_bound_to_its_backbone():
+    model = drclip()
+    state = model.checkpoint_state()
+    trained = {n for n, p in model.encoder.named_parameters() if p.requires_grad}
+    assert set(state) == trained | {"frozen.sha256"}
+    other = rebuild("drclip", to_dict(model.settings), CLASSES, device="cpu", seed=3)
+    with pytest.raises(MismatchError, match="tiny-clip"):
+        other.load_checkpoint_state(state)
+    fewer = drclip(prompts=2)
+    with pytest.raises(MismatchError):
+        fewer.load_checkpoint_state(state)
+
+
+@pytest.mark.parametrize("preset", ["released", "clip-all"])
+def test_presets_train(preset):
+    model = drclip(preset=preset).train()
+    terms = model(batch(), "train")
+    terms["total"].backward()
+    grown = {n.rpartition(".")[2] for n in model.checkpoint_state()}
+    assert "proj" in grown
+    assert ("in_proj_weight" in grown) == (preset == "clip-all")
+    if preset == "clip-all":
+        torch.testing.assert_close(terms["total"], terms["dbq"])
+
+
+def test_loading_weights_keeps_the_prompts_and_takes_the_norms(tmp_path):
+    clip = tower()
+    file = tmp_path / "w.pt"
+    torch.save(clip.state_dict(), file)
+    model = drclip()
+    prompts = model.encoder.prompts.detach().clone()
+    model.load_weights(str(file))
+    assert torch.equal(model.encoder.prompts, prompts)
+    given = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(model.encoder.reference(given), clip.encode_image(given))
+
+
+def test_text_features_are_open_clips():
+    model = drclip()
+    tokens = open_clip.get_tokenizer("tiny-clip")(["a photo of a cat"])
+    expected = F.normalize(model.text.encode_text(tokens), dim=-1)
+    torch.testing.assert_close(model.embed_text(["a photo of a cat"]), expected)
+
+
+def test_accumulated_pieces_give_the_whole_batchs_gradient():
+    from contextlib import nullcontext
+
+    from sbirctl.training.step import gradients
+
+    found = []
+    for pieces in (1, 2):
+        model = drclip().train()
+        gradients(model, batch(), "train", pieces=pieces, seed=0, autocast=nullcontext())
+        found.append(model.encoder.prompts.grad.clone())
+    torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-4)
