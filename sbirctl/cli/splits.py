@@ -34,10 +34,9 @@ def list_all(
     if json:
         _console.print_json(found)
         return
-    header = ("name", "unseen", "seen", "source")
     _console.print_table(
-        header,
-        [(r["name"], r["unseen"], r["seen"], r["source"] or r["status"]) for r in found],
+        ("name", "kind", "unseen", "seen", "source"),
+        [(r["name"], r["kind"], r["unseen"], r["seen"], r["source"] or r["status"]) for r in found],
     )
 
 

@@ -12,7 +12,9 @@ from sbirctl.splits.resolve import ClassSplit, find, published
 
 
 def rows(dataset: str = "") -> list[dict[str, Any]]:
-    """One row a list: name, number of unseen (or added) and seen classes, status, source.
+    """One row a list: name, kind, number of unseen and seen classes, status, source, digest.
+
+    Of a generalised list "unseen" counts the seen classes that join the test side.
 
     Raises:
         UsageError: a data set without lists.
@@ -44,9 +46,11 @@ def get(name: str) -> ClassSplit:
     dataset = name.partition("/")[0] if "/" in name and not name.endswith(".txt") else ""
     if not dataset and not name.endswith(".txt"):
         full = [split.name for split in published() if split.name.endswith(f"/{name}")]
-        if len(full) != 1:
-            known = full or [split.name for split in published()]
-            raise UsageError(f"{name!r} names {len(full)} splits.", nearest(name, known))
+        if len(full) > 1:
+            raise UsageError(f"{name!r} names several splits.", f"Known: {', '.join(full)}.")
+        if not full:
+            known = [split.name for split in published()]
+            raise UsageError(f"There is no split {name!r}.", nearest(name, known))
         dataset, name = full[0].partition("/")[0], full[0]
     return find(dataset, name, folders=_folders(dataset))
 

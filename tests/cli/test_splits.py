@@ -1,0 +1,90 @@
+"""`sbirctl splits`, as typed."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from sbirctl.splits.resolve import find
+
+
+def run(*words, home, code=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "sbirctl", "splits", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "SBIRCTL_HOME": str(home)},
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def test_the_list_of_lists_is_a_table_and_json(tmp_path):
+    own = tmp_path / "datasets" / "pets" / "splits"
+    own.mkdir(parents=True)
+    (own / "default.txt").write_text("cat\ndog\n")
+    lines = run(home=tmp_path).stdout.splitlines()
+    assert lines[0].split("\t") == ["name", "kind", "unseen", "seen", "source"]
+    table = {line.split("\t")[0]: line.split("\t")[2:4] for line in lines[1:]}
+    assert table["sketchy/imagenet21"] == ["21", "104"]
+    assert table["pets/default"] == ["2", "0"]
+    rows = json.loads(run("--json", "--dataset", "tuberlin", home=tmp_path).stdout)
+    assert {row["name"].split("/")[0] for row in rows} == {"tuberlin"}
+    assert [row["name"] for row in rows if row["default"]] == ["tuberlin/sake30"]
+
+
+def test_show_prints_one_class_a_line_and_nothing_else(tmp_path):
+    done = run("show", "sketchy/imagenet21", home=tmp_path)
+    assert done.stdout.splitlines() == list(find("sketchy", "imagenet21").unseen)
+    assert done.stderr == ""
+    assert len(run("show", "imagenet21", "--seen", home=tmp_path).stdout.splitlines()) == 104
+
+
+def test_what_show_prints_with_its_header_is_a_list_again(tmp_path):
+    path = tmp_path / "copy.txt"
+    path.write_text(run("show", "tuberlin/sempcyc30", "--header", home=tmp_path).stdout)
+    assert find("tuberlin", str(path)).digest == find("tuberlin", "sempcyc30").digest
+    shown = json.loads(run("show", path, "--json", home=tmp_path).stdout)
+    assert len(shown["unseen"]) == 30
+
+
+@pytest.mark.parametrize(
+    "name, code, said",
+    [
+        ("sketchy/imagenet2", 2, "Did you mean 'sketchy/imagenet21'?"),
+        ("imagenet2", 2, "imagenet21"),
+        ("nowhere.txt", 3, "no split file"),
+    ],
+)
+def test_a_wrong_name_ends_in_two_lines_and_its_exit_code(tmp_path, name, code, said):
+    done = run("show", name, home=tmp_path, code=code)
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.skipif(find_spec("timm") is None, reason="timm ships ImageNet's class list")
+def test_audit_names_each_overlap(tmp_path):
+    done = run("audit", "sketchy/imagenet21", home=tmp_path)
+    assert "songbird\tsame synset\tn01534433" in done.stdout
+    assert "4 of 21 classes" in done.stderr
+    found = json.loads(run("audit", "sketchy/imagenet21", "--json", home=tmp_path).stdout)
+    assert {overlap["name"] for overlap in found["overlaps"]} == {
+        "door",
+        "mouse",
+        "saw",
+        "songbird",
+    }
+
+
+def test_listing_needs_nothing_heavy(tmp_path):
+    code = (
+        "import sys\nfrom sbirctl.cli._app import run\nrun(['splits'])\n"
+        "sys.exit(bool({'torch', 'timm', 'h5py', 'matplotlib'} & set(sys.modules)))"
+    )
+    env = {**os.environ, "SBIRCTL_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, check=False)
+    assert done.returncode == 0
