@@ -138,6 +138,17 @@ def test_quadruplets_have_both_negatives_from_one_other_class(numbers, batch):
     assert np.array_equal(np.sort(np.concatenate(anchors)), np.arange(len(part.sketch)))
 
 
+def test_the_released_sampler_takes_any_class_but_the_last():
+    part = make_part([3] * 4, [200] * 4)
+    pairs = set()
+    for b in QuadrupletPlan(100, released=True).batches(part, 0, 0):
+        anchor, _, negative, other = b.tuples.T
+        label = part.photo.label[b.photo[negative]]
+        assert (part.sketch.label[b.sketch[other]] == label).all()
+        pairs |= set(zip(part.sketch.label[b.sketch[anchor]], label, strict=True))
+    assert pairs == {(a, n) for a in range(4) for n in range(3)}
+
+
 def test_negatives_are_uniform_over_the_other_classes():
     part = make_part([40, 1, 1, 1], [3000, 1, 1, 1])
     drawn = np.concatenate(
