@@ -104,6 +104,13 @@ class Backbone(nn.Module):
                     module.eval()
         return self
 
+    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """Mean and deviation of the published weights' inputs, where the library says them."""
+        config = getattr(self.net, "pretrained_cfg", {})
+        if "mean" not in config or "std" not in config:
+            return None
+        return tuple(config["mean"]), tuple(config["std"])
+
     def load_weights(self, weights: str) -> WeightsRecord:
         """Fill in values: "pretrained" (the publisher's), "none" (leave them random) or a file.
 
@@ -135,7 +142,9 @@ class Backbone(nn.Module):
             import torchvision
 
             # The first weights are those that papers start from; timm has the later ones by tag.
-            found = next(iter(torchvision.models.get_model_weights(name)))
+            found = next(iter(torchvision.models.get_model_weights(name)), None)
+            if found is None:
+                raise self._unpublished()
             return Published(f"torchvision {name} {found.name}", url=found.url)
         config: dict[str, Any] = self.net.pretrained_cfg
         tag = f"timm {config.get('architecture', name)} {config.get('tag', '')}".strip()
@@ -146,8 +155,11 @@ class Backbone(nn.Module):
             )
         if config.get("url"):
             return Published(tag, url=config["url"])
-        raise MissingError(
-            f"timm publishes no weights for {name!r}.",
+        raise self._unpublished()
+
+    def _unpublished(self) -> MissingError:
+        return MissingError(
+            f"{self.library} publishes no weights for {self.settings.name!r}.",
             "Add --weights FILE, or --weights none for random values.",
         )
 

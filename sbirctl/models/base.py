@@ -161,6 +161,10 @@ class Model(nn.Module):
             CorruptError: the file is damaged.
         """
 
+    def expected_normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """Mean and deviation the published weights were trained with; None where unknown."""
+        return None
+
     @abstractmethod
     def encode(self, batch: Batch) -> Encoded:
         """One joint pass over all modalities of the batch."""

@@ -63,6 +63,10 @@ class Baseline(Model):
         """See `Model.load_weights`; the weights are the backbone's."""
         return self.backbone.load_weights(weights)
 
+    def expected_normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """See `Model.expected_normalisation`."""
+        return self.backbone.normalisation()
+
     def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
         """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised."""
         return self.projection(self.backbone(images))

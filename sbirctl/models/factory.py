@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sbirctl.core.config import resolve
 from sbirctl.core.device import pick_device, pick_dtype
 from sbirctl.core.errors import UsageError, nearest
+from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import seed_for
 from sbirctl.models import MODELS
 
@@ -39,6 +40,7 @@ def create(
     classes: tuple[str, ...] | None = None,
     layers: Iterable[Mapping[str, Any]] = (),
     seed: int = 0,
+    report: Reporter = SILENT,
 ) -> Model:
     """A model with its starting weights, in evaluation mode on its device.
 
@@ -50,6 +52,7 @@ def create(
         classes: names of the training classes; None for embedding as it is, without training.
         layers: settings of rising precedence, a preset's name among them.
         seed: for what starts random; torch's own generator stays as it was.
+        report: is warned where mean and std are not those of the published weights.
 
     Raises:
         UsageError: an unknown name or setting.
@@ -58,6 +61,8 @@ def create(
     """
     model = _build(name, resolve_settings(name, layers), classes, seed)
     model.weights = model.load_weights(str(weights))
+    if str(weights) == "pretrained":
+        _check_normalisation(model, report)
     return _place(model, device, dtype)
 
 
@@ -96,6 +101,21 @@ def _build(name: str, settings: ModelSettings, classes: tuple[str, ...] | None, 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_for(seed, "weights"))
         return MODELS.get(name)(settings, classes)
+
+
+def _check_normalisation(model: Model, report: Reporter) -> None:
+    expected = model.expected_normalisation()
+    given = (model.settings.mean, model.settings.std)
+    if expected is None:
+        return
+    for name, own, wanted in zip(("mean", "std"), given, expected, strict=True):
+        values = own * len(wanted) if len(own) == 1 else own
+        if any(abs(a - b) > 1e-3 for a, b in zip(values, wanted, strict=True)):
+            text = ",".join(map(str, wanted))
+            report.warn(
+                f"{model.weights.name} was trained with {name}={text}, not"
+                f" {','.join(map(str, own))}; add --set {name}={text}"
+            )
 
 
 def _place(model: Model, device: str, dtype: str) -> Model:

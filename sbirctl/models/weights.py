@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -114,7 +115,8 @@ def _read_tensors(path: Path) -> Any:
             from safetensors.torch import load_file
 
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # what matters becomes an error below
+            return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CorruptError(f"{display_path(path)} cannot be read: {error}.") from error
     except Exception as error:  # both libraries raise many kinds for damaged files
@@ -158,4 +160,5 @@ def _read_torchscript(path: Path, trusted: Collection[str]) -> dict[str, Tensor]
             f"{display_path(path)} is a TorchScript archive that is not its publisher's.",
             "Such archives hold code; give the weights as safetensors or as a state dict.",
         )
-    return dict(torch.jit.load(str(path), map_location="cpu").state_dict())
+    with warnings.catch_warnings(action="ignore"):  # the format is deprecated, the files are there
+        return dict(torch.jit.load(str(path), map_location="cpu").state_dict())

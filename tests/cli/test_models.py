@@ -1,0 +1,49 @@
+"""`sbirctl models`, with the real command."""
+
+import json
+import subprocess
+import sys
+
+from sbirctl.cli import _app
+
+
+def run(*words):
+    command = [sys.executable, "-m", "sbirctl", "models", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_the_list_is_a_table_of_every_model():
+    from sbirctl.models import MODELS
+
+    done = run()
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    assert lines[0][:3] == ["name", "parameters", "dim"]
+    assert [line[0] for line in lines[1:]] == list(MODELS.names())
+    assert done.stderr == ""
+    entries = json.loads(run("--json").stdout)
+    assert [entry["name"] for entry in entries] == list(MODELS.names())
+    assert all(entry["parameters"] > 0 and entry["paper"] for entry in entries)
+
+
+def test_show_prints_card_and_settings(capsys):
+    assert _app.run(["models", "show", "baseline"]) == 0
+    shown = capsys.readouterr().out
+    assert "Classification is a Strong Baseline" in shown
+    assert "backbone.name\tresnet50" in shown
+    assert "temperature\t0.05" in shown
+
+
+def test_show_leaves_the_recipe_out_where_nothing_is_trained(capsys):
+    assert _app.run(["models", "show", "clip", "--json"]) == 0
+    described = json.loads(capsys.readouterr().out)
+    assert described["weights"][0]["licence"].startswith("MIT")
+    keys = {entry["key"] for entry in described["settings"]}
+    assert "size" in keys
+    assert "epochs" not in keys
+
+
+def test_an_unknown_model_is_a_usage_error():
+    done = run("show", "basline")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[1] == "  → Did you mean 'baseline'?"

@@ -1,0 +1,62 @@
+"""Every model has a card, and the card tells the truth."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from sbirctl.core.errors import UsageError
+from sbirctl.models import MODELS
+from sbirctl.models.cards import load_card, parse_card
+from sbirctl.models.factory import create
+
+CARD: dict[str, Any] = {
+    "summary": "s",
+    "input": "224 x 224",
+    "preprocessing": "p",
+    "parameters": 1,
+    "dim": 2,
+    "paper": {"title": "t", "authors": "a", "venue": "v", "year": 2019, "url": "u"},
+    "weights": [{"name": "n", "source": "s", "licence": "l"}],
+}
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_parameters_and_size_are_those_of_the_default_settings(name: str) -> None:
+    card = load_card(name)
+    classes = tuple(f"class {i}" for i in range(13))
+    model = create(name, device="cpu", weights="none", classes=classes)
+    assert model.dim == card.dim
+    # Proxies and classifiers, one row a class, are left out: they grow with the data.
+    fixed = [p for p in model.parameters() if p.shape[:1] != (len(classes),)]
+    assert sum(p.numel() for p in fixed) == card.parameters
+
+
+def test_a_card_is_read_whole() -> None:
+    card = parse_card("x", CARD)
+    assert card.paper.year == 2019
+    assert card.weights[0].licence == "l"
+    assert card.tables == ()
+
+
+@pytest.mark.parametrize("change", ["summary", "paper"])
+def test_a_missing_key_is_an_error(change: str) -> None:
+    with pytest.raises((KeyError, TypeError)):
+        parse_card("x", {k: v for k, v in CARD.items() if k != change})
+
+
+def test_unknown_model() -> None:
+    with pytest.raises(UsageError, match="'clop'"):
+        load_card("clop")
+
+
+def test_cards_are_read_without_torch() -> None:
+    code = (
+        "import sys; from sbirctl.stages.models import rows; assert rows();"
+        "print([m for m in ('torch', 'numpy', 'timm', 'open_clip') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

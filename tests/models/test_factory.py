@@ -1,0 +1,77 @@
+"""Settings in layers, models by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from small_models import images
+
+from sbirctl.core.config import parse_assignments
+from sbirctl.core.errors import UsageError
+from sbirctl.core.progress import Reporter
+from sbirctl.models import MODELS, backbones
+from sbirctl.models.backbones import BackboneSettings, build
+from sbirctl.models.factory import create, resolve_settings
+
+
+class Listener(Reporter):
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+def test_layers_and_presets_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    presets = {"quick": {"epochs": 1, "lr": 0.5, "backbone": "resnet18"}}
+    monkeypatch.setattr(MODELS.get("baseline"), "presets", presets)
+    found = resolve_settings("baseline", [{"lr": "0.25"}, {"preset": "quick"}, {"dim": "64"}])
+    assert (found.preset, found.epochs, found.lr, found.dim) == ("quick", 1, 0.25, 64)
+    assert found.backbone.name == "resnet18"
+    with pytest.raises(UsageError, match="no preset 'quik'") as caught:
+        resolve_settings("baseline", [{"preset": "quik"}])
+    assert "'quick'" in caught.value.hint
+
+
+def test_unknown_names_and_keys() -> None:
+    with pytest.raises(UsageError) as caught:
+        create("basline")
+    assert "'baseline'" in caught.value.hint
+    with pytest.raises(UsageError) as caught:
+        resolve_settings("baseline", [{"lr_backbones": 1}])
+    assert "'lr_backbone'" in caught.value.hint
+
+
+def test_the_line_as_typed(tmp_path: Path) -> None:
+    """MobileNetV2 with TensorFlow's padding and inputs in -1..1, from a file."""
+    source = build(BackboneSettings("mobilenetv2_100", {"pad_type": "same"})).eval()
+    path = tmp_path / "mobilenetv2_100_same.safetensors"
+    save_file(source.net.state_dict(), path)
+    typed = "backbone=mobilenetv2_100 backbone.pad_type=same mean=0.5 std=0.5 size=64"
+    model = create(
+        "baseline", device="cpu", weights=path, layers=[parse_assignments(typed.split())]
+    )
+    given = images(2, side=64)
+    with torch.no_grad():
+        expected = torch.nn.functional.normalize(source(given / 127.5 - 1), dim=1)
+    torch.testing.assert_close(model.embed(given, "photo"), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("mean", "warned"), [("0.485,0.456,0.406", 0), ("0.5", 1), ("0.48,0.45,0.40", 1)]
+)
+def test_another_mean_than_the_published_weights_is_said(
+    mean: str, warned: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "published.safetensors"
+    save_file(build(BackboneSettings("mobilenetv2_100")).net.state_dict(), path)
+    monkeypatch.setattr(backbones, "fetch", lambda published: path)
+    listener = Listener()
+    layer = {"backbone": "mobilenetv2_100", "mean": mean}
+    create("baseline", device="cpu", layers=[layer], report=listener)
+    assert len(listener.warnings) == warned
+    create("baseline", device="cpu", layers=[layer], weights=path, report=listener)
+    assert len(listener.warnings) == warned
