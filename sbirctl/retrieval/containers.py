@@ -17,7 +17,7 @@ from sbirctl.core.files import atomic_path, display_path
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _NPZ = b"PK\x03\x04"
-_NAMES = ("classes", "train_classes")
+_NAMES = ("classes", "train_classes", "groups")
 
 
 @dataclass

@@ -41,8 +41,9 @@ class Embeddings:
         seen: (len(classes),) bool, the test classes that were trained on (generalised protocol).
         scope: "all" ranks a query against the whole gallery, "class" against the photos of its
             `query_group` and averages over groups (Sketchy's fine-grained pairs).
-        query_group, gallery_group: (Q,), (N,) int64, the category that "class" ranks within; None
-            means the label.
+        query_group, gallery_group: (Q,), (N,) int64, index into `groups`: the category that "class"
+            ranks within; None means the label.
+        groups: names of the categories.
         model, checkpoint, store, task, split: name, digests (hexadecimal) and names, "" if unknown.
         facts: further plain values (JSON) a score must carry.
     """
@@ -66,6 +67,7 @@ class Embeddings:
     scope: Scope = "all"
     query_group: np.ndarray | None = None
     gallery_group: np.ndarray | None = None
+    groups: tuple[str, ...] = ()
     model: str = ""
     checkpoint: str = ""
     store: str = ""
@@ -127,7 +129,7 @@ def write(embeddings: Embeddings, path: Path) -> None:
     for key in ("model", "checkpoint", "store", "task", "split"):
         attributes[key] = getattr(embeddings, key)
     attributes["facts"] = embeddings.facts
-    names = {"classes": embeddings.classes, "train_classes": embeddings.train_classes}
+    names = {key: getattr(embeddings, key) for key in ("classes", "train_classes", "groups")}
     containers.write(path, containers.Raw(arrays, attributes, names))
 
 
@@ -136,9 +138,14 @@ def _from_raw(raw: containers.Raw) -> Embeddings:
     labels = [np.asarray(arrays.pop(f"{side}_label")) for side in ("query", "gallery")]
     codes, classes = _code_labels(labels, raw.names.get("classes", ()))
     more: dict[str, Any] = {}
-    for key in ("instance", "group"):
-        sides = [f"{side}_{key}" for side in ("query", "gallery") if f"{side}_{key}" in arrays]
-        more |= dict(zip(sides, _code_instances([arrays.pop(s) for s in sides]), strict=True))
+    sides = [key for key in ("query_instance", "gallery_instance") if key in arrays]
+    more |= dict(zip(sides, _code_instances([arrays.pop(key) for key in sides]), strict=True))
+    sides = [key for key in ("query_group", "gallery_group") if key in arrays]
+    if sides:
+        groups, more["groups"] = _code_labels(
+            [arrays.pop(key) for key in sides], raw.names.get("groups", ())
+        )
+        more |= dict(zip(sides, groups, strict=True))
     for key in ("query_path", "gallery_path", "query_digest", "gallery_digest", "train_digest"):
         if key in arrays:
             more[key] = containers.to_bytes(key, arrays.pop(key))
@@ -256,14 +263,14 @@ def _check_labels(e: Embeddings) -> None:
         ("query_label", e.query_label, e.classes),
         ("gallery_label", e.gallery_label, e.classes),
         ("train_label", e.train_label, e.train_classes),
+        ("query_group", e.query_group, e.groups),
+        ("gallery_group", e.gallery_group, e.groups),
     ):
         if labels is None or not labels.size:
             continue
         low, high = int(labels.min()), int(labels.max())
         if low < 0 or high >= len(names):
-            raise MismatchError(
-                f"{name} runs from {low} to {high}; there are {len(names)} classes."
-            )
+            raise MismatchError(f"{name} runs from {low} to {high}; there are {len(names)} names.")
     if not np.isin(e.query_label, e.gallery_label).any():
         examples = [e.classes[i] for i in (int(e.query_label[0]), int(e.gallery_label[0]))]
         raise MismatchError(

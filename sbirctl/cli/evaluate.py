@@ -1,0 +1,166 @@
+"""`sbirctl evaluate`: how well a ranking is, and by which definition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sbirctl.cli import _console
+from sbirctl.core.errors import SbirctlError, UsageError
+
+if TYPE_CHECKING:
+    from sbirctl.retrieval.definitions import Definition
+    from sbirctl.retrieval.evaluation import Options
+
+panel = "Pipeline"
+order = 40
+
+MetricOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        "-m",
+        help="map@all, map@K, prec@K, recall@K or acc@K; may be repeated.",
+    ),
+]
+BinaryOption = Annotated[
+    str | None, typer.Option("--binary", metavar="sign|itq", help="Rank binary codes.")
+]
+BitsOption = Annotated[int, typer.Option("--bits", help="Length of ITQ codes.")]
+MemoryOption = Annotated[
+    str, typer.Option("--memory", help="Most memory to use beyond the embeddings.")
+]
+
+
+def command(
+    file: Annotated[
+        str | None,
+        typer.Argument(
+            help="Embeddings (HDF5 or NPZ), a run folder, or - for stdin. Default: the newest run.",
+            show_default=False,
+        ),
+    ] = None,
+    metric: MetricOption = None,
+    definition: Annotated[
+        str, typer.Option("--definition", "-d", help="Whose definition; see `sbirctl metrics`.")
+    ] = "standard",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PART=CHOICE", help="Change a part of the definition."),
+    ] = None,
+    json: _console.JsonOption = False,
+    per_class: Annotated[bool, typer.Option("--per-class", help="A row for every class.")] = False,
+    per_query: Annotated[
+        Path | None,
+        typer.Option("--per-query", metavar="FILE", help="Write every query's values (TSV)."),
+    ] = None,
+    minimum: Annotated[
+        list[str] | None,
+        typer.Option("--min", metavar="METRIC=VALUE", help="Exit with 1 if a figure is lower."),
+    ] = None,
+    interval: Annotated[bool, typer.Option("--ci", help="95 % bootstrap intervals.")] = False,
+    binary: BinaryOption = None,
+    bits: BitsOption = 64,
+    memory: MemoryOption = "1G",
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or mps.")] = "cpu",
+) -> None:
+    """Rank the gallery for every query, exactly, and print the metrics."""
+    from sbirctl.stages.evaluate import Request, evaluate
+
+    limits = _limits(minimum or [])
+    wanted = [*(metric or []), *limits]
+    if limits and not metric:
+        from sbirctl.retrieval.metrics import DEFAULT
+
+        wanted = [*DEFAULT, *limits]
+    request = Request(
+        metrics=list(dict.fromkeys(_canonical(name) for name in wanted)),
+        definition=definition_for(definition, assignments or [], binary),
+        options=ranking_options(binary, bits, memory, device),
+        interval=interval,
+        per_class=per_class,
+        per_query=per_query,
+    )
+    where = None if file is None else _console.input_path(file)
+    scores = evaluate(where, request, _console.reporter())
+    if json:
+        _console.print_json(scores)
+    else:
+        _print(scores)
+    _check(scores["metrics"], limits)
+
+
+def definition_for(name: str, assignments: list[str], binary: str | None) -> Definition:
+    """The definition that the options ask for."""
+    from sbirctl.retrieval import definitions
+
+    return definitions.get(name, [*assignments, *(["similarity=hamming"] if binary else [])])
+
+
+def ranking_options(binary: str | None, bits: int, memory: str, device: str) -> Options:
+    """How the options say to rank.
+
+    Raises:
+        UsageError: no such binary code.
+    """
+    from sbirctl.retrieval.codes import BINARY
+    from sbirctl.retrieval.engine import Plan, parse_memory
+    from sbirctl.retrieval.evaluation import Options
+
+    if binary is not None and binary not in BINARY:
+        raise UsageError(f"There is no binary code {binary!r}.", "Choose sign or itq.")
+    plan = Plan(memory=parse_memory(memory), device=device)
+    return Options(binary=binary or "sign", bits=bits, plan=plan)
+
+
+def _canonical(name: str) -> str:
+    from sbirctl.retrieval.metrics import parse
+
+    return str(parse(name))
+
+
+def _limits(texts: list[str]) -> dict[str, float]:
+    limits = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            limits[_canonical(name)] = float(value)
+        except ValueError as error:
+            raise UsageError(
+                f"--min {text!r} is no limit.", "Write it like --min map@all=0.4."
+            ) from error
+    return limits
+
+
+def _print(scores: dict[str, Any]) -> None:
+    if "per_class" in scores:
+        names = list(scores["metrics"])
+        rows = [[c, e["queries"], *(e[n] for n in names)] for c, e in scores["per_class"].items()]
+        rows.append(["(all)", scores["queries"], *(scores["metrics"][n] for n in names)])
+        _console.print_table(("class", "queries", *names), rows)
+        return
+    columns: list[tuple[str, dict[str, Any]]] = [("value", scores["metrics"])]
+    columns += [(kind, scores[kind]) for kind in ("unseen", "seen") if kind in scores]
+    header = ["metric", *(name for name, _ in columns)]
+    rows = [[m, *(values[m] for _, values in columns)] for m in scores["metrics"]]
+    if "intervals" in scores:
+        header += ["low", "high"]
+        for row in rows:
+            row += scores["intervals"][row[0]] or [None, None]
+    for row in rows:
+        row.append(scores["definitions"][row[0]])
+    title = (
+        f"{scores['queries']} queries, {scores['gallery']} photos, {scores['classes']} classes; "
+        f"definition {scores['definition']['name']}"
+    )
+    _console.print_table([*header, "definition"], rows, title=title)
+
+
+def _check(values: dict[str, float | None], limits: dict[str, float]) -> None:
+    low = {n: values[n] for n, limit in limits.items() if not (values[n] or 0.0) >= limit}
+    if low:
+        shown = ", ".join(f"{n} is {v if v is None else round(v, 4)}" for n, v in low.items())
+        asked = ", ".join(f"{n} >= {limits[n]:g}" for n in low)
+        raise SbirctlError(f"Too low: {shown}.", f"Asked for: {asked}.")

@@ -1,0 +1,18 @@
+"""Photos that stand in the gallery more than once."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from sbirctl.retrieval.embeddings import Embeddings
+
+
+def count_duplicates(e: Embeddings) -> int:
+    """Gallery photos that repeat an earlier one: by digest of the file, else by equal vectors."""
+    if e.gallery_digest is not None:
+        known = e.gallery_digest[e.gallery_digest != b""]
+        return len(known) - len(np.unique(known))
+    seen = {hashlib.blake2b(v.tobytes(), digest_size=16).digest() for v in e.gallery}
+    return len(e.gallery) - len(seen)

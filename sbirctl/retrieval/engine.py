@@ -1,0 +1,210 @@
+"""Exact ranking of all queries in tiles: products and counting on all cores, memory bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+
+import numpy as np
+
+from sbirctl.core.errors import UsageError
+from sbirctl.core.files import human_bytes
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.retrieval.counting import CodeCounter, Counter, FloatCounter
+from sbirctl.retrieval.metrics import Ranks
+from sbirctl.retrieval.sides import TILE, Sides
+
+DEFAULT_MEMORY = 10**9
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the work is spread; none of it changes the result.
+
+    Attributes:
+        memory: bytes that may be used beyond the embeddings.
+        threads: most threads, None for all cores (or OMP_NUM_THREADS).
+        device: "cpu", or a torch device.
+    """
+
+    memory: int = DEFAULT_MEMORY
+    threads: int | None = None
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """What is done with ranks; called from several threads, each query once.
+
+    Attributes:
+        ranks: takes (n,) positions of queries of one class and their `Ranks`.
+        own: takes (n,) positions and (n,) ranks of the photo each sketch was drawn from (0 where
+            it is not in the gallery), or None when nobody asks.
+    """
+
+    ranks: Callable[[np.ndarray, Ranks], None]
+    own: Callable[[np.ndarray, np.ndarray], None] | None = None
+
+
+def rank(sides: Sides, consumer: Consumer, plan: Plan, report: Reporter = SILENT) -> None:
+    """Rank every query against the gallery and hand out the ranks.
+
+    Raises:
+        UsageError: `plan.memory` is below what one tile needs, or there is no such device.
+    """
+    if plan.device not in ("cpu", "auto"):
+        from sbirctl.retrieval.gpu import rank_on
+
+        rank_on(plan.device, sides, consumer, report)
+        return
+    workers = _workers(sides, plan)
+    own = OwnPhotos(sides) if consumer.own is not None else None
+    spare: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+    for _ in range(workers):
+        spare.put(_Worker(sides, own))
+
+    def work(index: int) -> None:
+        worker = spare.get()
+        try:
+            worker.run(index, consumer)
+        finally:
+            spare.put(worker)
+
+    with _one_blas_thread(), report.bar("ranking", sides.tiles) as advance:
+        if workers == 1:
+            for index in range(sides.tiles):
+                work(index)
+                advance()
+            return
+        pool = ThreadPoolExecutor(workers)
+        try:
+            for done in as_completed([pool.submit(work, i) for i in range(sides.tiles)]):
+                done.result()
+                advance()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+class OwnPhotos:
+    """Finds the photo each sketch was drawn from; every other photo of equal score is before it."""
+
+    def __init__(self, sides: Sides) -> None:
+        e = sides.source
+        assert e.query_instance is not None
+        assert e.gallery_instance is not None
+        self._wanted = e.query_instance
+        instance = e.gallery_instance[sides.gallery_row]
+        self._columns = np.argsort(instance, kind="stable")
+        self._instance = instance[self._columns]
+
+    def rank(self, query: int, row: np.ndarray) -> int:
+        """Rank in one row of scores; 0 where the photo is not in the gallery."""
+        wanted = self._wanted[query]
+        low, high = np.searchsorted(self._instance, [wanted, wanted + 1])
+        if wanted < 0 or low == high:
+            return 0
+        mine = row[self._columns[low:high]]
+        best = mine.max()
+        return int(np.count_nonzero(row >= best) - np.count_nonzero(mine >= best)) + 1
+
+
+class _Worker:
+    """The buffers of one thread."""
+
+    def __init__(self, sides: Sides, own: OwnPhotos | None) -> None:
+        self._sides = sides
+        self._own = own
+        self._scores = np.empty((TILE, len(sides.order)), dtype=sides.gallery.dtype)
+        self._counter: Counter
+        if sides.encoder is not None:
+            self._counter = CodeCounter(sides.order, sides.encoder.bits)
+        else:
+            self._counter = FloatCounter(sides.order, sides.gallery.dtype)
+
+    def run(self, index: int, consumer: Consumer) -> None:
+        scores, sides = self._scores, self._sides
+        sides.scores(index, scores)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows, queries, columns in segments(sides, index):
+                ranks = self._count(scores[rows], columns)
+                consumer.ranks(queries, ranks)
+        if consumer.own is not None and self._own is not None:
+            queries = sides.query[index * TILE : (index + 1) * TILE]
+            found = [self._own.rank(q, scores[i]) for i, q in enumerate(queries)]
+            consumer.own(queries, np.array(found))
+
+    def _count(self, scores: np.ndarray, columns: slice) -> Ranks:
+        relevant = np.sort(scores[:, columns], axis=1)
+        ranks = np.empty(relevant.shape, dtype=np.int32)
+        upto = np.empty(relevant.shape, dtype=np.int32)
+        for i, row in enumerate(scores):
+            upto[i] = self._counter(row, relevant[i], columns, ranks[i])
+        positive = np.count_nonzero(relevant > 0, axis=1)
+        return Ranks(ranks, upto, positive, scores.shape[1])
+
+
+def segments(sides: Sides, index: int) -> Iterator[tuple[slice, np.ndarray, slice]]:
+    """Rows of a tile with one label: (rows, positions of the queries, columns of the photos).
+
+    Queries without a relevant photo are passed over.
+    """
+    queries = sides.query[index * TILE : (index + 1) * TILE]
+    labels = sides.source.query_label[queries]
+    cuts = np.flatnonzero(np.diff(labels)) + 1
+    for first, last in zip([0, *cuts], [*cuts, len(labels)], strict=True):
+        label = labels[first]
+        columns = slice(int(sides.start[label]), int(sides.start[label + 1]))
+        if columns.stop > columns.start:
+            yield slice(int(first), int(last)), queries[first:last], columns
+
+
+def parse_memory(text: str) -> int:
+    """A size as people write it: 500M, 2G, 1.5GB; a bare number is bytes.
+
+    Raises:
+        UsageError: it is no size.
+    """
+    match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([kmgt]?)i?b?", text.strip().lower())
+    if match is None:
+        raise UsageError(f"{text!r} is no amount of memory.", "Write it like 500M or 2G.")
+    return int(float(match[1]) * 1000 ** " kmgt".index(match[2] or " "))
+
+
+def _workers(sides: Sides, plan: Plan) -> int:
+    columns, item = len(sides.order), sides.gallery.dtype.itemsize
+    widest = int(np.diff(sides.start).max(initial=0))
+    # Scores, a counter's buffers, the relevant scores with their ranks and what metrics make of it.
+    each = TILE * columns * item + columns * (3 * item + 32) + TILE * widest * (2 * item + 48)
+    fixed = sides.gallery.nbytes + 16 * columns + 10**7
+    possible = (plan.memory - fixed) // each
+    if possible < 1:
+        raise UsageError(
+            f"--memory {human_bytes(plan.memory)} is too little: {TILE} queries against "
+            f"{columns} photos need {human_bytes(fixed + each)}.",
+            f"Give at least --memory {-(-(fixed + each) // 10**6)}M.",
+        )
+    return int(max(1, min(possible, plan.threads or _cores(), sides.tiles)))
+
+
+def _cores() -> int:
+    available = getattr(os, "sched_getaffinity", None)
+    count = len(available(0)) if available else os.cpu_count() or 1
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return min(count, int(wanted)) if wanted.isdigit() and int(wanted) else count
+
+
+@contextlib.contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Keep products from starting threads of their own: the tiles already use every core."""
+    try:
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    except ImportError:  # only slower: BLAS then runs one product at a time on its own threads
+        yield
+        return
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield

@@ -1,0 +1,98 @@
+"""The same ranking on a torch device: float32 products, sorted rows, batched search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sbirctl.core.errors import UsageError
+from sbirctl.core.progress import Reporter
+from sbirctl.retrieval.counting import CodeCounter, Counter, FloatCounter
+from sbirctl.retrieval.engine import Consumer, OwnPhotos, segments
+from sbirctl.retrieval.metrics import Ranks
+from sbirctl.retrieval.sides import TILE, Sides
+
+
+def rank_on(device: str, sides: Sides, consumer: Consumer, report: Reporter) -> None:
+    """Like `engine.rank`, on a torch device; rows with ties among relevant photos go to the CPU.
+
+    Products are computed in full float32 (no TF32); they may differ from the CPU's in the last
+    bits, so nearly equal scores can change places.
+
+    Raises:
+        UsageError: torch or the device is not there.
+    """
+    torch, place = _open(device)
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        ranker = _Ranker(torch, place, sides)
+        with report.bar("ranking", sides.tiles) as advance:
+            for index in range(sides.tiles):
+                ranker.run(index, consumer)
+                advance()
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def _open(device: str) -> tuple[Any, Any]:
+    try:
+        import torch
+    except ImportError as error:
+        raise UsageError(
+            f"--device {device} needs torch, which is not installed.", "Use --device cpu."
+        ) from error
+    try:
+        place = torch.device(device)
+        torch.zeros(1, device=place)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(
+            f"There is no device {device!r}: {reason}.", "Use --device cpu."
+        ) from error
+    return torch, place
+
+
+class _Ranker:
+    def __init__(self, torch: Any, place: Any, sides: Sides) -> None:
+        self._torch, self._place, self._sides = torch, place, sides
+        self._gallery = torch.from_numpy(sides.gallery).to(place)
+        self._half = None if sides.half is None else torch.from_numpy(sides.half).to(place)
+        self._own: OwnPhotos | None = None
+        self._counter: Counter
+        if sides.encoder is not None:
+            self._counter = CodeCounter(sides.order, sides.encoder.bits)
+        else:
+            self._counter = FloatCounter(sides.order, sides.gallery.dtype)
+
+    def run(self, index: int, consumer: Consumer) -> None:
+        torch, sides = self._torch, self._sides
+        tile = torch.from_numpy(sides.query_tile(index)).to(self._place)
+        scores = tile @ self._gallery.T
+        if self._half is not None:
+            scores -= self._half
+        ordered = torch.sort(scores, dim=1).values
+        for rows, queries, columns in segments(sides, index):
+            consumer.ranks(queries, self._count(scores[rows], ordered[rows], columns))
+        if consumer.own is not None:
+            self._own = self._own or OwnPhotos(sides)
+            queries = sides.query[index * TILE : (index + 1) * TILE]
+            values = scores[: len(queries)].cpu().numpy()
+            found = [self._own.rank(q, values[i]) for i, q in enumerate(queries)]
+            consumer.own(queries, np.array(found))
+
+    def _count(self, scores: Any, ordered: Any, columns: slice) -> Ranks:
+        torch = self._torch
+        relevant = torch.sort(scores[:, columns], dim=1).values.contiguous()
+        below = torch.searchsorted(ordered, relevant)
+        equal = torch.searchsorted(ordered, relevant, right=True) - below
+        size = scores.shape[1]
+        upto = (size - below.flip(1)).to(torch.int32).cpu().numpy()
+        rank = upto.copy()
+        for i in torch.nonzero((equal > 1).any(dim=1)).flatten().tolist():
+            row = scores[i].cpu().numpy()
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._counter(row, relevant[i].cpu().numpy(), columns, rank[i])
+        positive = (relevant > 0).sum(dim=1).cpu().numpy()
+        return Ranks(rank, upto, positive, size)
