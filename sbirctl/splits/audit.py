@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from sbirctl.core.errors import MissingError
-from sbirctl.splits import data
+from sbirctl.splits import lists
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.splits.spellings import key
 
@@ -78,8 +78,8 @@ def imagenet_lemmas() -> dict[str, str]:
 def synsets_of(dataset: str) -> dict[str, dict[str, int]]:
     """{class: {WordNet id: photos}} where the data set's file names tell them, else empty."""
     result: dict[str, dict[str, int]] = {}
-    if dataset in data.datasets() and (data.root() / dataset / "wordnet.tsv").is_file():
-        for row in data.read_table(dataset, "wordnet.tsv"):
+    if dataset in lists.datasets() and (lists.root() / dataset / "wordnet.tsv").is_file():
+        for row in lists.read_table(dataset, "wordnet.tsv"):
             result.setdefault(row["class"], {})[row["synset"]] = int(row["photos"])
     return result
 

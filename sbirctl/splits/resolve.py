@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
 from sbirctl.core.files import digest_json, display_path
-from sbirctl.splits import data
+from sbirctl.splits import lists
 from sbirctl.splits.listfile import ListFile, parse
 from sbirctl.splits.spellings import canonical, match
 
@@ -80,14 +80,14 @@ def find(
 
 def published(dataset: str = "") -> Iterator[ClassSplit]:
     """The published lists, of one data set or of all, sorted by name."""
-    for one in [dataset] if dataset else data.datasets():
-        for stem in data.list_names(one):
-            yield _load(data.root() / one / f"{stem}.txt", f"{one}/{stem}", one, ())
+    for one in [dataset] if dataset else lists.datasets():
+        for stem in lists.list_names(one):
+            yield _load(lists.root() / one / f"{stem}.txt", f"{one}/{stem}", one, ())
 
 
 def known_classes(dataset: str) -> tuple[str, ...]:
     """All classes of a data set as published, sorted; empty where there is no such list."""
-    place = data.root() / dataset / "classes.txt"
+    place = lists.root() / dataset / "classes.txt"
     if not dataset or not place.is_file():
         return ()
     content = _read(place, f"{dataset}/classes")
@@ -107,8 +107,8 @@ def _locate(dataset: str, name: str, folders: Sequence[Path]) -> tuple[Traversab
     for folder in folders if owner == dataset else ():
         if (folder / f"{stem}.txt").is_file():
             return folder / f"{stem}.txt", f"{owner}/{stem}"
-    if stem in data.list_names(owner):
-        return data.root() / owner / f"{stem}.txt", f"{owner}/{stem}"
+    if stem in lists.list_names(owner):
+        return lists.root() / owner / f"{stem}.txt", f"{owner}/{stem}"
     raise UsageError(f"There is no split {name!r}.", _known(owner, folders, stem))
 
 
@@ -116,8 +116,8 @@ def _default(dataset: str, folders: Sequence[Path]) -> tuple[Traversable, str]:
     for folder in folders:
         if (folder / "default.txt").is_file():
             return folder / "default.txt", f"{dataset}/default"
-    for stem in data.list_names(dataset):
-        place = data.root() / dataset / f"{stem}.txt"
+    for stem in lists.list_names(dataset):
+        place = lists.root() / dataset / f"{stem}.txt"
         if _read(place, f"{dataset}/{stem}").header.get("default") == "yes":
             return place, f"{dataset}/{stem}"
     raise UsageError(
@@ -128,7 +128,7 @@ def _default(dataset: str, folders: Sequence[Path]) -> tuple[Traversable, str]:
 
 def _known(dataset: str, folders: Sequence[Path], wanted: str) -> str:
     own = {p.stem for folder in folders if folder.is_dir() for p in folder.glob("*.txt")}
-    names = {f"{dataset}/{stem}" for stem in own | set(data.list_names(dataset))}
+    names = {f"{dataset}/{stem}" for stem in own | set(lists.list_names(dataset))}
     if not names:
         names = {split.name for split in published()}
     return nearest(f"{dataset}/{wanted}" if dataset else wanted, names)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from sbirctl.core.errors import MismatchError, nearest
-from sbirctl.splits.data import read_table
+from sbirctl.splits.lists import read_table
 
 
 def key(name: str) -> str:

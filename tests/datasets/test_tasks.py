@@ -381,12 +381,6 @@ def test_fg_ranks_within_the_category_where_there_are_several(classes, asked, sc
     assert build("fg", store, scope=asked).facts["scope"] == scope
 
 
-def test_fg_validation_ranks_within_the_category_only_where_that_is_a_ranking():
-    few, many = (make_store(paired(["a", "b"], drawn=n, sketches=1)) for n in (10, 100))
-    assert build("fg", few).facts["val_scope"] == "all"
-    assert build("fg", many).facts["val_scope"] == "class"
-
-
 def test_fg_keeps_instances_of_one_picture_on_one_side():
     images = paired(["a"], drawn=12, sketches=2)
     same = {"p000", "p004", "p007", "p011"}
@@ -410,6 +404,7 @@ def test_fg_takes_the_published_test_instances(tmp_path):
     assert parts.test.classes == ("a/p001", "a/p009")  # the second is a distractor
     assert {parts.test.classes[i] for i in parts.test.sketch.label} == {"a/p001"}
     assert parts.facts["instances"] == "listed"
+    assert parts.facts["split"] == "things/test-instances"
     assert not {"a/p008", "a/p010"} & set(parts.train.classes)
     (folder / "test-instances.txt").write_text("# kind: instances\na/p999\n")
     with pytest.raises(MismatchError, match=r"a/p999"):

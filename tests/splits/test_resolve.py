@@ -3,7 +3,7 @@
 import pytest
 
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError
-from sbirctl.splits import data
+from sbirctl.splits import lists
 from sbirctl.splits.generalised import added, draw
 from sbirctl.splits.resolve import find, known_classes, published
 from sbirctl.splits.spellings import key
@@ -184,19 +184,19 @@ def test_a_wheels_data_folder_is_preferred(tmp_path, monkeypatch):
     (tmp_path / "data" / "sketchy").mkdir(parents=True)
     (tmp_path / "data" / "spellings.tsv").write_text("key\tsketchy\nbat\tbat\n")
     (tmp_path / "data" / "sketchy" / "one.txt").write_text("bat\n")
-    monkeypatch.setattr(data, "files", lambda package: tmp_path)
-    data.root.cache_clear()
+    monkeypatch.setattr(lists, "files", lambda package: tmp_path)
+    lists.root.cache_clear()
     try:
-        assert data.list_names("sketchy") == ("one",)
+        assert lists.list_names("sketchy") == ("one",)
     finally:
-        data.root.cache_clear()
+        lists.root.cache_clear()
 
 
 def test_an_installation_without_lists_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "files", lambda package: tmp_path / "sbirctl")
-    data.root.cache_clear()
+    monkeypatch.setattr(lists, "files", lambda package: tmp_path / "sbirctl")
+    lists.root.cache_clear()
     try:
         with pytest.raises(MissingError, match="no class lists"):
-            data.root()
+            lists.root()
     finally:
-        data.root.cache_clear()
+        lists.root.cache_clear()

@@ -3,7 +3,7 @@
 import pytest
 
 from sbirctl.core.errors import CorruptError, MismatchError
-from sbirctl.splits import data
+from sbirctl.splits import lists
 from sbirctl.splits.spellings import canonical, key, match
 
 
@@ -50,7 +50,7 @@ def test_canonical_is_the_sketch_folders_spelling():
 
 
 def test_spellings_of_a_data_set_are_distinct():
-    rows = data.read_table("spellings.tsv")
+    rows = lists.read_table("spellings.tsv")
     for column in ("key", "sketchy", "tuberlin", "tuberlin_photo", "quickdraw", "sempcyc"):
         names = [row[column] for row in rows if row[column]]
         assert len(set(names)) == len(names), column
@@ -69,6 +69,6 @@ def test_match_prefers_the_exact_name_and_refuses_what_is_ambiguous():
 
 def test_a_torn_table_is_corrupt(tmp_path, monkeypatch):
     (tmp_path / "t.tsv").write_text("a\tb\n1\n")
-    monkeypatch.setattr(data, "root", lambda: tmp_path)
+    monkeypatch.setattr(lists, "root", lambda: tmp_path)
     with pytest.raises(CorruptError, match="columns"):
-        data.read_table("t.tsv")
+        lists.read_table("t.tsv")

@@ -187,7 +187,7 @@ def gallery_note(convention: str, part: Part) -> list[str]:
     if convention == "all":
         return []
     said = {
-        "extended": "the extended photos only; gallery=both counts the originals twice",
+        "extended": "the extended photos only; --set gallery=both counts the originals twice",
         "both": "extended and original photos, originals counted twice",
     }
     return [f"Gallery: {len(part.photo):,} photos, {said[convention]}."]

@@ -70,7 +70,7 @@ class Instances:
         """The test instances.
 
         Args:
-            split: unseen classes whose instances are tested, or None.
+            split: unseen classes whose instances are tested, a list of test instances, or None.
 
         Returns:
             Tested instances (drawn ones), instances in the gallery, and the rule in words.
@@ -78,14 +78,13 @@ class Instances:
         Raises:
             MismatchError: a list names instances the store does not have.
         """
+        if split is not None and split.kind == "instances":
+            return (*self._within(self._of_list(split)), "listed")
         if split is not None:
             unseen = unseen_and_seen(self.store, split)[0]
             labels = [self.store.items.classes.index(name) for name in unseen]
             rule = f"classes unseen in {split.name}"
             return (*self._within(np.isin(self.label, labels)), rule)
-        listed = self._listed()
-        if listed is not None:
-            return (*self._within(listed), "listed")
         tested = self._draw()
         near = np.isin(self.component, self.component[np.setdiff1d(self.drawn, tested)])
         gallery = np.union1d(tested, self.undrawn[~near[self.undrawn]])
@@ -99,12 +98,17 @@ class Instances:
     def _within(self, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.drawn[mask[self.drawn]], np.flatnonzero(mask & (self.photo >= 0))
 
-    def _listed(self) -> np.ndarray | None:
+    @cached_property
+    def listed(self) -> ClassSplit | None:
+        """The data set's own list of test instances."""
         folder = self.store.folder / "splits"
         try:
-            listed = find(dataset_of(self.store), LISTED, folders=[folder])
+            return find(dataset_of(self.store), LISTED, folders=[folder])
         except UsageError:
             return None
+
+    def _of_list(self, listed: ClassSplit) -> np.ndarray:
+        """(number of instances,) bool: which instances a list names."""
         names = self.store.items.instances
         unknown = sorted(set(listed.unseen) - set(names))
         if unknown:

@@ -52,7 +52,7 @@ def without_shared(
     if options.leaks == "refuse":
         raise MismatchError(
             f"{len(ids)} training images have the same content as {what} images: {_some(ids)}.",
-            "Remove them and prepare again, or leave them out of training: leaks=drop.",
+            "Remove them and prepare again, or leave them out of training: --set leaks=drop.",
         )
     return drop(train, ~photo, ~sketch), len(ids)
 

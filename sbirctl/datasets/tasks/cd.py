@@ -8,6 +8,7 @@ classes without the classes seen in the source; where a list is published for a 
 from __future__ import annotations
 
 from sbirctl.core.errors import UsageError
+from sbirctl.core.files import digest_json
 from sbirctl.datasets.parts import Parts
 from sbirctl.datasets.tasks import TASKS, Task, TaskOptions, dataset_of, split_for
 from sbirctl.datasets.tasks._common import (
@@ -79,6 +80,7 @@ class CrossDataset(Task):
             "protocol": options.protocol,
             "source_split": source_split.name if source_split else "all classes",
             "class_list": status,
+            "split_digest": digest_json([split.digest, list(seen)]),
             "gallery": convention,
             "val_classes": list(held),
             "left_out": [c for c in seen if c not in {*train.classes, *held}],

@@ -22,15 +22,12 @@ from sbirctl.datasets.tasks._leaks import without_shared, without_val
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
 
-# A validation ranking among fewer photos than this is hardly one; then all classes are ranked.
-_FEWEST = 5
-
 
 class FineGrained(Task):
     """Queries are all sketches of the test instances, the gallery their photos and distractors.
 
     Refused: an instance, or an image, common to training and test. Validation: 10 % of the
-    training instances.
+    training instances, ranked across classes (a class has too few of them to rank).
     """
 
     name = "fg"
@@ -50,9 +47,10 @@ class FineGrained(Task):
         if options.gallery != "auto":
             raise UsageError(
                 "The gallery of the task fg is the photos that were drawn.",
-                "Leave the gallery at auto; scope=all ranks all classes.",
+                "Leave the gallery at auto; --set scope=all ranks all classes.",
             )
         instances = Instances(source)
+        split = split or instances.listed
         tested, gallery, rule = instances.test(split)
         trainable = instances.drawn[~np.isin(instances.drawn, tested)]
         held = _val(instances, trainable, options)
@@ -71,7 +69,6 @@ class FineGrained(Task):
             "gallery": "instances",
             "instances": rule,
             "scope": scope,
-            "val_scope": scope if val and _wide(val) else "all",
             "distractors": len(test.photo) - len(np.unique(test.sketch.instance)),
             "dropped": dropped,
             "counts": counts(train=train, val=val, test=test),
@@ -92,12 +89,6 @@ def _scope(store: Store, options: TaskOptions) -> str:
     if options.scope != "auto":
         return options.scope
     return "class" if len(store.items.classes) > 1 else "all"
-
-
-def _wide(part: Part) -> bool:
-    """Whether ranking within the category has, on average, enough photos to rank."""
-    labels = part.photo.store.items.label[part.photo.item]
-    return len(labels) >= _FEWEST * len(np.unique(labels))
 
 
 def _notes(test: Part, rule: str, scope: str) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from sbirctl.core.files import digest_json
 from sbirctl.datasets.parts import Part, Parts
 from sbirctl.datasets.tasks import TASKS, Task, TaskOptions
 from sbirctl.datasets.tasks._common import (
@@ -95,6 +96,7 @@ class Generalised(Task):
             "queries": options.queries,
             "added_classes": list(joined),
             "added_from": origin,
+            "split_digest": digest_json([split.digest, list(joined)]),
             "val_classes": list(held),
             "left_out": [c for c in seen if c not in {*train.classes, *held}],
             "dropped": dropped,
