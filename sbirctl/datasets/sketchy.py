@@ -88,8 +88,8 @@ class Sketchy(Dataset):
     title = "Sketchy: 125 classes, 75,481 sketches drawn from 12,500 photos, and 60,502 more photos"
     page = "https://sketchy.eye.gatech.edu"
     download = (
-        "the archive of rendered 256x256 sketches and photos (.7z) there, and the extended photos "
-        "(EXTEND_image_sketchy, .zip) from the DSH authors"
+        "the archive of 256x256 sketches and photos (.7z) and, from the authors of DSH, the "
+        "extended photos (EXTEND_image_sketchy, .zip)"
     )
     Options = SketchyOptions
 

@@ -204,7 +204,7 @@ def _nothing_given(reader: Dataset, name: str) -> MissingError:
         return MissingError(f"No folders were given for {name!r}.", f"Type {again}.")
     return MissingError(
         f"{name!r} is not prepared, and nothing was given to prepare it from.",
-        f"Get {reader.download}: {reader.page}. Then type {again}.",
+        f"See {reader.page}: get {reader.download}; then type {again}.",
     )
 
 

@@ -202,4 +202,4 @@ def _find(name_or_path: str | Path) -> Path:
 
 def _others(name: str) -> str:
     known = prepared()
-    return f"Prepared are: {nearest(name, known)}" if known else ""
+    return nearest(name, known) if known else ""

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -179,6 +180,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 def _start_worker() -> None:
     """Leave Ctrl-C to the parent, and end when it does, even when it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore")  # Pillow's, on oddities of files that decode all the same
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
