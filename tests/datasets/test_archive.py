@@ -1,0 +1,232 @@
+import io
+import os
+import pickle
+import stat
+import tarfile
+import zipfile
+
+import pytest
+from raw_files import packed, picture, write
+
+from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
+from sbirctl.datasets import _unpack, tree
+from sbirctl.datasets.archive import identity_of, open_tree
+
+KINDS = [".zip", ".tar", ".tar.gz", ".tar.xz", ".tar.bz2", ".7z"]
+FILES = {"top/a/1.png": picture(1), "top/a/2.JPG": picture(2), "top/b/ä 3.png": picture(3),
+         "top/list.txt": b"1 2 3", "top/.DS_Store": b"x", "top/b/wrong.dat": picture(4, "JPEG")}  # fmt: skip
+
+
+def everything(root):
+    return {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
+
+
+def contents(found):
+    return {file.path.decode(): found.read(file.path) for file in found.files}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_archive_is_seen_like_its_folder(tmp_path, kind):
+    write(tmp_path / "in", FILES)
+    archive = packed(tmp_path / "in/top", tmp_path / f"x{kind}")
+    folder = open_tree(tmp_path / "in", tmp_path / "work")
+    found = open_tree(archive, tmp_path / "work")
+    assert contents(found) == contents(folder)
+    assert dict(found.ignored) == dict(folder.ignored) == {"hidden": 1, "no image": 1}
+    assert [file.size for file in found.files] == [file.size for file in folder.files]
+    again = pickle.loads(pickle.dumps(found.read))  # it goes to worker processes
+    assert again(b"top/a/1.png") == FILES["top/a/1.png"]
+
+
+def test_wrong_endings_do_not_matter(tmp_path):
+    write(tmp_path / "top", ["a/1.png"])
+    archive = packed(tmp_path / "top", tmp_path / "x.zip").rename(tmp_path / "x.7z")
+    assert len(open_tree(archive, tmp_path / "work").files) == 1
+
+
+def test_unpacking_happens_once_and_not_by_halves(tmp_path, monkeypatch):
+    archive = packed(write(tmp_path / "top", ["a/1.png", "a/2.png"]), tmp_path / "x.tar")
+    work = tmp_path / "work"
+    with monkeypatch.context() as patched:
+        patched.setattr(_unpack, "write_json", lambda *a, **k: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            open_tree(archive, work)
+    first = contents(open_tree(archive, work))
+    monkeypatch.setattr("sbirctl.datasets.archive.untar", lambda *a: 1 / 0)
+    assert contents(open_tree(archive, work)) == first
+
+
+def hostile_tar(path):
+    with tarfile.open(path, "w") as archive:
+
+        def add(name, data=picture(1), **facts):
+            info = tarfile.TarInfo(name)
+            info.size = len(data) if info.isreg() else 0
+            for key, value in facts.items():
+                setattr(info, key, value)
+            archive.addfile(info, io.BytesIO(data))
+
+        add("good/1.png")
+        add("../evil.png")
+        add("good/../../evil2.png")
+        add("/etc/evil3.png")
+        add("x" * 300 + "/long.png")
+        add("good", b"", type=tarfile.DIRTYPE)
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE):
+            add("good/link.png", b"", type=kind, linkname="/etc/passwd", size=0)
+    return path
+
+
+def hostile_zip(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("good/1.png", picture(1))
+        archive.writestr("../evil.png", picture(1))
+        archive.writestr("/etc/evil3.png", picture(1))
+        link = zipfile.ZipInfo("good/link.png")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+    return path
+
+
+def hostile_seven(path):
+    import py7zr
+
+    with py7zr.SevenZipFile(path, "w") as archive:
+        archive.writestr(picture(1), "good/1.png")
+        archive.writestr(picture(1), "good/evil.png")
+        for member in archive.files:
+            if member.filename.endswith("evil.png"):
+                member._file_info["filename"] = "../evil.png"
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"), [(hostile_tar, ".tar"), (hostile_zip, ".zip"), (hostile_seven, ".7z")]
+)
+def test_an_archive_writes_nothing_outside_its_folder(tmp_path, make, kind):
+    inner = tmp_path / "deep/er"
+    inner.mkdir(parents=True)
+    archive = make(inner / f"x{kind}")
+    found = open_tree(archive, inner / "work")
+    assert contents(found)["good/1.png"] == picture(1)
+    assert not any(file.path.endswith(b"link.png") for file in found.files)
+    outside = everything(tmp_path) - {f"deep/er/{p}" for p in everything(inner)}
+    assert outside == set()
+    assert all(p == f"x{kind}" or p.startswith("work/") for p in everything(inner))
+    assert not any(p.is_symlink() for p in tmp_path.rglob("*"))
+    if kind == ".tar":
+        assert found.ignored == {"path leading out of the archive": 2, "link or device": 4}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_truncated_archives_are_refused_and_leave_nothing_that_counts(tmp_path, kind):
+    write(tmp_path / "top", [f"a/{i}.png" for i in range(40)])
+    archive = packed(tmp_path / "top", tmp_path / f"x{kind}")
+    os.truncate(archive, archive.stat().st_size * 2 // 5)
+    with pytest.raises(SbirctlError) as caught:
+        open_tree(archive, tmp_path / "work")
+    assert caught.value.hint
+    assert not list((tmp_path / "work").glob("[!.]*"))
+
+
+@pytest.mark.parametrize("kind", [".tar.gz", ".7z"])
+def test_bombs_are_stopped(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(_unpack, "RATIO_FREE_BYTES", 10_000)
+    top = write(tmp_path / "top", {f"{i}.png": bytes(3_000_000) for i in range(4)})
+    target = tmp_path / f"x{kind}"
+    if kind == ".7z":
+        import py7zr
+
+        with py7zr.SevenZipFile(target, "w") as archive:
+            archive.writeall(top, "top")
+    else:
+        packed(top, target)
+    with pytest.raises(CorruptError, match="times its own size"):
+        open_tree(target, tmp_path / "work")
+    assert sum(p.stat().st_size for p in (tmp_path / "work").rglob("*.*")) < 3_000_000
+
+
+def test_no_space_to_unpack(tmp_path, monkeypatch):
+    class Full:
+        free = 100
+
+    archive = packed(write(tmp_path / "top", ["a/1.png"]), tmp_path / "x.tar")
+    monkeypatch.setattr(_unpack.shutil, "disk_usage", lambda folder: Full)
+    with pytest.raises(SbirctlError, match="No space to unpack"):
+        open_tree(archive, tmp_path / "work")
+
+
+@pytest.mark.parametrize("kind", [".zip", ".tar"])
+def test_giant_members_are_left_out(tmp_path, monkeypatch, kind):
+    files = {"a/1.png": picture(1), "a/2.png": bytes(5000)}
+    archive = packed(write(tmp_path / "top", files), tmp_path / f"x{kind}")
+    for module in (tree, _unpack):
+        monkeypatch.setattr(module, "MAX_FILE_BYTES", 4000)
+    found = open_tree(archive, tmp_path / "work")
+    assert found.read(b"top/a/1.png") == picture(1)
+    if kind == ".tar":
+        assert len(found.files) == 1
+    else:
+        with pytest.raises(SbirctlError, match="limit of"):
+            found.read(b"top/a/2.png")
+
+
+def test_a_damaged_zip_member_is_one_bad_file(tmp_path):
+    archive = packed(write(tmp_path / "top", ["a/1.png", "a/2.png"]), tmp_path / "x.zip")
+    data = bytearray(archive.read_bytes())
+    data[80] ^= 0xFF
+    archive.write_bytes(data)
+    found = open_tree(archive, tmp_path / "work")
+    with pytest.raises(CorruptError, match="damaged"):
+        found.read(b"top/a/1.png")
+    assert found.read(b"top/a/2.png") == picture(1)
+
+
+def test_an_encrypted_zip_member_is_left_aside(tmp_path):
+    archive = packed(write(tmp_path / "top", ["a/1.png"]), tmp_path / "x.zip")
+    data = bytearray(archive.read_bytes())
+    data[data.rfind(b"PK\x01\x02") + 8] |= 1
+    archive.write_bytes(data)
+    assert open_tree(archive, tmp_path / "work").ignored == {"encrypted": 1}
+
+
+def test_what_is_no_archive(tmp_path):
+    (tmp_path / "x.zip").write_bytes(b"<html>Quota exceeded</html>")
+    with pytest.raises(UsageError, match="no archive"):
+        open_tree(tmp_path / "x.zip", tmp_path / "work")
+    with pytest.raises(MissingError):
+        open_tree(tmp_path / "nope", tmp_path / "work")
+    with pytest.raises(MissingError):
+        identity_of(tmp_path / "nope")
+
+
+def test_identity_changes_with_the_source(tmp_path):
+    folder = write(tmp_path / "top", ["a/1.png"])
+    first = identity_of(folder)
+    os.utime(folder / "a/1.png", (1, 1))
+    assert identity_of(folder) == first
+    (folder / "a/1.png").write_bytes(b"longer" * 1000)
+    assert identity_of(folder) != first
+    archive = packed(folder, tmp_path / "x.zip")
+    before = identity_of(archive)
+    archive.write_bytes(archive.read_bytes()[:-1] + b"x")
+    assert identity_of(archive) != before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="makes links and pipes")
+def test_odd_things_in_a_folder(tmp_path):
+    write(tmp_path / "top", ["a/1.png"])
+    write(tmp_path / "other", ["b/2.png"])
+    (tmp_path / "top/link.png").symlink_to(tmp_path / "other/b/2.png")
+    (tmp_path / "top/broken.png").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "top/round").symlink_to(tmp_path / "top")
+    os.mkfifo(tmp_path / "top/pipe.png")
+    found = open_tree(tmp_path / "top", tmp_path / "work")
+    assert [file.path for file in found.files] == [b"a/1.png", b"broken.png", b"link.png"]
+    assert found.read(b"link.png") == picture(0)
+    with pytest.raises(OSError):
+        found.read(b"broken.png")
+    (tmp_path / "top/a/1.png").unlink()
+    os.mkfifo(tmp_path / "top/a/1.png")  # between listing and reading
+    with pytest.raises(OSError, match="no regular file"):
+        found.read(b"a/1.png")

@@ -1,0 +1,295 @@
+import os
+import signal
+import sys
+
+import numpy as np
+import pytest
+from pictures import draw, encoded, files_of, item, noise, source
+
+from sbirctl.core import files as core_files
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError
+from sbirctl.store import assemble, parts, writer
+from sbirctl.store.images import load_image
+from sbirctl.store.reader import Store, store_folder
+from sbirctl.store.source import RawItem, Source
+from sbirctl.store.verify import verify
+from sbirctl.store.writer import StoreSettings, build_store, store_lock
+
+SMALL = StoreSettings(size=16)
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch):
+    monkeypatch.setattr(parts, "PART_IMAGES", 4)
+
+
+def build(made=None, name="s", settings=SMALL, workers=1):
+    return build_store(name, made or source(), settings, workers=workers)
+
+
+def test_every_picture_is_the_one_load_image_gives():
+    build()
+    store = Store.open("s")
+    assert (store.rows("photo"), store.rows("sketch")) == (10, 10)
+    for index in range(len(store.items)):
+        modality = ("photo", "sketch")[store.items.modality[index]]
+        data = encoded(noise(int(store.items.path[index])))
+        expected = load_image(data, modality, 16)
+        assert np.array_equal(store.read(modality, [store.items.row[index]])[0], expected)
+
+
+def test_items_are_sorted_and_counted():
+    build()
+    store = Store.open("s")
+    keys = [
+        (m, c, p)
+        for m, c, p in zip(
+            store.items.modality.tolist(), store.items.label.tolist(), store.items.path, strict=True
+        )
+    ]
+    assert keys == sorted(keys)
+    assert store.manifest["counts"][""] == {"photos": 10, "sketches": 10}
+    assert store.manifest["counts"]["c0"] == {"photos": 4, "sketches": 4}
+
+
+def test_bytes_do_not_depend_on_workers_order_or_repetition():
+    expected = files_of(build(name="a"))
+    made = source()
+    turned = Source("drawn", made.items[::-1], draw, "v1")
+    manifest = expected["manifest.json"].replace(b'"name": "a"', b'"name": "b"')
+    found = files_of(build(turned, name="b", workers=2))
+    assert found["images.h5"] == expected["images.h5"]
+    assert found["manifest.json"] == manifest
+    assert set(found) == {"images.h5", "manifest.json"}
+    assert files_of(build(name="a")) == expected
+
+
+def test_gzip_holds_the_same_pixels():
+    build()
+    build(name="z", settings=StoreSettings(size=16, encoding="gzip"))
+    raw, packed = Store.open("s"), Store.open("z")
+    for modality in ("photo", "sketch"):
+        rows = [7, 0, 7, 3]
+        assert np.array_equal(raw.read(modality, rows), packed.read(modality, rows))
+    assert raw.manifest["pixels"] == packed.manifest["pixels"]
+    verify(packed)
+
+
+def test_equal_bytes_are_kept_once():
+    same = (item("photo", "c2", b"0", id="twin"), item("sketch", "c0", b"0", id="drawn"))
+    build(source(extra=same))
+    store = Store.open("s")
+    items = store.items
+    first, twin, drawn = (items.id.index(i) for i in ("photo/c0/0", "twin", "drawn"))
+    assert items.copy_of[twin] == first and items.row[twin] == items.row[first]
+    assert items.copy_of[drawn] == -1  # a sketch has pixels of its own
+    assert store.rows("photo") == 10 and store.rows("sketch") == 11
+    assert items.group[twin] == items.group[first] == items.group[drawn]
+    assert store.manifest["counts"]["c2"]["copies"] == 1
+
+
+def test_a_copy_by_name_takes_the_originals_pixels():
+    original = item("photo", "c0", b"700", id="o", origin="original")
+    copy = item("photo", "c0", b"1", id="a-copy", origin="extended", copy_of="o")
+    made = Source("drawn", (copy, original), draw, "v1", origins=("original", "extended"))
+    store = Store.open(build(made))
+    assert store.items.id == ("o", "a-copy")
+    assert store.items.copy_of.tolist() == [-1, 0] and store.items.row.tolist() == [0, 0]
+    assert store.items.digest[0] != store.items.digest[1]
+    expected = load_image(encoded(noise(700)), "photo", 16)
+    assert np.array_equal(store.read("photo", [0])[0], expected)
+
+
+def test_a_copy_whose_original_is_broken_stands_for_itself():
+    original = item("photo", "c0", b"empty", id="o", origin="original")
+    copies = tuple(
+        item("photo", "c0", b"1", id=name, origin="extended", copy_of="o") for name in ("p", "q")
+    )
+    made = Source("drawn", (*copies, original), draw, "v1", origins=("original", "extended"))
+    store = Store.open(build(made))
+    assert store.items.id == ("p", "q")
+    assert store.items.copy_of.tolist() == [-1, 0] and store.rows("photo") == 1
+
+
+def test_broken_files_are_left_out_with_their_reason():
+    broken = (item("photo", "c1", b"empty"), item("sketch", "c2", b"missing"))
+    store = Store.open(build(source(extra=broken)))
+    assert len(store.items) == 20
+    assert store.manifest["skipped"] == [
+        {"path": "empty", "modality": "photo", "class": "c1", "reason": "the file is empty"},
+        {
+            "path": "missing",
+            "modality": "sketch",
+            "class": "c2",
+            "reason": "No such file or directory",
+        },
+    ]
+    verify(store)
+
+
+def test_only_broken_files_make_no_store():
+    with pytest.raises(MissingError, match="None of the 2"):
+        build(
+            Source(
+                "drawn", (item("photo", "c", b"empty"), item("photo", "c", b"missing")), draw, ""
+            )
+        )
+    with pytest.raises(MissingError):
+        Store.open("s")
+
+
+def test_only_sketches_can_be_stored():
+    made = source()
+    sketches = tuple(i for i in made.items if i.modality == "sketch")
+    store = Store.open(build(Source("drawn", sketches, draw, "v1")))
+    assert store.rows("photo") == 0 and store.read("photo", []).shape == (0, 16, 16, 3)
+    verify(store)
+
+
+def in_a_child(action) -> int:
+    """Run `action` in a forked process; gives how it ended, negative for a signal."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            action()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def dying(function, after: int, *, before_it: bool):
+    """`function`, killing its process around its call of that number."""
+    calls = iter(range(sys.maxsize))
+
+    def wrapped(*args, **kwargs):
+        now = next(calls) == after
+        if now and before_it:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = function(*args, **kwargs)
+        if now:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return wrapped
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
+class TestKilled:
+    """Stopped at any write by a signal that nothing can catch, and continued."""
+
+    # ten photos and ten sketches in parts of four: six parts, then images, then the manifest
+    WRITES = 8
+
+    @pytest.fixture
+    def expected(self, tmp_path, monkeypatch):
+        with monkeypatch.context() as patched:
+            patched.setenv("SBIRCTL_HOME", str(tmp_path / "uninterrupted"))
+            return files_of(build())
+
+    def stop_and_continue(self, monkeypatch, owner, name, after, before_it, expected):
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, name, dying(getattr(owner, name), after, before_it=before_it))
+            assert in_a_child(build) == -signal.SIGKILL
+        folder = build()
+        assert files_of(folder) == expected
+        verify(Store.open("s"))
+
+    @pytest.mark.parametrize("before_it", [True, False], ids=["before", "after"])
+    @pytest.mark.parametrize("after", range(WRITES))
+    def test_at_a_rename(self, monkeypatch, expected, after, before_it):
+        self.stop_and_continue(monkeypatch, core_files.os, "replace", after, before_it, expected)
+
+    @pytest.mark.parametrize("after", [0, 3, 6, 11])
+    def test_while_assembling(self, monkeypatch, expected, after):
+        self.stop_and_continue(monkeypatch, assemble, "read_part", after, False, expected)
+
+    @pytest.mark.parametrize("after", [0, 5, 13])
+    def test_in_the_middle_of_a_part(self, monkeypatch, expected, after):
+        self.stop_and_continue(monkeypatch, parts, "load_image", after, False, expected)
+
+    @pytest.mark.parametrize("after", range(2))
+    def test_making_a_store_anew(self, monkeypatch, expected, after):
+        """The old manifest never stands beside new images."""
+        build(source(3))
+        with monkeypatch.context() as patched:
+            patched.setattr(core_files.os, "replace", dying(os.replace, 6 + after, before_it=False))
+            assert in_a_child(build) == -signal.SIGKILL
+        if after == 0:
+            with pytest.raises(MissingError, match="not prepared to the end"):
+                Store.open("s")
+        else:
+            verify(Store.open("s"))
+        assert files_of(build()) == expected
+
+    def test_finished_parts_are_not_made_again(self, monkeypatch, expected):
+        with monkeypatch.context() as patched:
+            patched.setattr(core_files.os, "replace", dying(os.replace, 2, before_it=False))
+            in_a_child(build)
+        made = []
+        monkeypatch.setattr(
+            writer, "make_part", lambda task: made.append(task) or parts.make_part(task)
+        )
+        assert files_of(build()) == expected
+        assert len(made) == 3
+
+
+def test_parts_of_another_source_or_size_are_not_used(monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(writer, "assemble", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            build()
+    left = set((store_folder("s") / "parts").iterdir())
+    assert len(left) == 6
+    folder = build(settings=StoreSettings(size=24))
+    assert Store.open(folder).read("photo", [0]).shape == (1, 24, 24, 3)
+    assert set(files_of(folder)) == {"images.h5", "manifest.json"}
+
+
+def test_a_changed_file_is_read_again(monkeypatch):
+    def names(stamp):
+        made = RawItem("a", b"1", "photo", "c", size=5, stamp=stamp)
+        values = {"size": 16, "max_pixels": 10**6}
+        return parts.plan_parts([made], draw, values, "v1", store_folder("s"))[0].target
+
+    assert names(1) == names(1) != names(2)
+
+
+def test_two_writers_do_not_disturb_each_other():
+    folder = build()
+    before = files_of(folder)
+    with store_lock(folder), pytest.raises(SbirctlError, match="being prepared by another"):
+        build(source(3))
+    assert files_of(folder) == before
+
+
+def test_too_little_space_is_said_before_the_work(monkeypatch):
+    class Full:
+        free = 1000
+
+    monkeypatch.setattr(writer.shutil, "disk_usage", lambda folder: Full)
+    with pytest.raises(SbirctlError, match=r"needs .* are free"):
+        build()
+
+
+def refuse(item):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_an_error_with_advice():
+    with pytest.raises(SbirctlError, match="was killed") as caught:
+        build(Source("drawn", source().items, refuse, "v1"), workers=2)
+    assert "--workers" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "-x", "a\nb"])
+def test_names_that_would_leave_the_folder_are_refused(name):
+    with pytest.raises(UsageError):
+        build(name=name)
+
+
+@pytest.mark.parametrize("values", [{"size": 0}, {"size": 10**6}, {"max_pixels": 0}])
+def test_impossible_settings_are_refused(values):
+    with pytest.raises(UsageError):
+        StoreSettings(**values)
