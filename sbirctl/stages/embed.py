@@ -1,0 +1,175 @@
+"""Embed the test side of a data set: a run or a model in, an embeddings file out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sbirctl.core.config import environment_layer, file_layer, parse_assignments
+from sbirctl.core.errors import MissingError
+from sbirctl.core.files import lock
+from sbirctl.core.progress import SILENT, Reporter
+
+if TYPE_CHECKING:
+    from sbirctl.datasets.parts import Part, Parts
+    from sbirctl.retrieval.embeddings import Embeddings
+    from sbirctl.training.source import Source
+
+SideName = Literal["train", "val", "test"]
+
+
+def embed(
+    source: str | Path,
+    *,
+    dataset: str = "",
+    target: str = "",
+    task: str = "",
+    split: str = "",
+    seed: int = 0,
+    side: SideName = "test",
+    with_train: bool = False,
+    assignments: Sequence[str] = (),
+    config: Path | None = None,
+    weights: str = "",
+    device: str = "auto",
+    workers: int | None = None,
+    out: Path | None = None,
+    fresh: bool = False,
+    report: Reporter = SILENT,
+) -> Path:
+    """Embed sketches (queries) and photos (gallery) of one side.
+
+    Args:
+        source: a run's folder or name, a checkpoint file, or a model's name.
+        dataset, target, task, split: for a model's name; a checkpoint has its own.
+        seed: for a model's name, of random starting values.
+        side: which part; "test" holds the unseen classes.
+        with_train: add the embeddings of the training part's photos and sketches.
+        assignments, config: settings, for a model's name only.
+        weights: where the starting weights are, "" for the published ones or those of training.
+        device: auto, cpu, cuda, …
+        workers: reading threads, None for what suits the device.
+        out: the file to write, else embeddings.h5 in the run's folder, or a file of its own in
+            `<home>/embeddings`.
+        fresh: embed again even if the file is there.
+
+    Returns:
+        The file. A stopped call is continued by the same call; the file's bytes are the same.
+
+    Raises:
+        MissingError: no such run or data set, or the task has no such side.
+        MismatchError: the checkpoint does not fit the data set.
+        CorruptError: the checkpoint is damaged.
+    """
+    from sbirctl.training import source as sources
+
+    given = {"dataset": dataset, "target": target, "task": task, "split": split}
+    if sources.is_model(str(source)):
+        layers = [file_layer(config)] if config else []
+        layers += [environment_layer(), parse_assignments(assignments)]
+        layers = [{k: v for k, v in layer.items() if k != "run"} for layer in layers]
+        given["task"] = task or "cg"
+        found = sources.from_registry(
+            str(source), given, layers, device=device, weights=weights, seed=seed
+        )
+    else:
+        sources.refuse_settings([*assignments, *([str(config)] if config else [])])
+        path = sources.find_checkpoint(str(source))
+        found = sources.from_checkpoint(path, given, device=device, weights=weights)
+    target_file = out.expanduser() if out else _place(found, side)
+    wanted = _attributes(found, side)
+    if not fresh and _fits(target_file, wanted, with_train):
+        report.note("These embeddings are there already; --fresh makes them again.")
+        return target_file
+    with lock(
+        target_file.with_name(f".{target_file.name}.lock"), busy=f"{target_file} is being written"
+    ):
+        _write(found, side, wanted, with_train, target_file, workers, report)
+    return target_file
+
+
+def _write(
+    found: Source,
+    side: SideName,
+    wanted: Mapping[str, Any],
+    with_train: bool,
+    target: Path,
+    workers: int | None,
+    report: Reporter,
+) -> None:
+    import numpy as np
+
+    from sbirctl.retrieval.embeddings import write
+    from sbirctl.training.assemble import digests, to_embeddings
+    from sbirctl.training.gather import Gatherer
+
+    parts = found.data.parts
+    part = _part(parts, side)
+    for note in parts.facts.get("notes", ()):
+        report.note(note)
+    identity = {"checkpoint": found.digest, "precision": str(found.model.compute_dtype)}
+    pieces = target.with_name(f"{target.name}.parts")
+    gatherer = Gatherer(found.model, pieces, identity, workers=workers, report=report)
+    sides = [part.sketch, part.photo]
+    if with_train:
+        sides += [parts.train.sketch, parts.train.photo]
+    query, gallery, *train = gatherer.gather(sides)
+    more: dict[str, Any] = dict(wanted)
+    facts = more.pop("facts")
+    if with_train:
+        more["train"] = np.concatenate(train)
+        both = (parts.train.sketch, parts.train.photo)
+        more["train_label"] = np.concatenate([side.label for side in both]).astype(np.int64)
+        more["train_digest"] = np.concatenate([digests(side) for side in both])
+        more["train_classes"] = parts.train.classes
+    write(to_embeddings(part, query, gallery, facts, **more), target)
+    gatherer.clear()
+
+
+def _attributes(found: Source, side: SideName) -> dict[str, Any]:
+    """What names the vectors: model, digests, task, split and the facts of the result."""
+    facts = found.data.parts.facts
+    return {
+        "model": found.model.name,
+        "checkpoint": found.digest,
+        "store": _part(found.data.parts, side).photo.store.digest,
+        "task": found.data.inputs.task,
+        "split": str(facts.get("split", "")),
+        "facts": {**facts, **found.facts, "side": side, "unseen": _unseen(found.data.parts)},
+    }
+
+
+def _unseen(parts: Parts) -> list[str]:
+    test = parts.test
+    return [name for name, seen in zip(test.classes, test.seen, strict=True) if not seen]
+
+
+def _part(parts: Parts, side: SideName) -> Part:
+    part = getattr(parts, side)
+    if part is None:
+        raise MissingError(
+            "This run has no validation part.", "Embed its test side, or train with --set val=auto."
+        )
+    return part
+
+
+def _place(found: Source, side: SideName) -> Path:
+    ending = "" if side == "test" else f"-{side}"
+    return found.place.with_name(f"{found.place.name}{ending}.h5")
+
+
+def _fits(path: Path, wanted: Mapping[str, Any], with_train: bool) -> bool:
+    """Whether the file holds just these embeddings."""
+    from sbirctl.core.errors import SbirctlError
+    from sbirctl.retrieval.embeddings import read
+
+    if not path.is_file():
+        return False
+    try:
+        there: Embeddings = read(path)
+    except SbirctlError:
+        return False
+    keys = ("model", "checkpoint", "store", "task", "split", "facts")
+    same = all(getattr(there, key) == wanted[key] for key in keys)
+    return same and (there.train is not None) == with_train
