@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from sbirctl.core.config import setting
-from sbirctl.core.errors import MissingError, UsageError, nearest
+from sbirctl.core.errors import UsageError, nearest
 from sbirctl.models import weights as files
-from sbirctl.models.download import Published, fetch
+from sbirctl.models._publishers import timm_state, timm_weights, torchvision_weights
+from sbirctl.models.download import fetch
 from sbirctl.models.weights import WeightsRecord
 
 _AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
-_HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 _HEADS = ("avgpool", "dropout", "fc")
 
 
@@ -125,43 +125,16 @@ class Backbone(nn.Module):
             path = Path(weights).expanduser()
             self._load(files.read_state(path), path.name)
             return files.record_file(path)
-        published = self._published()
+        name = self.settings.name
+        timm = self.library == "timm"
+        published = timm_weights(name, self.net) if timm else torchvision_weights(name)
         path = fetch(published)
-        if self.library == "timm":
-            self._load(_timm_state(self.settings, path), published.name)
-        else:
-            self._load(files.read_state(path), published.name)
+        state = files.read_state(path)
+        self._load(timm_state(self.settings, state) if timm else state, published.name)
         return files.record_file(path, published.name)
 
     def _load(self, state: Mapping[str, Tensor], source: str) -> None:
         files.load_state(self.net, state, source=source, tolerated=(*self._classifier, *_AUXILIARY))
-
-    def _published(self) -> Published:
-        name = self.settings.name
-        if self.library == "torchvision":
-            import torchvision
-
-            # The first weights are those that papers start from; timm has the later ones by tag.
-            found = next(iter(torchvision.models.get_model_weights(name)), None)
-            if found is None:
-                raise self._unpublished()
-            return Published(f"torchvision {name} {found.name}", url=found.url)
-        config: dict[str, Any] = self.net.pretrained_cfg
-        tag = f"timm {config.get('architecture', name)} {config.get('tag', '')}".strip()
-        if config.get("hf_hub_id"):
-            chosen = config.get("hf_hub_filename")
-            return Published(
-                tag, repo=config["hf_hub_id"], files=(chosen,) if chosen else _HUB_FILES
-            )
-        if config.get("url"):
-            return Published(tag, url=config["url"])
-        raise self._unpublished()
-
-    def _unpublished(self) -> MissingError:
-        return MissingError(
-            f"{self.library} publishes no weights for {self.settings.name!r}.",
-            "Add --weights FILE, or --weights none for random values.",
-        )
 
 
 def build(settings: BackboneSettings, *, freeze_bn: bool = True) -> Backbone:
@@ -226,21 +199,6 @@ def _timm(settings: BackboneSettings) -> _Built:
     classifier = net.pretrained_cfg.get("classifier") or ()
     names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
     return net, width, names
-
-
-def _timm_state(settings: BackboneSettings, path: Path) -> dict[str, Tensor]:
-    """timm's own reading of its published file: some need renaming or resizing on the way."""
-    import timm
-
-    overlay = {"file": str(path), "custom_load": path.suffix == ".npz"}
-    full = timm.create_model(
-        settings.name,
-        pretrained=True,
-        pretrained_cfg_overlay=overlay,
-        num_classes=0,
-        **settings.extra,
-    )
-    return full.state_dict()
 
 
 def _trunk(net: nn.Module) -> list[nn.Module] | None:
