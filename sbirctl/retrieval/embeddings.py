@@ -140,12 +140,12 @@ def _from_raw(raw: containers.Raw) -> Embeddings:
     more: dict[str, Any] = {}
     sides = [key for key in ("query_instance", "gallery_instance") if key in arrays]
     more |= dict(zip(sides, _code_instances([arrays.pop(key) for key in sides]), strict=True))
-    sides = [key for key in ("query_group", "gallery_group") if key in arrays]
-    if sides:
+    grouped = [key for key in ("query_group", "gallery_group") if key in arrays]
+    if grouped:
         groups, more["groups"] = _code_labels(
-            [arrays.pop(key) for key in sides], raw.names.get("groups", ())
+            [arrays.pop(key) for key in grouped], raw.names.get("groups", ())
         )
-        more |= dict(zip(sides, groups, strict=True))
+        more |= dict(zip(grouped, groups, strict=True))
     for key in ("query_path", "gallery_path", "query_digest", "gallery_digest", "train_digest"):
         if key in arrays:
             more[key] = containers.to_bytes(key, arrays.pop(key))
