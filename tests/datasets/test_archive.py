@@ -13,8 +13,14 @@ from sbirctl.datasets import _unpack, tree
 from sbirctl.datasets.archive import identity_of, open_tree
 
 KINDS = [".zip", ".tar", ".tar.gz", ".tar.xz", ".tar.bz2", ".7z"]
-FILES = {"top/a/1.png": picture(1), "top/a/2.JPG": picture(2), "top/b/ä 3.png": picture(3),
-         "top/list.txt": b"1 2 3", "top/.DS_Store": b"x", "top/b/wrong.dat": picture(4, "JPEG")}  # fmt: skip
+FILES = {
+    "top/a/1.png": picture(1),
+    "top/a/2.JPG": picture(2),
+    "top/b/ä 3.png": picture(3),
+    "top/b/wrong.dat": picture(4, "JPEG"),
+    "top/list.txt": b"1 2 3",
+    "top/.DS_Store": b"x",
+}
 
 
 def everything(root):

@@ -50,7 +50,8 @@ def test_files_without_sub_folders_are_one_class(tmp_path):
 
 def test_files_beside_class_folders_are_left_aside(tmp_path):
     source = read(tmp_path, ["cat/1.jpg", "cover.jpg"], ["cat/a.png"])
-    assert len(source.items) == 2 and source.ignored["beside the class folders"] == 1
+    assert len(source.items) == 2
+    assert source.ignored["beside the class folders"] == 1
     assert any("beside" in remark for remark in source.remarks)
 
 
@@ -95,7 +96,8 @@ def test_before_number(text, photo):
 def test_ids_are_unique_and_printable():
     ids = Ids()
     made = [ids.new("photo", "c", name) for name in (b"a", b"a", b"a~2", b"a", b"\xff", b"\x00")]
-    assert len(set(made)) == 6 and all(one.isprintable() for one in made)
+    assert len(set(made)) == 6
+    assert all(one.isprintable() for one in made)
 
 
 def test_the_archives_own_folder_is_no_class(tmp_path):
@@ -117,7 +119,8 @@ class TestUnseen:
 
     def test_named(self, tmp_path):
         found = self.split(tmp_path, names=("class 3", "class_1"))
-        assert found.unseen == ("class 3", "class 1") and len(found.seen) == 8
+        assert found.unseen == ("class 3", "class 1")
+        assert len(found.seen) == 8
 
     def test_from_a_file(self, tmp_path):
         (tmp_path / "list.txt").write_text("# mine\nclass 2\n\nclass 7\n")

@@ -25,7 +25,8 @@ def by_id(source):
 
 
 def test_it_is_registered_under_its_name():
-    assert "sketchy" in DATASETS.names() and DATASETS.get("sketchy") is Sketchy
+    assert "sketchy" in DATASETS.names()
+    assert DATASETS.get("sketchy") is Sketchy
 
 
 @pytest.mark.parametrize("given", ["", "256x256"])
@@ -36,7 +37,8 @@ def test_official_layout(tmp_path, given):
     sketch, photo = items["sketch/ant/n1_1-10.png"], items["photo/ant/n1_1.jpg"]
     assert sketch.instance == photo.instance == "ant/n1_1"
     assert {item.origin for item in source.items} == {"original"}
-    assert "official" in source.layout and "without extended" in source.layout
+    assert "official" in source.layout
+    assert "without extended" in source.layout
 
 
 @pytest.mark.parametrize("split", [True, False], ids=["two inputs", "one input"])
@@ -195,7 +197,8 @@ class TestComparison:
 
     def test_complete_without_the_extension(self):
         (line,) = self.lines(ant=(2, 1, 0), bat=(1, 1, 0))
-        assert "none of 5 extended photos" in line and line.endswith("as published.")
+        assert "none of 5 extended photos" in line
+        assert line.endswith("as published.")
 
     def test_differences_are_named(self):
         lines = self.lines(ant=(1, 1, 4), cow=(1, 0, 0))
@@ -209,4 +212,5 @@ class TestComparison:
         published = published_counts("sketchy")
         items = self.items(**dict.fromkeys(published, (1, 1, 0)))
         lines = compare(items, published, self.NAMES).lines
-        assert len(lines) == 1 and lines[0].startswith("125 of 75,481 sketches")
+        assert len(lines) == 1
+        assert lines[0].startswith("125 of 75,481 sketches")

