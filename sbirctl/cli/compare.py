@@ -1,0 +1,89 @@
+"""`sbirctl compare`: whether one system is better than another on the same queries."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sbirctl.cli import _console
+from sbirctl.cli.evaluate import (
+    BinaryOption,
+    BitsOption,
+    MemoryOption,
+    MetricOption,
+    definition_for,
+    ranking_options,
+)
+from sbirctl.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from sbirctl.retrieval.comparison import Comparison
+
+panel = "Pictures and tables"
+
+
+def command(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="A [B]...",
+            help="Two embeddings files or run folders; with --against, the seeds of one system.",
+        ),
+    ],
+    against: Annotated[
+        list[str] | None,
+        typer.Option("--against", metavar="FILE", help="A seed of the other system; repeatable."),
+    ] = None,
+    metric: MetricOption = None,
+    definition: Annotated[
+        str, typer.Option("--definition", "-d", help="Whose definition; see `sbirctl metrics`.")
+    ] = "standard",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PART=CHOICE", help="Change a part of the definition."),
+    ] = None,
+    json: _console.JsonOption = False,
+    per_class: Annotated[
+        bool, typer.Option("--per-class", help="Wins and losses of every class.")
+    ] = False,
+    binary: BinaryOption = None,
+    bits: BitsOption = 64,
+    memory: MemoryOption = "1G",
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or mps.")] = "cpu",
+) -> None:
+    """Compare two systems: difference, 95 % interval, paired randomisation test, wins and losses.
+
+    Several files a side are seeds of one configuration: figures are their mean and deviation, and
+    the test is on each query's mean over the seeds.
+    """
+    from sbirctl.stages.compare import compare
+
+    if not against and len(files) != 2:
+        raise UsageError(
+            f"compare takes two files; there are {len(files)}.",
+            "Name the seeds of the second system with --against.",
+        )
+    ours, theirs = (files, against) if against else (files[:1], files[1:])
+    found = compare(
+        [_console.input_path(file) for file in ours],
+        [_console.input_path(file) for file in theirs],
+        metric or [],
+        definition_for(definition, assignments or [], binary),
+        ranking_options(binary, bits, memory, device),
+        _console.reporter(),
+    )
+    if json:
+        _console.print_json({"schema": 1, "metrics": [dataclasses.asdict(c) for c in found]})
+    elif per_class:
+        rows = [[c.metric, name, *entry] for c in found for name, entry in c.classes.items()]
+        _console.print_table(("metric", "class", "won", "lost", "difference"), rows)
+    else:
+        header = ("metric", "A", "± A", "B", "± B", "A - B", "low", "high", "p", "won", "lost")
+        _console.print_table(header, [_row(c) for c in found])
+
+
+def _row(c: Comparison) -> list[object]:
+    spread = (c.low, c.high, c.p, c.won, c.lost)
+    return [c.metric, c.a, c.a_deviation, c.b, c.b_deviation, c.difference, *spread]

@@ -1,0 +1,156 @@
+"""One ranking under every definition, and the traps that make two figures incomparable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.retrieval import definitions, metrics
+from sbirctl.retrieval.duplicates import count_duplicates
+from sbirctl.retrieval.embeddings import Embeddings
+from sbirctl.retrieval.evaluation import Options, Result, evaluate
+
+METRICS = ("map@all", "map@200", "prec@100", "prec@200")
+_SIGN = "torchmetrics>=1.7.4"
+
+# Sketch queries and photos of the test sides, counted from the file lists that SAKE, ZSE-SBIR,
+# MATHM, sem-pcyc and MA-ZS-SBIR release; the second gallery leaves out repeated originals.
+SIZES: dict[str, tuple[int, tuple[int, ...]]] = {
+    "sketchy/random25": (15_229, (17_101, 14_601)),
+    "sketchy/imagenet21": (12_694, (12_553, 10_453)),
+    "sketchy/sempcyc25": (14_421, (14_626,)),
+    "tuberlin/sake30": (2_400, (27_989,)),
+    "tuberlin/sempcyc30": (2_400, (25_708,)),
+    "quickdraw/zse30": (92_291, (54_151,)),
+}
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit finds.
+
+    Attributes:
+        rows: {definition: {metric: figure or None}}, in the order of the presets.
+        spread: {metric: (smallest, largest)} over the definitions; None where there is none.
+        warnings: what to know before holding these figures against others.
+    """
+
+    rows: dict[str, dict[str, float | None]]
+    spread: dict[str, tuple[float, float] | None]
+    warnings: tuple[str, ...]
+
+
+def audit(
+    e: Embeddings,
+    names: Sequence[str] = METRICS,
+    options: Options | None = None,
+    report: Reporter = SILENT,
+) -> Audit:
+    """Rank once and show the figures of every preset.
+
+    Raises:
+        UsageError: too little memory, or no such device.
+    """
+    sign = definitions.get("clipprompt", ["nonpositive=ignore"])
+    wanted = [*definitions.PRESETS.values(), sign]
+    parsed = [metrics.parse(name) for name in names]
+    *results, ignoring = evaluate(e, parsed, wanted, options, report)
+    rows = {r.definition.name: {n: r.mean(n) for n in r.values} for r in results}
+    spread: dict[str, tuple[float, float] | None] = {}
+    for name in results[0].values:
+        found = [value for row in rows.values() if (value := row[name]) is not None]
+        spread[name] = (min(found), max(found)) if found else None
+    standard = results[list(rows).index("standard")]
+    warnings = [
+        *_about_definitions(rows, standard),
+        *_about_sign(standard, rows["clipprompt"], ignoring),
+        *_about_sides(e, standard),
+        *_about_training(e),
+    ]
+    return Audit(rows, spread, tuple(warnings))
+
+
+def _about_definitions(rows: dict[str, dict[str, float | None]], standard: Result) -> list[str]:
+    """Definitions whose mAP@K exceeds their P@K although every query has K relevant photos."""
+    least = int(standard.relevant[standard.relevant > 0].min(initial=1 << 62))
+    found = []
+    for name, row in rows.items():
+        for metric, value in row.items():
+            kind, _, cut = metric.partition("@")
+            precision = row.get(f"prec@{cut}")
+            if kind != "map" or value is None or precision is None or int(cut) > least:
+                continue
+            if value > precision + 1e-12 and definitions.PRESETS[name].precision != "next":
+                found.append(f"{name} ({metric} {value:.4f}, P {precision:.4f})")
+    if not found:
+        return []
+    return [
+        "mAP@K above P@K, which AP@K over min(K, R) cannot be where R >= K; such a table divides "
+        f"by the hits: {', '.join(found)}."
+    ]
+
+
+def _about_sign(standard: Result, row: dict[str, float | None], ignoring: Result) -> list[str]:
+    low, total = int(standard.nonpositive.sum()), int(standard.relevant.sum())
+    if not low:
+        return []
+    changes = [
+        f"{name} {_show(value)} would be {_show(ignoring.mean(name))}"
+        for name, value in row.items()
+    ]
+    return [
+        f"{low} of {total} pairs of a query and a relevant photo have a cosine <= 0, which "
+        f"{_SIGN} counts as not relevant: {', '.join(changes)}."
+    ]
+
+
+def _about_sides(e: Embeddings, standard: Result) -> list[str]:
+    found = []
+    if duplicates := count_duplicates(e):
+        found.append(f"{duplicates} of {len(e.gallery)} gallery photos repeat an earlier one.")
+    if dropped := int(np.count_nonzero(standard.relevant == 0)):
+        found.append(
+            f"{dropped} of {len(e.query)} queries have no relevant photo: left out, counted as 0 "
+            "or making the mean undefined, as the definition says."
+        )
+    shown = np.unique(e.query_label)
+    counts = np.bincount(e.gallery_label, minlength=len(e.classes))[shown]
+    if small := int(np.count_nonzero((counts > 0) & (counts < 200))):
+        found.append(
+            f"{small} of {len(shown)} classes have fewer than 200 photos (the least "
+            f"{counts[counts > 0].min()}): P@200 cannot reach 1 there, and min(K, R) is R."
+        )
+    if extra := len(np.setdiff1d(e.gallery_label, e.query_label)):
+        found.append(f"{extra} classes of the gallery are never asked for (distractors).")
+    known = SIZES.get(e.split)
+    if known is not None and (len(e.query) != known[0] or len(e.gallery) not in known[1]):
+        found.append(
+            f"{e.split} has {known[0]} queries and {' or '.join(map(str, known[1]))} photos in "
+            f"published work; here {len(e.query)} and {len(e.gallery)}."
+        )
+    return found
+
+
+def _about_training(e: Embeddings) -> list[str]:
+    found = []
+    seen = set() if e.seen is None else {e.classes[i] for i in np.flatnonzero(e.seen)}
+    tested = {e.classes[i] for i in np.unique(e.query_label)}
+    if shared := sorted((tested & set(e.train_classes)) - seen):
+        found.append(
+            f"{len(shared)} test classes were trained on: {', '.join(shared[:10])}"
+            f"{', …' if len(shared) > 10 else ''}."
+        )
+    if e.train_digest is not None:
+        for side, digest in (("photos", e.gallery_digest), ("sketches", e.query_digest)):
+            if digest is not None:
+                both = int(np.isin(digest[digest != b""], e.train_digest).sum())
+                if both:
+                    found.append(f"{both} test {side} are files of the training side (SHA-256).")
+    return found
+
+
+def _show(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"

@@ -1,0 +1,197 @@
+"""`sbirctl evaluate` and `metrics`, tried with the real command in a shell."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+COMMAND = f"{sys.executable} -m sbirctl"
+
+
+@pytest.fixture
+def vectors(tmp_path):
+    """An NPZ as another program would write it: names as labels, 12 queries, 30 photos."""
+    rng = np.random.default_rng(0)
+    centre = rng.standard_normal((3, 8))
+    q, g = np.arange(12) % 3, np.arange(30) % 3
+    names = np.array(["ape", "bat", "cat"])
+    path = tmp_path / "vectors.npz"
+    np.savez(
+        path,
+        query=centre[q] + rng.standard_normal((12, 8)),
+        gallery=centre[g] + rng.standard_normal((30, 8)),
+        query_label=names[q],
+        gallery_label=names[g],
+        query_path=np.array([f"q{i}.png" for i in range(12)]),
+    )
+    return path
+
+
+def shell(text, tmp_path, **more):
+    environment = {**os.environ, "SBIRCTL_HOME": str(tmp_path / "home")}
+    return subprocess.run(
+        ["bash", "-c", text.replace("sbirctl ", f"{COMMAND} ")],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        timeout=120,
+        **more,
+    )
+
+
+def test_json_has_the_documented_keys(vectors, tmp_path):
+    done = shell("sbirctl evaluate vectors.npz -m map@all -m p@5 --json", tmp_path)
+    assert done.stderr == ""
+    scores = json.loads(done.stdout)
+    assert scores["schema"] == 1
+    assert list(scores["metrics"]) == ["map@all", "prec@5"]
+    assert 0 < scores["metrics"]["map@all"] <= 1
+    assert scores["definitions"]["map@all"].startswith("textbook AP / R; mean over queries")
+    assert scores["definition"]["name"] == "standard"
+    assert (scores["queries"], scores["gallery"], scores["classes"]) == (12, 30, 3)
+    assert scores["queries_without_relevant"] == 0
+
+
+def test_a_pipe_gets_tab_separated_values(vectors, tmp_path):
+    done = shell("sbirctl evaluate vectors.npz -m map@all -m recall@5 | cat", tmp_path)
+    header, *lines = done.stdout.splitlines()
+    assert header.split("\t") == ["metric", "value", "definition"]
+    assert [line.split("\t")[0] for line in lines] == ["map@all", "recall@5"]
+
+
+def test_a_path_from_stdin(vectors, tmp_path):
+    there = shell("echo vectors.npz | sbirctl evaluate - -m map@all", tmp_path)
+    here = shell("sbirctl evaluate vectors.npz -m map@all", tmp_path)
+    assert there.stdout == here.stdout
+
+
+def test_an_empty_stdin_is_exit_3(tmp_path):
+    done = shell("true | sbirctl evaluate -", tmp_path)
+    assert done.returncode == 3
+    assert done.stdout == ""
+
+
+def test_no_run_is_exit_3(tmp_path):
+    done = shell("sbirctl evaluate", tmp_path)
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: ")
+
+
+def test_a_minimum_decides_the_exit_status(vectors, tmp_path):
+    done = shell("sbirctl evaluate vectors.npz -m map@all --min map@all=0.01", tmp_path)
+    assert done.returncode == 0
+    done = shell("sbirctl evaluate vectors.npz -m map@all --min prec@5=1.1", tmp_path)
+    assert done.returncode == 1
+    assert "prec@5" in done.stdout
+    assert "prec@5 is" in done.stderr
+    assert shell("sbirctl evaluate vectors.npz --min map@all", tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "words, near",
+    [
+        ("-m mapp@all", "map@all"),
+        ("-m prec@all", "prec@100"),
+        ("-m map@0", "map@100"),
+        ("-d sakee", "'sake'"),
+        ("--set denominator=hitz", "'hits'"),
+        ("--set shap=voc", "'shape'"),
+        ("--binary lsh", "sign or itq"),
+        ("--memory lots", "500M"),
+        ("--memory 1k", "--memory"),
+    ],
+)
+def test_a_wrong_word_names_the_right_one(words, near, vectors, tmp_path):
+    done = shell(f"sbirctl evaluate vectors.npz {words}", tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert near in done.stderr.splitlines()[1]
+
+
+def test_a_definition_and_its_parts(vectors, tmp_path):
+    done = shell(
+        "sbirctl evaluate vectors.npz -m map@5 -d sake --set denominator=hits --json", tmp_path
+    )
+    scores = json.loads(done.stdout)
+    assert scores["definition"]["name"] == "sake,denominator=hits"
+    assert scores["definition"]["shape"] == "voc"
+    done = shell("sbirctl evaluate vectors.npz -m map@5 --binary sign --json", tmp_path)
+    scores = json.loads(done.stdout)
+    assert scores["binary"] == {"code": "sign", "bits": 8}
+    assert scores["definition"]["similarity"] == "hamming"
+
+
+def test_itq_without_training_vectors_is_exit_3(vectors, tmp_path):
+    done = shell("sbirctl evaluate vectors.npz --binary itq", tmp_path)
+    assert done.returncode == 3
+    assert "training" in done.stderr
+
+
+def test_per_class_and_per_query(vectors, tmp_path):
+    done = shell(
+        "sbirctl evaluate vectors.npz -m map@all --per-class --per-query each.tsv", tmp_path
+    )
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [line[0] for line in lines] == ["class", "ape", "bat", "cat", "(all)"]
+    each = [line.split("\t") for line in (tmp_path / "each.tsv").read_text().splitlines()]
+    assert each[0] == ["query", "path", "class", "relevant", "map@all"]
+    assert each[1][:4] == ["0", "q0.png", "ape", "10"]
+    mean = np.mean([float(line[4]) for line in each[1:]])
+    assert f"{mean:.4f}" == lines[-1][2]
+
+
+def test_intervals_hold_the_figure(vectors, tmp_path):
+    done = shell("sbirctl evaluate vectors.npz -m map@all --ci --json", tmp_path)
+    scores = json.loads(done.stdout)
+    low, high = scores["intervals"]["map@all"]
+    assert low < scores["metrics"]["map@all"] < high
+
+
+@pytest.mark.parametrize(
+    "content, code, words",
+    [
+        (b"no embeddings at all", 5, "neither HDF5 nor NPZ"),
+        (b"\x89HDF\r\n\x1a\n" + b"x" * 100, 5, "damaged"),
+        (b"PK\x03\x04" + b"x" * 100, 5, "damaged"),
+        (None, 3, "no file"),
+    ],
+)
+def test_a_file_that_is_none(content, code, words, tmp_path):
+    path = tmp_path / "bad.npz"
+    if content is not None:
+        path.write_bytes(content)
+    done = shell("sbirctl evaluate bad.npz", tmp_path)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_goes_away(vectors, tmp_path):
+    done = shell("sbirctl evaluate vectors.npz --json | head -1; echo ${PIPESTATUS[0]}", tmp_path)
+    assert done.stdout.splitlines()[0] == "{"
+    assert done.stdout.splitlines()[1] in ("0", "141")
+    assert "Broken" not in done.stderr
+
+
+def test_evaluating_vectors_imports_no_torch(vectors):
+    code = (
+        "import sys\nfrom sbirctl.cli._app import run\n"
+        f"code = run(['evaluate', {str(vectors)!r}, '-m', 'map@all'])\n"
+        "print(code, [m for m in ('torch', 'sklearn', 'scipy', 'h5py', 'matplotlib', 'rich') "
+        "if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() in ("0 []", "0 ['rich']")
+
+
+def test_metrics_lists_every_definition(tmp_path):
+    from sbirctl.retrieval.definitions import PRESETS
+
+    listed = json.loads(shell("sbirctl metrics --json", tmp_path).stdout)
+    assert list(listed["definitions"]) == list(PRESETS)
+    lines = shell("sbirctl metrics", tmp_path).stdout.splitlines()
+    assert [line.split("\t")[1] for line in lines if line.startswith("definition")] == list(PRESETS)
