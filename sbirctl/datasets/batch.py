@@ -21,7 +21,8 @@ class GlobalIndices:
         tuples: (T, k) int64 or None: per tuple the rows within this batch's sketches and photos
             that belong together; the plan's docstring says which column is which.
         chunks: number of equal pieces that may be dealt to processes without tearing a tuple or
-            a class apart; piece i is photo[i::]… contiguous, as `slice_for` cuts it.
+            a class apart; piece i is photo[i * P // chunks : (i + 1) * P // chunks], sketches
+            and tuples likewise.
     """
 
     photo: np.ndarray

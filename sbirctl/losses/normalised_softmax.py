@@ -1,6 +1,7 @@
 """Normalised softmax: cross-entropy over cosines to one proxy a class.
 
-Zhai & Wu, "Classification is a Strong Baseline for Deep Metric Learning", BMVC 2019, Eq. 4:
+Zhai & Wu, "Classification is a Strong Baseline for Deep Metric Learning", BMVC 2019
+(FFMLN Eq. 5 is the same formula):
 
     L = -mean_i log( exp(x_i·p_{y_i} / t) / sum_c exp(x_i·p_c / t) ),   |x_i| = |p_c| = 1
 """

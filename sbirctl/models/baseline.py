@@ -81,7 +81,7 @@ class Baseline(Model):
         return Encoded(photo=both[: len(photo)], sketch=both[len(photo) :])
 
     def losses(self, encoded: Encoded, batch: Batch, stage: str) -> dict[str, Tensor]:
-        """`softmax` (Eq. 4), `triplet` where it has a weight, and `total`."""
+        """`softmax`, `triplet` where it has a weight, and `total`."""
         assert encoded.photo is not None
         assert encoded.sketch is not None
         embeddings = torch.cat([encoded.photo, encoded.sketch])
