@@ -60,11 +60,10 @@ def step_responses(layers: Tensor, radius: int) -> tuple[Tensor, Tensor]:
     height, width = layers.shape[-2:]
     # The filters ignore a constant; taking the middle away keeps a flat layer exactly 0.
     layers = layers - (layers.amin((2, 3), keepdim=True) + layers.amax((2, 3), keepdim=True)) / 2
-    rows = _mirrored(height, radius, layers.device)
-    columns = _mirrored(width, radius, layers.device)
-    padded = layers.index_select(2, rows).index_select(3, columns)
     size = (_good_size(height + 2 * radius), _good_size(width + 2 * radius))
-    spectrum = torch.fft.rfft2(padded, s=size)
+    index = _mirrored(height, width, radius, size, layers.device)
+    padded = layers.flatten(2).index_select(2, index).view(*layers.shape[:2], *size)
+    spectrum = torch.fft.rfft2(padded)
     filters = _filter_spectra(radius, size, layers.device, layers.dtype)
     along_y, along_x = (
         torch.fft.irfft2(spectrum * one, s=size)[..., :height, :width] for one in filters
@@ -93,10 +92,21 @@ def boundary(layers: Tensor, radius: int) -> tuple[Tensor, Tensor]:
     return strength, torch.where(angle < 180, angle, 0)  # a tiny negative angle rounds to 180
 
 
-def _mirrored(length: int, margin: int, device: torch.device) -> Tensor:
-    """Indices that extend an axis by its mirror image, the edge pixel repeated."""
-    index = torch.arange(-margin, length + margin, device=device) % (2 * length)
-    return torch.where(index < length, index, 2 * length - 1 - index)
+@lru_cache(maxsize=16)
+def _mirrored(
+    height: int, width: int, margin: int, size: tuple[int, int], device: torch.device
+) -> Tensor:
+    """Flat indices that put an image amid its mirror images, the edge pixel repeated.
+
+    The image starts at (margin, margin) of a plane of that size.
+    """
+    y, x = (
+        torch.arange(-margin, across - margin) % (2 * length)
+        for across, length in zip(size, (height, width), strict=True)
+    )
+    y = torch.where(y < height, y, 2 * height - 1 - y)
+    x = torch.where(x < width, x, 2 * width - 1 - x)
+    return (y[:, None] * width + x).flatten().to(device)
 
 
 @lru_cache(maxsize=64)
