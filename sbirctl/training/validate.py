@@ -5,28 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from sbirctl.core.errors import MismatchError
 from sbirctl.datasets.parts import Part
 from sbirctl.models.base import Model
+from sbirctl.retrieval.definitions import Definition
+from sbirctl.retrieval.evaluation import evaluate
+from sbirctl.retrieval.metrics import parse
 from sbirctl.training.assemble import to_embeddings
 from sbirctl.training.embedding import embed_side
 
 # The figure that chooses the epoch, on the validation part.
 CHOOSES = "map@all"
+_ALWAYS = (CHOOSES, "prec@10")
+_PAIRED = ("acc@1", "acc@10")
 
 
 def validate(
     model: Model, part: Part, facts: Mapping[str, Any], *, workers: int | None = None
 ) -> dict[str, float]:
-    """The figures of a part's sketches against its photos, by name."""
+    """The figures of a part's sketches against its photos, by name, in the default definition.
+
+    Args:
+        facts: the task's; the fine-grained task has acc@K, too.
+
+    Raises:
+        MismatchError: no sketch of the part has a photo of its class in it.
+    """
     query = embed_side(model, part.sketch, workers=workers)
     gallery = embed_side(model, part.photo, workers=workers)
+    names = _ALWAYS + (_PAIRED if facts.get("task") == "fg" else ())
     embeddings = to_embeddings(part, query, gallery, facts)
-    scores = []
-    for vector, label in zip(embeddings.query, embeddings.query_label, strict=True):
-        order = np.argsort(-(embeddings.gallery @ vector), kind="stable")
-        hits = embeddings.gallery_label[order] == label
-        if hits.any():
-            scores.append(float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean()))
-    return {CHOOSES: float(np.mean(scores))}
+    (result,) = evaluate(embeddings, [parse(name) for name in names], [Definition()])
+    found = {name: result.mean(name) for name in names}
+    if found[CHOOSES] is None:
+        raise MismatchError(
+            "No sketch of the validation part has a photo of its class.", "Use --set val=none."
+        )
+    return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,65 @@
+"""Checkpoints: equal bytes for equal runs, nothing lost, damage noticed."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from sbirctl.core.errors import CorruptError, MissingError
+from sbirctl.training.checkpoint import digest_state, read_checkpoint, save_checkpoint
+
+
+def test_what_is_written_is_read_back(tmp_path, make_model):
+    model = make_model(epochs=7)
+    facts = {"dataset": "tiny", "Ü": [1, 2]}
+    digest = save_checkpoint(tmp_path / "c.safetensors", model, facts)
+    found = read_checkpoint(tmp_path / "c.safetensors")
+    assert (found.model, found.facts, found.digest) == ("tiny", facts, digest)
+    assert found.classes == model.classes
+    assert found.settings["epochs"] == 7
+    assert all(torch.equal(v, found.state[k]) for k, v in model.state_dict().items())
+    assert read_checkpoint(tmp_path / "c.safetensors", tensors=False).state == {}
+
+
+def test_equal_models_give_equal_bytes(tmp_path, make_model):
+    facts = {f"key{i}": i for i in range(20)}
+    for name in "ab":
+        save_checkpoint(tmp_path / name, make_model(), facts)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_shared_and_channels_last_tensors_are_written(tmp_path, make_model):
+    model = make_model().to(memory_format=torch.channels_last)
+    model.register_buffer("again", model.conv.weight.data)
+    save_checkpoint(tmp_path / "c", model, {})
+    assert torch.equal(read_checkpoint(tmp_path / "c").state["again"], model.conv.weight)
+
+
+def test_the_digest_sees_names_shapes_types_and_values():
+    base = {"a": torch.arange(6.0), "b": torch.zeros(2)}
+    other = [
+        {"a": base["a"].reshape(2, 3), "b": base["b"]},
+        {"a": base["a"].double(), "b": base["b"]},
+        {"a": base["a"] + 1e-6, "b": base["b"]},
+        {"c": base["a"], "b": base["b"]},
+    ]
+    digests = {digest_state(state) for state in [base, *other]}
+    assert len(digests) == 5
+    assert digest_state(dict(reversed(base.items()))) == digest_state(base)
+
+
+def test_damage_and_strangers_are_named(tmp_path, make_model):
+    path = tmp_path / "c.safetensors"
+    with pytest.raises(MissingError):
+        read_checkpoint(path)
+    save_checkpoint(path, make_model(), {})
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CorruptError, match="digest"):
+        read_checkpoint(path)
+    path.write_bytes(data[:100])
+    with pytest.raises(CorruptError):
+        read_checkpoint(path)
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(CorruptError, match="not written by sbirctl"):
+        read_checkpoint(path)
