@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 
+from PIL import Image
+
 from sbirctl.core.config import setting
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import digest_json
@@ -104,6 +106,22 @@ def draw(options: DemoOptions, modality: Modality, class_name: str, number: int)
     else:
         pen.sketch(pieces, options.pixels, rng).save(stream, "PNG")
     return stream.getvalue()
+
+
+def sheet(options: DemoOptions, each: int = 3) -> Image.Image:
+    """Some photos and as many sketches of every class, two classes a row, to look at."""
+    side, gap = options.pixels, 2
+    step, columns = side + gap, 4 * each
+    rows = -(-len(THINGS) // 2)
+    page = Image.new("RGB", (columns * step + gap, rows * step + gap), "white")
+    for place, class_name in enumerate(THINGS):
+        row, left = place // 2, place % 2 * 2 * each
+        for column in range(2 * each):
+            modality = MODALITIES[column // each]
+            data = draw(options, modality, class_name, column % each)
+            corner = (gap + (left + column) * step, gap + row * step)
+            page.paste(Image.open(io.BytesIO(data)), corner)
+    return page
 
 
 def _pairs(options: DemoOptions) -> int:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import atomic_open, digest_file, display_path, write_json
+from sbirctl.core.home import runs_dir
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.retrieval import embeddings as files
+from sbirctl.stages.evaluate import EMBEDDINGS, find_embeddings
+from sbirctl.stages.runs import newest_run
 
 if TYPE_CHECKING:
     from sbirctl.report.tsne import Projection, TsneSettings
 
-EMBEDDINGS = "embeddings.h5"
 _COLUMNS = ("run", "x", "y", "modality", "class", "row", "path")
 
 
@@ -48,21 +50,23 @@ def tsne(
         The picture's path.
 
     Raises:
-        MissingError: there is no such file, or the run has no embeddings.
+        MissingError: there is no such file or run.
         UsageError: an unknown class or a wrong ending.
         MismatchError: too few points, or no class in common with `compare`.
     """
     from sbirctl.report import style, tsne_figure
     from sbirctl.report.tsne import TsneSettings, project, shared_classes
 
-    sources = [embeddings_of(source)] + ([embeddings_of(compare)] if compare else [])
+    sources = [embeddings_of(source, report)]
+    if compare is not None:
+        sources.append(embeddings_of(compare, report))
     picture = output or _beside(sources[0])
     style.check_suffix(picture)
     found = [files.read(path) for path in sources]
     settings = settings or TsneSettings()
-    if compare and not settings.classes:
+    if compare is not None and not settings.classes:
         settings = replace(settings, classes=shared_classes(found))
-    titles = list(names) or ([_title(path) for path in sources] if compare else [""])
+    titles = list(names) or ([_title(path) for path in sources] if compare is not None else [""])
     projections = []
     for one, title in zip(found, titles, strict=True):
         projections.append(project(one, settings))
@@ -79,29 +83,26 @@ def tsne(
     return picture
 
 
-def embeddings_of(source: Path | None) -> Path:
-    """The embeddings file meant by a file, a run's folder, or nothing (the newest run).
+def embeddings_of(source: Path | None, report: Reporter = SILENT) -> Path:
+    """The embeddings file meant by a file, a run's folder or name, or nothing (the newest run).
+
+    A run without embeddings is embedded.
 
     Raises:
         MissingError: it is not there.
     """
     if source is None:
-        from sbirctl.stages.runs import newest_run
-
         source = newest_run()
-    if source.is_file():
-        return source
-    if not source.is_dir():
-        raise MissingError(
-            f"There is no file or run {display_path(source)}.",
-            "Name embeddings (HDF5 or NPZ), or the folder of a run: see `sbirctl runs`.",
-        )
-    if not (source / EMBEDDINGS).is_file():
-        raise MissingError(
-            f"The run {display_path(source.name)} has no embeddings.",
-            f"Type `sbirctl embed {display_path(source)}` first.",
-        )
-    return source / EMBEDDINGS
+        report.note(f"Showing the newest run, {display_path(source)}.")
+    elif not source.exists():
+        named = runs_dir() / source
+        if not named.is_dir():
+            raise MissingError(
+                f"There is no file or run {display_path(source)}.",
+                "Name embeddings (HDF5 or NPZ), or a run: see `sbirctl runs`.",
+            )
+        source = named
+    return find_embeddings(source, report)
 
 
 def _title(path: Path) -> str:

@@ -1,0 +1,42 @@
+"""`sbirctl demo`: see the whole pipeline work, without data, weights or network."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sbirctl.cli import _console
+
+panel = "What there is"
+order = 1
+
+
+def command(
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of drawing and training.")] = 0,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Instead of the recipe's.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Make everything anew.")] = False,
+    json: _console.JsonOption = False,
+) -> None:
+    """Draw a data set, train a small network on it from random values, and score unseen classes.
+
+    Needs neither network nor files and about two minutes. Prints mAP@all and prec@10 of the
+    untrained network, the trained one and chance, and the paths of what was made.
+    """
+    from sbirctl.stages.demo import METRICS, demo
+
+    outcome = demo(seed=seed, epochs=epochs, fresh=fresh, report=_console.reporter())
+    if json:
+        paths = {name: str(path) for name, path in outcome.paths.items()}
+        sizes = {name: getattr(outcome, name) for name in ("queries", "gallery", "classes")}
+        _console.print_json({"schema": 1, "seed": seed, "metrics": outcome.rows, **sizes} | paths)
+        return
+    title = (
+        f"{outcome.queries} sketches of {outcome.classes} unseen classes"
+        f" against {outcome.gallery} photos"
+    )
+    rows = [(name, *(values[m] for m in METRICS)) for name, values in outcome.rows.items()]
+    _console.print_table(("network", *METRICS), rows, title=title)
+    _console.print_table(("made", "path"), list(outcome.paths.items()))
