@@ -6,7 +6,10 @@ Layouts that are recognised, also in folders above or below, in folders and in a
   SAKE's repacked copy has them, too;
 - the extended photos: `EXTEND_image_sketchy/<class>/<file>`, also `EXTEND_image_sketchy_ready` or
   `extended_photo`;
-- one tree for both: `{train,val}/{sketch,photo}/<class>/<file>`, as ACNet's repacked copy has it.
+- one tree for both: `{train,val}/{sketch,photo}/<class>/<file>`, as ACNet's repacked copy has it,
+  or `{sketch,photo}/<class>/<file>`, as Sketch_LVM's.
+
+Where file lists as SAKE's lie in what is given, only the files they name belong.
 
 A sketch `<stem>-<k>` was drawn from the photo `<stem>` of its class. The extension repeats the
 12,500 original photos under their own names, and one as `camel/c.jpg`: those are copies of the
@@ -15,34 +18,47 @@ originals, whatever their bytes.
 
 from __future__ import annotations
 
-import os
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from sbirctl.core.config import setting
-from sbirctl.core.errors import MismatchError, MissingError
-from sbirctl.core.files import digest_json, display_path
+from sbirctl.core.errors import MissingError
+from sbirctl.core.files import digest_json
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS
+from sbirctl.datasets._layouts import (
+    PLAIN_TREE,
+    SPLIT_TREE,
+    Found,
+    Groups,
+    Layout,
+    recognise,
+    take,
+)
+from sbirctl.datasets._listfiles import KeepListed, find_lists
 from sbirctl.datasets._naming import Ids, before_number, stem
 from sbirctl.datasets._published import compare, published_counts
 from sbirctl.datasets.source import Dataset
-from sbirctl.datasets.tree import File, ReadTrees, Tree
-from sbirctl.splits.spellings import canonical
+from sbirctl.datasets.tree import ReadTrees, Tree
 from sbirctl.store.source import RawItem, Source
 
 ORIGINS = ("original", "extended")
 RENAMED = {("camel", "c"): "n02437136_5405"}  # the extension's name for an original photo
 # Photos come in two variants; the other four of the sketches are placed in the plain photo.
 PHOTO_VARIANTS = ("tx_000000000000", "tx_000100000000")
-_LAYOUTS = (
-    ("official", re.compile(rb"(?:.*/)?(?P<role>photo|sketch)/(?P<tx>tx_\d{12})(?:_ready)?")),
-    ("extended", re.compile(rb"(?:.*/)?(?:EXTEND_image_sketchy(?:_ready)?|extended_photo)")),
-    ("tree", re.compile(rb"(?P<top>(?:.*/)?)(?:train|val)/(?P<role>photo|sketch)")),
+OFFICIAL = Layout(
+    "official", re.compile(rb"(?:.*/)?(?P<role>photo|sketch)/(?P<tx>tx_\d{12})(?:_ready)?")
 )
+EXTENDED = Layout(
+    "extended",
+    re.compile(rb"(?:.*/)?(?:EXTEND_image_sketchy(?:_ready)?|extended_photo)"),
+    role="photo",
+)
+TREES = (SPLIT_TREE, PLAIN_TREE)
+_LAYOUTS = (OFFICIAL, EXTENDED, *TREES)
 _EXPECTED = (
     "Expected are 256x256/photo/tx_…/<class>/ and 256x256/sketch/tx_…/<class>/, "
     "or {train,val}/{sketch,photo}/<class>/."
@@ -64,20 +80,6 @@ class SketchyOptions:
     extended: Literal["auto", "yes", "no"] = setting(
         "auto", help="the extended photos; auto takes them where they are"
     )
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A file with its place in a recognised layout."""
-
-    tree: int
-    file: File
-    class_name: str
-    name: bytes
-
-
-# {(layout, role): {top folder as (tree, path): files}}
-_Groups = dict[tuple[str, str], dict[tuple[int, bytes], list[_Found]]]
 
 
 @DATASETS.register
@@ -106,12 +108,15 @@ class Sketchy(Dataset):
         ignored: Counter[str] = Counter()
         for tree in inputs:
             ignored.update(tree.ignored)
-        groups = _recognise(inputs, ignored)
+        lists = find_lists(inputs)
+        keep = KeepListed(lists, ignored)
+        groups = recognise(inputs, _LAYOUTS, self.name, ignored, keep)
         layout, photos, sketches, extended = _choose(groups, options, inputs, ignored)
         ids = Ids()
         originals = [_photo(found, "original", ids) for found in photos]
         items = originals + _extended(extended, originals, ids)
         items += [_sketch(found, ids) for found in sketches]
+        layout += ", file lists" if lists else ""
         kinds = {"sketches": "sketches", "photos": "photos", "extended": "extended photos"}
         comparison = compare(items, published_counts(self.name), kinds)
         return Source(
@@ -123,70 +128,32 @@ class Sketchy(Dataset):
             origins=ORIGINS,
             ignored=ignored,
             facts={"options": asdict(options), "comparison": comparison.facts},
-            remarks=(f"Layout: {layout}.", *comparison.lines, *_unpaired(items)),
+            remarks=(
+                f"Layout: {layout}.",
+                *lists.remarks(),
+                *comparison.lines,
+                *_unpaired(items),
+            ),
         )
 
 
-def _recognise(trees: Sequence[Tree], ignored: Counter[str]) -> _Groups:
-    """Sort files by layout, role and the folder they lie below."""
-    groups: _Groups = defaultdict(lambda: defaultdict(list))
-    for index, tree in enumerate(trees):
-        places: dict[bytes, tuple[tuple[str, str], bytes, str] | None] = {}
-        for file in tree.files:
-            folder, _, name = file.path.rpartition(b"/")
-            if folder not in places:
-                places[folder] = _place(tree.name + b"/" + folder if folder else tree.name)
-            place = places[folder]
-            if place is None:
-                ignored["outside the layout"] += 1
-            else:
-                key, top, class_name = place
-                groups[key][index, top].append(_Found(index, file, class_name, name))
-    return groups
-
-
-def _place(folder: bytes) -> tuple[tuple[str, str], bytes, str] | None:
-    """(layout and role, top folder, class) of a folder whose last part names a class."""
-    top, _, last = folder.rpartition(b"/")
-    for layout, pattern in _LAYOUTS:
-        found = pattern.fullmatch(top)
-        if found is None:
-            continue
-        parts = found.groupdict()
-        role = (parts.get("role") or b"photo").decode()
-        if "tx" in parts:
-            role += f" {parts['tx'].decode()}"
-        place = parts.get("top", top)
-        return (layout, role), place, canonical(display_path(last), "sketchy")
-    return None
-
-
 def _choose(
-    groups: _Groups, options: SketchyOptions, trees: Sequence[Tree], ignored: Counter[str]
-) -> tuple[str, list[_Found], list[_Found], list[_Found]]:
+    groups: Groups, options: SketchyOptions, trees: Sequence[Tree], ignored: Counter[str]
+) -> tuple[str, list[Found], list[Found], list[Found]]:
     """(layout in words, original photos, sketches, extended photos)."""
 
-    def take(layout: str, role: str) -> list[_Found]:
-        places = groups.pop((layout, role), {})
-        if len(places) > 1:
-            shown = " and ".join(sorted(_shown(place, trees) for place in places))
-            raise MismatchError(
-                f"There are several folders of the same files: {shown}.",
-                "Give the one that is meant with --from.",
-            )
-        return next(iter(places.values()), [])
-
-    extended = take("extended", "photo")
-    if any(layout == "official" for layout, _ in groups):
+    extended = take(groups, [(EXTENDED.name, "photo")], trees)
+    if any(layout == OFFICIAL.name for layout, _ in groups):
         photo = options.variant if options.variant in PHOTO_VARIANTS else PHOTO_VARIANTS[0]
-        sketches = take("official", f"sketch {options.variant}")
-        photos = take("official", f"photo {photo}")
+        sketches = take(groups, [(OFFICIAL.name, f"sketch {options.variant}")], trees)
+        photos = take(groups, [(OFFICIAL.name, f"photo {photo}")], trees)
         words = f"official, {options.variant}"
         _must_have(sketches, f"sketches of {options.variant}", groups)
         _must_have(photos or extended, f"photos of {photo}", groups)
     else:
-        sketches, photos = take("tree", "sketch"), take("tree", "photo")
-        words = "one tree of train and val"
+        words = next((one.name for one in TREES if (one.name, "sketch") in groups), TREES[0].name)
+        sketches = take(groups, [(one.name, "sketch") for one in TREES], trees)
+        photos = take(groups, [(one.name, "photo") for one in TREES], trees)
         _must_have(sketches, "sketches of Sketchy", groups)
         _must_have(photos, "photos of Sketchy", groups)
         if any(found.name.startswith(b"ext_") for found in photos):
@@ -204,33 +171,27 @@ def _choose(
     return words, photos, sketches, extended
 
 
-def _must_have(files: Sequence[_Found], what: str, groups: _Groups) -> None:
+def _must_have(files: Sequence[Found], what: str, groups: Groups) -> None:
     if not files:
-        others = sorted({role for layout, role in groups if layout == "official"})
+        others = sorted({role for layout, role in groups if layout == OFFICIAL.name})
         hint = f"There are: {', '.join(others)}." if others else _EXPECTED
         raise MissingError(f"There are no {what}.", hint)
 
 
-def _shown(place: tuple[int, bytes], trees: Sequence[Tree]) -> str:
-    tree, top = place
-    inside = top.removeprefix(trees[tree].name).strip(b"/")
-    return os.path.join(trees[tree].label, display_path(inside))
-
-
-def _photo(found: _Found, origin: str, ids: Ids) -> RawItem:
+def _photo(found: Found, origin: str, ids: Ids) -> RawItem:
     kind = "extended" if origin == "extended" else "photo"
     key = stem(found.name)
     original = RENAMED.get((found.class_name, key), key) if kind == "extended" else key
     return _item(found, "photo", ids, kind, f"{found.class_name}/{original}", origin)
 
 
-def _sketch(found: _Found, ids: Ids) -> RawItem:
+def _sketch(found: Found, ids: Ids) -> RawItem:
     photo = before_number(stem(found.name), "-")
     instance = f"{found.class_name}/{photo}" if photo else ""
     return _item(found, "sketch", ids, "sketch", instance, "original")
 
 
-def _extended(files: Iterable[_Found], originals: Sequence[RawItem], ids: Ids) -> list[RawItem]:
+def _extended(files: Iterable[Found], originals: Sequence[RawItem], ids: Ids) -> list[RawItem]:
     """Extended photos; those that repeat an original say so."""
     by_instance = {item.instance: item.id for item in originals}
     made = (_photo(found, "extended", ids) for found in files)
@@ -238,7 +199,7 @@ def _extended(files: Iterable[_Found], originals: Sequence[RawItem], ids: Ids) -
 
 
 def _item(
-    found: _Found,
+    found: Found,
     modality: Literal["photo", "sketch"],
     ids: Ids,
     kind: str,

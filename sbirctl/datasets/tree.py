@@ -17,9 +17,12 @@ from sbirctl.store.source import RawItem
 IMAGE_ENDINGS = frozenset(
     b".jpg .jpeg .jpe .jfif .png .gif .bmp .tif .tiff .webp .ppm .pgm .avif .jp2".split()
 )
+# No images, but what some data sets also come as: file lists, strokes, vector drawings.
+DATA_ENDINGS = (b".txt", b".ndjson", b".svg", b"_coordinate")
 MAX_FILE_BYTES = 512 * 1024**2
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"P5\n", b"P6\n")
 _MAGIC_BYTES = 16
+NO_IMAGE = "no image"
 
 ReadBytes = Callable[[bytes], bytes]
 
@@ -44,6 +47,8 @@ class Tree:
         read: bytes of the file with that path; crosses to worker processes.
         identity: changes with the files' paths and sizes.
         ignored: files left aside, by reason.
+        others: files that are no images but of a kind some data sets come as (`DATA_ENDINGS`),
+            sorted by path; they are counted in `ignored` all the same.
     """
 
     label: str
@@ -52,6 +57,7 @@ class Tree:
     read: ReadBytes
     identity: str
     ignored: Mapping[str, int] = field(default_factory=dict)
+    others: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,15 +137,18 @@ def select(
         left: files left aside already.
     """
     kept: list[File] = []
+    others: list[File] = []
     ignored: Counter[str] = Counter(left or {})
     for file in sorted(files, key=lambda file: file.path):
         reason = _reason(file, read)
-        if reason:
-            ignored[reason] += 1
-        else:
+        if not reason:
             kept.append(file)
-    identity = identity or digest_json([[quote_path(f.path), f.size] for f in kept])
-    return Tree(label, name, tuple(kept), read, identity, dict(ignored))
+            continue
+        ignored[reason] += 1
+        if reason == NO_IMAGE and file.path.lower().endswith(DATA_ENDINGS):
+            others.append(file)
+    identity = identity or digest_json([[quote_path(f.path), f.size] for f in [*kept, *others]])
+    return Tree(label, name, tuple(kept), read, identity, dict(ignored), tuple(others))
 
 
 def _reason(file: File, read: ReadBytes) -> str:
@@ -149,13 +158,15 @@ def _reason(file: File, read: ReadBytes) -> str:
         return "hidden"
     if os.path.splitext(parts[-1])[1].lower() in IMAGE_ENDINGS:
         return ""
+    if file.path.lower().endswith(DATA_ENDINGS):
+        return NO_IMAGE  # known without reading it: strokes come in files of 100 MB
     try:
         check_size(file.size)
         head = read(file.path)[:_MAGIC_BYTES]
     except (OSError, SbirctlError):
-        return "no image"
+        return NO_IMAGE
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    return "" if webp or head.startswith(_MAGIC) else "no image"
+    return "" if webp or head.startswith(_MAGIC) else NO_IMAGE
 
 
 def _walk(root: bytes) -> list[File]:
