@@ -17,6 +17,10 @@ def command(
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, help="Instead of the recipe's.")
     ] = None,
+    per_class: Annotated[
+        int | None,
+        typer.Option("--per-class", min=2, help="Photos, and sketches, of a class. [default: 40]"),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Make everything anew.")] = False,
     json: _console.JsonOption = False,
 ) -> None:
@@ -27,7 +31,9 @@ def command(
     """
     from sbirctl.stages.demo import METRICS, demo
 
-    outcome = demo(seed=seed, epochs=epochs, fresh=fresh, report=_console.reporter())
+    outcome = demo(
+        seed=seed, epochs=epochs, per_class=per_class, fresh=fresh, report=_console.reporter()
+    )
     if json:
         paths = {name: str(path) for name, path in outcome.paths.items()}
         sizes = {name: getattr(outcome, name) for name in ("queries", "gallery", "classes")}

@@ -84,7 +84,7 @@ def demo(
             "demo", {}, options=drawing, settings={"size": SIZE}, fresh=fresh, report=report
         )
         assert dataset is not None
-        drawn = _sheet(place / "drawn.png", seed)
+        drawn = _sheet(place / "drawn.png", drawing)
         recipe = _write_recipe(place / "recipe.toml", epochs)
         common: dict[str, Any] = {"dataset": "demo", "seed": seed, "weights": "none"}
         common |= {"config": recipe, "fresh": fresh, "report": report}
@@ -163,12 +163,12 @@ def _write_recipe(path: Path, epochs: int | None) -> Path:
     return path
 
 
-def _sheet(path: Path, seed: int) -> Path:
+def _sheet(path: Path, drawing: dict[str, int]) -> Path:
     from sbirctl.core.files import atomic_path
     from sbirctl.datasets.demo import DemoOptions, sheet
 
     with atomic_path(path) as temporary:
-        sheet(DemoOptions(seed=seed)).save(temporary, "PNG")
+        sheet(DemoOptions(**drawing), each=2).save(temporary, "PNG")
     return path
 
 
