@@ -1,0 +1,79 @@
+"""`sbirctl embed`: a run, a path from stdin, or the newest run."""
+
+import io
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from sbirctl.cli import _app
+
+
+@pytest.fixture
+def stage(monkeypatch, tmp_path):
+    """Replaces the stage; gives the arguments it was called with."""
+    import sbirctl.stages.embed as module
+
+    calls = []
+
+    def embed(source, **options):
+        calls.append((source, options))
+        return tmp_path / "embeddings.h5"
+
+    monkeypatch.setattr(module, "embed", embed)
+    return calls
+
+
+def stdin(monkeypatch, data):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+
+
+def test_a_run_by_name_and_its_options(stage, tmp_path, capfd):
+    assert _app.run(["embed", "some-run", "--with-train", "--side", "val"]) == 0
+    assert capfd.readouterr().out == f"{tmp_path / 'embeddings.h5'}\n"
+    source, options = stage[0]
+    assert (source, options["side"], options["with_train"]) == ("some-run", "val", True)
+
+
+@pytest.mark.parametrize("data", [b"/a/run\n", b"noise\n/a/run\n", b"/a/run\0"])
+def test_a_path_from_stdin(stage, monkeypatch, data):
+    stdin(monkeypatch, data)
+    assert _app.run(["embed", "-"]) == 0
+    assert stage[0][0] == "/a/run"
+
+
+def test_an_empty_stdin_is_exit_3(stage, monkeypatch, capfd):
+    stdin(monkeypatch, b"")
+    assert _app.run(["embed", "-"]) == 3
+    assert "pipe" in capfd.readouterr().err
+    assert stage == []
+
+
+def test_without_argument_the_newest_run(stage, monkeypatch, tmp_path):
+    monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path))
+    folder = tmp_path / "runs" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").touch()
+    result = {"finished": "2026-01-01", "minutes": 1, "chosen_epochs": {"train": 2}}
+    result["phases"] = {"train": {"history": []}}
+    (folder / "result.json").write_text(json.dumps(result))
+    assert _app.run(["embed"]) == 0
+    assert stage[0][0] == str(folder)
+
+
+@pytest.mark.parametrize(
+    "words, code, said",
+    [
+        (["embed"], 3, "no finished run"),
+        (["embed", "x", "--side", "tets"], 2, "'test'"),
+        (["embed", "cilp"], 3, "'clip'"),
+        (["embed", "clip"], 3, "sbirctl prepare"),
+    ],
+)
+def test_errors_say_what_to_type(words, code, said, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path))
+    assert _app.run(words) == code
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert said in err

@@ -1,0 +1,74 @@
+"""`kill -9` in the middle of an epoch, twice: the run ends with the same bytes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import tiny_world
+import torch
+
+from sbirctl.training.loop import LoopOptions, Trainer
+
+# Runs the training of the test's own process, slowly enough to be killed between two steps.
+SCRIPT = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+import test_kill
+torch_threads = test_kill.torch.set_num_threads(1)
+from contextlib import contextmanager
+from sbirctl.core.progress import Reporter
+
+class Slow(Reporter):
+    @contextmanager
+    def bar(self, label, total=None, done=0):
+        yield lambda steps=1: time.sleep(0.05)
+
+test_kill.train(test_kill.Path(sys.argv[2]), Slow(), workers=int(sys.argv[3]))
+"""
+
+
+def train(folder, report=None, **options):
+    parts = tiny_world.make_parts(tiny_world.FakeStore())
+    model = tiny_world.make_tiny(parts.train.classes, epochs=6)
+    options = LoopOptions(log_every=1, save_steps=2, **options)
+    more = {} if report is None else {"report": report}
+    trainer = Trainer(model, parts, folder, options=options, **more)
+    trainer.run()
+    return trainer.checkpoint.read_bytes()
+
+
+def lines(folder):
+    path = folder / "log.jsonl"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_killed_twice_the_checkpoint_is_the_same(tmp_path, one_thread):
+    expected = train(tmp_path / "whole")
+    cut = tmp_path / "cut"
+    for workers, enough in ((1, 8), (0, 19)):  # lines: in the second epoch, then in the fourth
+        command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(cut), str(workers)]
+        child = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        deadline = time.monotonic() + 120
+        while len(lines(cut)) < enough and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        child.send_signal(signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL
+        assert len(lines(cut)) >= enough
+        assert not (cut / "state" / "train.json").exists()
+    assert train(cut) == expected
+    assert lines(cut) == lines(tmp_path / "whole")
+    steps = [json.loads(line)["step"] for line in lines(cut) if '"step",' in line]
+    assert steps == sorted(set(steps))
