@@ -61,9 +61,7 @@ def step_responses(layers: Tensor, radius: int) -> tuple[Tensor, Tensor]:
     # The filters ignore a constant; taking the middle away keeps a flat layer exactly 0.
     layers = layers - (layers.amin((2, 3), keepdim=True) + layers.amax((2, 3), keepdim=True)) / 2
     size = (_good_size(height + 2 * radius), _good_size(width + 2 * radius))
-    index = _mirrored(height, width, radius, size, layers.device)
-    padded = layers.flatten(2).index_select(2, index).view(*layers.shape[:2], *size)
-    spectrum = torch.fft.rfft2(padded)
+    spectrum = torch.fft.rfft2(_framed(layers, radius, size))
     filters = _filter_spectra(radius, size, layers.device, layers.dtype)
     along_y, along_x = (
         torch.fft.irfft2(spectrum * one, s=size)[..., :height, :width] for one in filters
@@ -83,30 +81,45 @@ def boundary(layers: Tensor, radius: int) -> tuple[Tensor, Tensor]:
         the norm of the vector of half step heights; and angle, (n, H, W): the normal's direction
         in degrees, 0 <= angle < 180, anticlockwise from the x axis.
     """
-    along_y, along_x = step_responses(layers, radius)
-    yy, xx = along_y.square().sum(1), along_x.square().sum(1)
-    xy = (along_x * along_y).sum(1)
+    yy, xx, xy = torch.zeros(3, *layers[:, 0].shape, device=layers.device)
+    for layer in layers.split(1, dim=1):  # one by one they fit a processor's cache
+        along_y, along_x = (response[:, 0] for response in step_responses(layer, radius))
+        yy.addcmul_(along_y, along_y)
+        xx.addcmul_(along_x, along_x)
+        xy.addcmul_(along_x, along_y)
     strength = ((yy + xx) / 2 + torch.hypot((yy - xx) / 2, xy)).sqrt()
     angle = torch.rad2deg(torch.atan2(-2 * xy, xx - yy)) / 2
     angle = torch.where(angle < 0, angle + 180, angle)
     return strength, torch.where(angle < 180, angle, 0)  # a tiny negative angle rounds to 180
 
 
-@lru_cache(maxsize=16)
-def _mirrored(
-    height: int, width: int, margin: int, size: tuple[int, int], device: torch.device
-) -> Tensor:
-    """Flat indices that put an image amid its mirror images, the edge pixel repeated.
+def _framed(layers: Tensor, margin: int, size: tuple[int, int]) -> Tensor:
+    """Layers at (margin, margin) of a larger plane, amid their mirror image of that margin."""
+    height, width = layers.shape[-2:]
+    plane = layers.new_zeros(*layers.shape[:2], *size)
+    rows, columns = slice(margin, margin + height), slice(margin, margin + width)
+    plane[..., rows, columns] = layers
+    for side, index in zip(_outside(columns), _mirrored(width, margin, layers.device), strict=True):
+        plane[..., rows, side] = layers.index_select(3, index)
+    inner = plane[..., rows, :]
+    for side, index in zip(_outside(rows), _mirrored(height, margin, layers.device), strict=True):
+        plane[..., side, :] = inner.index_select(2, index)
+    return plane
 
-    The image starts at (margin, margin) of a plane of that size.
-    """
-    y, x = (
-        torch.arange(-margin, across - margin) % (2 * length)
-        for across, length in zip(size, (height, width), strict=True)
+
+def _outside(inside: slice) -> tuple[slice, slice]:
+    return slice(0, inside.start), slice(inside.stop, inside.stop + inside.start)
+
+
+@lru_cache(maxsize=64)
+def _mirrored(length: int, margin: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Where the pixels before and behind an axis are mirrored, the edge pixel repeated."""
+    places = torch.arange(margin, device=device)
+    before, behind = (
+        torch.where(place < length, place, 2 * length - 1 - place)
+        for place in ((places - margin) % (2 * length), (places + length) % (2 * length))
     )
-    y = torch.where(y < height, y, 2 * height - 1 - y)
-    x = torch.where(x < width, x, 2 * width - 1 - x)
-    return (y[:, None] * width + x).flatten().to(device)
+    return before, behind
 
 
 @lru_cache(maxsize=64)
