@@ -17,8 +17,8 @@ Layout = Literal["one", "two"]
 _MARKERS = ("o", "^")  # photos, sketches
 _MODALITY_NAMES = ("photos", "sketches")
 _NUMBERED = 10  # more classes than this are numbered in the picture too
-_LEGEND_ROW = 0.155  # inches
-_TITLE_ROW = 0.3
+_LEGEND_ROW, _TITLE_ROW = 0.155, 0.3  # inches
+_LETTER = 0.065  # inches, on average
 
 
 def draw(
@@ -54,10 +54,18 @@ def draw(
             for place, modalities in enumerate(shown):
                 axes = figure.add_subplot(rows, across, number * len(shown) + place + 1)
                 named = _MODALITY_NAMES[modalities[0]].capitalize() if layout == "two" else ""
-                axes.set_title(": ".join(part for part in (title, named) if part))
+                axes.set_title(_heading(title, named, side))
                 _panel(axes, projection, modalities, colours)
         _legend(figure, colours, legend_columns)
     return figure
+
+
+def _heading(title: str, modality: str, side: float) -> str:
+    """Both in one line of at most the panel's width; ids of runs are cut in the middle."""
+    room = int(side / _LETTER) - len(modality) - 2
+    if len(title) > room:
+        title = f"{title[: room // 2]}…{title[-(room // 2 - 1) :]}"
+    return ": ".join(part for part in (title, modality) if part)
 
 
 def _panel(
@@ -127,6 +135,6 @@ def _legend(figure: Figure, colours: dict[str, tuple[float, float, float]], colu
 
 
 def _legend_columns(classes: Sequence[str], width: float) -> int:
-    """As many columns as the longest name leaves room for (letters of about 0.065 inches)."""
+    """As many columns as the longest name leaves room for."""
     longest = max(len(name) for name in (*classes, *_MODALITY_NAMES)) + 3
-    return max(min(int(width / (0.065 * longest + 0.22)), len(classes) + 2), 1)
+    return max(min(int(width / (_LETTER * longest + 0.22)), len(classes) + 2), 1)

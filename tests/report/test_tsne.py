@@ -143,3 +143,18 @@ def test_compared_runs_share_colours_by_name():
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["photos", "sketches", "a", "b", "c"]
     assert [axes.get_title() for axes in panels(figure)] == ["one", "two"]
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_long_names_of_runs_stay_within_their_panels(columns):
+    found = project(clusters(), QUICK)
+    names = [
+        "baseline-cg-sketchy-imagenet21-0-4f88b989",
+        "baseline-gzs-sketchy-sempcyc25-2-0a1b2c3d",
+    ]
+    figure = tsne_figure.draw([found, found], names, layout="two", columns=columns)
+    figure.draw_without_rendering()
+    for axes in panels(figure):
+        title, panel = axes.title.get_window_extent(), axes.get_window_extent()
+        assert title.width <= panel.width + 4
+        assert axes.get_title().endswith(("Sketches", "Photos"))
