@@ -25,11 +25,14 @@ class Comparison:
 
 
 def published_counts(dataset: str) -> Counts:
-    """The counts published for a data set, from the table beside its reader."""
+    """The counts published for a data set, from the table beside its reader.
+
+    An empty cell is a count nobody published.
+    """
     text = files("sbirctl.datasets").joinpath(f"{dataset}.tsv").read_text("utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     rows = csv.DictReader(lines, delimiter="\t")
-    return {row.pop("class"): {kind: int(n) for kind, n in row.items()} for row in rows}
+    return {row.pop("class"): {kind: int(n) for kind, n in row.items() if n} for row in rows}
 
 
 def kind_of(item: RawItem) -> str:
@@ -39,24 +42,33 @@ def kind_of(item: RawItem) -> str:
     return "extended" if item.origin == "extended" else "photos"
 
 
-def compare(items: Iterable[RawItem], published: Counts, names: Mapping[str, str]) -> Comparison:
+def compare(
+    items: Iterable[RawItem],
+    published: Counts,
+    names: Mapping[str, str],
+    totals: Mapping[str, int] | None = None,
+) -> Comparison:
     """Compare files found with files published.
 
     Args:
         items: all files found, readable or not.
         published: counts by class and kind.
         names: kinds in the order to be told, with how a person calls them.
+        totals: published totals of kinds whose counts by class are not all known.
     """
     found: Counter[tuple[str, str]] = Counter((i.class_name, kind_of(i)) for i in items)
     classes = {class_name for class_name, _ in found}
     have = {k: sum(n for (_, kind), n in found.items() if kind == k) for k in names}
-    want = {k: sum(counts[k] for counts in published.values()) for k in names}
+    want = {k: sum(counts.get(k, 0) for counts in published.values()) for k in names}
+    want |= totals or {}
     less: list[str] = []
     more: list[str] = []
     for class_name, counts in published.items():
         for kind in names:
-            number, expected = found[class_name, kind], counts[kind]
-            if class_name in classes and have[kind] and number != expected:
+            number, expected = found[class_name, kind], counts.get(kind)
+            if expected is None or number == expected:
+                continue
+            if class_name in classes and have[kind]:
                 text = f"{class_name} ({number:,} of {expected:,} {names[kind]})"
                 (less if number < expected else more).append(text)
     missing, unknown = sorted(set(published) - classes), sorted(classes - set(published))
@@ -88,7 +100,8 @@ def _summary(
     ]
     text = ", ".join([*told, f"{classes - len(missing)} of {classes} classes"])
     complete = not less and not missing and all(have[k] in (0, want[k]) for k in names)
-    return f"{text}: {'as published' if complete else 'a subset' if less or missing else 'more'}."
+    fewer = less or missing or any(have[k] < want[k] for k in names)
+    return f"{text}: {'as published' if complete else 'a subset' if fewer else 'more'}."
 
 
 def _few(names: list[str]) -> str:

@@ -20,9 +20,8 @@ from sbirctl.datasets import DATASETS
 from sbirctl.datasets._unseen import UnseenChoice, write_split
 from sbirctl.datasets.archive import identity_of, open_tree
 from sbirctl.datasets.source import Dataset, Source
-from sbirctl.store.parts import channels
 from sbirctl.store.reader import MANIFEST, Store, store_folder
-from sbirctl.store.writer import StoreSettings, store_lock, write_store
+from sbirctl.store.writer import StoreSettings, pixel_bytes, store_lock, write_store
 
 WORK = "work"
 Inputs = Mapping[str, Sequence[Path]]
@@ -222,7 +221,7 @@ def _describe(
         report.note(remark)
     for reason, count in sorted(source.ignored.items()):
         report.note(f"Left aside, {reason}: {count:,}.")
-    size = sum(settings.size**2 * channels(item.modality) for item in source.items)
+    size = pixel_bytes(source.items, settings)
     report.note(f"The store {name!r} would take at most {human_bytes(size)}. Nothing was written.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sbirctl.core.errors import MissingError
-from sbirctl.core.files import atomic_open, atomic_path
+from sbirctl.core.files import atomic_open
 from sbirctl.store.manifest import (
     MODALITIES,
     Items,
@@ -23,7 +22,9 @@ from sbirctl.store.manifest import (
     quote_path,
     store_digest,
 )
-from sbirctl.store.parts import PartTask, channels, read_part
+from sbirctl.store.parts import PartTask, read_part
+from sbirctl.store.pixels import Kept, write_images
+from sbirctl.store.pool import Workers
 from sbirctl.store.reader import IMAGES, MANIFEST, SCHEMA
 from sbirctl.store.source import RawItem, Source
 
@@ -38,11 +39,15 @@ class _Survey:
     copy_of: list[int] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
     rows: Counter[str] = field(default_factory=Counter)
-    masks: list[np.ndarray] = field(default_factory=list)  # per part: pixels that get a row
+    parts: list[Kept] = field(default_factory=list)
 
 
 def assemble(
-    folder: Path, name: str, tasks: Sequence[PartTask], source: Source, settings: dict[str, Any]
+    folder: Path,
+    tasks: Sequence[PartTask],
+    source: Source,
+    settings: dict[str, Any],
+    workers: Workers,
 ) -> None:
     """Write `images.h5` and then `manifest.json`, whose presence says that the store is whole.
 
@@ -63,10 +68,12 @@ def assemble(
     digest = store_digest(items, settings)
     # A store that is made anew must not show its old manifest beside the new images.
     (folder / MANIFEST).unlink(missing_ok=True)
-    pixels = _write_images(folder / IMAGES, tasks, survey, digest, settings)
+    attributes = {"schema": SCHEMA, "digest": digest}
+    images = folder / IMAGES
+    pixels = write_images(images, survey.parts, survey.rows, attributes, settings, workers)
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
-        "name": name,
+        "name": folder.name,
         "dataset": source.dataset,
         "digest": digest,
         "settings": settings,
@@ -88,7 +95,8 @@ def _survey(tasks: Sequence[PartTask]) -> _Survey:
     by_id: dict[str, int] = {}
     for task in tasks:
         part = read_part(task)
-        mask: list[bool] = []
+        modality, mask = task.items[0].modality, list[bool]()
+        start = found.rows[modality]
         for item, digest, reason in zip(task.items, part.digests, part.reasons, strict=True):
             if reason:
                 found.skipped.append(_skipped(item, reason))
@@ -108,7 +116,8 @@ def _survey(tasks: Sequence[PartTask]) -> _Survey:
             found.kept.append(item)
             found.digest.append(digest)
             by_id[item.id] = index
-        found.masks.append(np.array(mask, dtype=bool))
+        chosen = np.array(mask, dtype=bool)
+        found.parts.append(Kept(task.target, modality, chosen, part.checksums, start))
     return found
 
 
@@ -132,45 +141,6 @@ def _items(survey: _Survey, origins: tuple[str, ...]) -> Items:
         instances=instances,
         origins=origins,
     )
-
-
-def _write_images(
-    target: Path,
-    tasks: Sequence[PartTask],
-    survey: _Survey,
-    digest: str,
-    settings: dict[str, Any],
-) -> dict[str, str]:
-    """Write the pixels; gives the SHA-256 of each modality's array."""
-    import h5py
-
-    size = settings["size"]
-    totals = {modality: hashlib.sha256() for modality in MODALITIES}
-    with atomic_path(target) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["schema"] = SCHEMA
-        file.attrs["digest"] = digest
-        arrays = {}
-        for modality in MODALITIES:
-            shape = (survey.rows[modality], size, size, channels(modality))
-            arrays[modality] = file.create_dataset(
-                modality, shape, np.uint8, track_times=False, **_encoding(settings, shape)
-            )
-        filled: Counter[str] = Counter()
-        for task, mask in zip(tasks, survey.masks, strict=True):
-            modality = task.items[0].modality
-            pixels = read_part(task).pixels
-            chosen = np.ascontiguousarray(pixels if mask.all() else pixels[mask])
-            start = filled[modality]
-            arrays[modality][start : start + len(chosen)] = chosen
-            totals[modality].update(chosen.data)
-            filled[modality] += len(chosen)
-    return {modality: total.hexdigest() for modality, total in totals.items()}
-
-
-def _encoding(settings: dict[str, Any], shape: tuple[int, ...]) -> dict[str, Any]:
-    if settings["encoding"] == "raw" or not shape[0]:
-        return {}
-    return {"chunks": (1, *shape[1:]), "compression": "gzip", "compression_opts": 1}
 
 
 def _skipped(item: RawItem, reason: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 A part file is named after everything its pixels depend on, and is renamed into place when it is
 whole; so a part that is there is right, whoever made it and whenever. It holds the pixels of the
 readable items one after the other, then a JSON footer with every item's digest or the reason it
-could not be read, then the footer's length in eight bytes.
+could not be read and every picture's checksum, then the footer's length in eight bytes.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ import PIL
 from sbirctl.core.errors import SbirctlError
 from sbirctl.core.files import atomic_path, digest_bytes, digest_json
 from sbirctl.store.images import load_image
-from sbirctl.store.manifest import Modality, quote_path
+from sbirctl.store.manifest import quote_path
+from sbirctl.store.pixels import checksum
 from sbirctl.store.source import RawItem
 
 PART_IMAGES = 256
-_SCHEMA = 1
+_SCHEMA = 2
 _LENGTH_BYTES = 8
 
 
@@ -54,17 +55,12 @@ class Part:
     Attributes:
         digests: SHA-256 of each item's bytes, "" where they could not be read.
         reasons: why an item has no pixels, "" where it has.
-        pixels: (number of readable items, size, size, C) uint8, mapped into memory.
+        checksums: (number of readable items,) uint32, see `pixels.checksum`.
     """
 
     digests: tuple[str, ...]
     reasons: tuple[str, ...]
-    pixels: np.ndarray
-
-
-def channels(modality: Modality) -> int:
-    """3 for photos, 1 for sketches."""
-    return 3 if modality == "photo" else 1
+    checksums: np.ndarray
 
 
 def plan_parts(
@@ -93,6 +89,7 @@ def make_part(task: PartTask) -> int:
     """
     digests: list[str] = []
     reasons: list[str] = []
+    checksums: list[int] = []
     with atomic_path(task.target) as temporary, open(temporary, "wb") as stream:
         for item in task.items:
             digest, reason = "", ""
@@ -105,28 +102,25 @@ def make_part(task: PartTask) -> int:
             except (OSError, MemoryError) as error:
                 reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             else:
+                checksums.append(checksum(pixels))
                 stream.write(np.ascontiguousarray(pixels).data)
             digests.append(digest)
             reasons.append(reason)
-        footer = json.dumps({"digests": digests, "reasons": reasons}).encode()
+        facts = {"digests": digests, "reasons": reasons, "checksums": checksums}
+        footer = json.dumps(facts).encode()
         stream.write(footer + len(footer).to_bytes(_LENGTH_BYTES, "little"))
     return len(task.items)
 
 
 def read_part(task: PartTask) -> Part:
-    """Read a part back; its pixels are not copied into memory."""
+    """Read a part's footer back."""
     with open(task.target, "rb") as stream:
         end = stream.seek(-_LENGTH_BYTES, 2)
         length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
         stream.seek(end - length)
         footer = json.loads(stream.read(length))
-    count = sum(1 for reason in footer["reasons"] if not reason)
-    shape = (count, task.size, task.size, channels(task.items[0].modality))
-    if count:
-        pixels: np.ndarray = np.memmap(task.target, dtype=np.uint8, mode="r", shape=shape)
-    else:
-        pixels = np.empty(shape, dtype=np.uint8)
-    return Part(tuple(footer["digests"]), tuple(footer["reasons"]), pixels)
+    checksums = np.array(footer["checksums"], dtype=np.uint32)
+    return Part(tuple(footer["digests"]), tuple(footer["reasons"]), checksums)
 
 
 def _names(items: Sequence[RawItem]) -> list[list[Any]]:

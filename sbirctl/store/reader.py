@@ -14,6 +14,7 @@ from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
 from sbirctl.core.files import display_path, read_json
 from sbirctl.core.home import datasets_dir
 from sbirctl.store.manifest import Items, Modality, items_from_json
+from sbirctl.store.pixels import checksum_name
 
 if TYPE_CHECKING:
     import h5py
@@ -110,6 +111,11 @@ class Store:
             raise MissingError(f"The data set {self.name!r} holds no edge maps.")
         return self._take(EDGES, "edge", rows)
 
+    def checksums(self, modality: Modality) -> np.ndarray:
+        """(rows,) uint32: CRC-32 of the pixels of every row, as they were written."""
+        rows = np.arange(self.rows(modality))
+        return self._take(IMAGES, checksum_name(modality), rows)
+
     def rows(self, modality: Modality) -> int:
         """How many different images of a modality the store holds."""
         return int(self.manifest["rows"][modality])
@@ -122,7 +128,7 @@ class Store:
         if isinstance(pixels, np.ndarray):
             return np.asarray(pixels[wanted])
         order, inverse = np.unique(wanted, return_inverse=True)
-        result = np.empty((len(order), *pixels.shape[1:]), dtype=np.uint8)
+        result = np.empty((len(order), *pixels.shape[1:]), dtype=pixels.dtype)
         for place, row in enumerate(order):
             pixels.read_direct(result, np.s_[int(row)], np.s_[place])
         return result[inverse]
@@ -152,11 +158,11 @@ class Store:
             )
         if dataset.chunks is not None:
             return dataset
-        shape, offset = dataset.shape, dataset.id.get_offset()
+        shape, kind, offset = dataset.shape, dataset.dtype, dataset.id.get_offset()
         file.close()
         if not shape[0]:
-            return np.empty(shape, dtype=np.uint8)
-        return np.memmap(path, dtype=np.uint8, mode="r", offset=offset, shape=shape)
+            return np.empty(shape, dtype=kind)
+        return np.memmap(path, dtype=kind, mode="r", offset=offset, shape=shape)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": {}, "_process": 0}

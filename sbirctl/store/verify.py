@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 
 from sbirctl.core.errors import CorruptError
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.store.manifest import MODALITIES, Items, Modality, count_items, store_digest
+from sbirctl.store.pixels import checksum, digest_of
 from sbirctl.store.reader import Store
-
-_BLOCK_ROWS = 256
 
 
 def verify(store: Store, *, report: Reporter = SILENT) -> None:
@@ -57,11 +54,13 @@ def _pixels_problem(store: Store, report: Reporter) -> str:
     total = sum(store.rows(modality) for modality in MODALITIES)
     with report.bar("reading back", total=total) as advance:
         for modality in MODALITIES:
-            digest = hashlib.sha256()
-            for start in range(0, store.rows(modality), _BLOCK_ROWS):
-                rows = np.arange(start, min(start + _BLOCK_ROWS, store.rows(modality)))
-                digest.update(store.read(modality, rows).data)
-                advance(len(rows))
-            if digest.hexdigest() != store.manifest["pixels"][modality]:
-                return f"the pixels of its {modality} images do not have the digest stated"
+            stated = store.checksums(modality)
+            if digest_of(stated) != store.manifest["pixels"][modality]:
+                return f"the checksums of its {modality} images are not those the manifest states"
+            for row in range(store.rows(modality)):
+                if checksum(store.read(modality, [row])) != stated[row]:
+                    first = store.items.where(modality)
+                    name = store.items.id[first[store.items.row[first] == row][0]]
+                    return f"the pixels of {name} have changed"
+                advance()
     return ""

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import shutil
-import signal
-import threading
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Literal
 
@@ -22,13 +16,14 @@ from sbirctl.core.files import human_bytes, lock
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.store.assemble import assemble
 from sbirctl.store.images import MAX_PIXELS
-from sbirctl.store.manifest import MODALITIES
-from sbirctl.store.parts import PartTask, channels, make_part, plan_parts
+from sbirctl.store.manifest import MODALITIES, Modality
+from sbirctl.store.parts import PartTask, make_part, plan_parts
+from sbirctl.store.pixels import shape_of
+from sbirctl.store.pool import Workers
 from sbirctl.store.reader import IMAGES, MANIFEST, store_folder
 from sbirctl.store.source import RawItem, Source
 
 PARTS = "parts"
-_FEW_PARTS = 2  # for so few, starting processes takes longer than the work
 
 
 @dataclass(frozen=True)
@@ -102,10 +97,12 @@ def write_store(
     if len(todo) < len(tasks):
         report.note(f"Continuing: {len(tasks) - len(todo)} of {len(tasks)} parts are there.")
     done = sum(len(task.items) for task in tasks) - sum(len(task.items) for task in todo)
-    with report.bar("reading images", total=len(items), done=done) as advance:
-        _make_parts(todo, os.cpu_count() or 1 if workers is None else workers, advance)
     try:
-        assemble(folder, folder.name, tasks, source, values)
+        with Workers(workers) as pool:
+            with report.bar("reading images", total=len(items), done=done) as advance:
+                for count in pool.each(make_part, todo):
+                    advance(count)
+            assemble(folder, tasks, source, values, pool)
     except MissingError:  # the source was not readable at all; next time it may be
         shutil.rmtree(parts, ignore_errors=True)
         raise
@@ -135,57 +132,22 @@ def _clean(folder: Path, wanted: set[str]) -> None:
             path.unlink()
 
 
+def pixel_bytes(items: Sequence[RawItem], settings: StoreSettings) -> int:
+    """How much the images of so many items take, uncompressed and without regard to copies."""
+    photos = sum(item.modality == "photo" for item in items)
+    rows: dict[Modality, int] = {"photo": photos, "sketch": len(items) - photos}
+    return sum(prod(shape_of(modality, n, settings.size)) for modality, n in rows.items())
+
+
 def _check_space(
     folder: Path, items: Sequence[RawItem], todo: Sequence[PartTask], settings: StoreSettings
 ) -> None:
     """Parts and the assembled file exist side by side for a moment."""
-    one = settings.size**2
-    needed = sum(one * channels(i.modality) for i in items)
-    needed += sum(one * channels(i.modality) for task in todo for i in task.items)
+    needed = pixel_bytes(items, settings)
+    needed += sum(pixel_bytes(task.items, settings) for task in todo)
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise SbirctlError(
             f"Preparing {folder.name!r} needs {human_bytes(needed)}; {human_bytes(free)} are free.",
             "Free some space, set SBIRCTL_HOME to a larger disk, or take a smaller --size.",
         )
-
-
-def _make_parts(tasks: Sequence[PartTask], workers: int, advance: Callable) -> None:
-    if workers <= 1 or len(tasks) <= _FEW_PARTS:
-        for task in tasks:
-            advance(make_part(task))
-        return
-    try:
-        with _pool(min(workers, len(tasks))) as pool:
-            for future in as_completed([pool.submit(make_part, task) for task in tasks]):
-                advance(future.result())
-    except BrokenProcessPool as error:
-        raise SbirctlError(
-            "A process that was decoding images was killed, perhaps for lack of memory.",
-            "The same command continues; --workers 1 needs least memory.",
-        ) from error
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    # A fork would take over locks and threads of libraries that do not expect it.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and end when it does, even when it was killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    warnings.simplefilter("ignore")  # Pillow's, on oddities of files that decode all the same
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -31,7 +31,7 @@ def test_a_whole_store(folder):
 def test_one_changed_pixel(folder, modality):
     with h5py.File(folder / "images.h5", "r+") as file:
         file[modality][5, 3, 3, 0] ^= 1
-    with pytest.raises(CorruptError, match=f"{modality} images"):
+    with pytest.raises(CorruptError, match=f"pixels of {modality}/c"):
         verify(Store.open(folder))
 
 

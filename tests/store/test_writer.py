@@ -1,14 +1,18 @@
 import os
 import signal
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pictures import draw, encoded, files_of, item, noise, source
 
 from sbirctl.core import files as core_files
-from sbirctl.core.errors import MissingError, SbirctlError, UsageError
-from sbirctl.store import assemble, parts, writer
+from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
+from sbirctl.store import assemble, parts, pixels, writer
 from sbirctl.store.images import load_image
 from sbirctl.store.reader import Store, store_folder
 from sbirctl.store.source import RawItem, Source
@@ -23,8 +27,8 @@ def small_parts(monkeypatch):
     monkeypatch.setattr(parts, "PART_IMAGES", 4)
 
 
-def build(made=None, name="s", settings=SMALL, workers=1):
-    return build_store(name, made or source(), settings, workers=workers)
+def build(made=None, name="s", values=SMALL, workers=1):
+    return build_store(name, made or source(), values, workers=workers)
 
 
 def test_every_picture_is_the_one_load_image_gives():
@@ -66,7 +70,7 @@ def test_bytes_do_not_depend_on_workers_order_or_repetition():
 
 def test_gzip_holds_the_same_pixels():
     build()
-    build(name="z", settings=StoreSettings(size=16, encoding="gzip"))
+    build(name="z", values=StoreSettings(size=16, encoding="gzip"))
     raw, packed = Store.open("s"), Store.open("z")
     for modality in ("photo", "sketch"):
         rows = [7, 0, 7, 3]
@@ -206,9 +210,12 @@ class TestKilled:
     def test_at_a_rename(self, monkeypatch, expected, after, before_it):
         self.stop_and_continue(monkeypatch, core_files.os, "replace", after, before_it, expected)
 
-    @pytest.mark.parametrize("after", [0, 3, 6, 11])
-    def test_while_assembling(self, monkeypatch, expected, after):
-        self.stop_and_continue(monkeypatch, assemble, "read_part", after, False, expected)
+    @pytest.mark.parametrize(
+        ("owner", "name"), [(assemble, "read_part"), (pixels, "copy_runs")], ids=["read", "copy"]
+    )
+    @pytest.mark.parametrize("after", [0, 3, 5])
+    def test_while_assembling(self, monkeypatch, expected, owner, name, after):
+        self.stop_and_continue(monkeypatch, owner, name, after, False, expected)
 
     @pytest.mark.parametrize("after", [0, 5, 13])
     def test_in_the_middle_of_a_part(self, monkeypatch, expected, after):
@@ -247,9 +254,34 @@ def test_parts_of_another_source_or_size_are_not_used(monkeypatch):
             build()
     left = set((store_folder("s") / "parts").iterdir())
     assert len(left) == 6
-    folder = build(settings=StoreSettings(size=24))
+    folder = build(values=StoreSettings(size=24))
     assert Store.open(folder).read("photo", [0]).shape == (1, 24, 24, 3)
     assert set(files_of(folder)) == {"images.h5", "manifest.json"}
+
+
+def test_a_part_that_was_cut_is_no_endless_work(tmp_path):
+    part = tmp_path / "x.part"
+    part.write_bytes(bytes(300))
+    (tmp_path / "y").write_bytes(bytes(1000))
+    kept = pixels.Kept(part, "sketch", np.ones(4, bool), np.zeros(4, np.uint32), 0)
+    copy = pixels._copy(kept, tmp_path / "y", 0, {"size": 10})
+    with pytest.raises(CorruptError, match="shorter"):
+        pixels.copy_runs(copy)
+
+
+@settings(deadline=None)
+@given(st.lists(st.booleans(), max_size=30), st.integers(0, 5))
+def test_chosen_rows_are_copied_in_order(mask, first):
+    images = np.arange(len(mask) * 4, dtype=np.uint8).reshape(len(mask), 4)
+    chosen = np.array(mask, dtype=bool)
+    with tempfile.TemporaryDirectory() as folder:
+        part, target = Path(folder, "part"), Path(folder, "target")
+        part.write_bytes(images.tobytes())
+        target.write_bytes(bytes(200))
+        kept = pixels.Kept(part, "sketch", chosen, np.zeros(len(mask), np.uint32), first)
+        pixels.copy_runs(pixels._copy(kept, target, 7, {"size": 2}))
+        expected = bytes(7 + 4 * first) + images[chosen].tobytes()
+        assert target.read_bytes() == expected.ljust(200, b"\0")
 
 
 def test_a_changed_file_is_read_again(monkeypatch):
