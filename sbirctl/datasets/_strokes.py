@@ -1,0 +1,186 @@
+"""Rendering drawings that are given as strokes: antialiased lines of a set width on white."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from sbirctl.core.errors import CorruptError
+from sbirctl.core.files import display_path
+from sbirctl.datasets.tree import ReadBytes, Tree
+from sbirctl.store.source import RawItem
+
+Strokes = list[np.ndarray]  # each (n, 2) float: x to the right, y downwards
+
+CANVAS = 256
+LINE_WIDTH = 2.5  # pixels on a canvas of 256
+_ZOOM = 4  # drawn larger and averaged: Pillow's lines have no soft edges
+_MARGIN = 0.04  # of the canvas, around a drawing that is fitted into it
+_MAX_POINTS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Pen:
+    """How strokes are drawn.
+
+    Attributes:
+        line_width: pixels, on a canvas of `canvas` pixels.
+        canvas: side of the picture in pixels.
+    """
+
+    line_width: float = LINE_WIDTH
+    canvas: int = CANVAS
+
+
+def render(
+    strokes: Strokes, pen: Pen, frame: tuple[float, float, float, float] | None = None
+) -> Image.Image:
+    """Draw strokes in black on white; round caps and joins.
+
+    Args:
+        strokes: in any unit.
+        pen: line and canvas.
+        frame: (left, top, width, height) of the sheet the strokes lie on, so that a drawing keeps
+            its place and size on it; None to fit the drawing into the canvas. Either way both axes
+            have one scale, and what is left is shared by both sides.
+
+    Returns:
+        `canvas` x `canvas` grey image (mode L).
+
+    Raises:
+        CorruptError: there is nothing to draw, or a coordinate is no number.
+    """
+    points = np.concatenate(strokes) if strokes else np.empty((0, 2))
+    if not len(points) or len(points) > _MAX_POINTS or not np.isfinite(points).all():
+        raise CorruptError("it holds no strokes that can be drawn")
+    side = pen.canvas * _ZOOM
+    edge = 0.0
+    if frame is None:
+        low = points.min(axis=0)
+        frame = (*low, *(points.max(axis=0) - low))
+        edge = _MARGIN * side + pen.line_width * _ZOOM / 2
+    left, top, width, height = frame
+    scale = (side - 2 * edge) / max(width, height, 1e-9)
+    if max(width, height) <= 1e-9:
+        scale = 0.0  # a single point
+    shift = (side - scale * np.array([width, height])) / 2
+    image = Image.new("L", (side, side), 255)
+    draw = ImageDraw.Draw(image)
+    for stroke in strokes:
+        placed = (stroke - (left, top)) * scale + shift
+        # Far outside the sheet nothing is seen, and Pillow's integers would overflow.
+        _line(draw, np.clip(placed, -side, 2 * side), pen.line_width * _ZOOM)
+    return image.reduce(_ZOOM)
+
+
+def as_png(image: Image.Image) -> bytes:
+    """The bytes of a PNG file."""
+    stream = io.BytesIO()
+    image.save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def _line(draw: ImageDraw.ImageDraw, points: np.ndarray, width: float) -> None:
+    radius = width / 2
+    flat = [(float(x), float(y)) for x, y in points]
+    if len(flat) > 1:
+        draw.line(flat, fill=0, width=max(1, round(width)), joint="curve")
+    for x, y in (flat[0], flat[-1]) if flat else ():
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A line of an .ndjson file of Quick, Draw!: where it lies and what it says."""
+
+    path: bytes
+    word: str
+    key: str
+    recognized: bool
+
+
+def drawings(tree: Tree, path: bytes) -> tuple[list[Drawing], int]:
+    """The drawings of one .ndjson file, in its order, and how many lines cannot be read."""
+    found: list[Drawing] = []
+    bad = start = 0
+    for line in tree.read(path).splitlines(keepends=True):
+        place = b"%s#%d+%d" % (path, start, len(line))
+        start += len(line)
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            word, key = str(entry["word"]), str(entry["key_id"])
+            usable = bool(entry["drawing"])
+        except (ValueError, KeyError, TypeError):
+            usable = False
+        if usable:
+            found.append(Drawing(place, word, key, bool(entry.get("recognized", True))))
+        else:
+            bad += 1
+    return found, bad
+
+
+def parse_drawing(line: bytes) -> Strokes:
+    """The strokes of one line: simplified (`[xs, ys]`) or raw (`[xs, ys, times]`).
+
+    Raises:
+        CorruptError: they are no such lists.
+    """
+    try:
+        entry: Any = json.loads(line)
+        return [np.array(stroke[:2], dtype=np.float64).T for stroke in entry["drawing"] if stroke]
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise CorruptError(f"its strokes cannot be read: {error}") from error
+
+
+@dataclass
+class ReadDrawings:
+    """Reads items that may be lines of .ndjson files, rendered; all others as they are.
+
+    One file is held at a time; the store asks in the order of the classes.
+    """
+
+    readers: tuple[ReadBytes, ...]
+    pen: Pen
+    _held: tuple[int, bytes, bytes] | None = field(default=None, repr=False, compare=False)
+
+    def __call__(self, item: RawItem) -> bytes:
+        """The bytes of an image file.
+
+        Raises:
+            CorruptError: the line holds no strokes.
+        """
+        file, sign, place = item.path.rpartition(b"#")
+        if not (sign and file.lower().endswith(b".ndjson")):
+            return self.readers[item.tree](item.path)
+        start, _, length = place.partition(b"+")
+        line = self._file(item.tree, file)[int(start) : int(start) + int(length)]
+        strokes = parse_drawing(line)
+        if any(stroke.ndim != 2 for stroke in strokes):
+            raise CorruptError(f"a stroke of {display_path(file)} is no list of points")
+        return as_png(render(strokes, self.pen))
+
+    def _file(self, tree: int, path: bytes) -> bytes:
+        if self._held is None or self._held[:2] != (tree, path):
+            self._held = (tree, path, self.readers[tree](path))
+        return self._held[2]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"readers": self.readers, "pen": self.pen, "_held": None}
+
+
+def ndjson_files(trees: Sequence[Tree]) -> list[tuple[int, bytes]]:
+    """(tree, path) of every file of drawings."""
+    return [
+        (index, file.path)
+        for index, tree in enumerate(trees)
+        for file in tree.others
+        if file.path.lower().endswith(b".ndjson")
+    ]
