@@ -29,7 +29,7 @@ def command(
     json: _console.JsonOption = False,
     binary: BinaryOption = None,
     bits: BitsOption = 64,
-    memory: MemoryOption = "1G",
+    memory: MemoryOption = "auto",
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or mps.")] = "cpu",
 ) -> None:
     """Show one ranking under every published definition, and warn of the traps.

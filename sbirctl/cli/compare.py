@@ -50,7 +50,7 @@ def command(
     ] = False,
     binary: BinaryOption = None,
     bits: BitsOption = 64,
-    memory: MemoryOption = "1G",
+    memory: MemoryOption = "auto",
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or mps.")] = "cpu",
 ) -> None:
     """Compare two systems: difference, 95 % interval, paired randomisation test, wins and losses.

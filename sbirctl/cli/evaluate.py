@@ -30,7 +30,10 @@ BinaryOption = Annotated[
 ]
 BitsOption = Annotated[int, typer.Option("--bits", help="Length of ITQ codes.")]
 MemoryOption = Annotated[
-    str, typer.Option("--memory", help="Most memory to use beyond the embeddings.")
+    str,
+    typer.Option(
+        "--memory", help="Most memory to use beyond the embeddings; auto is 1G or what is needed."
+    ),
 ]
 
 
@@ -63,7 +66,7 @@ def command(
     interval: Annotated[bool, typer.Option("--ci", help="95 % bootstrap intervals.")] = False,
     binary: BinaryOption = None,
     bits: BitsOption = 64,
-    memory: MemoryOption = "1G",
+    memory: MemoryOption = "auto",
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or mps.")] = "cpu",
 ) -> None:
     """Rank the gallery for every query, exactly, and print the metrics."""

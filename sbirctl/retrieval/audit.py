@@ -83,7 +83,9 @@ def _about_definitions(rows: dict[str, dict[str, float | None]], standard: Resul
             precision = row.get(f"prec@{cut}")
             if kind != "map" or value is None or precision is None or int(cut) > least:
                 continue
-            if value > precision + 1e-12 and definitions.PRESETS[name].precision != "next":
+            preset = definitions.PRESETS[name]
+            comparable = preset.precision != "next" and preset.gallery == "photos"
+            if comparable and value > precision + 1e-12:
                 found.append(f"{name} ({metric} {value:.4f}, P {precision:.4f})")
     if not found:
         return []

@@ -36,21 +36,18 @@ class Counter(Protocol):
 
 
 @dataclass(frozen=True)
-class _Ties:
-    """Scores that several photos share, one of them relevant at least.
+class _Others:
+    """Photos that are not relevant, as far as they have to be compared one by one.
 
     Attributes:
-        score: (m,) the scores.
-        low, high: (m,) the relevant scores low:high are equal (places in ascending order).
-        equal: (m,) how many photos share the score.
-        columns: columns of the row among which the tied ones are, None for all.
-        values: the scores of those columns.
+        below: how many scores lower than all of `ordered` are not in it, for each relevant score.
+        ordered: their scores, ascending.
+        columns: their columns, in the order of `values`; None: the whole row, relevant ones too.
+        values: their scores as they stand in the row.
     """
 
-    score: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    equal: np.ndarray
+    below: np.ndarray | int
+    ordered: np.ndarray
     columns: np.ndarray | None
     values: np.ndarray
 
@@ -74,71 +71,90 @@ class FloatCounter:
         self._code = np.empty(size, dtype=np.intp)
         self._flag = np.zeros(self._buckets, dtype=bool)
         self._near = np.empty(size, dtype=bool)
+        self._places = np.arange(1, size + 1, dtype=np.int32)
 
     def __call__(
         self, row: np.ndarray, relevant: np.ndarray, columns: slice, rank: np.ndarray
     ) -> np.ndarray:
         """See `Counter`."""
-        if len(relevant) <= _FEW:
-            below, ties = _compare(row, relevant)
-        else:
-            below, ties = self._count(row, relevant)
-        upto = (len(row) - below[::-1]).astype(np.int32)
-        rank[:] = upto
-        if ties is not None:
-            self._break_ties(row, ties, columns, upto, rank)
-        return upto
+        others = self._near_others(row, relevant, columns)
+        low = others.ordered.searchsorted(relevant)
+        size = len(relevant)
+        not_above = low + others.below
+        np.subtract(len(row) - size, not_above[::-1], out=rank, casting="unsafe")
+        rank += self._places[:size]
+        tied = relevant[1:][relevant[1:] == relevant[:-1]]
+        if len(others.ordered):
+            same = others.ordered.take(low, mode="clip") == relevant
+            if same.any():
+                tied = np.concatenate((tied, relevant[same]))
+        if len(tied):
+            return self._break_ties(row, relevant, columns, others, np.unique(tied), rank)
+        return rank
 
-    def _count(self, row: np.ndarray, relevant: np.ndarray) -> tuple[np.ndarray, _Ties | None]:
-        """(R,) number of scores below each relevant one, and the ties."""
+    def _near_others(self, row: np.ndarray, relevant: np.ndarray, columns: slice) -> _Others:
+        """The photos whose scores share a bucket with a relevant one, and counts of the rest."""
         low, high = relevant[0], relevant[-1]
+        if low == high:
+            return _one_value(row, low, columns)
         kind = row.dtype.type
-        first, last = kind(0), kind(self._buckets - 1)
-        scale = kind((self._buckets - 3) / max(high - low, np.finfo(kind).tiny))
+        last = kind(self._buckets - 1)
+        scale = kind((self._buckets - 3) / (high - low))
         shift = kind(1) - low * scale
         if not (np.isfinite(scale) and np.isfinite(shift)):
-            return _search(np.sort(row), relevant, None, row)
-        scaled = self._scaled
+            rest = np.concatenate((row[: columns.start], row[columns.stop :]))
+            rest.sort()
+            return _Others(0, rest, None, row)
+        scaled, code, flag, near = self._scaled, self._code, self._flag, self._near
         np.multiply(row, scale, out=scaled)
         np.add(scaled, shift, out=scaled)
-        np.clip(scaled, first, last, out=scaled)
+        np.clip(scaled, kind(0), last, out=scaled)
         np.copyto(self._small, scaled, casting="unsafe")
-        np.copyto(self._code, self._small)
-        own = np.clip(relevant * scale + shift, first, last).astype(np.intp)
-        histogram = np.bincount(self._code, minlength=self._buckets)
+        np.copyto(code, self._small)
+        own = np.clip(relevant * scale + shift, kind(0), last).astype(np.intp)
+        histogram = np.bincount(code, minlength=self._buckets)
         histogram[own] = 0
-        starts = np.empty(len(own) + 1, dtype=np.intp)
-        starts[0], starts[1:] = 0, own
-        # A start that repeats gives its own (emptied) bucket: 0, which is what is wanted.
-        below = np.cumsum(np.add.reduceat(histogram, starts)[:-1])
-        self._flag[own] = True
-        self._flag.take(self._code, out=self._near, mode="clip")
-        self._flag[own] = False
-        columns = self._near.nonzero()[0]
-        near = row.take(columns)
-        inside, ties = _search(np.sort(near), relevant, columns, near)
-        below += inside
-        return below, ties
+        histogram.cumsum(out=histogram)
+        below = histogram.take(own)
+        flag[own] = True
+        flag.take(code, out=near, mode="clip")
+        flag[own] = False
+        near[columns] = False
+        found = near.nonzero()[0]
+        values = row.take(found)
+        return _Others(below, np.sort(values), found, values)
 
     def _break_ties(
-        self, row: np.ndarray, ties: _Ties, columns: slice, upto: np.ndarray, rank: np.ndarray
-    ) -> None:
-        """Put equal scores in gallery order; only photos tied with a relevant one are looked at."""
-        start, own = len(upto) - ties.high, ties.high - ties.low
-        mixed = ties.equal > own
+        self,
+        row: np.ndarray,
+        relevant: np.ndarray,
+        columns: slice,
+        others: _Others,
+        tied: np.ndarray,
+        rank: np.ndarray,
+    ) -> np.ndarray:
+        """Put equal scores in gallery order; gives the number of scores at least as high."""
+        size = len(relevant)
+        upto = rank.copy()
+        start = size - relevant.searchsorted(tied, "right")
+        own = size - relevant.searchsorted(tied) - start
+        equal = others.ordered.searchsorted(tied, "right") - others.ordered.searchsorted(tied)
+        # So far relevant photos of one score have consecutive ranks after all others of that score.
+        place = np.repeat(start, own) + _counting(own)
+        upto[place] = np.repeat(rank[start] + own - 1, own)
+        mixed = equal > 0
         if np.count_nonzero(mixed) > _FEW:
             self._order_row(row, columns, rank)
-            return
-        alone = np.repeat(start, own) + _counting(own)
-        rank[alone] = upto[alone] - np.repeat(ties.equal, own) + 1 + _counting(own)
-        for value, first, count in zip(ties.score[mixed], start[mixed], own[mixed], strict=True):
-            tied = np.flatnonzero(ties.values == value)
-            if ties.columns is not None:
-                tied = ties.columns[tied]
-            places = np.sort(self._order[tied])
-            mine = tied[(tied >= columns.start) & (tied < columns.stop)]
-            among = np.searchsorted(places, np.sort(self._order[mine]))
-            rank[first : first + count] = upto[first] - len(tied) + 1 + among
+            return upto
+        for value, first, count in zip(tied[mixed], start[mixed], own[mixed], strict=True):
+            same = np.flatnonzero(others.values == value)
+            if others.columns is not None:
+                same = others.columns[same]
+            rest = np.sort(self._order[same[(same < columns.start) | (same >= columns.stop)]])
+            mine = np.sort(self._order[columns][row[columns] == value])
+            before = len(rest) - rest.searchsorted(mine)
+            rank[first : first + count] -= before.astype(np.int32)
+        return upto
 
     def _order_row(self, row: np.ndarray, columns: slice, rank: np.ndarray) -> None:
         in_gallery_order = row.take(self._inverse)
@@ -178,42 +194,15 @@ class CodeCounter:
         return upto[own].astype(np.int32)
 
 
+def _one_value(row: np.ndarray, value: np.ndarray, columns: slice) -> _Others:
+    same = row == value
+    same[columns] = False
+    found = same.nonzero()[0]
+    values = row.take(found)
+    return _Others(np.count_nonzero(row < value), values, found, values)
+
+
 def _counting(lengths: np.ndarray) -> np.ndarray:
     """0, 1, … within each run: [2, 3] gives [0, 1, 0, 1, 2]."""
     ends = np.cumsum(lengths)
     return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
-
-
-def _compare(row: np.ndarray, relevant: np.ndarray) -> tuple[np.ndarray, _Ties | None]:
-    """Count against a few scores directly."""
-    below = np.array([np.count_nonzero(row < value) for value in relevant], dtype=np.intp)
-    values = np.unique(relevant)
-    equal = np.array([np.count_nonzero(row == value) for value in values], dtype=np.intp)
-    return below, _ties(relevant, values[equal > 1], equal[equal > 1], None, row)
-
-
-def _search(
-    ordered: np.ndarray, relevant: np.ndarray, columns: np.ndarray | None, values: np.ndarray
-) -> tuple[np.ndarray, _Ties | None]:
-    """Count in sorted scores; `columns` and `values` are the same scores as they stand."""
-    below = ordered.searchsorted(relevant)
-    repeats = (ordered[1:] == ordered[:-1]).nonzero()[0]
-    if not len(repeats):
-        return below, None
-    tied = np.unique(ordered[repeats])
-    equal = ordered.searchsorted(tied, "right") - ordered.searchsorted(tied)
-    return below, _ties(relevant, tied, equal, columns, values)
-
-
-def _ties(
-    relevant: np.ndarray,
-    tied: np.ndarray,
-    equal: np.ndarray,
-    columns: np.ndarray | None,
-    values: np.ndarray,
-) -> _Ties | None:
-    low, high = relevant.searchsorted(tied), relevant.searchsorted(tied, "right")
-    ours = high > low
-    if not ours.any():
-        return None
-    return _Ties(tied[ours], low[ours], high[ours], equal[ours], columns, values)

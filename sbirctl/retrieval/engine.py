@@ -20,6 +20,7 @@ from sbirctl.retrieval.metrics import Ranks
 from sbirctl.retrieval.sides import TILE, Sides
 
 DEFAULT_MEMORY = 10**9
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,13 @@ class Plan:
     """How the work is spread; none of it changes the result.
 
     Attributes:
-        memory: bytes that may be used beyond the embeddings.
+        memory: bytes that may be used beyond the embeddings; None: 1 GB, or what one tile needs
+            where that is more.
         threads: most threads, None for all cores (or OMP_NUM_THREADS).
         device: "cpu", or a torch device.
     """
 
-    memory: int = DEFAULT_MEMORY
+    memory: int | None = None
     threads: int | None = None
     device: str = "cpu"
 
@@ -163,12 +165,14 @@ def segments(sides: Sides, index: int) -> Iterator[tuple[slice, np.ndarray, slic
             yield slice(int(first), int(last)), queries[first:last], columns
 
 
-def parse_memory(text: str) -> int:
-    """A size as people write it: 500M, 2G, 1.5GB; a bare number is bytes.
+def parse_memory(text: str) -> int | None:
+    """A size as people write it: 500M, 2G, 1.5GB; a bare number is bytes; None for "auto".
 
     Raises:
         UsageError: it is no size.
     """
+    if text.strip().lower() == AUTO:
+        return None
     match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([kmgt]?)i?b?", text.strip().lower())
     if match is None:
         raise UsageError(f"{text!r} is no amount of memory.", "Write it like 500M or 2G.")
@@ -181,8 +185,8 @@ def _workers(sides: Sides, plan: Plan) -> int:
     # Scores, a counter's buffers, the relevant scores with their ranks and what metrics make of it.
     each = TILE * columns * item + columns * (3 * item + 32) + TILE * widest * (2 * item + 48)
     fixed = sides.gallery.nbytes + 16 * columns + 10**7
-    possible = (plan.memory - fixed) // each
-    if possible < 1:
+    possible = ((plan.memory or DEFAULT_MEMORY) - fixed) // each
+    if plan.memory is not None and possible < 1:
         raise UsageError(
             f"--memory {human_bytes(plan.memory)} is too little: {TILE} queries against "
             f"{columns} photos need {human_bytes(fixed + each)}.",

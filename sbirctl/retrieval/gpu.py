@@ -69,7 +69,7 @@ class _Ranker:
     def run(self, index: int, consumer: Consumer) -> None:
         torch, sides = self._torch, self._sides
         tile = torch.from_numpy(sides.query_tile(index)).to(self._place)
-        scores = tile @ self._gallery.T
+        scores = tile @ self._gallery
         if self._half is not None:
             scores -= self._half
         ordered = torch.sort(scores, dim=1).values

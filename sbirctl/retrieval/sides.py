@@ -28,7 +28,7 @@ class Sides:
         order: (n,) int64, place among the ranked photos of each column: columns are sorted by
             label, within it in gallery order.
         gallery_row: (n,) int64, row of each column in the embeddings.
-        gallery: (n, D) float32 (float64 if either side is) in that order.
+        gallery: (D, n) float32 (float64 if either side is): a photo a column, in that order.
         half: (n,) half the squared norms for "euclidean": q·g - |g|²/2 falls with the distance.
         start: (classes + 1,) int64: photos of label c are columns start[c]:start[c + 1].
     """
@@ -51,7 +51,7 @@ class Sides:
     def query_tile(self, index: int) -> np.ndarray:
         """(256, D): the queries of one product, zeros after the last."""
         rows = self.query[index * TILE : (index + 1) * TILE]
-        tile = np.zeros((TILE, self.gallery.shape[1]), dtype=self.gallery.dtype)
+        tile = np.zeros((TILE, len(self.gallery)), dtype=self.gallery.dtype)
         tile[: len(rows)] = _convert(
             self.source.query[rows], self.similarity, self.encoder, self.gallery.dtype
         )
@@ -59,7 +59,7 @@ class Sides:
 
     def scores(self, index: int, out: np.ndarray) -> None:
         """Fill `out` (256, n) with the scores of one tile, the higher the better."""
-        np.matmul(self.query_tile(index), self.gallery.T, out=out)
+        np.matmul(self.query_tile(index), self.gallery, out=out)
         if self.half is not None:
             out -= self.half
 
@@ -84,13 +84,13 @@ def prepare(
     wide = np.float64 in (embeddings.query.dtype, embeddings.gallery.dtype)
     dtype = np.dtype(np.float64 if wide and similarity != "hamming" else np.float32)
     width = encoder.bits if encoder is not None else embeddings.gallery.shape[1]
-    made = np.empty((len(rows), width), dtype=dtype)
+    made = np.empty((width, len(rows)), dtype=dtype)
     for start in range(0, len(rows), _BLOCK):
         block = embeddings.gallery[rows[start : start + _BLOCK]]
-        made[start : start + _BLOCK] = _convert(block, similarity, encoder, dtype)
+        made[:, start : start + _BLOCK] = _convert(block, similarity, encoder, dtype).T
     half = None
     if similarity == "euclidean":
-        half = np.einsum("ij,ij->i", made, made, dtype=np.float64).astype(dtype) / 2
+        half = np.einsum("ij,ij->j", made, made, dtype=np.float64).astype(dtype) / 2
     labels = embeddings.gallery_label[rows]
     starts = np.searchsorted(labels, np.arange(len(embeddings.classes) + 1))
     return Sides(embeddings, similarity, encoder, queries, order, rows, made, half, starts)

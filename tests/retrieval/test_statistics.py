@@ -1,0 +1,69 @@
+"""Bootstrap and randomisation against exact enumeration, and what they must do on average."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from sbirctl.retrieval.statistics import bootstrap_interval, randomisation_test, wins
+
+
+def test_randomisation_equals_all_sign_changes():
+    difference = np.array([0.3, 0.1, -0.2, 0.4, 0.05, 0.2, -0.1, 0.15])
+    observed = abs(difference.mean())
+    signs = itertools.product((-1, 1), repeat=len(difference))
+    exact = np.mean([abs(np.dot(s, difference)) / 8 >= observed - 1e-12 for s in signs])
+    assert randomisation_test(difference, permutations=40_000) == pytest.approx(exact, abs=0.01)
+
+
+def test_randomisation_weighs_groups_alike():
+    difference = np.array([1.0, -0.1, -0.1, -0.1, -0.1])
+    group = np.array([0, 1, 1, 1, 1])
+    weights = np.array([1 / 2, *[1 / 8] * 4])
+    observed = abs(weights @ difference)
+    signs = itertools.product((-1, 1), repeat=5)
+    exact = np.mean([abs((weights * difference) @ s) >= observed - 1e-12 for s in signs])
+    assert randomisation_test(difference, group, permutations=40_000) == pytest.approx(
+        exact, abs=0.01
+    )
+
+
+def test_no_difference_is_never_significant():
+    assert randomisation_test(np.zeros(10), permutations=99) == 1.0
+
+
+def test_p_values_are_uniform_when_nothing_differs():
+    rng = np.random.default_rng(0)
+    found = [
+        randomisation_test(rng.standard_normal(30), permutations=199, seed=i) for i in range(300)
+    ]
+    assert 0.02 < np.mean(np.array(found) <= 0.05) < 0.09
+
+
+def test_bootstrap_covers_the_true_mean():
+    rng = np.random.default_rng(1)
+    inside = 0
+    for i in range(200):
+        low, high = bootstrap_interval(rng.exponential(size=60), resamples=300, seed=i)
+        inside += low <= 1.0 <= high
+    assert 0.88 <= inside / 200 <= 0.98
+
+
+def test_bootstrap_of_groups_is_about_the_mean_of_means():
+    value = np.array([0.0] * 3 + [1.0] * 300)
+    group = np.array([0] * 3 + [1] * 300)
+    assert bootstrap_interval(value, group) == (0.5, 0.5)
+    low, high = bootstrap_interval(value)
+    assert low > 0.95
+    assert high <= 1
+
+
+def test_bootstrap_is_the_same_each_time():
+    value = np.random.default_rng(2).random(50)
+    assert bootstrap_interval(value, seed=3) == bootstrap_interval(value, seed=3)
+    assert bootstrap_interval(value, seed=3) != bootstrap_interval(value, seed=4)
+
+
+def test_wins_and_losses():
+    found = wins(np.array([0.5, -0.1, 0.0, 0.2]), np.array([0, 0, 1, 1]))
+    assert found == {0: (1, 1, pytest.approx(0.2)), 1: (1, 0, pytest.approx(0.1))}
