@@ -1,0 +1,219 @@
+"""Ours against published: one row a data set, task and metric, seeds taken together."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sbirctl.report.comparability import distance, nearest_figure, obstacles
+from sbirctl.report.published import Figure
+from sbirctl.report.sizes import published_sizes
+from sbirctl.report.subject import Subject
+from sbirctl.retrieval import metrics as measures
+from sbirctl.retrieval.definitions import Definition
+from sbirctl.retrieval.definitions import get as get_definition
+
+_ROUNDING = 0.0006  # papers print 0.685 in one table and 0.6847 in another
+_INSTANCES = ("acc@1", "acc@5", "acc@10")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What to measure on one subject, and the figure it stands against (None for none)."""
+
+    metric: str
+    definition: Definition
+    figure: Figure | None
+    reasons: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One embeddings file: what it is of, and the figures of its cells (None where undefined)."""
+
+    subject: Subject
+    cells: tuple[Cell, ...]
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure of one configuration, and what the paper prints for it.
+
+    Attributes:
+        runs, seeds: whose mean `ours` is.
+        model, dataset, task, metric: what is measured; dataset is "a→b" across data sets.
+        ours: the mean over the runs, a fraction of 1; None where it is undefined.
+        deviation: sample standard deviation over the runs; None for one run.
+        published: the paper's figure, None where it prints none.
+        difference: ours - published; None where the two cannot be compared.
+        reason: why not.
+        definition, protocol: of ours. published_definition, published_protocol: of the paper's.
+        source: paper and table.
+        remarks: what else to know of the paper's figure.
+    """
+
+    runs: tuple[str, ...]
+    seeds: tuple[int | None, ...]
+    model: str
+    dataset: str
+    task: str
+    metric: str
+    ours: float | None
+    deviation: float | None
+    published: float | None
+    difference: float | None
+    reason: str
+    definition: str
+    protocol: str
+    published_definition: str = ""
+    published_protocol: str = ""
+    source: str = ""
+    remarks: str = ""
+
+
+def cells_for(
+    subject: Subject,
+    figures: Sequence[Figure],
+    metrics: Sequence[str] = (),
+    definition: Definition | None = None,
+) -> tuple[Cell, ...]:
+    """What to measure: what the card has for this data set and task, and `metrics` besides.
+
+    Args:
+        figures: of the card.
+        metrics: further ones; where the card has nothing for this data set and task and none is
+            given, the usual ones.
+        definition: instead of the card's.
+    """
+    near = [f for f in figures if f.column.dataset == subject.dataset]
+    same = [f for f in near if f.table.task == subject.task]
+    wanted = [*(f.metric for f in same), *(str(measures.parse(name)) for name in metrics)]
+    if not wanted:
+        wanted = list(_INSTANCES if subject.task == "fg" else measures.DEFAULT)
+    return tuple(_cell(metric, subject, near, definition) for metric in dict.fromkeys(wanted))
+
+
+def _cell(
+    metric: str, subject: Subject, near: Sequence[Figure], definition: Definition | None
+) -> Cell:
+    candidates = [f for f in near if f.metric == metric]
+    figure = nearest_figure(candidates, subject)
+    if figure is None:
+        return Cell(metric, definition or get_definition("standard"), None, (), ())
+    return Cell(
+        metric,
+        definition or get_definition(figure.table.definition),
+        figure,
+        obstacles(figure, subject, definition),
+        (
+            *_of_split(figure),
+            *_of_gallery(subject),
+            *figure.remarks,
+            *_elsewhere(figure, candidates, subject),
+        ),
+    )
+
+
+def _of_split(figure: Figure) -> tuple[str, ...]:
+    if figure.column.split_status != "inferred":
+        return ()
+    return ("The split is inferred from the paper's numbers of classes.",)
+
+
+def _of_gallery(subject: Subject) -> tuple[str, ...]:
+    galleries = published_sizes(subject)[1]
+    if len(galleries) < 2 or subject.photos not in galleries:
+        return ()
+    either = " or ".join(f"{n:,}" for n in galleries)
+    return (f"Published work ranks {either} photos; the card does not say which the paper does.",)
+
+
+def _elsewhere(figure: Figure, candidates: Sequence[Figure], subject: Subject) -> tuple[str, ...]:
+    """Other tables of the paper that print another number for the same quantity."""
+    wanted = distance(figure, subject)
+    return tuple(
+        f"Table {other.table.id} prints {other.value:g}."
+        for other in candidates
+        if distance(other, subject) == wanted
+        and other.column.split == figure.column.split
+        and abs(other.value - figure.value) > _ROUNDING
+    )
+
+
+def rows_of(measured: Sequence[Measured]) -> list[Row]:
+    """One row a cell and configuration, in the order of the files."""
+    groups: dict[tuple[str, int], list[Measured]] = {}
+    repeats: dict[tuple[str, int | None], int] = {}
+    for one in measured:
+        # a seed that comes a second time differs in something else, and begins another group
+        seed = (one.subject.configuration, one.subject.seed)
+        repeat = repeats[seed] = repeats.get(seed, -1) + 1
+        groups.setdefault((one.subject.configuration, repeat), []).append(one)
+    return [row for group in groups.values() for row in _rows(group)]
+
+
+def _rows(group: Sequence[Measured]) -> list[Row]:
+    first = group[0]
+    return [
+        _row(cell, [one.subject for one in group], [one.values[number] for one in group])
+        for number, cell in enumerate(first.cells)
+    ]
+
+
+def _row(cell: Cell, subjects: Sequence[Subject], values: Sequence[float | None]) -> Row:
+    subject, figure = subjects[0], cell.figure
+    known = [value for value in values if value is not None]
+    ours = statistics.fmean(known) if len(known) == len(values) else None
+    reasons = list(cell.reasons)
+    if figure is None:
+        reasons.append("nothing published")
+    elif ours is None:
+        reasons.append("ours is undefined")
+    published = None if figure is None else figure.value
+    difference = None
+    if not reasons and ours is not None and published is not None:
+        difference = ours - published
+    across = f"{subject.trained_on}→" if subject.trained_on else ""
+    return Row(
+        runs=tuple(one.run for one in subjects),
+        seeds=tuple(one.seed for one in subjects),
+        model=subject.model,
+        dataset=f"{across}{subject.dataset}",
+        task=subject.task,
+        metric=cell.metric,
+        ours=ours,
+        deviation=statistics.stdev(known) if ours is not None and len(known) > 1 else None,
+        published=published,
+        difference=difference,
+        reason="; ".join(reasons),
+        definition=_explain(cell.metric, cell.definition),
+        protocol=subject.protocol,
+        **_published(figure),
+        remarks=" ".join(cell.remarks),
+    )
+
+
+def _published(figure: Figure | None) -> Mapping[str, str]:
+    if figure is None:
+        return {}
+    column = figure.column
+    definition = get_definition(figure.table.definition)
+    words = [f"task {figure.table.task}"]
+    if figure.table.protocol:
+        words[0] += f" ({figure.table.protocol})"
+    if column.trained_on:
+        words[0] += f" trained on {column.trained_on}"
+    words.append(f"{column.split} ({column.split_status})")
+    words += [column.rule] if column.rule else []
+    return {
+        "published_definition": _explain(figure.metric, definition),
+        "published_protocol": "; ".join(words),
+        "source": f"{figure.table.source}, {figure.keys['method']}",
+    }
+
+
+def _explain(metric: str, definition: Definition) -> str:
+    return f"{definition.name}: {measures.explain(measures.parse(metric), definition)}"

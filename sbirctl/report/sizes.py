@@ -1,0 +1,65 @@
+"""How many queries and photos published work has: a part of a data set is no match for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from sbirctl.core.errors import SbirctlError
+from sbirctl.report.subject import Subject
+from sbirctl.retrieval.audit import SIZES
+from sbirctl.splits.resolve import find, known_classes
+
+if TYPE_CHECKING:
+    from sbirctl.datasets._published import Counts
+
+Sizes = tuple[int, tuple[int, ...]]
+UNKNOWN: Sizes = (0, ())
+
+
+def published_sizes(subject: Subject) -> Sizes:
+    """Queries and possible galleries of the subject's protocol, 0 and () where not known.
+
+    A data set with extended photos has two galleries: with the original photos, and without.
+    """
+    if subject.task == "sbir":
+        return _supervised(subject.dataset)
+    if subject.task == "cg" and subject.split in SIZES:
+        return SIZES[subject.split]
+    if subject.task in ("cg", "cd"):
+        try:
+            split = find("", subject.split)
+        except SbirctlError:
+            return UNKNOWN
+        return _counted(subject.dataset, split.unseen)
+    return UNKNOWN
+
+
+def _supervised(dataset: str) -> Sizes:
+    from sbirctl.datasets.tasks.sbir import PUBLISHED
+
+    if dataset not in PUBLISHED:
+        return UNKNOWN
+    classes = known_classes(dataset)
+    return PUBLISHED[dataset][0] * len(classes), _counted(dataset, classes)[1]
+
+
+def _counted(dataset: str, classes: Collection[str]) -> Sizes:
+    """From the table of published counts, where the data set has one."""
+    from sbirctl.datasets._published import published_counts
+
+    try:
+        counts = published_counts(dataset)
+    except FileNotFoundError:
+        return UNKNOWN
+    sketches, photos, extended = (
+        _sum(counts, kind, classes) for kind in ("sketches", "photos", "extended")
+    )
+    galleries = (photos + extended if photos and extended else 0, extended or photos)
+    return sketches, tuple(n for n in galleries if n)
+
+
+def _sum(counts: Counts, kind: str, classes: Collection[str]) -> int:
+    """Over the classes; 0 where the table does not have the number of each."""
+    numbers = [counts.get(name, {}).get(kind, 0) for name in classes]
+    return sum(numbers) if all(numbers) else 0
