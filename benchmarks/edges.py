@@ -108,9 +108,12 @@ def contestants(images: list[np.ndarray], device: torch.device) -> dict[str, Cal
     def maps(method: str, **parameters: bool) -> Callable[[], object]:
         return lambda: (edge_maps(photos, method, **parameters), wait())
 
+    def one(i: int) -> None:
+        step_responses(layers[i : i + 1], radius)
+
     def responses() -> None:
         if device.type == "cpu":
-            in_threads(lambda one: step_responses(one, radius), layers)
+            in_threads(one, len(layers))
         else:
             step_responses(layers, radius)
         wait()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -14,7 +13,6 @@ from sbirctl.edges.canny import canny_edges
 from sbirctl.edges.gb import gb_boundaries, gb_edges
 from sbirctl.edges.settings import CannySettings, EdgeSettings
 
-T = TypeVar("T")
 SMALLEST_SIDE = 8
 GPU_PIECE = 16
 
@@ -22,26 +20,34 @@ GPU_PIECE = 16
 def compute(photos: Tensor, settings: EdgeSettings) -> Tensor:
     """Edge maps by the method whose settings are given; see `sbirctl.edges.edge_maps`."""
     check_photos(photos)
-    if not len(photos):
-        return photos[:, :1]
+    maps = torch.empty_like(photos[:, :1])
     if photos.device.type == "cpu":
-        return torch.cat(in_threads(lambda photo: _piece(photo, settings, 1), photos))
-    # Always as many at once, since a library may choose another algorithm for another batch size.
-    return torch.cat([_piece(piece, settings, GPU_PIECE) for piece in photos.split(GPU_PIECE)])
+
+        def work(i: int) -> None:
+            maps[i] = _piece(photos[i : i + 1], settings, 1)[0]
+
+        in_threads(work, len(photos))
+    else:
+        # Always as many at once: a library may choose another algorithm for another batch size.
+        for start in range(0, len(photos), GPU_PIECE):
+            end = start + GPU_PIECE
+            maps[start:end] = _piece(photos[start:end], settings, GPU_PIECE)
+    return maps
 
 
-def in_threads(work: Callable[[Tensor], T], photos: Tensor) -> list[T]:
-    """`work` on each (1, ...) photo of a processor's tensor, a thread a photo.
+def in_threads(work: Callable[[int], None], count: int) -> None:
+    """`work` on each of so many photos, in as many threads as torch has, each of them single.
 
-    This is quicker than many threads on each small image, above all on a busy machine, and the
-    number of threads cannot change a result.
+    This is quicker than many threads on each small image, above all on a busy machine, where they
+    wait for one another; and the number of threads cannot change a result.
     """
     threads = torch.get_num_threads()
     # A thread's own count of threads; restored below for threads that start later.
     pool = ThreadPoolExecutor(threads, "edges", torch.set_num_threads, (1,))
     try:
         with pool:
-            return list(pool.map(work, photos.split(1)))
+            for _ in pool.map(work, range(count)):
+                pass
     finally:
         torch.set_num_threads(threads)
 
