@@ -16,14 +16,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sbirctl.datasets.batch import Batch
+from sbirctl.training.released_augment import released_augment
 
-Name = Literal["none", "flip", "standard"]
+Name = Literal["none", "flip", "standard", "released"]
 _GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma, as in every photo library
 
 
 @dataclass(frozen=True)
 class Strength:
-    """Half-widths of uniform draws; a value of 0 switches that part off.
+    """Half-widths of uniform draws.
 
     Attributes:
         degrees: rotation, degrees.
@@ -40,10 +41,7 @@ class Strength:
     saturation: float = 0.0
 
 
-STRENGTHS: dict[str, Strength] = {
-    "flip": Strength(),
-    "standard": Strength(15.0, 0.08, 0.2, 0.3, 0.3, 0.4),
-}
+STANDARD = Strength(15.0, 0.08, 0.2, 0.3, 0.3, 0.4)
 
 
 def augment(batch: Batch, name: Name, seed: int) -> Batch:
@@ -55,44 +53,66 @@ def augment(batch: Batch, name: Name, seed: int) -> Batch:
     Args:
         batch: photos (P, 3, H, W), sketches (S, 1 or 3, H, W), edges (P, 1, H, W), uint8.
         name: "none" gives the batch itself, "flip" mirrors with probability 1/2, "standard" also
-            turns, shifts and scales, and changes the colours of photos.
+            turns, shifts and scales, and changes the colours of photos; "released": see
+            `training.released_augment`.
         seed: of the global batch, `seed_for(seed, "augment", stage, epoch, step)`.
     """
     if name == "none":
         return batch
-    strength = STRENGTHS[name]
+    if name == "released":
+        return released_augment(batch, seed)
     draws = torch.Generator().manual_seed(seed)
     changed: dict[str, Any] = {}
     photos, sketches = len(batch.photo_label), len(batch.sketch_label)
     mirror = _mirrors(torch.cat([batch.photo_instance, batch.sketch_instance]).cpu(), draws)
+    if name == "flip":
+        sides = {"photo": mirror[:photos], "sketch": mirror[photos:], "edge": mirror[:photos]}
+        for side, signs in sides.items():
+            images = getattr(batch, side)
+            changed[side] = None if images is None else _mirrored(images, signs)
+        return replace(batch, **changed)
+    strength = STANDARD
     photo_warp = _warp(mirror[:photos], strength, draws)
     sketch_warp = _warp(mirror[photos:], strength, draws)
     colour = torch.rand(photos, 3, generator=draws) * 2 - 1
     if batch.photo is not None and photos:
-        values = move(_floats(batch.photo), photo_warp, "reflection", strength)
+        values = move(_floats(batch.photo), photo_warp, "reflection")
         values = _colour(values, colour.to(values.device), strength)
         changed["photo"] = _to_bytes(values)
     if batch.sketch is not None and sketches:
-        changed["sketch"] = _move_ink(batch.sketch, sketch_warp, strength)
+        changed["sketch"] = _move_ink(batch.sketch, sketch_warp)
     if batch.edge is not None and photos:
-        changed["edge"] = _move_ink(batch.edge, photo_warp, strength)
+        changed["edge"] = _move_ink(batch.edge, photo_warp)
     return replace(batch, **changed)
 
 
-def move(values: Tensor, warp: Tensor, outside: str, strength: Strength) -> Tensor:
-    """Warp (n, C, H, W) float images by (n, 2, 3) affine maps from output to input coordinates.
+def move(values: Tensor, warp: Tensor, outside: str) -> Tensor:
+    """Warp (n, C, H, W) float images by (n, 2, 3) affine maps, bilinearly.
 
-    Pure mirroring is done by reversing rows, which is exact; everything else is bilinear.
+    Args:
+        warp: from output to input, in coordinates of -1..1 (`align_corners=False`).
+        outside: "zeros" or "reflection".
     """
-    if not (strength.degrees or strength.shift or strength.scale):
-        flipped = warp[:, 0, 0].lt(0).to(values.device)
-        return torch.where(flipped.view(-1, 1, 1, 1), values.flip(-1), values)
-    grid = F.affine_grid(warp.to(values.device), list(values.shape), align_corners=False)
-    return F.grid_sample(values, grid, "bilinear", outside, align_corners=False)
+    height, width = values.shape[-2:]
+    warp = warp.to(values.device)
+    x = (torch.arange(width, device=values.device) * 2 + 1) / width - 1
+    y = (torch.arange(height, device=values.device) * 2 + 1) / height - 1
+    # `affine_grid` does this as a matrix product with K = 3, at several times the cost.
+    across = warp[:, None, None, :, 0] * x[None, None, :, None]
+    down = warp[:, None, None, :, 1] * y[None, :, None, None] + warp[:, None, None, :, 2]
+    return F.grid_sample(values, across + down, "bilinear", outside, align_corners=False)
 
 
-def _move_ink(images: Tensor, warp: Tensor, strength: Strength) -> Tensor:
-    return _to_bytes(255 - move(255 - _floats(images), warp, "zeros", strength))
+def _move_ink(images: Tensor, warp: Tensor) -> Tensor:
+    return _to_bytes(255 - move(255 - _floats(images), warp, "zeros"))
+
+
+def _mirrored(images: Tensor, mirror: Tensor) -> Tensor:
+    """Only mirroring is exact, and done on the bytes."""
+    changed = images.clone()
+    chosen = (mirror < 0).nonzero()[:, 0].to(images.device)
+    changed[chosen] = images[chosen].flip(-1)
+    return changed
 
 
 def _mirrors(instance: Tensor, draws: torch.Generator) -> Tensor:
@@ -118,8 +138,6 @@ def _warp(mirror: Tensor, strength: Strength, draws: torch.Generator) -> Tensor:
 
 def _colour(values: Tensor, draws: Tensor, strength: Strength) -> Tensor:
     """Saturation, then contrast around the image's mean luma, then brightness; in place."""
-    if not (strength.brightness or strength.contrast or strength.saturation):
-        return values
     widths = torch.tensor([strength.brightness, strength.contrast, strength.saturation])
     factors = (1 + draws * widths.to(draws.device)).view(len(draws), 3, 1, 1)
     bright, contrast, saturation = factors.split(1, dim=1)

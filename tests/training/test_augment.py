@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbirctl.datasets.batch import Batch
-from sbirctl.training.augment import Strength, augment, move
+from sbirctl.training.augment import augment, move
 
 
 def batch_of(photo, sketch, edge=None, photo_instance=None, sketch_instance=None):
@@ -110,7 +110,7 @@ def test_quarter_turns_are_exact(degrees):
     image = noise(1, 1).float()
     angle = math.radians(degrees)
     rows = [[math.cos(angle), -math.sin(angle), 0.0], [math.sin(angle), math.cos(angle), 0.0]]
-    found = move(image, torch.tensor([rows]), "zeros", Strength(degrees=1.0))
+    found = move(image, torch.tensor([rows]), "zeros")
     expected = torch.rot90(image, -degrees // 90 % 4, (2, 3))
     assert torch.allclose(found, expected, atol=1e-2) or torch.allclose(
         found, torch.rot90(image, degrees // 90, (2, 3)), atol=1e-2

@@ -1,0 +1,117 @@
+"""Training steps a second of `train`, beside bare steps on batches that are in memory.
+
+    python benchmarks/train.py [--dataset NAME] [--steps 20] [--device cpu] [--set KEY=VALUE]
+
+Baseline: the same model, the same number of images, losses, backward pass and optimiser, over
+batches that lie on the device. The other lines are the loop with reading, logging, NaN checks and
+learning-rate schedule, without and with augmentation; validation and saving are no part of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from _data import SMALL_BACKBONE, compare, data
+
+from sbirctl.core.config import parse_assignments
+from sbirctl.models.base import Model
+from sbirctl.models.factory import create
+from sbirctl.training.inputs import Data
+from sbirctl.training.journal import Journal
+from sbirctl.training.loader import BatchLoader, three
+from sbirctl.training.loop import LoopOptions, Trainer
+from sbirctl.training.optim import make_optimizer, release
+
+
+class ShortPlan:
+    """The first batches of a plan."""
+
+    def __init__(self, plan: Any, steps: int) -> None:
+        self.plan, self.steps = plan, steps
+
+    def length(self, part: Any) -> int:
+        return min(self.steps, self.plan.length(part))
+
+    def batches(self, part: Any, epoch: int, seed: int) -> Any:
+        return itertools.islice(self.plan.batches(part, epoch, seed), self.steps)
+
+
+def bare(model: Model, opened: Data, steps: int) -> Callable[[], int]:
+    """The baseline."""
+    (stage,) = model.stages()
+    device = next(model.parameters()).device
+    drawn = ShortPlan(stage.plan, steps).batches(opened.parts.train, 0, 0)
+    batches = [three(b) for b in BatchLoader(opened.parts.train, device, 0).batches(drawn)]
+    optimizer = make_optimizer(stage, model.settings)
+
+    def work() -> int:
+        release(model, stage, 0)
+        model.train()
+        for batch in batches:
+            optimizer.zero_grad(set_to_none=True)
+            with model.autocast():
+                loss = model(batch, stage.name)["total"]
+            loss.backward()
+            optimizer.step()
+        loss.item()
+        return sum(len(batch.ids) for batch in batches)
+
+    return work
+
+
+def looped(model: Model, opened: Data, steps: int, kind: str, folder: Path) -> Callable[[], int]:
+    """One epoch of the loop, with augmentation `kind`."""
+    model.settings = replace(model.settings, augment=kind)
+    trainer = Trainer(model, opened.parts, folder, options=LoopOptions(save_seconds=1e9))
+    (stage,) = model.stages()
+    stage = replace(stage, plan=ShortPlan(stage.plan, steps))
+    optimizer = make_optimizer(stage, model.settings)
+    trainer.keeper.resume()
+    trainer.keeper.journal = Journal(folder / "log.jsonl")
+
+    def work() -> int:
+        before = trainer.progress.images
+        trainer.progress.step = 0
+        trainer._run_epoch(stage, optimizer, 1)
+        return trainer.progress.images - before
+
+    return work
+
+
+def main() -> None:
+    """Print one line a way of training."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dataset", default="", help="a prepared data set, else drawn images")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--set", action="append", default=[], dest="assignments")
+    options = parser.parse_args()
+    layers = [{"size": options.size}, parse_assignments([*SMALL_BACKBONE, *options.assignments])]
+    with data(options.dataset, options.size) as opened, tempfile.TemporaryDirectory() as folder:
+
+        def model() -> Model:
+            return create(
+                "baseline",
+                device=options.device,
+                weights="none",
+                classes=opened.parts.train.classes,
+                layers=layers,
+            )
+
+        ways = {"bare steps in memory": bare(model(), opened, options.steps)}
+        for kind in ("none", "standard"):
+            place = Path(folder) / kind
+            ways[f"loop, augment={kind}"] = looped(model(), opened, options.steps, kind, place)
+        compare("bare steps in memory", ways, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
