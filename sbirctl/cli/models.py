@@ -63,6 +63,8 @@ def show(
     }
     _console.print_table(("what", "value"), list(facts.items()))
     _section("weights", found["weights"], ("name", "source", "licence"))
+    parts = [{"part": k, "parameters": v} for k, v in found["parameters_by_part"].items()]
+    _section("parameters (of one training class)", parts, ("part", "parameters"))
     deviations = [{"deviation from the paper": text} for text in found["deviations"]]
     _section("", deviations, ("deviation from the paper",))
     for table in found["tables"]:

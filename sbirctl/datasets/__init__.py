@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 DATASETS: Registry[type[Dataset]] = Registry(
     "data set",
     "sbirctl.datasets",
-    plumbing=("archive", "batch", "parts", "plans", "source", "tasks", "tree"),
+    plumbing=("archive", "batch", "parts", "plans", "pooled", "source", "tasks", "tree"),
     group="sbirctl.datasets",
 )

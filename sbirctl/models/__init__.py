@@ -12,6 +12,20 @@ if TYPE_CHECKING:
 MODELS: Registry[type[Model]] = Registry(
     "model",
     "sbirctl.models",
-    plumbing=("backbones", "base", "cards", "download", "factory", "prompted_clip", "weights"),
+    plumbing=(
+        "amff",
+        "attention",
+        "backbones",
+        "base",
+        "cards",
+        "conditioned_se",
+        "download",
+        "embedding_networks",
+        "factory",
+        "network_choice",
+        "parameters",
+        "prompted_clip",
+        "weights",
+    ),
     group="sbirctl.models",
 )

@@ -80,14 +80,17 @@ class Backbone(nn.Module):
             UsageError: the network has no such maps.
         """
         if self.library == "timm" and hasattr(self.net, "forward_intermediates"):
-            return list(self.net.forward_intermediates(images, intermediates_only=True))
+            last, maps = self.net.forward_intermediates(images)
+            if last.shape[-2:] == maps[-1].shape[-2:]:  # MobileNet's last convolution, for one
+                maps[-1] = last
+            return list(maps)
         children = _trunk(self.net)
         if children is None:
             raise UsageError(
                 f"The backbone {self.settings.name!r} gives no feature maps.",
                 "Take one with stages, such as resnet50, vgg19 or mobilenetv2_100.",
             )
-        maps: list[Tensor] = []
+        maps = []
         for child in children:
             images = child(images)
             if maps and maps[-1].shape[-2:] == images.shape[-2:]:

@@ -42,7 +42,9 @@ class ModelSettings:
     precision: Literal["auto", "fp32", "bf16"] = setting(
         "auto", help="auto is bf16 on a GPU that has it, fp32 elsewhere"
     )
-    augment: Literal["none", "flip", "standard"] = "standard"
+    augment: Literal["none", "flip", "standard", "released"] = setting(
+        "standard", help="none, flip, standard, or released: that of FFMLN's authors"
+    )
     val: Literal["auto", "none"] = setting("auto", help="none: no held-out part, last checkpoint")
     val_fraction: float = 0.1
     patience: int = setting(0, help="epochs without a better validation before stopping, 0: never")

@@ -29,20 +29,24 @@ def rows() -> list[dict[str, Any]]:
 
 
 def show(name: str) -> dict[str, Any]:
-    """The card of a model, its settings with default and help, and its presets.
+    """The card of a model, its parameters by part, its settings, and its presets.
 
     Raises:
         UsageError: there is no such model.
     """
     card = asdict(load_card(name))
     model = MODELS.get(name)
+    from sbirctl.models.parameters import count_parts
+
+    parts = count_parts(model, model.Settings())
     hidden = set() if model.trainable else _recipe()
     settings = [
         {"key": key, "default": default, "help": text}
         for key, default, text in describe(model.Settings)
         if key not in hidden
     ]
-    return {**card, "trainable": model.trainable, "settings": settings, "presets": model.presets}
+    facts = {"trainable": model.trainable, "parameters_by_part": parts}
+    return {**card, **facts, "settings": settings, "presets": model.presets}
 
 
 def _recipe() -> set[str]:

@@ -32,6 +32,16 @@ SMALL: dict[str, dict[str, Any]] = {
         "batch": 8,
         "per_class": 2,
     },
+    "ffmln": {
+        "backbone": "mobilenetv2_100",
+        "size": 32,
+        "dim": 8,
+        "width": 16,
+        "depth": 2,
+        "heads": 2,
+        "batch": 8,
+        "per_class": 2,
+    },
     "drclip": {"backbone": {"name": "tiny-clip", "pretrained": "none"}, "size": 32, "batch": 4},
     "clip": {"backbone": {"name": "tiny-clip", "pretrained": "none"}, "size": 32},
 }

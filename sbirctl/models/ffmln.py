@@ -1,0 +1,240 @@
+"""FFMLN: Feature Fusion and Metric Learning Network for Zero-Shot SBIR, Entropy 25(3), 2023.
+
+Equation numbers are the paper's. What it leaves open, prints wrongly or does otherwise in the
+authors' code is a setting; the card (ffmln.toml) gives the reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sbirctl.core.config import setting
+from sbirctl.core.errors import UsageError
+from sbirctl.datasets.batch import Batch
+from sbirctl.datasets.plans import BalancedPlan, BatchPlan
+from sbirctl.datasets.pooled import PooledPlan
+from sbirctl.losses.classification import classification
+from sbirctl.losses.domain_triplets import TERMS, domain_triplets
+from sbirctl.losses.ffmln import ffmln_objective
+from sbirctl.losses.gradient_weighting import weighted_sum
+from sbirctl.losses.normalised_softmax import normalised_softmax
+from sbirctl.models import MODELS
+from sbirctl.models.attention import StageAttention
+from sbirctl.models.backbones import BackboneSettings
+from sbirctl.models.base import Encoded, Model, ModelSettings, ParamGroup, Stage
+from sbirctl.models.embedding_networks import AttentionNetwork
+from sbirctl.models.network_choice import choose_network
+from sbirctl.models.weights import WeightsRecord
+from sbirctl.store.manifest import Modality
+
+Term = Literal["norm", "cls", "sin", "mul", "cro"]
+
+
+@dataclass(frozen=True)
+class FfmlnSettings(ModelSettings):
+    """Network, losses and recipe; the defaults are the paper's."""
+
+    network: Literal["amff", "vgg16", "cse-resnet50", "egff", "siamese-cnn"] = setting(
+        "amff", help="the embedding networks of Table 5"
+    )
+    backbone: BackboneSettings = field(default_factory=lambda: BackboneSettings("auto"))
+    freeze_bn: bool = setting(False, help="batch norm keeps its running statistics")
+    dim: int = setting(512, help="size of the embedding; the paper has 512 and 64")
+    stages: tuple[int, ...] = setting((2, 3, 4), help="stages that amff and egff fuse, 4 the last")
+    patch: int = setting(7, help="side of amff's patches, at most that of the map")
+    width: int = setting(768, help="of a token of amff's transformer")
+    depth: int = setting(12, help="blocks of amff's transformer")
+    heads: int = setting(12, help="attention heads of amff's transformer")
+    energy_guide: bool = setting(False, help="egff: the last stage guides the energy of the others")
+    terms: tuple[Term, ...] = setting(
+        ("norm", "cls", "sin", "mul", "cro"), help="losses that take part (Table 3)"
+    )
+    objective: Literal["text", "eq9"] = setting("text", help="eq9: without cro, as Eq. 9 prints it")
+    lambda_: float = setting(0.8, key="lambda", help="weight of all terms but norm, Eq. 9")
+    temperature: float = setting(0.05, help="t of Eq. 5")
+    margin: float = setting(0.2, help="of the triplet terms, Euclidean distance")
+    hinge: Literal["soft", "hard"] = setting("soft", help="soft or hard")
+    beta: float = setting(20.0, help="sharpness of the soft hinge")
+    weighting: Literal["gradient", "released", "none"] = setting(
+        "gradient", help="of the triplet terms: gradient, none, released"
+    )
+    mining: Literal["valid", "released"] = setting(
+        "valid", help="released: an anchor may be its own positive, anchors without one count"
+    )
+    classifier_bias: bool = setting(True, help="beta of Eq. 6")
+    freeze_classifier: bool = setting(False, help="as Algorithm 1's first line says")
+    sampling: Literal["balanced", "pooled"] = setting(
+        "balanced", help="pooled: all images shuffled, whatever class and modality"
+    )
+    per_class: int = setting(8, help="images of a class in a balanced batch, half of them sketches")
+    frozen_epochs: int = setting(1, help="first epochs in which the backbone rests")
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    lr: float = setting(1e-5, help="learning rate of projection and classifier")
+    lr_backbone: float = setting(1e-5, help="learning rate of the backbone")
+    lr_fusion: float = setting(1e-5, help="learning rate of patches, transformer and the like")
+    lr_proxies: float = setting(1e-1, help="learning rate of the proxies of Eq. 5")
+
+
+@MODELS.register
+class Ffmln(Model):
+    """Siamese embedding network, linear projection, classifier, one proxy a training class."""
+
+    name = "ffmln"
+    Settings = FfmlnSettings
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        # Every learning rate, the frozen first epoch and the hinge are the defaults already.
+        "released": {
+            "backbone": "seresnet50.ra2_in1k",
+            "lambda": 1.0,
+            "weighting": "released",
+            "mining": "released",
+            "classifier_bias": False,
+            "sampling": "pooled",
+            "augment": "released",
+            "val": "none",
+        },
+        # Little data or little time: a transformer that fits, rates that move it from scratch.
+        "small": {
+            "width": 192,
+            "depth": 2,
+            "heads": 4,
+            "freeze_bn": True,
+            "frozen_epochs": 0,
+            "lr": 1e-3,
+            "lr_backbone": 1e-4,
+            "lr_fusion": 3e-4,
+            "lr_proxies": 1e-2,
+            "schedule": "cosine",
+        },
+    }
+
+    def __init__(self, settings: FfmlnSettings, classes: tuple[str, ...] | None = None) -> None:
+        super().__init__(settings, classes)
+        self.network = choose_network(settings)
+        self.dim = settings.dim
+        self.projection = nn.Linear(self.network.width, self.dim)
+        wanted = [t for t in settings.terms if settings.objective == "text" or t != "cro"]
+        if not wanted:
+            raise UsageError("terms= leaves no loss.", "Take norm, cls, sin, mul or cro.")
+        self.terms = frozenset(wanted)
+        if classes is not None:
+            if "cls" in self.terms:
+                bias = settings.classifier_bias
+                self.classifier = nn.Linear(self.dim, len(classes), bias=bias)
+            if "norm" in self.terms:
+                self.proxies = nn.Parameter(torch.randn(len(classes), self.dim))
+
+    def load_weights(self, weights: str) -> WeightsRecord:
+        """See `Model.load_weights`; the weights are the backbone's, all else starts random."""
+        return self.network.backbone.load_weights(weights)
+
+    def expected_normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """See `Model.expected_normalisation`."""
+        return self.network.backbone.normalisation()
+
+    def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
+        """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised."""
+        is_sketch = torch.full((len(images),), modality == "sketch", device=images.device)
+        return self.projection(self.network(images, is_sketch))
+
+    def encode(self, batch: Batch) -> Encoded:
+        """Photos and sketches through the one network in one pass; `logits` of Eq. 6 in extra."""
+        photo, sketch = self._ready(batch.photo, "photo"), self._ready(batch.sketch, "sketch")
+        count = len(photo)
+        is_sketch = torch.arange(count + len(sketch), device=photo.device) >= count
+        projected = self.projection(self.network(torch.cat([photo, sketch]), is_sketch))
+        both = F.normalize(projected.float(), dim=-1)
+        extra = {"logits": self.classifier(projected)} if hasattr(self, "classifier") else {}
+        return Encoded(photo=both[:count], sketch=both[count:], extra=extra)
+
+    def losses(self, encoded: Encoded, batch: Batch, stage: str) -> dict[str, Tensor]:
+        """Eq. 5 (`norm`), 6 (`cls`), 3, 4, 8 (`sin`, `mul`, `cro`), their weighted sum
+        (`triplets`) and Eq. 9 (`total`)."""
+        assert encoded.photo is not None
+        assert encoded.sketch is not None
+        options = self.settings
+        embeddings = torch.cat([encoded.photo, encoded.sketch])
+        labels = torch.cat([batch.photo_label, batch.sketch_label])
+        is_sketch = torch.arange(len(labels), device=labels.device) >= len(batch.photo_label)
+        found: dict[str, Tensor] = {}
+        if "norm" in self.terms:
+            found["norm"] = normalised_softmax(
+                embeddings, self.proxies, labels, temperature=options.temperature
+            )
+        if "cls" in self.terms:
+            found["cls"] = classification(encoded.extra["logits"], labels)
+        if chosen := [term for term in TERMS if term in self.terms]:
+            triplets = domain_triplets(
+                embeddings,
+                labels,
+                is_sketch,
+                terms=chosen,
+                margin=options.margin,
+                kind=options.hinge,
+                beta=options.beta,
+                released_mining=options.mining == "released",
+            )
+            found |= {term: triplets[term].loss for term in chosen}
+            gradients = torch.stack([triplets[term].gradient for term in chosen])
+            values = torch.stack([triplets[term].loss for term in chosen])
+            found["triplets"] = weighted_sum(values, gradients, options.weighting)
+        none = embeddings.sum() * 0
+        norm, cls, pairs = (found.get(name, none) for name in ("norm", "cls", "triplets"))
+        return {**found, "total": ffmln_objective(norm, cls, pairs, options.lambda_)}
+
+    def stages(self) -> Sequence[Stage]:
+        """One stage; backbone, fusion, projection with classifier, and proxies have their rates."""
+        if self.classes is None:
+            raise UsageError("A model made without training classes cannot be trained.")
+        options = self.settings
+        rates = {"backbone": options.lr_backbone, "proxies": options.lr_proxies}
+        groups = {"backbone": list(self.network.backbone.parameters())}
+        for name, params in self.network.parts().items():
+            groups[name] = params
+            rates[name] = options.lr_fusion
+        groups["projection"] = list(self.projection.parameters())
+        if "cls" in self.terms and not options.freeze_classifier:
+            groups["classifier"] = list(self.classifier.parameters())
+        if "norm" in self.terms:
+            groups["proxies"] = [self.proxies]
+        made = [
+            ParamGroup(name, params, rates.get(name, options.lr), options.weight_decay)
+            for name, params in groups.items()
+            if params
+        ]
+        frozen = {"backbone": options.frozen_epochs}
+        return (Stage("train", options.epochs, self._plan(), made, frozen),)
+
+    def attention(self, images: Tensor, modality: Modality) -> list[StageAttention]:
+        """Per fused stage its activation energy and, with AMFF, what the class token attends to.
+
+        Args:
+            images: (n, 1 or 3, H, W) uint8.
+        """
+        network = self.network
+        found = []
+        maps = network.maps(self.preprocess(images, modality))
+        for index, (number, own) in enumerate(zip(network.numbers, maps, strict=True)):
+            cls = None
+            if isinstance(network, AttentionNetwork):
+                cls = network.cls_attention(index, own)
+            found.append(StageAttention(f"stage {number}", own.float().square().mean(1), cls))
+        return found
+
+    def _ready(self, images: Tensor | None, modality: Modality) -> Tensor:
+        assert images is not None
+        if len(images):
+            return self.preprocess(images, modality)
+        side = self.settings.size  # a pooled batch may lack a modality
+        return torch.zeros(0, 3, side, side, device=images.device)
+
+    def _plan(self) -> BatchPlan:
+        if self.settings.sampling == "pooled":
+            return PooledPlan(self.settings.batch)
+        return BalancedPlan(batch=self.settings.batch, per_class=self.settings.per_class)
