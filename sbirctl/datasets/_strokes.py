@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from sbirctl.core.errors import CorruptError
+from sbirctl.core.errors import CorruptError, UsageError
 from sbirctl.core.files import display_path
 from sbirctl.datasets.tree import ReadBytes, Tree
 from sbirctl.store.source import RawItem
@@ -36,6 +36,16 @@ class Pen:
 
     line_width: float = LINE_WIDTH
     canvas: int = CANVAS
+
+
+def check_line_width(width: float) -> None:
+    """Refuse a line nobody would see, or that would fill the sheet.
+
+    Raises:
+        UsageError: it is such a width.
+    """
+    if not 0.25 <= width <= 64:
+        raise UsageError(f"line-width={width:g} cannot be drawn.", "Take 0.25 to 64 pixels.")
 
 
 def render(

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from sbirctl.core.config import setting
-from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.core.errors import MismatchError
 from sbirctl.core.files import digest_json
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS
@@ -34,6 +34,7 @@ from sbirctl.datasets._strokes import (
     LINE_WIDTH,
     Pen,
     ReadDrawings,
+    check_line_width,
     drawings,
     ndjson_files,
 )
@@ -79,10 +80,7 @@ class QuickDrawOptions:
     )
 
     def __post_init__(self) -> None:
-        if not 0.25 <= self.line_width <= 64:
-            raise UsageError(
-                f"line-width={self.line_width:g} cannot be drawn.", "Take 0.25 to 64 pixels."
-            )
+        check_line_width(self.line_width)
 
 
 @DATASETS.register

@@ -55,6 +55,7 @@ class Source:
         ignored: how many files were left aside, by reason.
         facts: further plain values for the manifest (variant, comparison with published counts).
         remarks: lines for the person who prepares the data set.
+        test_instances: the published test side of a fine-grained data set ("<class>/<stem>").
     """
 
     dataset: str
@@ -66,3 +67,4 @@ class Source:
     ignored: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    test_instances: tuple[str, ...] = ()
