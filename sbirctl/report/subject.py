@@ -89,7 +89,7 @@ def subject_of(e: Embeddings, path: Path) -> Subject:
 
 
 def _configuration(e: Embeddings, path: Path) -> str:
-    if "seed" not in e.facts or not e.model:
+    if e.facts.get("seed") is None or not e.model:
         return digest_json(["file", display_path(path.absolute())])
     kept = {key: value for key, value in e.facts.items() if key not in _DRAWN}
     named = [e.model, e.task, e.split, e.store, e.query.shape, e.gallery.shape, e.scope]

@@ -1,0 +1,53 @@
+"""Small embeddings as `embed` writes them, with the facts that a report reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sbirctl.retrieval.embeddings import Embeddings, write
+
+
+def embeddings(
+    *,
+    seed: int | None = 0,
+    queries: int = 40,
+    photos: int = 60,
+    classes: int = 4,
+    dim: int = 8,
+    split: str = "sketchy/imagenet21",
+    model: str = "drclip",
+    task: str = "cg",
+    pairs: bool = False,
+    **facts: Any,
+) -> Embeddings:
+    """Noisy classes; seeds differ in their noise."""
+    centre = np.random.default_rng(7).standard_normal((classes, dim))
+    rng = np.random.default_rng(seed)
+    q, g = np.arange(queries) % classes, np.arange(photos) % classes
+    own = {"query_instance": np.arange(queries) % photos, "gallery_instance": np.arange(photos)}
+    return Embeddings(
+        query=(centre[q] + rng.standard_normal((queries, dim))).astype(np.float32),
+        gallery=(centre[g] + rng.standard_normal((photos, dim))).astype(np.float32),
+        query_label=q.astype(np.int64),
+        gallery_label=g.astype(np.int64),
+        classes=tuple(f"class {i}" for i in range(classes)),
+        model=model,
+        checkpoint=f"weights of seed {seed}",
+        store="5" * 64,
+        task=task,
+        split=split,
+        facts={"dataset": split.partition("/")[0], "gallery": "extended", "seed": seed, **facts},
+        **(own if pairs else {}),
+    )
+
+
+def run_folder(home: Path, name: str, **more: Any) -> Path:
+    """A run's folder with nothing but its embeddings."""
+    folder = home / name
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text("")
+    write(embeddings(**more), folder / "embeddings.h5")
+    return folder
