@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from sbirctl.core.errors import UsageError
 panel = "Pipeline"
 order = 1
 _OWN = "Your own folders"
+_EDGES = "Edge maps"
 
 
 def command(
@@ -87,6 +89,37 @@ def command(
     seed: Annotated[
         int, typer.Option("--seed", help="For --unseen-fraction.", rich_help_panel=_OWN)
     ] = 0,
+    edges: Annotated[
+        str | None,
+        typer.Option(
+            "--edges",
+            metavar="METHOD",
+            help="Also edge maps of all photos: gb, gb-color or canny.",
+            rich_help_panel=_EDGES,
+        ),
+    ] = None,
+    edges_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--edges-from",
+            metavar="DIR",
+            help="Edge maps made elsewhere: <class>/<photo's stem>.png, dark on white.",
+            rich_help_panel=_EDGES,
+        ),
+    ] = None,
+    edges_set: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--edges-set",
+            metavar="KEY=VALUE",
+            help="A parameter of the method; may be repeated.",
+            rich_help_panel=_EDGES,
+        ),
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option("--device", help="Where edge maps are computed.", rich_help_panel=_EDGES),
+    ] = "auto",
     max_bad: Annotated[
         str,
         typer.Option("--max-bad", help="Unreadable files borne, share or count; more: exit 5."),
@@ -107,6 +140,7 @@ def command(
     from sbirctl.core.config import parse_assignments
     from sbirctl.stages.prepare import BadLimit, prepare
 
+    make_edges = _edges(edges, edges_from, edges_set, device)
     inputs = {"from": from_, "photos": photos and [photos], "sketches": sketches and [sketches]}
     options: dict[str, Any] = parse_assignments(set_ or [])
     options |= _given(
@@ -128,6 +162,7 @@ def command(
         report=_console.reporter(),
     )
     if folder is not None:
+        make_edges(folder)
         _console.print_path(folder, null=print0)
 
 
@@ -161,3 +196,33 @@ def _unseen(names: str | None, file: Path | None, fraction: float | None, seed: 
         return None
     listed = tuple(part.strip() for part in (names or "").split(",") if part.strip())
     return UnseenChoice(listed, file, fraction, seed)
+
+
+def _edges(
+    method: str | None, maps: Path | None, assignments: list[str] | None, device: str
+) -> Callable[[Path], object]:
+    """What makes the edge maps of a store; mistakes are found before the long work on images.
+
+    Raises:
+        UsageError: an unknown method or parameter, or options that exclude each other.
+    """
+    from functools import partial
+
+    from sbirctl.core.config import parse_assignments
+    from sbirctl.edges import edge_settings
+    from sbirctl.stages.edges import prepare_edges
+
+    report = _console.reporter()
+    if maps is not None:
+        if method is not None or assignments:
+            raise UsageError("--edges-from takes maps as they are; leave out --edges.")
+        return partial(prepare_edges, maps=maps.expanduser(), report=report)
+    if method is None:
+        if assignments:
+            raise UsageError("--edges-set needs a method.", "Add --edges gb.")
+        return lambda _: None
+    parameters = parse_assignments(assignments or [])
+    edge_settings(method, parameters)
+    return partial(
+        prepare_edges, method=method, parameters=parameters, device=device, report=report
+    )

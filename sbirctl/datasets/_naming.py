@@ -8,6 +8,12 @@ from collections import Counter
 from sbirctl.core.files import display_path
 
 
+def shown(name: bytes) -> str:
+    """A file's or folder's name as printable text."""
+    text = os.fsdecode(name)
+    return text if text.isprintable() else display_path(name)
+
+
 class Ids:
     """Hands out ids that are printable and unique: a name that comes again gets `~2`."""
 
@@ -16,7 +22,7 @@ class Ids:
 
     def new(self, kind: str, class_name: str, file: bytes) -> str:
         """`<kind>/<class>/<file name>`."""
-        wanted = f"{kind}/{class_name}/{display_path(file)}"
+        wanted = f"{kind}/{class_name}/{shown(file)}"
         self._given[wanted] += 1
         again = self._given[wanted]
         if again == 1:
@@ -26,7 +32,7 @@ class Ids:
 
 def stem(file: bytes) -> str:
     """A file's name without its ending, printable."""
-    return display_path(os.path.splitext(file)[0])
+    return shown(os.path.splitext(file)[0])
 
 
 def before_number(text: str, signs: str = "-_") -> str:

@@ -19,20 +19,25 @@ _ENDS_BYTES = 1 << 20
 _DAMAGE = (*_zip.DAMAGE, tarfile.TarError, lzma.LZMAError)
 
 
-def identity_of(path: Path) -> str:
+def peek(path: Path) -> Path | Tree:
+    """A folder's files, which are quick to list; an archive as it is."""
+    return folder_tree(path) if path.is_dir() else path
+
+
+def identity_of(source: Path | Tree) -> str:
     """A digest that changes when a folder's listing or an archive does, quick to compute.
 
     Raises:
         MissingError: there is nothing at that path.
     """
-    return folder_tree(path).identity if path.is_dir() else _fingerprint(path)
+    return source.identity if isinstance(source, Tree) else _fingerprint(source)
 
 
-def open_tree(path: Path, work: Path) -> Tree:
+def open_tree(source: Path | Tree, work: Path) -> Tree:
     """The image files of a folder or an archive.
 
     Args:
-        path: the folder or archive.
+        source: what `peek` gave for its path.
         work: where an archive may be unpacked; the caller removes it when it is done.
 
     Raises:
@@ -41,9 +46,9 @@ def open_tree(path: Path, work: Path) -> Tree:
         CorruptError: the archive is damaged, or grows beyond all reason.
         SbirctlError: not enough space to unpack it.
     """
-    if path.is_dir():
-        return folder_tree(path)
-    identity = _fingerprint(path)
+    if isinstance(source, Tree):
+        return source
+    path, identity = source, _fingerprint(source)
     kind = _kind(path)
     try:
         if kind == "zip":

@@ -14,10 +14,10 @@ from typing import Literal
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import MismatchError, MissingError
-from sbirctl.core.files import digest_json, display_path
+from sbirctl.core.files import digest_json
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS
-from sbirctl.datasets._naming import Ids, before_number, stem
+from sbirctl.datasets._naming import Ids, before_number, shown, stem
 from sbirctl.datasets.source import Dataset
 from sbirctl.datasets.tree import File, ReadTrees, Tree
 from sbirctl.store.manifest import Modality
@@ -97,7 +97,7 @@ def _items(
         if inside and not sign:
             ignored["beside the class folders"] += 1
             continue
-        class_name = display_path(first) if sign else ""
+        class_name = shown(first) if sign else ""
         items.append(_item(file, index, modality, class_name, ids))
     return items
 

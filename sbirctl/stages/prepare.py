@@ -17,14 +17,17 @@ from sbirctl.core.errors import CorruptError, MismatchError, MissingError, Usage
 from sbirctl.core.files import human_bytes
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS
+from sbirctl.datasets._test_instances import write_test_instances
 from sbirctl.datasets._unseen import UnseenChoice, write_split
-from sbirctl.datasets.archive import identity_of, open_tree
+from sbirctl.datasets.archive import identity_of, open_tree, peek
 from sbirctl.datasets.source import Dataset, Source
+from sbirctl.datasets.tree import Tree
 from sbirctl.store.reader import MANIFEST, Store, store_folder
 from sbirctl.store.writer import StoreSettings, pixel_bytes, store_lock, write_store
 
 WORK = "work"
 Inputs = Mapping[str, Sequence[Path]]
+Peeked = Mapping[str, Sequence[Path | Tree]]
 
 
 @dataclass(frozen=True)
@@ -98,12 +101,13 @@ def prepare(
     if not given and not (folder / MANIFEST).is_file():
         raise _nothing_given(reader, folder.name)
     wanted = resolve(StoreSettings, settings or {})
+    peeked = {role: [peek(path) for path in inputs[role]] for role in reader.inputs if given}
     if dry_run:
         if given:
-            _describe(reader, inputs, chosen, wanted, folder.name, report)
+            _describe(reader, peeked, chosen, wanted, folder.name, report)
         return None
     with store_lock(folder):
-        request = _request(reader, inputs, chosen, folder.name, report) if given else None
+        request = _request(reader, peeked, chosen, folder.name, report) if given else None
         if fresh and not given:
             raise _nothing_given(reader, folder.name)
         if (folder / MANIFEST).is_file() and not fresh:
@@ -112,7 +116,7 @@ def prepare(
             report.note(f"{folder.name} is prepared already.")
         else:
             assert request is not None
-            _make(reader, inputs, chosen, wanted, folder, request, workers, report)
+            _make(reader, peeked, chosen, wanted, folder, request, workers, report)
             store = Store.open(folder)
             _tell(store, report)
         if unseen is not None:
@@ -122,7 +126,7 @@ def prepare(
 
 
 def _request(
-    reader: Dataset, inputs: Inputs, options: Any, name: str, report: Reporter
+    reader: Dataset, inputs: Peeked, options: Any, name: str, report: Reporter
 ) -> dict[str, Any]:
     """What identifies the raw files and how they are read, without unpacking any archive."""
     if not reader.inputs:
@@ -130,13 +134,13 @@ def _request(
             "drawn": reader.read({}, options, name=name, report=report).identity
         }
     else:
-        identities = {role: [identity_of(path) for path in inputs[role]] for role in reader.inputs}
+        identities = {role: [identity_of(one) for one in inputs[role]] for role in reader.inputs}
     return {"options": to_dict(options), "inputs": identities}
 
 
 def _make(
     reader: Dataset,
-    inputs: Inputs,
+    inputs: Peeked,
     options: Any,
     settings: StoreSettings,
     folder: Path,
@@ -149,13 +153,15 @@ def _make(
         report.note(remark)
     source = replace(source, facts={**source.facts, "request": request})
     write_store(folder, source, settings, workers=workers, report=report)
+    instances = Store.open(folder).items.instances
+    write_test_instances(folder, folder.name, source.test_instances, instances)
     shutil.rmtree(folder / WORK, ignore_errors=True)
 
 
 def _source(
-    reader: Dataset, inputs: Inputs, options: Any, name: str, work: Path, report: Reporter
+    reader: Dataset, inputs: Peeked, options: Any, name: str, work: Path, report: Reporter
 ) -> Source:
-    trees = {role: [open_tree(path, work) for path in inputs[role]] for role in reader.inputs}
+    trees = {role: [open_tree(one, work) for one in inputs[role]] for role in reader.inputs}
     return reader.read(trees, options, name=name, report=report)
 
 
@@ -209,7 +215,7 @@ def _nothing_given(reader: Dataset, name: str) -> MissingError:
 
 def _describe(
     reader: Dataset,
-    inputs: Inputs,
+    inputs: Peeked,
     options: Any,
     settings: StoreSettings,
     name: str,

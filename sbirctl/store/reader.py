@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 MANIFEST = "manifest.json"
 IMAGES = "images.h5"
-EDGES = "edges.h5"
+EDGE_INDEX = "edges.json"
 
 Rows = Sequence[int] | np.ndarray
 
@@ -57,6 +57,7 @@ class Store:
         self.manifest = manifest
         self._open: dict[str, np.ndarray | h5py.Dataset] = {}
         self._process = 0
+        self._edges: dict[str, Any] | None = None
 
     @classmethod
     def open(cls, name_or_path: str | Path) -> Store:
@@ -98,6 +99,20 @@ class Store:
         """
         return self._take(IMAGES, modality, rows)
 
+    @property
+    def edges(self) -> dict[str, Any] | None:
+        """Which edge maps `read_edges` gives: name, method, parameters, pixels (a digest).
+
+        None where the store has none. Those that the last `prepare --edges` chose; once found they
+        stay the same for this object.
+        """
+        if self._edges is None:
+            path = self.folder / EDGE_INDEX
+            index = read_json(path) if path.exists() else {}
+            if index.get("store") == self.digest and index.get("schema") == SCHEMA:
+                self._edges = {"name": index["current"], **index["maps"][index["current"]]}
+        return self._edges
+
     def read_edges(self, rows: Rows) -> np.ndarray:
         """Edge maps of some rows of the photos.
 
@@ -107,9 +122,12 @@ class Store:
         Raises:
             MissingError: the store has none.
         """
-        if not (self.folder / EDGES).exists():
-            raise MissingError(f"The data set {self.name!r} holds no edge maps.")
-        return self._take(EDGES, "edge", rows)
+        if self.edges is None:
+            raise MissingError(
+                f"The data set {self.name!r} holds no edge maps.",
+                f"Type `sbirctl prepare {self.name} --edges gb`.",
+            )
+        return self._take(edges_file(self.folder, self.edges["name"]).name, "edge", rows)
 
     def checksums(self, modality: Modality) -> np.ndarray:
         """(rows,) uint32: CRC-32 of the pixels of every row, as they were written."""
@@ -179,6 +197,11 @@ def store_folder(name: str) -> Path:
             f"{name!r} cannot name a data set.", "Use letters, digits, '-', '_' and '.'."
         )
     return datasets_dir() / name
+
+
+def edges_file(folder: Path, name: str) -> Path:
+    """Where a store keeps the edge maps of that name."""
+    return folder / f"edges-{name}.h5"
 
 
 def prepared() -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from raw_files import packed, picture, write
 
 from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
 from sbirctl.datasets import _unpack, tree
-from sbirctl.datasets.archive import identity_of, open_tree
+from sbirctl.datasets.archive import identity_of, open_tree, peek
 
 KINDS = [".zip", ".tar", ".tar.gz", ".tar.xz", ".tar.bz2", ".7z"]
 FILES = {
@@ -35,8 +35,8 @@ def contents(found):
 def test_an_archive_is_seen_like_its_folder(tmp_path, kind):
     write(tmp_path / "in", FILES)
     archive = packed(tmp_path / "in/top", tmp_path / f"x{kind}")
-    folder = open_tree(tmp_path / "in", tmp_path / "work")
-    found = open_tree(archive, tmp_path / "work")
+    folder = open_tree(peek(tmp_path / "in"), tmp_path / "work")
+    found = open_tree(peek(archive), tmp_path / "work")
     assert contents(found) == contents(folder)
     assert dict(found.ignored) == dict(folder.ignored) == {"hidden": 1, "no image": 1}
     assert [file.size for file in found.files] == [file.size for file in folder.files]
@@ -47,7 +47,7 @@ def test_an_archive_is_seen_like_its_folder(tmp_path, kind):
 def test_wrong_endings_do_not_matter(tmp_path):
     write(tmp_path / "top", ["a/1.png"])
     archive = packed(tmp_path / "top", tmp_path / "x.zip").rename(tmp_path / "x.7z")
-    assert len(open_tree(archive, tmp_path / "work").files) == 1
+    assert len(open_tree(peek(archive), tmp_path / "work").files) == 1
 
 
 def test_unpacking_happens_once_and_not_by_halves(tmp_path, monkeypatch):
@@ -56,10 +56,10 @@ def test_unpacking_happens_once_and_not_by_halves(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(_unpack, "write_json", lambda *a, **k: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            open_tree(archive, work)
-    first = contents(open_tree(archive, work))
+            open_tree(peek(archive), work)
+    first = contents(open_tree(peek(archive), work))
     monkeypatch.setattr("sbirctl.datasets.archive.untar", lambda *a: 1 / 0)
-    assert contents(open_tree(archive, work)) == first
+    assert contents(open_tree(peek(archive), work)) == first
 
 
 def hostile_tar(path):
@@ -113,7 +113,7 @@ def test_an_archive_writes_nothing_outside_its_folder(tmp_path, make, kind):
     inner = tmp_path / "deep/er"
     inner.mkdir(parents=True)
     archive = make(inner / f"x{kind}")
-    found = open_tree(archive, inner / "work")
+    found = open_tree(peek(archive), inner / "work")
     assert contents(found)["good/1.png"] == picture(1)
     assert not any(file.path.endswith(b"link.png") for file in found.files)
     outside = everything(tmp_path) - {f"deep/er/{p}" for p in everything(inner)}
@@ -130,7 +130,7 @@ def test_truncated_archives_are_refused_and_leave_nothing_that_counts(tmp_path, 
     archive = packed(tmp_path / "top", tmp_path / f"x{kind}")
     os.truncate(archive, archive.stat().st_size * 2 // 5)
     with pytest.raises(SbirctlError) as caught:
-        open_tree(archive, tmp_path / "work")
+        open_tree(peek(archive), tmp_path / "work")
     assert caught.value.hint
     assert not list((tmp_path / "work").glob("[!.]*"))
 
@@ -148,7 +148,7 @@ def test_bombs_are_stopped(tmp_path, monkeypatch, kind):
     else:
         packed(top, target)
     with pytest.raises(CorruptError, match="times its own size"):
-        open_tree(target, tmp_path / "work")
+        open_tree(peek(target), tmp_path / "work")
     assert sum(p.stat().st_size for p in (tmp_path / "work").rglob("*.*")) < 3_000_000
 
 
@@ -159,7 +159,7 @@ def test_no_space_to_unpack(tmp_path, monkeypatch):
     archive = packed(write(tmp_path / "top", ["a/1.png"]), tmp_path / "x.tar")
     monkeypatch.setattr(_unpack.shutil, "disk_usage", lambda folder: Full)
     with pytest.raises(SbirctlError, match="No space to unpack"):
-        open_tree(archive, tmp_path / "work")
+        open_tree(peek(archive), tmp_path / "work")
 
 
 @pytest.mark.parametrize("kind", [".zip", ".tar"])
@@ -168,7 +168,7 @@ def test_giant_members_are_left_out(tmp_path, monkeypatch, kind):
     archive = packed(write(tmp_path / "top", files), tmp_path / f"x{kind}")
     for module in (tree, _unpack):
         monkeypatch.setattr(module, "MAX_FILE_BYTES", 4000)
-    found = open_tree(archive, tmp_path / "work")
+    found = open_tree(peek(archive), tmp_path / "work")
     assert found.read(b"top/a/1.png") == picture(1)
     if kind == ".tar":
         assert len(found.files) == 1
@@ -182,7 +182,7 @@ def test_a_damaged_zip_member_is_one_bad_file(tmp_path):
     data = bytearray(archive.read_bytes())
     data[80] ^= 0xFF
     archive.write_bytes(data)
-    found = open_tree(archive, tmp_path / "work")
+    found = open_tree(peek(archive), tmp_path / "work")
     with pytest.raises(CorruptError, match="damaged"):
         found.read(b"top/a/1.png")
     assert found.read(b"top/a/2.png") == picture(1)
@@ -193,26 +193,26 @@ def test_an_encrypted_zip_member_is_left_aside(tmp_path):
     data = bytearray(archive.read_bytes())
     data[data.rfind(b"PK\x01\x02") + 8] |= 1
     archive.write_bytes(data)
-    assert open_tree(archive, tmp_path / "work").ignored == {"encrypted": 1}
+    assert open_tree(peek(archive), tmp_path / "work").ignored == {"encrypted": 1}
 
 
 def test_what_is_no_archive(tmp_path):
     (tmp_path / "x.zip").write_bytes(b"<html>Quota exceeded</html>")
     with pytest.raises(UsageError, match="no archive"):
-        open_tree(tmp_path / "x.zip", tmp_path / "work")
+        open_tree(peek(tmp_path / "x.zip"), tmp_path / "work")
     with pytest.raises(MissingError):
-        open_tree(tmp_path / "nope", tmp_path / "work")
+        open_tree(peek(tmp_path / "nope"), tmp_path / "work")
     with pytest.raises(MissingError):
         identity_of(tmp_path / "nope")
 
 
 def test_identity_changes_with_the_source(tmp_path):
     folder = write(tmp_path / "top", ["a/1.png"])
-    first = identity_of(folder)
+    first = identity_of(peek(folder))
     os.utime(folder / "a/1.png", (1, 1))
-    assert identity_of(folder) == first
+    assert identity_of(peek(folder)) == first
     (folder / "a/1.png").write_bytes(b"longer" * 1000)
-    assert identity_of(folder) != first
+    assert identity_of(peek(folder)) != first
     archive = packed(folder, tmp_path / "x.zip")
     before = identity_of(archive)
     archive.write_bytes(archive.read_bytes()[:-1] + b"x")
@@ -227,7 +227,7 @@ def test_odd_things_in_a_folder(tmp_path):
     (tmp_path / "top/broken.png").symlink_to(tmp_path / "nowhere")
     (tmp_path / "top/round").symlink_to(tmp_path / "top")
     os.mkfifo(tmp_path / "top/pipe.png")
-    found = open_tree(tmp_path / "top", tmp_path / "work")
+    found = open_tree(peek(tmp_path / "top"), tmp_path / "work")
     assert [file.path for file in found.files] == [b"a/1.png", b"broken.png", b"link.png"]
     assert found.read(b"link.png") == picture(0)
     with pytest.raises(OSError):

@@ -5,7 +5,7 @@ from sbirctl.core.config import resolve
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.datasets._naming import Ids, before_number
 from sbirctl.datasets._unseen import UnseenChoice, write_split
-from sbirctl.datasets.archive import open_tree
+from sbirctl.datasets.archive import open_tree, peek
 from sbirctl.datasets.folder import Folder, FolderOptions
 from sbirctl.splits import resolve as splits
 
@@ -14,7 +14,8 @@ def read(tmp_path, photos, sketches, name="mine", **options):
     write(tmp_path / "p", photos)
     write(tmp_path / "s", sketches)
     trees = {
-        role: [open_tree(tmp_path / role[0], tmp_path / "work")] for role in ("photos", "sketches")
+        role: [open_tree(peek(tmp_path / role[0]), tmp_path / "work")]
+        for role in ("photos", "sketches")
     }
     return Folder().read(trees, resolve(FolderOptions, options), name=name)
 

@@ -9,6 +9,7 @@ import pytest
 from pictures import source
 
 from sbirctl.core.errors import CorruptError, MissingError
+from sbirctl.store.edges import EdgeSource, write_edges
 from sbirctl.store.reader import Store, prepared
 from sbirctl.store.writer import StoreSettings, build_store
 
@@ -77,9 +78,7 @@ def test_edges(store):
     with pytest.raises(MissingError, match="no edge maps"):
         store.read_edges([0])
     maps = np.random.default_rng(0).integers(0, 256, (10, 16, 16, 1), dtype=np.uint8)
-    with h5py.File(store.folder / "edges.h5", "w") as file:
-        file.attrs["digest"] = store.digest
-        file["edge"] = maps
+    write_edges(store, EdgeSource("gb", {}, lambda rows: maps[rows]))
     assert np.array_equal(store.read_edges([7, 1]), maps[[7, 1]])
 
 
