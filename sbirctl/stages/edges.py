@@ -1,7 +1,8 @@
-"""`edges`: look at the edge maps of some photos."""
+"""`edges`: look at the edge maps of some photos; `prepare --edges`: make those of a store."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from sbirctl.store.edges import EdgeSource
+    from sbirctl.store.reader import Store
+
+WORTH_AN_ESTIMATE = 64  # photos
+TRIED = 6  # of them, to estimate the time from
 SHEET_METHODS = ("gb", "gb-color")
 
 
@@ -116,3 +122,78 @@ def _row(path: Path, photo: np.ndarray, settings: GbColorSettings, device: torch
         compute(pixels, one)[0, 0].cpu().numpy() for one in (strength, settings, CannySettings())
     ]
     return SheetRow(display_path(path.name), photo, maps)
+
+
+def prepare_edges(
+    folder: Path,
+    *,
+    method: str = "gb",
+    parameters: Mapping[str, Any] | None = None,
+    maps: Path | None = None,
+    device: str = "auto",
+    report: Reporter = SILENT,
+) -> Path:
+    """Make the edge maps of all photos of a store, or take them from a folder, and use them.
+
+    Args:
+        folder: the store's.
+        method: "gb", "gb-color" or "canny"; of no meaning with `maps`.
+        parameters: of the method.
+        maps: a folder of edge maps made elsewhere, dark on white, `<class>/<photo's stem>.png` (or
+            another kind of image), named as the photos were.
+        device: where to compute.
+        report: for an estimate of the time, and progress.
+
+    Returns:
+        The file of the edge maps.
+
+    Raises:
+        UsageError: an unknown method, parameter or device.
+        MissingError: the folder lacks maps of some photos.
+        CorruptError: a map cannot be read.
+    """
+    from sbirctl.store.edges import missing_rows, write_edges
+    from sbirctl.store.reader import Store
+    from sbirctl.store.writer import store_lock
+
+    store = Store.open(folder)
+    with store_lock(folder):
+        if maps is not None:
+            from sbirctl.store.edge_folder import edge_folder_source
+
+            source = edge_folder_source(store, maps, report)
+        else:
+            source = _computed(store, method, parameters, edge_device(device))
+            _estimate(source, missing_rows(store, source), report)
+        return write_edges(store, source, report=report)
+
+
+def _computed(
+    store: Store, method: str, parameters: Mapping[str, Any] | None, device: torch.device
+) -> EdgeSource:
+    from sbirctl.core.config import to_dict
+    from sbirctl.store.edges import EdgeSource
+
+    settings = edge_settings(method, parameters)
+
+    def make(rows: np.ndarray) -> np.ndarray:
+        import torch
+
+        from sbirctl.edges.batched import compute
+
+        photos = torch.from_numpy(store.read("photo", rows)).permute(0, 3, 1, 2).contiguous()
+        return compute(photos.to(device), settings).permute(0, 2, 3, 1).cpu().numpy()
+
+    return EdgeSource(method, to_dict(settings), make)
+
+
+def _estimate(source: EdgeSource, rows: np.ndarray, report: Reporter) -> None:
+    """Say how long it will take, from a few photos spread over those to be done."""
+    if len(rows) < WORTH_AN_ESTIMATE:
+        return
+    source.make(rows[:1])  # what is loaded and set up once
+    start = time.perf_counter()
+    source.make(rows[:: len(rows) // TRIED][:TRIED])
+    seconds = (time.perf_counter() - start) / TRIED * len(rows)
+    spent = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+    report.note(f"Edge maps of {len(rows):,} photos by {source.method}: about {spent}.")
