@@ -50,7 +50,7 @@ def encoder(embeddings: Embeddings, name: str, bits: int = 64) -> Encoder:
     if train is None:
         raise MissingError(
             "ITQ is fitted on the training side, and the file has no `train` embeddings.",
-            "Embed with --train, or use --binary sign.",
+            "Type `sbirctl embed --with-train`, or use --binary sign.",
         )
     if not 1 <= bits <= min(train.shape):
         raise UsageError(

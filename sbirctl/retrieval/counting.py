@@ -199,7 +199,7 @@ def _one_value(row: np.ndarray, value: np.ndarray, columns: slice) -> _Others:
     same[columns] = False
     found = same.nonzero()[0]
     values = row.take(found)
-    return _Others(np.count_nonzero(row < value), values, found, values)
+    return _Others(int(np.count_nonzero(row < value)), values, found, values)
 
 
 def _counting(lengths: np.ndarray) -> np.ndarray:

@@ -43,7 +43,7 @@ class Embeddings:
             `query_group` and averages over groups (Sketchy's fine-grained pairs).
         query_group, gallery_group: (Q,), (N,) int64, index into `groups`: the category that "class"
             ranks within; None means the label.
-        groups: names of the categories.
+        groups: names of the categories; may be left out.
         model, checkpoint, store, task, split: name, digests (hexadecimal) and names, "" if unknown.
         facts: further plain values (JSON) a score must carry.
     """
@@ -266,7 +266,7 @@ def _check_labels(e: Embeddings) -> None:
         ("query_group", e.query_group, e.groups),
         ("gallery_group", e.gallery_group, e.groups),
     ):
-        if labels is None or not labels.size:
+        if labels is None or not labels.size or (name.endswith("group") and not names):
             continue
         low, high = int(labels.min()), int(labels.max())
         if low < 0 or high >= len(names):
