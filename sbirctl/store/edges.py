@@ -30,7 +30,7 @@ from sbirctl.store.pixels import checksum, checksum_name, digest_of
 from sbirctl.store.reader import EDGE_INDEX, SCHEMA, Store, edges_file
 
 PARTS = "edge-parts"
-PART_MAPS = 256
+PART_MAPS = 64  # at most so many are made again after a stop
 STEP = 32
 
 
@@ -85,9 +85,10 @@ def write_edges(store: Store, source: EdgeSource, *, report: Reporter = SILENT) 
     index["current"] = source.name
     write_json(store.folder / EDGE_INDEX, index)
     shutil.rmtree(store.folder / PARTS, ignore_errors=True)
-    for path in store.folder.glob("edges-*.h5"):
-        if path not in {edges_file(store.folder, name) for name in index["maps"]}:
-            path.unlink()  # of a store that was made anew
+    known = {edges_file(store.folder, name) for name in index["maps"]}
+    for path in [*store.folder.glob("edges-*.h5"), *store.folder.glob(".edges*")]:
+        if path not in known:
+            path.unlink()  # of a store that was made anew, or left by a killed writer
     return target
 
 

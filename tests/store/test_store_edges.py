@@ -109,8 +109,11 @@ def test_maps_of_a_store_made_anew_are_gone():
     with pytest.raises(MissingError, match="no edge maps") as refused:
         store.read_edges([0])
     assert "--edges gb" in refused.value.hint
+    left = store.folder / ".edges-gb-0.h5.killed"
+    left.touch()
     write_edges(store, green(store, chroma=3))
     assert not old.exists()
+    assert not left.exists()
 
 
 def test_an_exchanged_file_is_noticed():
