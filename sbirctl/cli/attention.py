@@ -1,0 +1,49 @@
+"""`sbirctl attention`: a sheet of where a trained model looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from sbirctl.cli import _console
+
+panel = "Pictures and tables"
+order = 40
+
+
+def command(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="A run's folder or name, a checkpoint, - for a path on stdin."
+        ),
+    ],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos and sketches.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The sheet: .png, .svg or .pdf.")
+    ] = Path("attention.png"),
+    modality: Annotated[
+        Literal["auto", "photo", "sketch"],
+        typer.Option("--modality", help="auto: colourless on white paper is a sketch."),
+    ] = "auto",
+    weights: Annotated[
+        str, typer.Option("--weights", help="Starting weights, where a checkpoint lacks them.")
+    ] = "",
+    device: _console.DeviceOption = "auto",
+    print0: _console.Print0Option = False,
+) -> None:
+    """Draw what a model's stages and class token respond to; prints the sheet's path."""
+    from sbirctl.stages.attention import attention
+
+    made = attention(
+        str(_console.input_path(run)) if run == "-" else run,
+        [path.expanduser() for path in images],
+        output.expanduser(),
+        modality=modality,
+        weights=weights,
+        device=device,
+        report=_console.reporter(),
+    )
+    _console.print_path(made, null=print0)
