@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -65,6 +65,14 @@ def command(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write TensorBoard's files, too.")
     ] = False,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sweep",
+            metavar="KEY=A,B,…",
+            help="A run for every value and one table; `;` parts values with commas.",
+        ),
+    ] = None,
     print0: _console.Print0Option = False,
 ) -> None:
     """Train a model; the same command continues a stopped run and finds a finished one."""
@@ -73,24 +81,29 @@ def command(
 
     if monitor not in ("", "unseen"):
         raise UsageError(f"--monitor {monitor!r} is not known.", nearest(monitor, ["unseen"]))
-    folder = train(
-        model,
-        dataset=dataset,
-        target=target,
-        task=task,
-        split=split,
-        seed=seed,
-        assignments=assignments or (),
-        config=config,
-        weights=weights,
-        device=device,
-        epochs=epochs,
-        refit=refit,
-        monitor=bool(monitor),
-        workers=workers,
-        threads=threads,
-        fresh=fresh,
-        tensorboard=tensorboard,
-        report=_console.reporter(),
-    )
-    _console.print_path(folder, null=print0)
+    options: dict[str, Any] = {
+        "dataset": dataset,
+        "target": target,
+        "task": task,
+        "split": split,
+        "seed": seed,
+        "assignments": assignments or (),
+        "config": config,
+        "weights": weights,
+        "device": device,
+        "epochs": epochs,
+        "refit": refit,
+        "monitor": bool(monitor),
+        "workers": workers,
+        "threads": threads,
+        "fresh": fresh,
+        "tensorboard": tensorboard,
+        "report": _console.reporter(),
+    }
+    if sweep:
+        from sbirctl.stages.sweep import sweep as sweep_over
+
+        rows = sweep_over(model, sweep, **options)
+        _console.print_table(list(rows[0]), [list(row.values()) for row in rows])
+        return
+    _console.print_path(train(model, **options), null=print0)
