@@ -39,10 +39,17 @@ def list_all(context: typer.Context, json: _console.JsonOption = False) -> None:
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A model.", autocompletion=_complete)],
     json: _console.JsonOption = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the model's page as Markdown.")
+    ] = False,
 ) -> None:
     """Print a model's card, its settings with their defaults, and its presets."""
+    from sbirctl.stages.models import markdown as page
     from sbirctl.stages.models import show as describe
 
+    if markdown:
+        print(page(name), end="")
+        return
     found = describe(name)
     if json:
         _console.print_json(found)

@@ -38,6 +38,11 @@ def figures(card: Card) -> tuple[Figure, ...]:
     return tuple(figure for table in card.tables for figure in _of_table(table))
 
 
+def as_printed(value: float) -> str:
+    """A figure with three digits, or four where the paper has them."""
+    return f"{value:.4f}".removesuffix("0")
+
+
 def _of_table(table: Table) -> list[Figure]:
     found = []
     for row in table.rows:

@@ -8,7 +8,9 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
+from sbirctl.report import markdown
 from sbirctl.report.comparison import Row
+from sbirctl.report.published import as_printed
 
 HEADER = (
     "model", "data set", "task", "metric", "ours", "deviation", "runs", "published", "difference",
@@ -60,11 +62,8 @@ def to_markdown(rows: Sequence[Row]) -> str:
     """A table whose bracketed numbers lead to definition and protocol of each figure below it."""
     header, body, notes = readable(rows)
 
-    def line(values: Sequence[str]) -> str:
-        return "| " + " | ".join(v.replace("|", "\\|").replace("\n", " ") for v in values) + " |"
-
-    table = [line(header), line(["---"] * len(header)), *map(line, body)]
-    return "\n".join([*table, "", *(f"{mark} {text}\n" for mark, text in notes)]).rstrip() + "\n"
+    told = [f"{mark} {text}\n" for mark, text in notes]
+    return "\n".join([*markdown.table(header, body), "", *told]).rstrip() + "\n"
 
 
 def to_latex(rows: Sequence[Row]) -> str:
@@ -112,7 +111,7 @@ def readable(
         published = ""
         if row.published is not None:
             marks = mark(row.published_definition, _about_published(row))
-            published = f"{_number(row.published)} {marks}"
+            published = f"{as_printed(row.published)} {marks}"
         difference = row.reason if row.difference is None else _signed(row.difference)
         lead = [f"{row.model} ({row.runs[0]})" if row.model else row.runs[0]] if several else []
         body.append([*lead, row.dataset, row.task, row.metric, ours, published, difference])
@@ -151,11 +150,6 @@ def _ours(row: Row) -> str:
     if row.deviation is None:
         return f"{row.ours:.4f}"
     return f"{row.ours:.4f} ± {row.deviation:.4f} ({len(row.runs)})"
-
-
-def _number(value: float) -> str:
-    """As printed: three digits, or four where the paper has them."""
-    return f"{value:.4f}".removesuffix("0")
 
 
 def _escape(text: str) -> str:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+import sbirctl
 from sbirctl.core.config import describe
+from sbirctl.core.errors import CorruptError
+from sbirctl.core.files import display_path
 from sbirctl.models import MODELS
 from sbirctl.models.cards import load_card
+
+_MEASURED = ("model", "dataset", "task", "split", "metric", "definition", "value")
 
 
 def rows() -> list[dict[str, Any]]:
@@ -47,6 +54,41 @@ def show(name: str) -> dict[str, Any]:
     ]
     facts = {"trainable": model.trainable, "parameters_by_part": parts}
     return {**card, **facts, "settings": settings, "presets": model.presets}
+
+
+def markdown(name: str) -> str:
+    """The page of a model: its card, settings, and what was measured with it.
+
+    Raises:
+        UsageError: there is no such model.
+        CorruptError: the file of measured figures cannot be read.
+    """
+    from sbirctl.report.model_page import model_page
+
+    return model_page(show(name), measured(name))
+
+
+def measured(name: str, path: Path | None = None) -> list[dict[str, Any]]:
+    """Figures measured with a model; none where the installation carries no benchmarks.
+
+    Args:
+        path: a TOML file of `[[figures]]` with model, dataset, task, split, metric, definition and
+            value, where known deviation and runs, and note; None for the project's own.
+
+    Raises:
+        CorruptError: it is no such file.
+    """
+    path = path or Path(sbirctl.__file__).parents[1] / "benchmarks" / "results" / "models.toml"
+    if not path.is_file():
+        return []
+    try:
+        figures = tomllib.loads(path.read_text(encoding="utf-8"))["figures"]
+        absent = [key for figure in figures for key in _MEASURED if key not in figure]
+    except (ValueError, LookupError, TypeError) as error:
+        raise CorruptError(f"{display_path(path)} holds no figures: {error}.") from error
+    if absent:
+        raise CorruptError(f"A figure in {display_path(path)} has no {absent[0]}.")
+    return [figure for figure in figures if figure["model"] == name]
 
 
 def _recipe() -> set[str]:

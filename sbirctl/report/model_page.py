@@ -1,0 +1,163 @@
+"""A model's page: its card, settings and figures as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sbirctl.report.markdown import table
+from sbirctl.report.published import as_printed
+
+
+def model_page(described: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The page of one model.
+
+    Args:
+        described: what `stages.models.show` gives.
+        measured: figures measured with this project: dataset, task, split, metric, definition,
+            value, and where known deviation, runs and note.
+    """
+    name = described["name"]
+    sections = [
+        [
+            f"# {name}",
+            "",
+            f"<!-- Written by `sbirctl models show {name} --markdown` from the model's card. -->",
+            "",
+            described["summary"],
+        ],
+        _paper(described["paper"]),
+        _network(described),
+        _weights(described["weights"]),
+        *([_published(described["tables"])] if described["tables"] else []),
+        *([_measured(measured)] if measured else []),
+        *([_deviations(described["deviations"])] if described["deviations"] else []),
+        _settings(described),
+    ]
+    return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def _paper(paper: Mapping[str, Any]) -> list[str]:
+    places = {
+        "Paper": f"<{paper['url']}>",
+        "DOI": paper["doi"],
+        "arXiv": paper["arxiv"],
+        "Code": paper["code"],
+    }
+    return [
+        "## Paper",
+        "",
+        f"{paper['authors']}: *{paper['title']}*. {paper['venue']}, {paper['year']}.",
+        "",
+        *(f"- {what}: {where}" for what, where in places.items() if where),
+    ]
+
+
+def _network(described: Mapping[str, Any]) -> list[str]:
+    parts = described["parameters_by_part"]
+    facts = [
+        ("input", described["input"]),
+        ("preprocessing", described["preprocessing"].strip()),
+        ("embedding", f"{described['dim']} dimensions, L2-normalised"),
+        ("parameters", f"{described['parameters']:,}, without what grows with the classes"),
+        ("trained", "yes" if described["trainable"] else "no, embeds as it comes"),
+    ]
+    lines = ["## Network", ""]
+    if described["architecture"]:
+        lines += [described["architecture"].strip(), ""]
+    lines += table(("what", ""), facts)
+    if len(parts) > 1:
+        lines += ["", "Parameters by part, with one training class:", ""]
+        lines += table(("part", "parameters"), [(k, f"{v:,}") for k, v in parts.items()])
+    return lines
+
+
+def _weights(weights: Sequence[Mapping[str, Any]]) -> list[str]:
+    rows = [(w["name"], w["source"], w["licence"]) for w in weights]
+    return ["## Weights it starts from", "", *table(("name", "source", "licence"), rows)]
+
+
+def _published(tables: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = ["## Published figures", "", "As the paper prints them, as fractions of 1."]
+    for one in tables:
+        lines += ["", f"### {one['title']}", ""]
+        protocol = f", protocol {one['protocol']}" if one["protocol"] else ""
+        lines += [f"{one['source']}; task {one['task']}{protocol}, definition {one['definition']}."]
+        lines += ["", *table(one["header"], _rows(one))]
+        lines += ["", *(f"- {text}" for text in _remarks(one))]
+    return lines
+
+
+def _rows(one: Mapping[str, Any]) -> list[list[object]]:
+    metrics = [""] * len(one["keys"]) + [column["metric"] for column in one["columns"]]
+    return [
+        [
+            as_printed(value) if metric and isinstance(value, float) else value
+            for value, metric in zip(row, metrics, strict=True)
+        ]
+        for row in one["rows"]
+    ]
+
+
+def _remarks(one: Mapping[str, Any]) -> list[str]:
+    """What the card says of columns and cells."""
+    said: dict[str, None] = dict.fromkeys(one["note"].splitlines())
+    for column in one["columns"]:
+        if column["split_status"] != "stated":
+            said[f"{column['split']}: {_STATUS[column['split_status']]}"] = None
+        if column["rule"]:
+            said[f"{column['dataset']}: {column['rule']}."] = None
+    return list(said) or ["Every split is stated in the paper."]
+
+
+_STATUS = {
+    "inferred": "inferred from the paper's numbers of classes.",
+    "unpublished": "the paper's list is not published; this is the nearest there is.",
+}
+
+
+def _measured(figures: Sequence[Mapping[str, Any]]) -> list[str]:
+    header = ("data set", "task", "split", "metric", "definition", "value", "note")
+    rows = [
+        (f["dataset"], f["task"], f["split"], f["metric"], f["definition"], _value(f), _note(f))
+        for f in figures
+    ]
+    return ["## Measured figures", "", "With this project.", "", *table(header, rows)]
+
+
+def _value(figure: Mapping[str, Any]) -> str:
+    if "deviation" not in figure:
+        return f"{figure['value']:.4f}"
+    return f"{figure['value']:.4f} ± {figure['deviation']:.4f} ({figure['runs']})"
+
+
+def _note(figure: Mapping[str, Any]) -> str:
+    return str(figure.get("note", ""))
+
+
+def _deviations(deviations: Sequence[str]) -> list[str]:
+    return ["## Where it differs from the paper", "", *(f"- {text}" for text in deviations)]
+
+
+def _settings(described: Mapping[str, Any]) -> list[str]:
+    rows = [(f"`{s['key']}`", s["default"], s["help"]) for s in described["settings"]]
+    lines = ["## Settings", "", *table(("key", "default", "what"), rows)]
+    if described["presets"]:
+        lines += ["", "Presets, chosen with `--set preset=NAME`:", ""]
+        lines += table(
+            ("preset", "sets"),
+            [
+                (f"`{name}`", ", ".join(f"`{k}={_plain(v)}`" for k, v in values.items()))
+                for name, values in described["presets"].items()
+            ],
+        )
+    return lines
+
+
+def _plain(value: Any) -> str:
+    """A setting's value as it is typed."""
+    if isinstance(value, tuple | list):
+        return ",".join(_plain(one) for one in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
