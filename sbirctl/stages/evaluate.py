@@ -159,7 +159,8 @@ def _per_class(e: Embeddings, result: Result) -> dict[str, dict[str, Any]]:
         label, classes = e.query_group, e.groups
     found: dict[str, dict[str, Any]] = {}
     for code in np.unique(label):
-        found[classes[code] if classes else str(code)] = {"queries": int(np.count_nonzero(label == code))}
+        name = classes[code] if classes else str(code)
+        found[name] = {"queries": int(np.count_nonzero(label == code))}
     for metric in result.values:
         means = result.per_class(metric, label)
         for entry, (mean, _) in zip(found.values(), means.values(), strict=True):
