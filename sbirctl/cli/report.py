@@ -63,7 +63,7 @@ def command(
         str | None,
         typer.Option("--definition", "-d", help="Measure ours by this one, not the paper's."),
     ] = None,
-    memory: MemoryOption = "1G",
+    memory: MemoryOption = "auto",
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or mps.")] = "cpu",
 ) -> None:
     """Set a run's figures beside those its paper prints.
