@@ -55,3 +55,29 @@ def verify(name: Annotated[str, typer.Argument(help="A prepared data set.")]) ->
     store = verify_dataset(name, report=report)
     report.note(f"{store.name} is whole: store {store.digest[:12]}.")
     _console.print_path(store.folder)
+
+
+@app.command()
+def table(json: _console.JsonOption = False) -> None:
+    """Dr. CLIP's Table 1 from what is prepared here, beside the published numbers."""
+    from sbirctl.stages.datasets_table import ITEMS, drclip_table
+
+    rows = drclip_table()
+    if json:
+        _console.print_json([asdict(row) for row in rows])
+        return
+    header = ["task", "data"]
+    for item in ITEMS:
+        header += [item, "published"]
+    _console.print_table(
+        [*header, "note"],
+        [
+            (
+                row.task,
+                row.title,
+                *(n for pair in zip(row.prepared, row.published, strict=True) for n in pair),
+                row.note,
+            )
+            for row in rows
+        ],
+    )

@@ -47,6 +47,16 @@ def command(
             "--extended/--no-extended", help="Sketchy: extended photos. [default: where they are]"
         ),
     ] = None,
+    line_width: Annotated[
+        float | None,
+        typer.Option(
+            "--line-width", help="Of strokes that are rendered, on 256 pixels. [default: 2.5]"
+        ),
+    ] = None,
+    copy: Annotated[
+        str,
+        typer.Option("--copy", help="Which copy to fetch without --from; --dry-run lists them."),
+    ] = "",
     photos: Annotated[
         Path | None,
         typer.Option(
@@ -134,6 +144,8 @@ def command(
 ) -> None:
     """Decode and resize a data set's images once; prints the path of the store.
 
+    Without --from the publisher's archives are fetched; their terms of use are shown first.
+
     It can be stopped at any time; the same command continues, and prints the path at once when the
     store is there.
     """
@@ -146,6 +158,7 @@ def command(
     options |= _given(
         variant=variant,
         extended={None: None, True: "yes", False: "no"}[extended],
+        **{"line-width": line_width},
         pairs=pairs,
     )
     folder = prepare(
@@ -159,6 +172,7 @@ def command(
         workers=workers,
         fresh=fresh,
         dry_run=dry_run,
+        copy=copy,
         report=_console.reporter(),
     )
     if folder is not None:

@@ -9,6 +9,7 @@ from sbirctl.core.errors import SbirctlError
 from sbirctl.core.home import datasets_dir
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS
+from sbirctl.datasets._counts import against_published
 from sbirctl.store.reader import Store
 from sbirctl.store.verify import verify
 
@@ -51,12 +52,16 @@ def list_datasets() -> list[Listed]:
 def verify_dataset(name: str, *, report: Reporter = SILENT) -> Store:
     """Read a prepared data set back from end to end; gives it when it is whole.
 
+    Notes say which published counts it has, source by source.
+
     Raises:
         MissingError: it is not prepared.
         CorruptError: it is damaged.
     """
     store = Store.open(name)
     verify(store, report=report)
+    for line in against_published(store):
+        report.note(line)
     return store
 
 

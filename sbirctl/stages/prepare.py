@@ -17,6 +17,8 @@ from sbirctl.core.errors import CorruptError, MismatchError, MissingError, Usage
 from sbirctl.core.files import human_bytes
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS
+from sbirctl.datasets._catalogue import KINDS, catalogue
+from sbirctl.datasets._downloads import choose_copy, describe, download
 from sbirctl.datasets._test_instances import write_test_instances
 from sbirctl.datasets._unseen import UnseenChoice, write_split
 from sbirctl.datasets.archive import identity_of, open_tree, peek
@@ -68,13 +70,15 @@ def prepare(
     workers: int | None = None,
     fresh: bool = False,
     dry_run: bool = False,
+    copy: str = "",
     report: Reporter = SILENT,
 ) -> Path | None:
     """Make the store of a data set, continue a stopped one, or find that it is there already.
 
     Args:
         dataset: name of the reader.
-        inputs: folders and archives by role; {} where the store is expected to be there.
+        inputs: folders and archives by role; {} for the store that is there, or else for the
+            publisher's archives, which are then fetched.
         name: the store's name; "" for the data set's own.
         options: choices of the reader, by name, as given by a person.
         settings: fields of `StoreSettings` that were given.
@@ -83,6 +87,7 @@ def prepare(
         workers: processes, see `build_store`.
         fresh: make it anew even if it is there.
         dry_run: only say what would be done.
+        copy: which of several copies is fetched; "" for the first that is not known to be dead.
         report: for notes and progress.
 
     Returns:
@@ -98,9 +103,16 @@ def prepare(
     folder = store_folder(name or dataset)
     limit = max_bad or BadLimit()
     given = any(inputs.values()) or not reader.inputs
-    if not given and not (folder / MANIFEST).is_file():
-        raise _nothing_given(reader, folder.name)
+    if given and copy:
+        raise UsageError(
+            f"--copy {copy} says what to fetch, and files were given already.", "Leave one out."
+        )
     wanted = resolve(StoreSettings, settings or {})
+    if not given and (fresh or not (folder / MANIFEST).is_file()):
+        archives = _archives(reader, copy, wanted, folder.name, dry_run, report)
+        if archives is None:
+            return None
+        inputs, given = {"from": archives}, True
     peeked = {role: [peek(path) for path in inputs[role]] for role in reader.inputs if given}
     if dry_run:
         if given:
@@ -108,8 +120,6 @@ def prepare(
         return None
     with store_lock(folder):
         request = _request(reader, peeked, chosen, folder.name, report) if given else None
-        if fresh and not given:
-            raise _nothing_given(reader, folder.name)
         if (folder / MANIFEST).is_file() and not fresh:
             store = Store.open(folder)
             _must_match(store, dataset, request, to_dict(wanted), settings or {})
@@ -123,6 +133,26 @@ def prepare(
             write_split(folder, folder.name, _classes_of_both(store), unseen)
     _check_bad(store, limit)
     return folder
+
+
+def _archives(
+    reader: Dataset,
+    copy: str,
+    settings: StoreSettings,
+    name: str,
+    dry_run: bool,
+    report: Reporter,
+) -> list[Path] | None:
+    """The publisher's archives, fetched; None from a dry run, which only says what they are."""
+    if not catalogue(reader.name).copies:
+        raise _nothing_given(reader, name)
+    chosen = choose_copy(reader.name, copy)
+    if dry_run:
+        totals = catalogue(reader.name).totals(*KINDS)
+        pixels = totals.pop("sketches", 0) + 3 * sum(totals.values())
+        describe(reader.name, chosen, settings.size**2 * pixels, report=report)
+        return None
+    return download(reader.name, chosen, report=report)
 
 
 def _request(

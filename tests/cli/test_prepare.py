@@ -134,13 +134,20 @@ def test_an_archive_gives_the_same_store(sketchy, home, tmp_path):
     ]  # fmt: skip
 
 
-def test_nothing_given_and_nothing_prepared(capfd):
+def test_nothing_given_and_nothing_to_be_had(capfd, monkeypatch):
+    monkeypatch.setenv("SBIRCTL_MIRROR", "http://127.0.0.1:9/closed")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     assert prepare("sketchy") == 3
     out, err = capfd.readouterr()
     assert not out
-    _first, second = err.splitlines()
-    assert "sketchy.eye.gatech.edu" in second
+    *_notes, first, second = err.splitlines()
+    assert "cannot be fetched from 127.0.0.1:9" in first
     assert "sbirctl prepare sketchy --from PATH" in second
+
+
+def test_own_folders_are_never_fetched(capfd):
+    assert prepare("folder", "--name", "own") == 3
+    assert "--photos PATH --sketches PATH" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
