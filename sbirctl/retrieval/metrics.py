@@ -12,16 +12,6 @@ from sbirctl.core.errors import UsageError, nearest
 from sbirctl.retrieval.definitions import Definition
 
 DEFAULT = ("map@all", "map@200", "prec@100", "prec@200")
-_NAMES = {
-    "map": "map",
-    "prec": "prec",
-    "precision": "prec",
-    "p": "prec",
-    "recall": "recall",
-    "r": "recall",
-    "acc": "acc",
-    "top": "acc",
-}
 
 
 @dataclass(frozen=True)
@@ -29,7 +19,7 @@ class Metric:
     """A metric and its cut-off.
 
     Attributes:
-        kind: "map", "prec", "recall" or "acc".
+        kind: name of a measure, a key of `MEASURES`.
         k: length of the list, None for the whole gallery.
     """
 
@@ -72,6 +62,50 @@ class Ranks:
         return np.minimum.accumulate(own[:, ::-1], axis=1)[:, ::-1]
 
 
+PerQuery = Callable[[Metric, Definition, Ranks], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One kind of metric; a new one is one function under the decorator `measure`.
+
+    Attributes:
+        kind: what a person types before the @.
+        aliases: other names for it.
+        summary: what it is, for `sbirctl metrics`.
+        says: (metric, definition) to the formula in words.
+        value: (n,) float64 of n queries, NaN where the definition leaves one out; None for the one
+            that asks for a single photo (`own_photo`).
+        uncut: whether `@all` means something.
+    """
+
+    kind: str
+    aliases: tuple[str, ...]
+    summary: str
+    says: Callable[[Metric, Definition], str]
+    value: PerQuery | None
+    uncut: bool = False
+
+
+MEASURES: dict[str, Measure] = {}
+
+
+def measure(
+    kind: str,
+    *aliases: str,
+    summary: str,
+    says: Callable[[Metric, Definition], str],
+    uncut: bool = False,
+) -> Callable[[PerQuery], PerQuery]:
+    """Make a function of (metric, definition, ranks) the metric `kind@K`."""
+
+    def register(value: PerQuery) -> PerQuery:
+        MEASURES[kind] = Measure(kind, aliases, summary, says, value, uncut)
+        return value
+
+    return register
+
+
 def parse(text: str) -> Metric:
     """`map@all`, `map@200`, `prec@100` (also `p@100`, `precision@100`), `recall@10`, `acc@1`.
 
@@ -79,11 +113,12 @@ def parse(text: str) -> Metric:
         UsageError: no such metric, or no positive whole number behind the @.
     """
     name, _, cut = text.strip().lower().partition("@")
-    if name not in _NAMES:
-        known = ("map@all", "map@200", "prec@100", "recall@100", "acc@1")
+    found = [m for m in MEASURES.values() if name in (m.kind, *m.aliases)]
+    if not found:
+        known = [f"{m.kind}@{'all' if m.uncut else 100}" for m in MEASURES.values()]
         raise UsageError(f"There is no metric {text!r}.", nearest(text, known))
-    kind = _NAMES[name]
-    if kind == "map" and cut == "all":
+    kind = found[0].kind
+    if found[0].uncut and cut == "all":
         return Metric(kind, None)
     if not re.fullmatch("[1-9][0-9]{0,8}", cut):
         raise UsageError(f"The metric {text!r} has no cut-off.", f"Write {kind}@100, for example.")
@@ -92,7 +127,9 @@ def parse(text: str) -> Metric:
 
 def per_query(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     """(n,) float64: the metric of each query; NaN where the definition leaves the query out."""
-    return _MEASURES[metric.kind](metric, definition, ranks)
+    value = MEASURES[metric.kind].value
+    assert value is not None
+    return value(metric, definition, ranks)
 
 
 def _placed(definition: Definition, ranks: Ranks) -> tuple[np.ndarray, np.ndarray | None]:
@@ -113,6 +150,18 @@ def _hits(rank: np.ndarray, counted: np.ndarray | None, k: int) -> np.ndarray:
     return inside if counted is None else inside & counted[:, :width]
 
 
+def _says_average_precision(metric: Metric, definition: Definition) -> str:
+    by = {"min": f"min({metric.k}, R)", "R": "R", "hits": "hits in the list", "K": str(metric.k)}
+    shape = {"textbook": "textbook AP", "voc": "VOC-interpolated AP"}[definition.shape]
+    return f"{shape} / {'R' if metric.k is None else by[definition.denominator]}"
+
+
+@measure(
+    "map",
+    summary="mean average precision of the first K, or of the whole gallery",
+    says=_says_average_precision,
+    uncut=True,
+)
 def _average_precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     rank, counted = _placed(definition, ranks)
     k = ranks.gallery if metric.k is None else metric.k
@@ -153,6 +202,21 @@ def _precision_at_hits(
     return precision
 
 
+def _says_precision(metric: Metric, definition: Definition) -> str:
+    k = metric.k or 0
+    if definition.precision == "next":
+        return f"relevance of rank {k + 1}"
+    by = {"K": str(k), "min": f"min({k}, R)", "list": f"min({k}, N)"}
+    return f"hits in the first {k} / {by[definition.precision]}"
+
+
+@measure(
+    "prec",
+    "precision",
+    "p",
+    summary="share of relevant photos among the first K (also p@K, precision@K)",
+    says=_says_precision,
+)
 def _precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     assert metric.k is not None
     rank, counted = _placed(definition, ranks)
@@ -168,6 +232,12 @@ def _precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarr
     return _left_out(definition, found / divisor, found)
 
 
+@measure(
+    "recall",
+    "r",
+    summary="share of the relevant photos that are among the first K",
+    says=lambda metric, _: f"hits in the first {metric.k} / R",
+)
 def _recall(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     assert metric.k is not None
     rank, counted = _placed(definition, ranks)
@@ -190,32 +260,22 @@ def own_photo(metric: Metric, rank: np.ndarray) -> np.ndarray:
     return np.where(rank > 0, (rank <= metric.k).astype(np.float64), np.nan)
 
 
-_MEASURES: dict[str, Callable[[Metric, Definition, Ranks], np.ndarray]] = {
-    "map": _average_precision,
-    "prec": _precision,
-    "recall": _recall,
-}
+MEASURES["acc"] = Measure(
+    "acc",
+    ("top",),
+    "share of sketches whose own photo is among the first K; ties count against",
+    lambda metric, _: (
+        f"share of queries whose own photo is among the first {metric.k}; ties count against"
+    ),
+    None,
+)
 
 
 def explain(metric: Metric, definition: Definition) -> str:
     """One line that says what a figure is."""
-    k = "N" if metric.k is None else str(metric.k)
-    if metric.kind == "acc":
-        return f"share of queries whose own photo is among the first {k}; ties count against"
-    if metric.kind == "prec":
-        by = {"K": k, "min": f"min({k}, R)", "list": f"min({k}, N)"}
-        what = (
-            f"relevance of rank {metric.k + 1 if metric.k else ''}"
-            if definition.precision == "next"
-            else f"hits in the first {k} / {by[definition.precision]}"
-        )
-    elif metric.kind == "recall":
-        what = f"hits in the first {k} / R"
-    else:
-        by = {"min": f"min({k}, R)", "R": "R", "hits": "hits in the list", "K": k}
-        shape = {"textbook": "textbook AP", "voc": "VOC-interpolated AP"}[definition.shape]
-        over = "R" if metric.k is None else by[definition.denominator]
-        what = f"{shape} / {over}"
+    what = MEASURES[metric.kind].says(metric, definition)
+    if MEASURES[metric.kind].value is None:
+        return what
     ties = {"gallery": "gallery order", "grouped": "grouped", "pessimistic": "last"}
     return (
         f"{what}; mean over {'queries' if definition.average == 'query' else 'classes'}; "

@@ -1,0 +1,33 @@
+"""docs/adding-a-metric.md, followed literally."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sbirctl.retrieval import metrics
+from sbirctl.retrieval.definitions import PRESETS
+from sbirctl.retrieval.metrics import MEASURES, Ranks, explain, parse, per_query
+
+PAGE = Path(__file__).parents[2] / "docs" / "adding-a-metric.md"
+
+
+@pytest.fixture
+def page():
+    found = re.search(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
+    assert found
+    exec(found.group(1), vars(metrics))
+    yield
+    del MEASURES["rr"]
+
+
+def test_the_metric_is_parsed_explained_and_right(page):
+    metric = parse("mrr@5")
+    assert str(metric) == "rr@5"
+    assert "at most 5" in explain(metric, PRESETS["standard"])
+    rank = np.array([[1, 4], [3, 9], [6, 7]], dtype=np.int32)
+    ranks = Ranks(rank, rank, np.array([2, 2, 2], dtype=np.int32), 10)
+    np.testing.assert_allclose(per_query(metric, PRESETS["standard"], ranks), [1, 1 / 3, 0])
+    dropped = per_query(metric, PRESETS["zsih"], ranks)
+    assert np.isnan(dropped[2])
