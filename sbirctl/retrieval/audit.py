@@ -9,11 +9,13 @@ import numpy as np
 
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.retrieval import definitions, metrics
+from sbirctl.retrieval.codes import encoder
 from sbirctl.retrieval.duplicates import count_duplicates
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Options, Result, evaluate
 
 METRICS = ("map@all", "map@200", "prec@100", "prec@200")
+_BLOCK = 4096
 _SIGN = "torchmetrics>=1.7.4"
 
 # Sketch queries and photos of the test sides, counted from the file lists that SAKE, ZSE-SBIR,
@@ -69,6 +71,7 @@ def audit(
         *_about_sign(standard, rows["clipprompt"], ignoring),
         *_about_sides(e, standard),
         *_about_training(e),
+        *_about_codes(e, options or Options()),
     ]
     return Audit(rows, spread, tuple(warnings))
 
@@ -152,6 +155,22 @@ def _about_training(e: Embeddings) -> list[str]:
                 if both:
                     found.append(f"{both} test {side} are files of the training side (SHA-256).")
     return found
+
+
+def _about_codes(e: Embeddings, options: Options) -> list[str]:
+    """Codes that so many photos share that the order of the gallery decides."""
+    code = encoder(e, options.binary, options.bits)
+    blocks = range(0, len(e.gallery), _BLOCK)
+    packed = np.concatenate(
+        [np.packbits(code.encode(e.gallery[i : i + _BLOCK]) > 0, axis=1) for i in blocks]
+    )
+    different = len(np.unique(packed, axis=0))
+    if 2 * different > len(e.gallery):
+        return []
+    return [
+        f"The {len(e.gallery)} photos have {different} different codes ({code.name}); their order "
+        "in the gallery decides Hamming rankings; see ties=pessimistic."
+    ]
 
 
 def _show(value: float | None) -> str:

@@ -157,7 +157,7 @@ def _pass(
 
     wants_own = any(m.kind == "acc" for m in metrics)
     consumer = Consumer(take, take_own if wants_own else None)
-    for query, gallery in _problems(e, what[1], options.seed):
+    for query, gallery in problems(e, what[1], options.seed):
         rank(prepare(e, what[0], code, query, gallery), consumer, options.plan, report)
     for definition, found in zip(definitions, values, strict=True):
         for metric in metrics:
@@ -171,10 +171,14 @@ def _pass(
     ]
 
 
-def _problems(
-    e: Embeddings, gallery: str, seed: int
+def problems(
+    e: Embeddings, gallery: str = "photos", seed: int = 0
 ) -> list[tuple[np.ndarray | None, np.ndarray | None]]:
-    """(query rows, gallery rows) of each ranking; None for all rows."""
+    """(query rows, gallery rows) of each ranking that `scope` asks for; None for all rows.
+
+    Args:
+        gallery: "photos", or "drawn" with `seed` (`Definition.gallery`).
+    """
     photos = drawn_gallery(e, seed) if gallery == "drawn" else None
     if e.scope == "all":
         return [(None, photos)]

@@ -9,8 +9,8 @@ from sbirctl.retrieval.embeddings import Embeddings
 def side(**more):
     rng = np.random.default_rng(0)
     made = {
-        "query": np.abs(rng.standard_normal((6, 4))) + np.eye(2, 4)[np.arange(6) % 2],
-        "gallery": np.abs(rng.standard_normal((500, 4))) + np.eye(2, 4)[np.arange(500) % 2],
+        "query": 0.6 + 0.5 * rng.standard_normal((6, 64)) + np.eye(2, 64)[np.arange(6) % 2],
+        "gallery": 0.6 + 0.5 * rng.standard_normal((500, 64)) + np.eye(2, 64)[np.arange(500) % 2],
         "query_label": np.arange(6) % 2,
         "gallery_label": np.arange(500) % 2,
         "classes": ("ape", "bat"),
@@ -33,7 +33,7 @@ def test_a_plain_side_only_shows_the_hits_denominator():
 def test_torchmetrics_sign_rule():
     rng = np.random.default_rng(1)
     assert "torchmetrics" not in found()
-    warnings = found(query=rng.standard_normal((6, 4)), gallery=rng.standard_normal((500, 4)))
+    warnings = found(query=rng.standard_normal((6, 64)), gallery=rng.standard_normal((500, 64)))
     assert "torchmetrics>=1.7.4 counts as not relevant" in warnings
     assert "would be" in warnings
 
@@ -76,3 +76,8 @@ def test_the_spread_is_between_the_smallest_and_the_largest():
     for metric, (low, high) in one.spread.items():
         values = [row[metric] for row in one.rows.values()]
         assert (low, high) == (min(values), max(values))
+
+
+def test_codes_that_tell_nothing_apart():
+    assert "different codes" not in found(gallery=side().gallery - 0.1)
+    assert "500 photos have 1 different codes (sign)" in found(gallery=np.abs(side().gallery))
