@@ -12,7 +12,7 @@ from sbirctl.retrieval.embeddings import read
 from sbirctl.stages.embed import embed
 from sbirctl.stages.train import train
 
-SETTINGS = ("backbone=resnet18", "size=32", "width=8", "depth=1", "heads=2", "per_class=4")
+SETTINGS = ("backbone=mobilenetv2_050", "size=32", "width=8", "depth=1", "heads=2", "per_class=4")
 
 
 def run(*settings: str) -> Path:

@@ -1,0 +1,188 @@
+"""FFMLN beside the baseline after training for the same time: mAP@all of the unseen classes.
+
+    python benchmarks/ffmln.py --dataset NAME [--minutes 20] [--seeds 0,1,2] [--weights FILE]
+        [--ways baseline,ffmln] [--out ffmln.json] [--set KEY=VALUE]
+
+Baseline: `sbirctl train baseline` with its own recipe. The other ways are FFMLN over the same
+backbone and weights with the preset `small`, whole, with fewer loss terms (Table 3), and with less
+fusion. First the processor time of a training step of each way is measured, in turns; the budget,
+that many minutes of all threads, gives the number of epochs, rounded up for the baseline and down
+for the others. No run validates: the last epoch is scored.
+
+What is measured goes into `--out`, and finished runs are found again, so the same command goes on
+where it was stopped, and `--seeds` and `--ways` can grow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from _data import SMALL_BACKBONE
+
+from sbirctl.cli._console import TerminalReporter
+from sbirctl.core.config import parse_assignments
+from sbirctl.core.files import write_json
+from sbirctl.models.factory import create
+from sbirctl.stages.embed import embed
+from sbirctl.stages.evaluate import Request, evaluate
+from sbirctl.stages.train import train
+from sbirctl.training.augment import augment
+from sbirctl.training.inputs import Inputs
+from sbirctl.training.loader import BatchLoader, three
+from sbirctl.training.optim import make_optimizer, release
+from sbirctl.training.step import gradients
+
+SHARED = (*SMALL_BACKBONE, "backbone.pad_type=same", "val=none")
+FFMLN = ("preset=small",)
+WAYS: dict[str, tuple[str, ...]] = {
+    "baseline": (),
+    "ffmln": FFMLN,
+    "norm": (*FFMLN, "terms=norm"),
+    "norm+cls": (*FFMLN, "terms=norm,cls"),
+    "norm+cls+sin": (*FFMLN, "terms=norm,cls,sin"),
+    "norm+cls+mul": (*FFMLN, "terms=norm,cls,mul"),
+    "Eq. 9": (*FFMLN, "objective=eq9"),
+    "without transformer": (*FFMLN, "depth=0"),
+    "without fusion": (*FFMLN, "network=siamese-cnn"),
+}
+METRICS = ("map@all", "prec@100")
+
+
+def model_of(way: str) -> str:
+    """The model that a way trains."""
+    return "baseline" if way == "baseline" else "ffmln"
+
+
+def step_seconds(way: str, options: argparse.Namespace, steps: int) -> tuple[float, int]:
+    """Processor seconds of a training step, and how many steps an epoch has."""
+    texts = [*SHARED, *WAYS[way], *options.set]
+    parts = Inputs(dataset=options.dataset, options={"val": "none"}).open().parts
+    layers = [parse_assignments(texts)]
+    model = create(
+        model_of(way), device="cpu", weights="none", classes=parts.train.classes, layers=layers
+    )
+    (stage,) = model.stages()
+    optimizer = make_optimizer(stage, model.settings)
+    drawn = itertools.islice(stage.plan.batches(parts.train, 0, 0), steps + 1)
+    release(model, stage, 1)
+    model.train()
+    times = []
+    for batch in BatchLoader(parts.train, torch.device("cpu"), 0).batches(drawn):
+        start = time.process_time()
+        batch = three(augment(batch, model.settings.augment, 0))
+        optimizer.zero_grad(set_to_none=True)
+        gradients(model, batch, stage.name, pieces=1, seed=0, autocast=model.autocast())
+        optimizer.step()
+        times.append(time.process_time() - start)
+    return statistics.median(times[1:]), stage.plan.length(parts.train)
+
+
+def epochs_for(ways: Sequence[str], options: argparse.Namespace) -> dict[str, int]:
+    """Epochs that fit the budget, measured in three turns."""
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    lengths: dict[str, int] = {}
+    for _, way in itertools.product(range(3), ways):
+        found, lengths[way] = step_seconds(way, options, options.steps)
+        seconds[way].append(found)
+    budget = 60 * options.minutes * torch.get_num_threads()
+    whole = {way: budget / (min(seconds[way]) * lengths[way]) for way in ways}
+    return {
+        way: max(1, math.ceil(count) if way == "baseline" else math.floor(count))
+        for way, count in whole.items()
+    }
+
+
+def score(way: str, seed: int, epochs: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Train, embed and evaluate one run; found again if it is finished."""
+    report = TerminalReporter()
+    folder = train(
+        model_of(way),
+        dataset=options.dataset,
+        seed=seed,
+        weights=options.weights,
+        device="cpu",
+        epochs=epochs,
+        assignments=[*SHARED, *WAYS[way], *options.set],
+        report=report,
+    )
+    made = evaluate(embed(folder, device="cpu", report=report), Request(metrics=METRICS), report)
+    result = json.loads((folder / "result.json").read_text())
+    return {
+        "way": way,
+        "seed": seed,
+        "epochs": epochs,
+        "minutes": result["minutes"],
+        "images_per_second": result["images_per_second"],
+        "parameters": result["parameters"]["all"],
+        **{name: made["metrics"][name] for name in METRICS},
+        "run": folder.name,
+    }
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Means over the seeds, and the ratio to the baseline's mAP, as Markdown."""
+    lines = [
+        "| way | seeds | epochs | minutes | mAP@all | deviation | P@100 | ratio |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    means = {
+        way: statistics.mean(row["map@all"] for row in group)
+        for way, group in itertools.groupby(rows, lambda row: row["way"])
+    }
+    for way, found in itertools.groupby(rows, lambda row: row["way"]):
+        group = list(found)
+        values = [row["map@all"] for row in group]
+        spread = f"{statistics.stdev(values):.4f}" if len(values) > 1 else "-"
+        minutes = statistics.mean(row["minutes"] for row in group)
+        precision = statistics.mean(row["prec@100"] for row in group)
+        ratio = f"{means[way] / means['baseline']:.2f}" if "baseline" in means else "-"
+        lines.append(
+            f"| {way} | {len(group)} | {group[0]['epochs']} | {minutes:.1f} | {means[way]:.4f} "
+            f"| {spread} | {precision:.4f} | {ratio} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure what is missing, then print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--ways", default="baseline,ffmln", help="comma-separated, or all")
+    parser.add_argument("--weights", default="pretrained")
+    parser.add_argument("--steps", type=int, default=5, help="of a measurement")
+    parser.add_argument("--out", type=Path, default=Path("ffmln.json"))
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    options = parser.parse_args()
+    ways = list(WAYS) if options.ways == "all" else options.ways.split(",")
+    asked = {key: getattr(options, key) for key in ("dataset", "minutes", "weights", "set")}
+    kept = json.loads(options.out.read_text()) if options.out.is_file() else {"asked": asked}
+    if kept["asked"] != asked:
+        parser.error(f"{options.out} holds other measurements: {kept['asked']}")
+    epochs = kept.setdefault("epochs", {})
+    if missing := [way for way in ways if way not in epochs]:
+        epochs |= epochs_for(missing, options)
+        write_json(options.out, kept)
+    for seed, way in itertools.product(map(int, options.seeds.split(",")), ways):
+        row = score(way, seed, epochs[way], options)
+        old = [r for r in kept.get("rows", []) if (r["way"], r["seed"]) != (way, seed)]
+        order = list(WAYS)
+        kept["rows"] = sorted([*old, row], key=lambda r: (order.index(r["way"]), r["seed"]))
+        write_json(options.out, kept)
+    print(table(kept["rows"]))
+
+
+if __name__ == "__main__":
+    main()
