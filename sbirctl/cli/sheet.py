@@ -1,0 +1,83 @@
+"""`sbirctl sheet`: queries and the photos ranked first for them, to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from sbirctl.cli import _console
+
+panel = "Pictures and tables"
+order = 2
+
+
+def command(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE|RUN|-]...",
+            help="Embeddings or runs over the same queries, side by side; the newest run.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help=".png, .pdf or .html. [default: beside it]"
+        ),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="Photos a query.")] = 10,
+    select: Annotated[
+        Literal["random", "best", "worst", "median"],
+        typer.Option(
+            "--select", help="Which queries; median: the middle one of each class, by AP."
+        ),
+    ] = "random",
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "--count", "-n", min=0, help="How many queries; 0 for all. [default: 10; median: all]"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of --select random.")] = 0,
+    classes: Annotated[
+        str | None, typer.Option("--classes", metavar="A,B", help="Choose from these classes.")
+    ] = None,
+    query: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--query",
+            metavar="NAME|ROW",
+            help="This query, by path, file name or row; may be repeated.",
+        ),
+    ] = None,
+    size: Annotated[
+        int, typer.Option("--size", min=32, max=512, help="Side of a photo in pixels.")
+    ] = 112,
+    store: Annotated[
+        str, typer.Option("--store", metavar="NAME|FOLDER", help="The data set of the pictures.")
+    ] = "",
+    print0: _console.Print0Option = False,
+) -> None:
+    """Show sketches and the photos ranked first for them, right and wrong; prints the path.
+
+    The sheet says how its queries were chosen. Beside it lies the same as a table (.tsv).
+    """
+    from sbirctl.report.sheet_selection import Selection
+    from sbirctl.stages.sheet import sheet
+
+    if count is None:
+        count = 0 if select == "median" else 10
+    listed = tuple(part.strip() for part in (classes or "").split(",") if part.strip())
+    path = sheet(
+        [_console.input_path(source) for source in sources or []],
+        output,
+        selection=Selection(select, count, seed, listed, tuple(query or ())),
+        k=k,
+        size=size,
+        store=store,
+        report=_console.reporter(),
+    )
+    _console.print_path(path, null=print0)

@@ -1,0 +1,245 @@
+"""Where everything stands on a sheet, in pixels from the top left: one layout for all painters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from pathlib import Path
+
+import matplotlib
+from PIL import Image, ImageFont
+
+from sbirctl.report.sheet import Answer, Asked, Hit, Sheet
+from sbirctl.report.sheet_thumbnails import Thumbnails
+from sbirctl.report.style import GREY, INK
+
+RIGHT, WRONG = "#009E73", "#D55E00"  # green and red that colour-blind eyes tell apart
+FRAME = 4
+MARGIN, GAP = 18, 10
+TITLE, TEXT, SMALL = 20, 13, 11  # sizes of letters
+_LINE = 1.35  # of the size
+_HEAD_GAP = 12
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A square picture, `side` wide, in a frame drawn around it; `image` may be finer."""
+
+    x: int
+    y: int
+    side: int
+    image: Image.Image
+    colour: str
+    frame: int
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A line of text; (x, y) is its top left corner, top right where `right`."""
+
+    x: int
+    y: int
+    words: str
+    size: int = SMALL
+    colour: str = INK
+    bold: bool = False
+    right: bool = False
+
+
+@dataclass
+class Page:
+    """A page and what stands on it."""
+
+    width: int
+    height: int
+    pictures: list[Picture] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The thumbnails of a sheet: `query` by row of the query, `gallery` a run by row of photo."""
+
+    query: Thumbnails
+    gallery: Sequence[Thumbnails]
+
+
+@cache
+def font_file(bold: bool) -> Path:
+    """DejaVu Sans, which comes with matplotlib: the same letters everywhere."""
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
+
+
+@cache
+def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """A font of that size in pixels."""
+    return ImageFont.truetype(str(font_file(bold)), size, layout_engine=ImageFont.Layout.BASIC)
+
+
+@lru_cache(maxsize=65536)
+def fitted(words: str, room: int, size: int = SMALL, bold: bool = False) -> str:
+    """The words, cut in the middle where they are wider than `room` pixels."""
+    letters = font(size, bold)
+    if letters.getlength(words) <= room:
+        return words
+    low, high = 0, len(words) - 1  # letters that are kept
+    while low < high:
+        keep = (low + high + 1) // 2
+        low, high = (
+            (keep, high) if letters.getlength(_cut(words, keep)) <= room else (low, keep - 1)
+        )
+    return _cut(words, low)
+
+
+def _cut(words: str, keep: int) -> str:
+    back = (keep + 1) // 2  # ends of file names tell more than their beginnings
+    return f"{words[: keep - back]}…{words[len(words) - back :]}"
+
+
+def wrapped(words: str, room: int, size: int, bold: bool = False) -> list[str]:
+    """The words in lines of at most `room` pixels."""
+    lines = [""]
+    for word in words.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font(size, bold).getlength(longer) > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return [fitted(line, room, size, bold) for line in lines]
+
+
+def retrieval_pages(
+    sheet: Sheet, pictures: Pictures, side: int, *, most_rows: int = 0
+) -> Iterator[Page]:
+    """The sheet on one page, or on pages of at most `most_rows` rows of photos."""
+    rows = [(asked, answer) for asked in sheet.queries for answer in asked.answers]
+    per_page = len(rows)
+    if most_rows:
+        runs = len(sheet.runs)
+        per_page = max(most_rows // runs, 1) * runs  # answers to one query stay together
+    for start in range(0, len(rows), per_page):
+        yield _page(sheet, pictures, side, rows[start : start + per_page])
+
+
+def _page(
+    sheet: Sheet, pictures: Pictures, side: int, rows: Sequence[tuple[Asked, Answer]]
+) -> Page:
+    cell = side + 2 * FRAME
+    step = cell + GAP
+    name_room = _name_room(sheet.runs) if len(sheet.runs) > 1 else 0
+    columns = max((len(answer.hits) for _, answer in rows), default=0)
+    left = MARGIN + step + 2 * GAP + name_room
+    width = max(left + columns * step - GAP + MARGIN, 620)
+    page = Page(width, 0)
+    y = _heading(page, sheet_lines(sheet), MARGIN)
+    row_height = cell + _down(TEXT) + _down(SMALL) + GAP
+    for asked, answer in rows:
+        if answer.run == 0:
+            y += GAP if len(sheet.runs) > 1 else 0
+            _query(page, asked, pictures.query[asked.row], MARGIN, y, cell)
+        if name_room:
+            _run_name(page, sheet.runs[answer.run], answer, MARGIN + step + GAP, y, name_room)
+        for place, hit in enumerate(answer.hits):
+            image = pictures.gallery[answer.run][hit.row]
+            _hit(page, hit, image, left + place * step, y, cell)
+        y += row_height
+    page.height = y + MARGIN - GAP
+    return page
+
+
+def sheet_lines(sheet: Sheet) -> list[tuple[str, int, bool]]:
+    """Title, rule, limit and key: (words, size, bold)."""
+    what = " · ".join(name for name in sheet.runs if name) if len(sheet.runs) == 1 else ""
+    lines = [(what or "Retrieval, run by run", TITLE, True), (sheet.title, TEXT, False)]
+    lines.append((f"Queries: {sheet.rule}.", TEXT, False))
+    if sheet.limit:
+        lines.append((f"Left out: {sheet.limit}.", TEXT, True))
+    key = (
+        f"At the left the sketch with its average precision (AP); then the first {sheet.k} photos."
+        " ✓ same class, ✗ another class; cosine and class below; ● the sketch was drawn from it."
+    )
+    return [*lines, (key, SMALL, False)]
+
+
+def _heading(page: Page, lines: Sequence[tuple[str, int, bool]], y: int) -> int:
+    for words, size, bold in lines:
+        for line in wrapped(words, page.width - 2 * MARGIN, size, bold):
+            colour = GREY if size == SMALL else INK
+            page.texts.append(Text(MARGIN, y, line, size, colour, bold))
+            y += _down(size)
+    return y + _HEAD_GAP
+
+
+def _query(page: Page, asked: Asked, image: Image.Image, x: int, y: int, cell: int) -> None:
+    page.pictures.append(Picture(x, y, cell - 2, image, GREY, 1))
+    below = y + cell + 2
+    precision = asked.answers[0].precision
+    value = "" if precision is None or len(asked.answers) > 1 else f"AP {precision:.2f}"
+    _two_lines(page, x, below, cell, asked.class_name, value, asked.name)
+
+
+def _hit(page: Page, hit: Hit, image: Image.Image, x: int, y: int, cell: int) -> None:
+    colour, mark = (RIGHT, "✓") if hit.right else (WRONG, "✗")
+    page.pictures.append(Picture(x, y, cell - 2 * FRAME, image, colour, FRAME, mark))
+    name = f"● {hit.name}" if hit.own else hit.name
+    _two_lines(page, x, y + cell + 2, cell, hit.class_name, f"{hit.score:.3f}", name)
+
+
+def _two_lines(page: Page, x: int, y: int, width: int, first: str, value: str, second: str) -> None:
+    taken = int(font(SMALL).getlength(value)) + 6 if value else 0
+    page.texts.append(Text(x, y, fitted(first, width - taken, SMALL, True), SMALL, INK, True))
+    if value:
+        page.texts.append(Text(x + width, y, value, right=True))
+    name = second.rpartition("/")[2]
+    prefix = "● " if second.startswith("● ") and not name.startswith("● ") else ""
+    page.texts.append(Text(x, y + _down(TEXT), fitted(prefix + name, width, SMALL), colour=GREY))
+
+
+def _run_name(page: Page, name: str, answer: Answer, x: int, y: int, room: int) -> None:
+    page.texts.append(Text(x, y, fitted(name, room - GAP, TEXT, True), TEXT, INK, True))
+    if answer.precision is not None:
+        page.texts.append(Text(x, y + _down(TEXT), f"AP {answer.precision:.2f}"))
+
+
+def _name_room(runs: Sequence[str]) -> int:
+    widest = max(font(TEXT, True).getlength(name) for name in runs)
+    return min(int(widest) + 1, 170) + GAP
+
+
+def _down(size: int) -> int:
+    return round(size * _LINE)
+
+
+def samples_page(
+    title: Sequence[tuple[str, int, bool]],
+    columns: Sequence[tuple[str, Sequence[Image.Image], Sequence[Image.Image]]],
+    side: int,
+    across: int,
+) -> Page:
+    """Samples of a data set, one column a class: sketches over photos, in bands of `across`.
+
+    Args:
+        title: lines of the heading: (words, size, bold).
+        columns: (class, sketches, photos).
+    """
+    cell, step = side + 2, side + 2 + 6
+    page = Page(max(2 * MARGIN + min(across, len(columns)) * step - 6, 420), 0)
+    y = _heading(page, title, MARGIN)
+    for start in range(0, len(columns), across):
+        band = columns[start : start + across]
+        sketches = max(len(one[1]) for one in band)
+        photos = max(len(one[2]) for one in band)
+        for place, (name, drawn, taken) in enumerate(band):
+            x = MARGIN + place * step
+            page.texts.append(Text(x, y, fitted(name, cell, SMALL, True), SMALL, INK, True))
+            top = y + _down(TEXT)
+            for number, image in [*enumerate(drawn), *enumerate(taken, sketches)]:
+                between = 6 if number >= sketches else 0
+                below = top + number * step + between
+                page.pictures.append(Picture(x, below, side, image, "#BBBBBB", 1))
+        y += _down(TEXT) + (sketches + photos) * step + 6 + GAP
+    page.height = y + MARGIN - GAP
+    return page
