@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sbirctl.core.config import setting
+from sbirctl.core.errors import MissingError
 from sbirctl.datasets.batch import Batch
 from sbirctl.datasets.plans import BatchPlan
 from sbirctl.models.weights import WeightsRecord
@@ -36,7 +37,7 @@ class ModelSettings:
     lr: float = setting(1e-4, help="learning rate at its highest")
     weight_decay: float = 5e-4
     momentum: float = setting(0.9, help="of SGD")
-    schedule: Literal["constant", "cosine", "step"] = "cosine"
+    schedule: Literal["constant", "cosine", "step", "drop"] = "cosine"
     warmup: float = setting(0.0, help="epochs of linear warm-up")
     clip_grad: float = setting(0.0, help="largest gradient norm, 0 for none")
     precision: Literal["auto", "fp32", "bf16"] = setting(
@@ -86,6 +87,7 @@ class Stage:
         plan: how batches are drawn.
         groups: what is trained. Parameters in no group get no gradient in this stage.
         frozen_epochs: {group name: number of first epochs in which it does not move}.
+        validate: whether retrieval on the held-out part chooses the epoch; else the last is kept.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Stage:
     plan: BatchPlan
     groups: Sequence[ParamGroup]
     frozen_epochs: Mapping[str, int] = field(default_factory=dict)
+    validate: bool = True
 
 
 class Model(nn.Module):
@@ -102,7 +105,6 @@ class Model(nn.Module):
     Settings: ClassVar[type[ModelSettings]] = ModelSettings
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     trainable: ClassVar[bool] = True
-    needs_edges: ClassVar[bool] = False
 
     settings: Any
     dim: int
@@ -110,6 +112,7 @@ class Model(nn.Module):
     _std: Tensor
     weights: WeightsRecord  # what it started from, for results
     compute_dtype: torch.dtype  # what `embed` computes in; weights and embeddings are float32
+    edge_source: tuple[str, Mapping[str, Any]]  # method and parameters of the edge maps it knows
 
     def __init__(self, settings: ModelSettings, classes: tuple[str, ...] | None = None) -> None:
         """Build the network with random values; `weights.py` fills in pretrained ones.
@@ -123,8 +126,41 @@ class Model(nn.Module):
         self.classes = classes
         self.weights = WeightsRecord()
         self.compute_dtype = torch.float32
+        self.edge_source = ("gb", {})
         self.register_buffer("_mean", torch.tensor(settings.mean).view(1, -1, 1, 1), False)
         self.register_buffer("_std", torch.tensor(settings.std).view(1, -1, 1, 1), False)
+
+    @classmethod
+    def edges_for(cls, settings: ModelSettings) -> bool:  # noqa: ARG003
+        """Whether a model of these settings reads the photos' edge maps."""
+        return False
+
+    @property
+    def needs_edges(self) -> bool:
+        """Whether batches and `embed` bring the photos' edge maps."""
+        return self.edges_for(self.settings)
+
+    def make_edges(self, photos: Tensor) -> Tensor:
+        """Edge maps as the model was trained with, for photos outside a store.
+
+        Args:
+            photos: (n, 1 or 3, H, W) uint8.
+
+        Returns:
+            (n, 1, H, W) uint8, dark on white.
+
+        Raises:
+            MissingError: the model's edge maps were taken from a folder.
+        """
+        from sbirctl.edges import METHODS, edge_maps
+
+        method, parameters = self.edge_source
+        if method not in METHODS:
+            raise MissingError(
+                f"The photos have no edge maps, and the model's own came from {method!r}.",
+                "Prepare a data set with their edge maps.",
+            )
+        return edge_maps(photos.expand(-1, 3, -1, -1), method, **parameters)
 
     def preprocess(self, images: Tensor, modality: Modality) -> Tensor:
         """The model's half of preprocessing: resize to its own size, mean and std.
@@ -195,6 +231,12 @@ class Model(nn.Module):
     @abstractmethod
     def stages(self) -> Sequence[Stage]:
         """The recipe. Models with `trainable = False` return ()."""
+
+    def begin(self, stage: str) -> None:
+        """Change what a stage changes in the network itself, such as which weights are shared.
+
+        Called once before the stage's first step; `stages` is asked again afterwards.
+        """
 
     def checkpoint_state(self) -> dict[str, Tensor]:
         """What a checkpoint holds; models with frozen backbones return the trained part only."""

@@ -46,10 +46,11 @@ def rate_factor(kind: str, step: int, total: int, warmup: int) -> float:
     """What the learning rates are multiplied with in a step.
 
     With t = (step - warmup) / (total - warmup) after a linear warm-up (step + 1) / warmup:
-    constant 1; cosine (1 + cos(pi t)) / 2; step 1, from t = 1/2 on 0.1, from t = 3/4 on 0.01.
+    constant 1; cosine (1 + cos(pi t)) / 2; step 1, from t = 1/2 on 0.1, from t = 3/4 on 0.01;
+    drop 1, from t = 2/3 on 0.1.
 
     Args:
-        kind: constant, cosine or step.
+        kind: constant, cosine, step or drop.
         step: 0-based, over the whole stage.
         total: steps of the stage.
         warmup: steps of the warm-up.
@@ -61,6 +62,8 @@ def rate_factor(kind: str, step: int, total: int, warmup: int) -> float:
         return (1 + math.cos(math.pi * min(1.0, done))) / 2
     if kind == "step":
         return 1.0 if done < 0.5 else 0.1 if done < 0.75 else 0.01
+    if kind == "drop":
+        return 1.0 if done < 2 / 3 else 0.1
     return 1.0
 
 

@@ -42,6 +42,14 @@ SMALL: dict[str, dict[str, Any]] = {
         "batch": 8,
         "per_class": 2,
     },
+    "semi3": {
+        "backbone": "mobilenetv3_small_050",
+        "size": 32,
+        "dim": 8,
+        "fc": 16,
+        "batch": 4,
+        "dropout": 0.0,
+    },
     "drclip": {"backbone": {"name": "tiny-clip", "pretrained": "none"}, "size": 32, "batch": 4},
     "clip": {"backbone": {"name": "tiny-clip", "pretrained": "none"}, "size": 32},
 }

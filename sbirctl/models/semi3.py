@@ -1,0 +1,285 @@
+"""Semi3-Net: Semi-Heterogeneous Three-Way Joint Embedding Network, Lei et al., TCSVT 2019.
+
+Equation and table numbers are the paper's. No code of it was published; what the paper leaves
+open is a setting, and the card (semi3.toml) gives the reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from sbirctl.core.config import setting
+from sbirctl.core.errors import UsageError
+from sbirctl.datasets.batch import Batch
+from sbirctl.datasets.plans import PairPlan
+from sbirctl.losses.alignment import alignment
+from sbirctl.losses.classification import classification
+from sbirctl.losses.contrastive import contrastive
+from sbirctl.losses.semi3 import semi3_objective
+from sbirctl.models import MODELS
+from sbirctl.models.backbones import BackboneSettings, build
+from sbirctl.models.base import Encoded, Model, ModelSettings, ParamGroup, Stage
+from sbirctl.models.branches import Branch, Branches, Head, Trunk, check_two_branches
+from sbirctl.models.weights import RANDOM, WeightsRecord
+from sbirctl.store.manifest import Modality
+
+APART = "branches"
+JOINT = "joint"
+_MARK = "apart"
+_ATTENTIONS = "branches.attentions."
+
+
+@dataclass(frozen=True)
+class Semi3Settings(ModelSettings):
+    """Network, losses and recipe; the defaults are the paper's."""
+
+    backbone: BackboneSettings = field(default_factory=lambda: BackboneSettings("vgg19"))
+    freeze_bn: bool = setting(True, help="batch norm, if any, keeps its running statistics")
+    sharing: Literal["semi", "all", "fc-only", "sketch-edge-only", "none"] = setting(
+        "semi", help="of weights between branches (Table II); none: every branch its own"
+    )
+    co_attention: bool = setting(True, help="attention of all branches, co-mask (Table III)")
+    hybrid: bool = setting(True, help="alignment and sketch-edge contrastive loss (Table III)")
+    edges: bool = setting(True, help="false: two branches, no edge maps (Section IV-D)")
+    feature: Literal["photo", "edge"] = setting(
+        "photo", help="what of a photo is searched: its own embedding or its edge map's (Table IV)"
+    )
+    reduction: int = setting(16, help="of the attention's first layer")
+    fc: int = setting(4096, help="outputs of FC6 and FC7")
+    grid: int = setting(0, help="side of the map FC6 sees; 0: as in the backbone, else 1")
+    dropout: float = setting(0.5, help="after FC6 and FC7, in training")
+    dim: int = setting(256, help="size of the embedding")
+    alpha: float = setting(10.0, help="weight of the sketch-photo contrastive loss, Eq. 12")
+    beta: float = setting(100.0, help="weight of the alignment loss")
+    gamma: float = setting(10.0, help="weight of the sketch-edge contrastive loss")
+    margin_photo: float = setting(0.3, help="m_2 of Eq. 11, Euclidean distance")
+    margin_edge: float = setting(0.3, help="m_1 of Eq. 9")
+    pretrain_epochs: int = setting(10, help="of stage 1, every branch by itself; 0: without")
+    epochs: int = setting(20, help="of stage 2, all together; 0: without")
+    batch: int = setting(32, help="sketches of a step, each with two photos, over all processes")
+    optimizer: Literal["adamw", "adam", "sgd"] = "sgd"
+    lr: float = setting(2e-4, help="learning rate of the fully connected layers and the attention")
+    lr_backbone: float = setting(2e-4, help="learning rate of the convolutions")
+    schedule: Literal["constant", "cosine", "step", "drop"] = setting(
+        "drop", help="drop: a tenth of the rate after two thirds"
+    )
+    augment: Literal["none", "flip", "standard", "released"] = "flip"
+
+
+@MODELS.register
+class Semi3(Model):
+    """Sketch, photo and edge-map branch with shared weights and co-attention."""
+
+    name = "semi3"
+    Settings = Semi3Settings
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "two-branch": {
+            "edges": False,
+            "co_attention": False,
+            "hybrid": False,
+            "sharing": "fc-only",
+        },
+        # Little time: a light backbone; its fully connected layers start random and need higher
+        # rates.
+        "small": {
+            "backbone": "mobilenetv2_100",
+            "fc": 512,
+            "dropout": 0.2,
+            "lr": 1e-2,
+            "lr_backbone": 2e-3,
+            "clip_grad": 5.0,
+            "pretrain_epochs": 3,
+            "epochs": 6,
+        },
+    }
+
+    def __init__(self, settings: Semi3Settings, classes: tuple[str, ...] | None = None) -> None:
+        super().__init__(settings, classes)
+        if not settings.edges:
+            check_two_branches(settings.sharing, settings.co_attention, settings.hybrid)
+            if settings.feature == "edge":
+                raise UsageError("feature=edge needs edge maps.", "Leave out edges=false.")
+        self.dim = settings.dim
+        trunk = Trunk(build(settings.backbone, freeze_bn=settings.freeze_bn))
+        trunk.take_own()
+        head = Head(
+            trunk.channels,
+            settings.grid or trunk.grid,
+            settings.fc,
+            settings.dim,
+            len(classes or ()),
+            settings.dropout,
+        )
+        names: tuple[Branch, ...] = ("photo", "sketch", "edge")
+        self.branches = Branches(
+            trunk,
+            head,
+            names if settings.edges else names[:2],
+            settings.sharing,
+            settings.reduction if settings.co_attention else 0,
+        )
+
+    @classmethod
+    def edges_for(cls, settings: ModelSettings) -> bool:
+        """See `Model.edges_for`: all but the two-branch variants read edge maps."""
+        assert isinstance(settings, Semi3Settings)
+        return settings.edges
+
+    def load_weights(self, weights: str) -> WeightsRecord:
+        """See `Model.load_weights`; they are the backbone's, in every branch.
+
+        FC6 and FC7 take over its own fully connected layers where these have their shapes.
+        """
+        if weights == RANDOM:
+            return WeightsRecord()
+        backbone = build(self.settings.backbone, freeze_bn=self.settings.freeze_bn)
+        record = backbone.load_weights(weights)
+        source = Trunk(backbone)
+        for trunk in self.branches.trunks.values():
+            trunk.load_state_dict(source.state_dict())
+        for head in self.branches.heads.values():
+            cast(Head, head).adopt(source.own)
+        return record
+
+    def expected_normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """See `Model.expected_normalisation`."""
+        return self.branches.trunk("photo").backbone.normalisation()
+
+    def embed(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
+        """See `Model.embed`. A photo without its edge map gets one by `edge_source`.
+
+        Args:
+            edges: (n, 1, H, W) uint8, dark on white, of photos.
+
+        Raises:
+            MissingError: none were given, and the model knows no way to make them.
+        """
+        if modality == "photo" and edges is None and self._photo_needs_edge:
+            edges = self.make_edges(images)
+        return super().embed(images, modality, edges)
+
+    def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
+        """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised.
+
+        Args:
+            edges: (n, 1, H, W) uint8, the photos' edge maps, which come as they are stored.
+        """
+        branch: Branch = "sketch" if modality == "sketch" else self.settings.feature
+        given: dict[Branch, Tensor] = {modality: images}
+        if modality == "photo" and self._photo_needs_edge:
+            assert edges is not None
+            given["edge"] = self.preprocess(edges, "sketch")
+        return self.branches.head(branch).embedding(self.branches(given)[branch])
+
+    def encode(self, batch: Batch) -> Encoded:
+        """All branches; in `extra` the classifier's `photo_logits` and so on."""
+        given: dict[Branch, Tensor] = {}
+        for branch in self.branches.names:
+            images = getattr(batch, branch)
+            assert images is not None
+            given[branch] = self.preprocess(images, "photo" if branch == "photo" else "sketch")
+        embedded: dict[str, Tensor] = {}
+        logits: dict[str, Tensor] = {}
+        for branch, found in self.branches(given).items():
+            head = self.branches.head(branch)
+            embedded[branch] = F.normalize(head.embedding(found).float(), dim=-1)
+            if head.classifier is not None:
+                logits[f"{branch}_logits"] = head.classifier(found)
+        return Encoded(**embedded, extra=logits)
+
+    def losses(self, encoded: Encoded, batch: Batch, stage: str) -> dict[str, Tensor]:
+        """Eq. 10 of every branch (`cls_photo`, …); jointly also 11 (`sketch_photo`), 8 (`align`),
+        9 (`sketch_edge`); and `total`, Eq. 12."""
+        labels = {"photo": batch.photo_label, "sketch": batch.sketch_label}
+        labels["edge"] = batch.photo_label
+        terms = {
+            f"cls_{branch}": classification(encoded.extra[f"{branch}_logits"], labels[branch])
+            for branch in self.branches.names
+        }
+        cross_entropy = torch.stack(list(terms.values())).sum()
+        if stage == APART:
+            return {**terms, "total": cross_entropy}
+        options, photo, edge = self.settings, encoded.photo, encoded.edge
+        assert photo is not None
+        terms["sketch_photo"] = self._pairs(encoded, photo, batch, options.margin_photo)
+        align = sketch_edge = cross_entropy.new_zeros(())
+        if options.hybrid:
+            assert edge is not None
+            terms["align"] = align = alignment(photo, edge)
+            sketch_edge = self._pairs(encoded, edge, batch, options.margin_edge)
+            terms["sketch_edge"] = sketch_edge
+        total = semi3_objective(
+            cross_entropy,
+            terms["sketch_photo"],
+            align,
+            sketch_edge,
+            alpha=options.alpha,
+            beta=options.beta,
+            gamma=options.gamma,
+        )
+        return {**terms, "total": total}
+
+    def stages(self) -> Sequence[Stage]:
+        """Stage 1, `branches`, and stage 2, `joint`; one of zero epochs is left out."""
+        if self.classes is None:
+            raise UsageError("A model made without training classes cannot be trained.")
+        options = self.settings
+        rates = {"convolutions": options.lr_backbone}
+        groups = [
+            ParamGroup(name, params, rates.get(name, options.lr), options.weight_decay)
+            for name, params in self.branches.parts()
+            if params
+        ]
+        plan = PairPlan(batch=options.batch, same_category=any("/" in c for c in self.classes))
+        early = [g for g in groups if g.name not in ("embedding", "attention")]
+        made = (
+            Stage(APART, options.pretrain_epochs, plan, early, validate=False),
+            Stage(JOINT, options.epochs, plan, groups),
+        )
+        return tuple(stage for stage in made if stage.epochs)
+
+    def begin(self, stage: str) -> None:
+        """Stage 1 takes the branches apart; stage 2 shares: photo convolutions and fully connected
+        layers of the photo branch, sketch and edge convolutions of the sketch branch."""
+        if stage == APART:
+            self.branches.separate()
+        else:
+            self.branches.share()
+
+    def checkpoint_state(self) -> dict[str, Tensor]:
+        """See `Model.checkpoint_state`; what stage 1 leaves is marked, it needs no sharing yet."""
+        mark = {_MARK: torch.tensor(True)} if self.branches.apart else {}
+        return {**self.state_dict(), **mark}
+
+    def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
+        """See `Model.load_checkpoint_state`; stage 1's state fits whatever is to be shared.
+
+        Stage 1 trains no attention, so then the model's own values stay.
+        """
+        state = dict(state)
+        if state.pop(_MARK, None) is None:
+            self.branches.share()
+        else:
+            self.branches.separate()
+            own = self.branches.attentions.state_dict(prefix=_ATTENTIONS)
+            state = {k: v for k, v in state.items() if not k.startswith(_ATTENTIONS)} | own
+        super().load_checkpoint_state(state)
+
+    @property
+    def _photo_needs_edge(self) -> bool:
+        return self.settings.co_attention or self.settings.feature == "edge"
+
+    def _pairs(self, encoded: Encoded, other: Tensor, batch: Batch, margin: float) -> Tensor:
+        """Eq. 9 or 11 over every sketch with its positive and with its negative."""
+        assert encoded.sketch is not None
+        assert batch.tuples is not None
+        anchor, positive, negative = batch.tuples[:, :3].unbind(1)
+        sketch = encoded.sketch[torch.cat([anchor, anchor])]
+        same = torch.arange(len(sketch), device=sketch.device) < len(anchor)
+        return contrastive(sketch, other[torch.cat([positive, negative])], same, margin)
