@@ -55,6 +55,15 @@ def command(
         str,
         typer.Option("--monitor", help="unseen: log the test side's figures; they choose nothing."),
     ] = "",
+    from_stage: Annotated[
+        str, typer.Option("--from-stage", help="Begin with this stage of the recipe.")
+    ] = "",
+    init: Annotated[
+        str,
+        typer.Option(
+            "--init", metavar="RUN", help="Begin with the weights of a run on the same data."
+        ),
+    ] = "",
     workers: Annotated[
         int | None, typer.Option("--workers", min=0, help="Reading threads; chosen by itself.")
     ] = None,
@@ -94,6 +103,8 @@ def command(
         "epochs": epochs,
         "refit": refit,
         "monitor": bool(monitor),
+        "from_stage": from_stage,
+        "init": init,
         "workers": workers,
         "threads": threads,
         "fresh": fresh,

@@ -109,6 +109,8 @@ def _write(
     for note in parts.facts.get("notes", ()):
         report.note(note)
     identity = {"checkpoint": found.digest, "precision": str(found.model.compute_dtype)}
+    if "edges" in found.facts:
+        identity["edges"] = found.facts["edges"]["pixels"]
     pieces = target.with_name(f"{target.name}.parts")
     gatherer = Gatherer(found.model, pieces, identity, workers=workers, report=report)
     sides = [part.sketch, part.photo]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ def train(
     epochs: int | None = None,
     refit: bool = False,
     monitor: bool = False,
+    from_stage: str = "",
+    init: str = "",
     workers: int | None = None,
     threads: int | None = None,
     fresh: bool = False,
@@ -54,6 +57,9 @@ def train(
         refit: choose the number of epochs on the validation part, then train again on training
             and validation part for that number.
         monitor: log the test part's figures after every epoch; they choose nothing.
+        from_stage: the stage of the recipe to begin with, "" for the first one.
+        init: a run (name, folder or checkpoint) of the same model and data whose weights to begin
+            with, "" for none.
         workers: reading threads, None for what suits the device; no influence on the result.
         threads: of the processor's arithmetic; another number differs in the last bits.
         fresh: train again even if the run is finished or begun.
@@ -64,8 +70,8 @@ def train(
 
     Raises:
         UsageError: an unknown or untrainable model, task, split, key or value.
-        MissingError: the data set or the weights are not there.
-        MismatchError: training and test have something in common.
+        MissingError: the data set, its edge maps or the weights are not there.
+        MismatchError: training and test have something in common, or `init` had other data.
         SbirctlError: the loss became NaN, or the run is being trained by another process.
     """
     given: dict[str, Any] = {"epochs": epochs} if epochs is not None else {}
@@ -73,6 +79,13 @@ def train(
     layers += [environment_layer(), parse_assignments(assignments), given]
     names = {"dataset": dataset, "target": target, "task": task, "split": split}
     request = _request(model, names, layers, seed, weights, refit, monitor)
+    if init and refit:
+        raise UsageError("--init and --refit do not go together.", "Leave out one of them.")
+    if from_stage or init:
+        from sbirctl.training.source import find_checkpoint
+
+        start = find_checkpoint(init).absolute() if init else None
+        request = replace(request, from_stage=from_stage, init=start)
     folder = request.folder()
     if (folder / "result.json").is_file() and not fresh:
         report.note("This run is finished; --fresh trains it again.")

@@ -122,12 +122,21 @@ class Store:
         Raises:
             MissingError: the store has none.
         """
+        name = self.require_edges()["name"]
+        return self._take(edges_file(self.folder, name).name, "edge", rows)
+
+    def require_edges(self) -> dict[str, Any]:
+        """`edges` of a store that has them.
+
+        Raises:
+            MissingError: it has none.
+        """
         if self.edges is None:
             raise MissingError(
                 f"The data set {self.name!r} holds no edge maps.",
                 f"Type `sbirctl prepare {self.name} --edges gb`.",
             )
-        return self._take(edges_file(self.folder, self.edges["name"]).name, "edge", rows)
+        return self.edges
 
     def checksums(self, modality: Modality) -> np.ndarray:
         """(rows,) uint32: CRC-32 of the pixels of every row, as they were written."""

@@ -8,14 +8,14 @@ beyond the saved state is cut off when the run goes on.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from sbirctl.core.errors import SbirctlError
+from sbirctl.core.errors import SbirctlError, UsageError, nearest
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import seed_for
 from sbirctl.datasets.batch import Batch
@@ -34,11 +34,12 @@ from sbirctl.training.window import NotFiniteError, Window
 
 @dataclass(frozen=True)
 class LoopOptions:
-    """How to run a phase; nothing here but `seed` and `epochs` changes what comes out.
+    """How to run a phase; only `seed`, `epochs` and `from_stage` change what comes out.
 
     Attributes:
         seed: of batches and augmentation.
         epochs: stage name to number of epochs, instead of the recipe's.
+        from_stage: the stage to begin with, "" for the first one.
         workers: reading threads, None for what suits the device.
         monitor: log the test part's figures after every epoch; they choose nothing.
         log_every: steps between log lines.
@@ -49,6 +50,7 @@ class LoopOptions:
 
     seed: int = 0
     epochs: Mapping[str, int] = field(default_factory=dict)
+    from_stage: str = ""
     workers: int | None = None
     monitor: bool = False
     log_every: int = 20
@@ -70,6 +72,9 @@ class Trainer:
         phase: name of the phase, see `Keeper`.
         facts: recorded in checkpoints.
         log_start: bytes of log.jsonl that belong to earlier phases.
+
+    Raises:
+        UsageError: `from_stage` is no stage of the recipe.
     """
 
     def __init__(
@@ -86,6 +91,7 @@ class Trainer:
     ) -> None:
         self.model, self.parts, self.report = model, parts, report
         self.options = options or LoopOptions()
+        self.first = _place([s.name for s in model.stages()], self.options.from_stage)
         self.device = device_of(model)
         wanted = self.options.workers
         self.workers = auto_workers(self.device) if wanted is None else wanted
@@ -120,11 +126,16 @@ class Trainer:
         if self.keeper.finished():
             return self.progress
         kept = self.keeper.resume()
-        if self.progress.steps:
-            self.report.note(f"continuing after step {self.progress.steps}")
+        progress = self.progress
+        if progress.steps:
+            self.report.note(f"continuing after step {progress.steps}")
+        progress.stage = max(progress.stage, self.first)
         try:
-            for stage in list(self.model.stages())[self.progress.stage :]:
-                self._run_stage(stage, kept)
+            while progress.stage < len(stages := self.model.stages()):
+                if kept is None:
+                    self.model.begin(stages[progress.stage].name)
+                # Beginning a stage may have exchanged parameters: its groups are asked for now.
+                self._run_stage(self.model.stages()[progress.stage], kept)
                 kept = None
             self.keeper.finish()
         finally:
@@ -221,7 +232,7 @@ class Trainer:
         figures |= {"epoch": progress.epoch, "loss": loss}
         told = f"epoch {progress.epoch}/{epochs}: loss {loss:.4f}"
         self.keeper.check_weights()
-        if self.parts.val is None:
+        if self.parts.val is None or not stage.validate:
             self.keeper.keep_best(stage.name)
         else:
             found = validate(self.model, self.parts.val, self.parts.facts, workers=self.workers)
@@ -232,7 +243,7 @@ class Trainer:
                 progress.best, progress.stale = found[CHOOSES], 0
                 self.keeper.keep_best(stage.name)
                 told += " (best)"
-        if self.options.monitor:
+        if self.options.monitor and stage.validate:
             found = validate(self.model, self.parts.test, self.parts.facts, workers=self.workers)
             figures |= {f"unseen_{name}": value for name, value in found.items()}
             told += f", unseen {CHOOSES} {found[CHOOSES]:.4f} (only logged)"
@@ -244,3 +255,9 @@ class Trainer:
         if self.options.save_steps:
             return self.progress.step % self.options.save_steps == 0
         return self.keeper.since_saved() >= self.options.save_seconds
+
+
+def _place(names: Sequence[str], wanted: str) -> int:
+    if wanted and wanted not in names:
+        raise UsageError(f"There is no stage {wanted!r}.", nearest(wanted, names))
+    return names.index(wanted) if wanted else 0

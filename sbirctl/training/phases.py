@@ -9,12 +9,11 @@ from pathlib import Path
 from sbirctl.core.config import to_dict
 from sbirctl.core.files import atomic_path
 from sbirctl.core.progress import Reporter
-from sbirctl.models.base import Model
 from sbirctl.models.factory import create
+from sbirctl.training.initial import take_over
 from sbirctl.training.loop import LoopOptions, Trainer
 from sbirctl.training.result import finish
 from sbirctl.training.run import Request, write_config
-from sbirctl.training.state import Progress
 
 
 def run_phases(
@@ -34,22 +33,24 @@ def run_phases(
         device: auto, cpu, cuda, …
         threads: for the record.
     """
+    options = replace(options, from_stage=request.from_stage)
+    trainer = _trainer(request, folder, "train", options, 0, device, report)
     write_config(folder, request, threads=threads)
-    phases: dict[str, Progress] = {}
-    trained, path = _phase(request, folder, "train", options, 0, device, report, phases)
+    phases = {"train": trainer.run()}
     if request.refit:
         chosen = phases["train"].chosen
         report.note(f"training again on all seen data for {chosen} epochs")
         again = _with_all(request)
         options = replace(options, epochs=chosen)
         start = phases["train"].log
-        trained, path = _phase(again, folder, "refit", options, start, device, report, phases)
+        trainer = _trainer(again, folder, "refit", options, start, device, report)
+        phases["refit"] = trainer.run()
     with atomic_path(folder / "checkpoint.safetensors") as temporary:
-        shutil.copyfile(path, temporary)
-    finish(request, folder, trained, phases, threads)
+        shutil.copyfile(trainer.checkpoint, temporary)
+    finish(request, folder, trainer.model, phases, threads)
 
 
-def _phase(
+def _trainer(
     request: Request,
     folder: Path,
     phase: str,
@@ -57,8 +58,7 @@ def _phase(
     log_start: int,
     device: str,
     report: Reporter,
-    phases: dict[str, Progress],
-) -> tuple[Model, Path]:
+) -> Trainer:
     parts, settings = request.data.parts, request.settings
     model = create(
         request.model,
@@ -76,7 +76,11 @@ def _phase(
         "weights": {"name": model.weights.name, "sha256": model.weights.sha256},
         **request.data.record(),
     }
-    trainer = Trainer(
+    if (edges := request.edges()) is not None:
+        facts["edges"] = edges
+    if request.init is not None:
+        facts["init"] = take_over(model, request.init, request.data)
+    return Trainer(
         model,
         parts,
         folder,
@@ -86,8 +90,6 @@ def _phase(
         log_start=log_start,
         report=report,
     )
-    phases[phase] = trainer.run()
-    return model, trainer.checkpoint
 
 
 def _with_all(request: Request) -> Request:

@@ -50,4 +50,6 @@ def restore(checkpoint: Checkpoint, *, device: str = "auto", weights: str = "") 
             f"The checkpoint's tensors do not fit {checkpoint.model}: {first}",
             "It was made with another version of the model.",
         ) from error
+    if "edges" in facts:
+        model.edge_source = (facts["edges"]["method"], facts["edges"]["parameters"])
     return model.eval()

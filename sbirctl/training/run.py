@@ -13,7 +13,9 @@ import tomli_w
 from sbirctl.core.config import to_dict
 from sbirctl.core.files import atomic_open, digest_file, digest_json, read_json, write_json
 from sbirctl.core.home import runs_dir
+from sbirctl.models import MODELS
 from sbirctl.models.base import ModelSettings
+from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.inputs import Data
 
 SCHEMA = 1
@@ -31,6 +33,8 @@ class Request:
         weights: "pretrained", "none" or a file.
         refit: train again on training and validation part for the chosen number of epochs.
         monitor: log the unseen figures; part of the identity, since it is in the log.
+        from_stage: the stage of the recipe to begin with, "" for the first one.
+        init: checkpoint of the run whose weights it begins with, or None.
     """
 
     model: str
@@ -40,6 +44,18 @@ class Request:
     weights: str
     refit: bool
     monitor: bool
+    from_stage: str = ""
+    init: Path | None = None
+
+    def edges(self) -> dict[str, Any] | None:
+        """Which edge maps are read, None for none.
+
+        Raises:
+            MissingError: the model needs them, and the data set holds none.
+        """
+        if not MODELS.get(self.model).edges_for(self.settings):
+            return None
+        return self.data.store.require_edges()
 
     def run_id(self) -> str:
         """`<model>-<task>-<data set>-<split>-<seed>-<8 hex digits>`."""
@@ -53,6 +69,13 @@ class Request:
             "refit": self.refit,
             "monitor": self.monitor,
         }
+        # Only where they are given, so that other runs keep their names.
+        if self.from_stage:
+            identity["from_stage"] = self.from_stage
+        if self.init is not None:
+            identity["init"] = read_checkpoint(self.init, tensors=False).digest
+        if (edges := self.edges()) is not None:
+            identity["edges"] = edges["pixels"]
         label = f"{self.model}-{self.data.label()}-{self.seed}"
         return f"{label}-{digest_json(identity)[:8]}"
 
@@ -74,6 +97,8 @@ def write_config(folder: Path, request: Request, **more: Any) -> None:
         "weights": request.weights,
         "refit": request.refit,
         "monitor": request.monitor,
+        "from_stage": request.from_stage,
+        "init": "" if request.init is None else str(request.init),
         **more,
     }
     own = to_dict(request.settings)

@@ -93,6 +93,7 @@ def from_checkpoint(path: Path, given: Mapping[str, str], *, device: str, weight
         "weights": facts["weights"],
         "settings": checkpoint.settings,
         "trained": True,
+        **_edges(model, data, facts.get("edges")),
     }
     return Source(model, data, checkpoint.digest, place, more)
 
@@ -124,7 +125,9 @@ def from_registry(
     digest = digest_state(model.state_dict())
     record = {"name": model.weights.name, "sha256": model.weights.sha256}
     facts = {"seed": seed, "weights": record, "settings": to_dict(settings), "trained": False}
-    content = {"weights": digest, "settings": facts["settings"], **data.identity()}
+    edges = _edges(model, data, None)
+    facts |= edges
+    content = {"weights": digest, "settings": facts["settings"], **edges, **data.identity()}
     label = f"{name}-{data.label()}-{digest_json(content)[:8]}"
     return Source(model, data, digest, home() / "embeddings" / label, facts)
 
@@ -138,6 +141,26 @@ def _refuse_other(inputs: Mapping[str, Any], given: Mapping[str, str]) -> None:
                 f"The checkpoint's {key} is {own or 'none'}, not {value}.",
                 "Leave that option out, or train for it.",
             )
+
+
+def _edges(model: Model, data: Data, trained: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The edge maps of what is embedded, for the record; nothing where the model takes none.
+
+    Raises:
+        MissingError: the data set has none.
+        MismatchError: the model was trained with another kind.
+    """
+    if not model.needs_edges:
+        return {}
+    store = data.target or data.store
+    edges = store.require_edges()
+    if trained is not None and edges["name"] != trained["name"]:
+        raise MismatchError(
+            f"{store.name} holds the edge maps {edges['name']}, the model was trained with "
+            f"{trained['name']}.",
+            f"Type `sbirctl prepare {store.name} --edges {trained['method']}` with its settings.",
+        )
+    return {"edges": edges}
 
 
 def refuse_settings(assignments: Sequence[str]) -> None:
