@@ -36,10 +36,11 @@ class BaselineSettings(ModelSettings):
     temperature: float = setting(0.05, help="t of the normalised softmax")
     triplet: float = setting(0.0, help="weight of the batch-hard triplet loss")
     margin: float = setting(0.2, help="of the triplet loss, Euclidean distance")
-    per_class: int = setting(4, help="images of a class in a batch, half of them sketches")
+    per_class: int = setting(2, help="images of a class in a batch, half of them sketches")
+    epochs: int = setting(6, help="passes over the images")
     lr: float = setting(1e-3, help="highest learning rate of the embedding layer")
-    lr_backbone: float = setting(1e-4, help="highest learning rate of the backbone")
-    lr_proxies: float = setting(1e-2, help="highest learning rate of the class proxies")
+    lr_backbone: float = setting(3e-4, help="highest learning rate of the backbone")
+    lr_proxies: float = setting(5e-2, help="highest learning rate of the class proxies")
 
 
 @MODELS.register
@@ -57,7 +58,8 @@ class Baseline(Model):
         self.dim = settings.dim if projects else self.backbone.width
         self.projection = nn.Linear(self.backbone.width, self.dim) if projects else nn.Identity()
         if classes is not None:
-            self.proxies = nn.Parameter(F.normalize(torch.randn(len(classes), self.dim), dim=-1))
+            # Unit variance, not unit norm: the loss ignores the norm, an optimiser's step does not.
+            self.proxies = nn.Parameter(torch.randn(len(classes), self.dim))
 
     def load_weights(self, weights: str) -> WeightsRecord:
         """See `Model.load_weights`; the weights are the backbone's."""

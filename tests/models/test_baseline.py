@@ -55,3 +55,18 @@ def test_every_parameter_is_in_a_group() -> None:
     model = small("baseline")
     grouped = {id(p) for group in model.stages()[0].groups for p in group.params}
     assert grouped == {id(p) for p in model.parameters()}
+
+
+def test_the_default_rates_learn_from_the_first_steps() -> None:
+    """Proxies of unit norm would be thrown about by their learning rate, and the loss would rise."""
+    layers = [{"backbone": "resnet18", "size": 32}]
+    model = create("baseline", device="cpu", weights="none", classes=CLASSES, layers=layers).train()
+    groups = [{"params": list(g.params), "lr": g.lr} for g in model.stages()[0].groups]
+    optimizer = torch.optim.AdamW(groups)
+    proxies = model.proxies.detach().clone()
+    for _ in range(5):
+        optimizer.zero_grad()
+        model(batch(), "train")["total"].backward()
+        optimizer.step()
+    kept = torch.cosine_similarity(proxies, model.proxies.detach(), dim=1)
+    assert kept.min() > 0.8
