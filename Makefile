@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format types check bench wheel clean
+.PHONY: demo test lint format types check bench pages wheel clean
 
 demo: $(VENV)/.installed
 	$(BIN)/sbirctl demo
@@ -26,6 +26,12 @@ check: lint types test
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
+
+# docs/models/ from the cards, after a card or a setting changed
+pages: $(VENV)/.installed
+	for name in $$($(BIN)/sbirctl models | tail -n +2 | cut -f1); do \
+	    $(BIN)/sbirctl models show $$name --markdown > docs/models/$$name.md || exit 1; \
+	done
 
 wheel: $(VENV)/.installed
 	$(BIN)/python -m build --wheel --outdir dist
