@@ -1,0 +1,215 @@
+"""Semi3-Net's two stages on a small prepared data set: resumed, skipped, taken over."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+
+from sbirctl.core.errors import MismatchError, MissingError, UsageError
+from sbirctl.core.progress import Reporter
+from sbirctl.models.factory import create
+from sbirctl.models.semi3 import Semi3
+from sbirctl.retrieval import embeddings as files
+from sbirctl.stages.edges import prepare_edges
+from sbirctl.stages.embed import embed
+from sbirctl.stages.train import train
+from sbirctl.training.checkpoint import read_checkpoint
+from sbirctl.training.inputs import Inputs
+from sbirctl.training.loop import LoopOptions, Trainer
+from sbirctl.training.restore import restore
+
+SMALL = (
+    "backbone=mobilenetv3_small_050",
+    "size=32",
+    "fc=16",
+    "dim=8",
+    "batch=8",
+    "pretrain_epochs=1",
+    "epochs=1",
+)
+
+
+@pytest.fixture(scope="module")
+def with_edges(prepared, tmp_path_factory):
+    """The prepared data set with Canny edge maps, apart from the one others use."""
+    home = tmp_path_factory.mktemp("edged")
+    shutil.copytree(prepared, home / "datasets")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SBIRCTL_HOME", str(home))
+        prepare_edges(home / "datasets" / "small", method="canny")
+    return home / "datasets"
+
+
+@pytest.fixture
+def edged(tmp_path, with_edges, monkeypatch):
+    """A home of its own with that data set."""
+    place = tmp_path / "home"
+    place.mkdir()
+    (place / "datasets").symlink_to(with_edges, target_is_directory=True)
+    monkeypatch.setenv("SBIRCTL_HOME", str(place))
+    return place
+
+
+def run(*assignments, **more):
+    return train(
+        "semi3",
+        task="sbir",
+        weights="none",
+        workers=0,
+        assignments=(*SMALL, *assignments),
+        **more,
+    )
+
+
+class Crash(Exception):
+    pass
+
+
+class CrashingReporter(Reporter):
+    """Ends the run after so many steps without tidying up."""
+
+    def __init__(self, steps):
+        self.left = steps
+
+    @contextmanager
+    def bar(self, label, total=None, done=0):
+        def advance(steps=1):
+            self.left -= 1
+            if self.left <= 0:
+                raise Crash
+
+        yield advance
+
+
+def trainer(folder, report=None, **options):
+    data = Inputs(task="sbir").open()
+    layer = {key: value for key, _, value in (text.partition("=") for text in SMALL)}
+    model = create(
+        "semi3", device="cpu", weights="none", classes=data.parts.train.classes, layers=[layer]
+    )
+    chosen = LoopOptions(workers=0, log_every=2, save_steps=2, **options)
+    more = {} if report is None else {"report": report}
+    return Trainer(model, data.parts, folder, options=chosen, **more)
+
+
+@pytest.fixture(scope="module")
+def whole(with_edges, tmp_path_factory):
+    """The checkpoint of an uninterrupted run and its log."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SBIRCTL_HOME", str(with_edges.parent))
+        made = trainer(folder)
+        made.run()
+    return made.checkpoint.read_bytes(), (folder / "log.jsonl").read_text()
+
+
+# Five steps a stage: within the first, at its end, within the second.
+@pytest.mark.parametrize("steps", [3, 5, 8])
+def test_a_crash_in_either_stage_leaves_no_trace(edged, whole, tmp_path, steps):
+    folder = tmp_path / "cut"
+    with pytest.raises(Crash):
+        trainer(folder, CrashingReporter(steps)).run()
+    again = trainer(folder)
+    again.run()
+    assert again.checkpoint.read_bytes() == whole[0]
+    assert (folder / "log.jsonl").read_text() == whole[1]
+
+
+def test_both_stages_are_logged_and_only_the_second_chooses_an_epoch(whole):
+    lines = [json.loads(line) for line in whole[1].splitlines()]
+    steps = [line for line in lines if line["event"] == "step"]
+    assert {line["stage"] for line in steps} == {"branches", "joint"}
+    assert {"align", "sketch_edge", "sketch_photo"} & set(steps[0]) == set()
+    assert {"align", "sketch_edge", "sketch_photo"} <= set(steps[-1])
+    epochs = {line["stage"]: line for line in lines if line["event"] == "epoch"}
+    assert "val_map@all" not in epochs["branches"]
+    assert "val_map@all" in epochs["joint"]
+
+
+def test_the_second_stage_starts_from_the_branches(edged, tmp_path):
+    """With nothing learned in it, stage 2 holds the branches it takes over."""
+    first = trainer(tmp_path / "one", epochs={"joint": 0})
+    seen = {}
+    begin = first.model.begin
+
+    def watching(stage):
+        if stage == "joint":
+            seen.update({k: v.clone() for k, v in first.model.state_dict().items()})
+        begin(stage)
+
+    first.model.begin = watching
+    first.run()
+    for name, value in first.model.state_dict().items():
+        assert torch.equal(value, seen[name]), name
+    last = seen["branches.trunks.sketch.backbone.net.conv_stem.weight"]
+    assert not torch.equal(last, seen["branches.trunks.edge.backbone.net.conv_stem.weight"])
+    assert not torch.equal(last, seen["branches.trunks.photo.backbone.net.conv_stem.weight"])
+
+
+def test_stage_one_alone_then_stage_two_with_other_settings(edged):
+    first = run("epochs=0")
+    assert json.loads((first / "result.json").read_text())["chosen_epochs"] == {"branches": 1}
+    state = read_checkpoint(first / "checkpoint.safetensors").state
+    assert {name.split(".")[2] for name in state if ".heads." in name} == {
+        "photo",
+        "sketch",
+        "edge",
+    }
+    second = run("sharing=all", "co_attention=false", init=first.name, from_stage="joint")
+    checkpoint = read_checkpoint(second / "checkpoint.safetensors")
+    assert checkpoint.facts["init"]["run"] == first.name
+    assert json.loads((second / "result.json").read_text())["chosen_epochs"] == {"joint": 1}
+    assert "branches.trunks.sketch.backbone.net.conv_stem.weight" not in checkpoint.state
+    log = (second / "log.jsonl").read_text()
+    assert '"joint"' in log
+    assert '"branches"' not in log
+    assert run("sharing=all", "co_attention=false", from_stage="joint") != second
+
+
+def test_a_run_on_other_data_is_no_beginning(edged):
+    first = run("epochs=0")
+    with pytest.raises(MismatchError, match="options"):
+        run(init=first.name, seed=1)
+    with pytest.raises(MismatchError, match="fit"):
+        run("fc=8", init=first.name)
+    with pytest.raises(UsageError, match="refit"):
+        run(init=first.name, refit=True)
+    with pytest.raises(UsageError, match="jiont"):
+        run(from_stage="jiont")
+
+
+def test_embedding_takes_the_stores_edge_maps_and_no_others(edged, with_edges, monkeypatch):
+    made = run("pretrain_epochs=0")
+    checkpoint = read_checkpoint(made / "checkpoint.safetensors")
+    assert checkpoint.facts["edges"]["method"] == "canny"
+    found = files.read(embed(made))
+    assert found.facts["edges"] == checkpoint.facts["edges"]
+    model = restore(checkpoint, device="cpu")
+    assert isinstance(model, Semi3)
+    part = Inputs(task="sbir").open().parts.test
+    photos = torch.from_numpy(part.photo.store.read("photo", part.photo.row[:3]))
+    # outside a store the same maps are made on the fly
+    again = model.embed(photos.permute(0, 3, 1, 2), "photo")
+    assert np.allclose(found.gallery[:3], again.numpy(), atol=1e-5)
+    own = edged.parent / "other"
+    shutil.copytree(with_edges, own / "datasets")
+    monkeypatch.setenv("SBIRCTL_HOME", str(own))
+    prepare_edges(own / "datasets" / "small", method="gb-color")
+    with pytest.raises(MismatchError, match="canny"):
+        embed(made, fresh=True)
+    assert run("pretrain_epochs=0", epochs=1).name != made.name
+
+
+def test_a_data_set_without_edge_maps_is_refused_unless_none_are_needed(home):
+    with pytest.raises(MissingError, match="edge maps") as caught:
+        run()
+    assert "--edges gb" in caught.value.hint
+    assert not (home / "runs").exists()
+    made = run("preset=two-branch", "pretrain_epochs=0")
+    assert "edges" not in read_checkpoint(made / "checkpoint.safetensors", tensors=False).facts
+    assert len(files.read(embed(made)).gallery)
