@@ -69,10 +69,10 @@ class Demo(Dataset):
         Raises:
             UsageError: no pictures, or pictures too small or too large to draw.
         """
-        if options.per_class < 1 or not 16 <= options.pixels <= 1024:
+        if options.per_class < 1 or not 48 <= options.pixels <= 1024:
             raise UsageError(
                 f"per_class={options.per_class}, pixels={options.pixels} cannot be drawn.",
-                "Take at least 1 picture a class, of 16 to 1024 pixels.",
+                "Take at least 1 picture a class, of 48 to 1024 pixels.",
             )
         facts = asdict(options)
         return Source(
