@@ -1,8 +1,9 @@
-"""`sbirctl datasets`: which data sets are known, which are prepared, and whether one is whole."""
+"""`sbirctl datasets`: which are known, which are prepared, whether one is whole, what is in it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from sbirctl.cli import _console
 
 panel = "What there is"
-app = typer.Typer(help="List the data sets, or read a prepared one back.")
+app = typer.Typer(help="List the data sets, read a prepared one back, or look at it.")
 
 
 @app.callback(invoke_without_command=True)
@@ -81,3 +82,43 @@ def table(json: _console.JsonOption = False) -> None:
             for row in rows
         ],
     )
+
+
+@app.command()
+def sheet(
+    name: Annotated[str, typer.Argument(help="A prepared data set.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help=".png or .pdf. [default: in its folder]"
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option("--classes", metavar="A,B", help="Only these classes.")
+    ] = None,
+    each: Annotated[
+        int, typer.Option("--each", min=1, max=100, help="Sketches, and photos, of a class.")
+    ] = 3,
+    size: Annotated[
+        int, typer.Option("--size", min=32, max=512, help="Side of a picture in pixels.")
+    ] = 96,
+    across: Annotated[
+        int, typer.Option("--across", min=1, max=100, help="Classes side by side.")
+    ] = 16,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the samples drawn.")] = 0,
+    print0: _console.Print0Option = False,
+) -> None:
+    """Show samples, sketches over photos, one column a class; prints the picture's path."""
+    from sbirctl.stages.datasets import sheet_dataset
+
+    path = sheet_dataset(
+        name,
+        output,
+        classes=tuple(part.strip() for part in (classes or "").split(",") if part.strip()),
+        each=each,
+        size=size,
+        across=across,
+        seed=seed,
+        report=_console.reporter(),
+    )
+    _console.print_path(path, null=print0)

@@ -134,8 +134,8 @@ def _page(
     left = MARGIN + step + 2 * GAP + name_room
     width = max(left + columns * step - GAP + MARGIN, 620)
     page = Page(width, 0)
-    y = _heading(page, sheet_lines(sheet), MARGIN)
-    row_height = cell + _down(TEXT) + _down(SMALL) + GAP
+    y = heading(page, sheet_lines(sheet), MARGIN)
+    row_height = cell + down(TEXT) + down(SMALL) + GAP
     for asked, answer in rows:
         if answer.run == 0:
             y += GAP if len(sheet.runs) > 1 else 0
@@ -164,12 +164,13 @@ def sheet_lines(sheet: Sheet) -> list[tuple[str, int, bool]]:
     return [*lines, (key, SMALL, False)]
 
 
-def _heading(page: Page, lines: Sequence[tuple[str, int, bool]], y: int) -> int:
+def heading(page: Page, lines: Sequence[tuple[str, int, bool]], y: int) -> int:
+    """Put lines (words, size, bold) at the top of a page; gives where the rest begins."""
     for words, size, bold in lines:
         for line in wrapped(words, page.width - 2 * MARGIN, size, bold):
             colour = GREY if size == SMALL else INK
             page.texts.append(Text(MARGIN, y, line, size, colour, bold))
-            y += _down(size)
+            y += down(size)
     return y + _HEAD_GAP
 
 
@@ -195,13 +196,13 @@ def _two_lines(page: Page, x: int, y: int, width: int, first: str, value: str, s
         page.texts.append(Text(x + width, y, value, right=True))
     name = second.rpartition("/")[2]
     prefix = "● " if second.startswith("● ") and not name.startswith("● ") else ""
-    page.texts.append(Text(x, y + _down(TEXT), fitted(prefix + name, width, SMALL), colour=GREY))
+    page.texts.append(Text(x, y + down(TEXT), fitted(prefix + name, width, SMALL), colour=GREY))
 
 
 def _run_name(page: Page, name: str, answer: Answer, x: int, y: int, room: int) -> None:
     page.texts.append(Text(x, y, fitted(name, room - GAP, TEXT, True), TEXT, INK, True))
     if answer.precision is not None:
-        page.texts.append(Text(x, y + _down(TEXT), f"AP {answer.precision:.2f}"))
+        page.texts.append(Text(x, y + down(TEXT), f"AP {answer.precision:.2f}"))
 
 
 def _name_room(runs: Sequence[str]) -> int:
@@ -209,37 +210,6 @@ def _name_room(runs: Sequence[str]) -> int:
     return min(int(widest) + 1, 170) + GAP
 
 
-def _down(size: int) -> int:
+def down(size: int) -> int:
+    """Height of a line of letters of that size."""
     return round(size * _LINE)
-
-
-def samples_page(
-    title: Sequence[tuple[str, int, bool]],
-    columns: Sequence[tuple[str, Sequence[Image.Image], Sequence[Image.Image]]],
-    side: int,
-    across: int,
-) -> Page:
-    """Samples of a data set, one column a class: sketches over photos, in bands of `across`.
-
-    Args:
-        title: lines of the heading: (words, size, bold).
-        columns: (class, sketches, photos).
-    """
-    cell, step = side + 2, side + 2 + 6
-    page = Page(max(2 * MARGIN + min(across, len(columns)) * step - 6, 420), 0)
-    y = _heading(page, title, MARGIN)
-    for start in range(0, len(columns), across):
-        band = columns[start : start + across]
-        sketches = max(len(one[1]) for one in band)
-        photos = max(len(one[2]) for one in band)
-        for place, (name, drawn, taken) in enumerate(band):
-            x = MARGIN + place * step
-            page.texts.append(Text(x, y, fitted(name, cell, SMALL, True), SMALL, INK, True))
-            top = y + _down(TEXT)
-            for number, image in [*enumerate(drawn), *enumerate(taken, sketches)]:
-                between = 6 if number >= sketches else 0
-                below = top + number * step + between
-                page.pictures.append(Picture(x, below, side, image, "#BBBBBB", 1))
-        y += _down(TEXT) + (sketches + photos) * step + 6 + GAP
-    page.height = y + MARGIN - GAP
-    return page

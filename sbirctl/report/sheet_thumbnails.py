@@ -12,7 +12,7 @@ from sbirctl.core.errors import MismatchError, MissingError, SbirctlError
 from sbirctl.core.files import display_path
 from sbirctl.core.home import datasets_dir
 from sbirctl.retrieval.embeddings import Embeddings
-from sbirctl.store.manifest import MODALITIES, Modality
+from sbirctl.store.manifest import Modality
 from sbirctl.store.reader import MANIFEST, Store
 
 Thumbnails = dict[int, Image.Image]
@@ -159,13 +159,3 @@ def thumbnail(pixels: np.ndarray, side: int) -> Image.Image:
     image = image.resize((side, side), Image.Resampling.LANCZOS)
     # Averaging turns a thin black stroke on white into pale grey: stretch it to black again.
     return ImageOps.autocontrast(image, cutoff=(1, 0)) if grey and reduced > _THIN else image
-
-
-def samples(
-    store: Store, label: int, modality: Modality, count: int, rng: np.random.Generator
-) -> Sequence[int]:
-    """Pixel rows of some different pictures of a class, drawn at random."""
-    items = store.items
-    own = (items.modality == MODALITIES.index(modality)) & (items.label == label)
-    rows = np.unique(items.row[own])
-    return [int(row) for row in rng.permutation(rows)[:count]]

@@ -1,11 +1,13 @@
-"""What data sets there are, and whether a prepared one is whole."""
+"""What data sets there are, whether a prepared one is whole, what is in it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sbirctl.core.errors import SbirctlError
+from sbirctl.core.errors import SbirctlError, UsageError
+from sbirctl.core.files import display_path
 from sbirctl.core.home import datasets_dir
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS
@@ -87,3 +89,50 @@ def _listed(folder: Path) -> Listed:
         size,
         folder,
     )
+
+
+def sheet_dataset(
+    name: str,
+    output: Path | None = None,
+    *,
+    classes: Sequence[str] = (),
+    each: int = 3,
+    size: int = 96,
+    across: int = 16,
+    seed: int = 0,
+    report: Reporter = SILENT,
+) -> Path:
+    """Samples of a prepared data set, sketches over photos, one column a class.
+
+    Args:
+        name: name or folder of the data set.
+        output: .png or .pdf; None for `sheet.png` in the data set's folder.
+        classes: only these, in this order; empty for all.
+        each: sketches, and photos, of a class, drawn at random with `seed`.
+        size: side of a picture in pixels.
+        across: classes side by side; more go below.
+
+    Raises:
+        MissingError: it is not prepared.
+        UsageError: an unknown class or a wrong ending.
+    """
+    from sbirctl.report import sheet_paint
+    from sbirctl.report.sheet_samples import samples_page
+
+    store = Store.open(name)
+    target = output or store.folder / "sheet.png"
+    kind = target.suffix.lower()
+    if kind not in (".png", ".pdf"):
+        raise UsageError(
+            f"{target.name!r} has no ending that says what sheet to make.", "End it in .png, .pdf."
+        )
+    page, limit = samples_page(
+        store, classes, each=each, side=size, across=across, seed=seed, fine=1 + (kind == ".pdf")
+    )
+    if limit:
+        report.warn(f"{display_path(target.name)} shows {limit}.")
+    if kind == ".pdf":
+        sheet_paint.save_pdf([page], target)
+    else:
+        sheet_paint.save_png(page, target)
+    return target

@@ -11,8 +11,7 @@ from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval.embeddings import Embeddings
-from sbirctl.stages.evaluate import EMBEDDINGS
-from sbirctl.stages.tsne import embeddings_of
+from sbirctl.stages.pictures import beside, embeddings_files, run_name
 
 if TYPE_CHECKING:
     from sbirctl.report.sheet import Sheet
@@ -61,8 +60,8 @@ def sheet(
     from sbirctl.report.sheet_selection import Selection
     from sbirctl.report.sheet_table import write_table
 
-    paths = [embeddings_of(source, report) for source in sources] or [embeddings_of(None, report)]
-    target = output or _beside(paths[0])
+    paths = embeddings_files(sources, report)
+    target = output or beside(paths[0], "sheet.png")
     kind = target.suffix.lower()
     if kind not in MOST:
         raise UsageError(
@@ -70,7 +69,7 @@ def sheet(
             f"End it in {', '.join(MOST)}.",
         )
     found = [files.read(path) for path in paths]
-    runs = tuple(names) or tuple(map(_title, paths))
+    runs = tuple(names) or tuple(map(run_name, paths))
     made = build(found, runs, selection or Selection(), k, most=MOST[kind], report=report)
     if made.limit:
         report.warn(f"{display_path(target.name)} shows {made.limit}.")
@@ -114,11 +113,3 @@ def _pictures(
         hits = {hit.row for asked in made.queries for hit in asked.answers[run].hits}
         gallery.append(album.take("photo", sorted(hits), e.gallery_path, e.gallery_digest))
     return Pictures(queries, gallery)
-
-
-def _title(path: Path) -> str:
-    return display_path(path.parent.name if path.name == EMBEDDINGS else path.stem)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name("sheet.png" if path.name == EMBEDDINGS else f"{path.stem}-sheet.png")

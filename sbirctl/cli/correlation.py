@@ -1,0 +1,71 @@
+"""`sbirctl correlation`: which classes' sketches and photos are alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sbirctl.cli import _console
+
+panel = "Pictures and tables"
+order = 3
+
+
+def command(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE|RUN|-]...",
+            help="Embeddings or runs, side by side; the newest run.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help=".png, .svg or .pdf. [default: beside it]"
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option("--classes", metavar="A,B", help="Only these classes.")
+    ] = None,
+    values: Annotated[bool, typer.Option("--values", help="Write the values into it.")] = False,
+    pairs: Annotated[int, typer.Option("--pairs", min=0, help="Confused pairs to list.")] = 20,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Length of a list.")] = 10,
+    columns: Annotated[
+        int, typer.Option("--columns", min=1, max=2, help="Width in columns of a paper.")
+    ] = 2,
+    json: _console.JsonOption = False,
+) -> None:
+    """Draw the cosines of class means, sketches by photos; prints the most confused pairs.
+
+    Classes are ordered by similarity. A pair's share says how many of the first K photos of the
+    one class's sketches are of the other. Beside the picture lie all values as CSV.
+    """
+    from sbirctl.stages.correlation import correlation
+
+    report = _console.reporter()
+    found = correlation(
+        [_console.input_path(source) for source in sources or []],
+        output,
+        classes=tuple(part.strip() for part in (classes or "").split(",") if part.strip()),
+        values=values,
+        pairs=pairs,
+        k=k,
+        columns=1 if columns == 1 else 2,
+        report=report,
+    )
+    if json:
+        _console.print_json(found)
+        return
+    from sbirctl.core.files import display_path
+
+    report.note(f"The picture is {display_path(found['picture'])}.")
+    header = ("run", "sketches of", "photos of", "cosine", "own", "margin", f"share@{k}")
+    keys = ("sketch", "photo", "cosine", "own", "margin", "share")
+    rows = [
+        (run["run"], *(pair[key] for key in keys)) for run in found["runs"] for pair in run["pairs"]
+    ]
+    _console.print_table(header, rows)
