@@ -30,6 +30,10 @@ class TaskOptions:
         "auto", help="photos searched: extended folder only (auto where there is one), or both"
     )
     queries: Literal["all", "unseen"] = setting("all", help="gzs: whose sketches query")
+    added: Literal["drclip", "sempcyc"] = setting(
+        "drclip", help="gzs: seen images join as a fifth of some classes, or as a fifth in size"
+    )
+    min_photos: int = setting(0, help="cg: test classes with fewer photos are dropped (FFMLN: 400)")
     scope: Literal["auto", "class", "all"] = setting(
         "auto", help="fg: photos a sketch is ranked against; auto is its class where there are more"
     )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from sbirctl.core.errors import MismatchError
+from sbirctl.core.files import digest_json
 from sbirctl.datasets.parts import Parts
 from sbirctl.datasets.tasks import TASKS, Task, TaskOptions
 from sbirctl.datasets.tasks._common import (
@@ -47,6 +51,7 @@ class CoarseGrained(Task):
         unseen, seen = unseen_and_seen(source, split)
         photos, convention = gallery_photos(source, options)
         sketches = source.items.where("sketch")
+        unseen, few = _with_photos(source, photos, unseen, options)
         held = val_classes(seen, options)
         train = training_part(source, [c for c in seen if c not in held], photos, sketches)
         refuse_classes(train.classes, unseen)
@@ -56,13 +61,46 @@ class CoarseGrained(Task):
         train = without_val(train, val)
         facts = store_facts(self.name, source, split) | {
             "gallery": convention,
+            "min_photos": options.min_photos,
+            "few_photos": list(few),
             "val_classes": list(held),
             "left_out": [c for c in seen if c not in {*train.classes, *held}],
             "dropped": dropped,
             "counts": counts(train=train, val=val, test=test),
-            "notes": gallery_note(convention, test),
+            "notes": [*_dropped_note(few, options), *gallery_note(convention, test)],
         }
+        if few:
+            facts["split_digest"] = digest_json([split.digest, list(unseen)])
         return Parts(train, val, test, facts)
+
+
+def _with_photos(
+    store: Store, photos: np.ndarray, unseen: tuple[str, ...], options: TaskOptions
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Unseen classes that have enough photos to be tested, and those dropped.
+
+    FFMLN's code leaves out TU-Berlin's test classes of fewer than 400 photos (of sempcyc30: seven).
+    A dropped class is neither tested nor trained on.
+    """
+    label = store.items.label[photos]
+    few = tuple(
+        name
+        for name in unseen
+        if np.count_nonzero(label == store.items.classes.index(name)) < options.min_photos
+    )
+    if unseen and len(few) == len(unseen):
+        raise MismatchError(
+            f"None of the {len(unseen)} unseen classes has {options.min_photos} photos.",
+            "Lower min_photos.",
+        )
+    return tuple(name for name in unseen if name not in few), few
+
+
+def _dropped_note(few: tuple[str, ...], options: TaskOptions) -> list[str]:
+    if not few:
+        return []
+    named = ", ".join(few)
+    return [f"Not tested, fewer than {options.min_photos} photos ({len(few)}): {named}."]
 
 
 TASKS.register(CoarseGrained())

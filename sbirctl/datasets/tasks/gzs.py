@@ -2,6 +2,10 @@
 
 20 % of the seen classes join the test side; of each of them 20 % of the sketches and 20 % of the
 photos, by digest order, are held out of training, and only those query or are searched.
+
+With `added=sempcyc` images of all seen classes join: 20 % as many sketches and photos as the
+unseen classes have, by digest order. sem-pcyc takes them from what it trains on; here they are held
+out like all others.
 """
 
 from __future__ import annotations
@@ -64,11 +68,18 @@ class Generalised(Task):
         refuse_target(target, self.name)
         split = require_split(split, self.name)
         unseen, seen = unseen_and_seen(source, split)
-        joined, origin = added(split, [source.folder / "splits"])
         photos, convention = gallery_photos(source, options)
         sketches = source.items.where("sketch")
-        held_photos = _held_out(source, photos, joined)
-        held_sketches = _held_out(source, sketches, joined)
+        if options.added == "sempcyc":
+            held_photos = _held_in_size(source, photos, unseen, seen)
+            held_sketches = _held_in_size(source, sketches, unseen, seen)
+            held = np.concatenate([held_photos, held_sketches])
+            joined = tuple(source.items.classes[i] for i in np.unique(source.items.label[held]))
+            origin = "sem-pcyc's rule"
+        else:
+            joined, origin = added(split, [source.folder / "splits"])
+            held_photos = _held_out(source, photos, joined)
+            held_sketches = _held_out(source, sketches, joined)
         test = refuse_empty(
             class_part(
                 source,
@@ -79,26 +90,27 @@ class Generalised(Task):
             ),
             "test",
         )
-        held = val_classes(tuple(c for c in seen if c not in joined), options)
-        train = training_part(
-            source,
-            [c for c in seen if c not in held],
-            without_groups(source.items, photos, held_photos),
-            without_groups(source.items, sketches, held_sketches),
-        )
+        # sem-pcyc's images may come from every seen class, those of the validation too.
+        apart = seen if options.added == "sempcyc" else tuple(c for c in seen if c not in joined)
+        val_names = val_classes(apart, options)
+        photos = without_groups(source.items, photos, held_photos)
+        sketches = without_groups(source.items, sketches, held_sketches)
+        trained = [c for c in seen if c not in val_names]
+        train = training_part(source, trained, photos, sketches)
         refuse_classes(train.classes, unseen)
-        val = class_part(source, held, photos, sketches) if held else None
+        val = class_part(source, val_names, photos, sketches) if val_names else None
         train, dropped = without_shared(train, (test.photo, test.sketch), options, "test")
         train = without_val(train, val)
         test = _queries(test, options)
         facts = store_facts(self.name, source, split) | {
             "gallery": convention,
             "queries": options.queries,
+            "added": options.added,
             "added_classes": list(joined),
             "added_from": origin,
-            "split_digest": digest_json([split.digest, list(joined)]),
-            "val_classes": list(held),
-            "left_out": [c for c in seen if c not in {*train.classes, *held}],
+            "split_digest": digest_json(_identity(split, joined, options)),
+            "val_classes": list(val_names),
+            "left_out": [c for c in seen if c not in {*train.classes, *val_names}],
             "dropped": dropped,
             "counts": counts(train=train, val=val, test=test),
             "notes": [
@@ -118,6 +130,21 @@ def _held_out(store: Store, entries: np.ndarray, classes: Iterable[str]) -> np.n
         ordered = digest_order(store.items, of_classes(store, entries, [name]))
         parts.append(take_groups(groups, ordered, share(HELD_OUT, len(ordered))))
     return np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
+
+
+def _held_in_size(
+    store: Store, entries: np.ndarray, unseen: Iterable[str], seen: Iterable[str]
+) -> np.ndarray:
+    """Entries of seen classes, a fifth as many as the unseen classes have, by digest order."""
+    ordered = digest_order(store.items, of_classes(store, entries, seen))
+    count = round(HELD_OUT * len(of_classes(store, entries, unseen)))
+    return take_groups(store.items.group, ordered, min(count, share(0.5, len(ordered))))
+
+
+def _identity(split: ClassSplit, joined: tuple[str, ...], options: TaskOptions) -> list[object]:
+    """What decides the test side."""
+    rule = [options.added] if options.added != "drclip" else []
+    return [split.digest, list(joined), *rule]
 
 
 def _queries(test: Part, options: TaskOptions) -> Part:

@@ -24,6 +24,7 @@ from sbirctl.datasets.tasks._common import (
 )
 from sbirctl.datasets.tasks._holdout import digest_order, share, take_groups, without_groups
 from sbirctl.datasets.tasks._leaks import without_shared
+from sbirctl.datasets.tasks._queries import published_first, published_queries
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
 
@@ -57,7 +58,7 @@ class Supervised(Task):
         classes = source.items.classes
         photos, convention = gallery_photos(source, options)
         sketches = source.items.where("sketch")
-        queries = _queries(source, sketches, options)
+        queries, listed = _queries(source, sketches, options)
         rest = without_groups(source.items, sketches, queries)
         held = _val_sketches(source, rest, options)
         test = refuse_empty(class_part(source, classes, photos, queries, seen=classes), "test")
@@ -68,6 +69,7 @@ class Supervised(Task):
             "gallery": convention,
             "gallery_trained_on": True,
             "query_sketches": options.query_sketches or "published",
+            "query_list": f"published for {listed} of {len(classes)} classes, else digest order",
             "val_classes": [],
             "dropped": dropped,
             "counts": counts(train=train, val=val, test=test),
@@ -100,15 +102,28 @@ def queries_of(dataset: str, sketches: int, options: TaskOptions) -> int:
     return count if sketches >= needed else share(0.2, sketches)
 
 
-def _queries(store: Store, sketches: np.ndarray, options: TaskOptions) -> np.ndarray:
-    """The query sketches of every class, by digest order, whole groups of equal images."""
+def _queries(store: Store, sketches: np.ndarray, options: TaskOptions) -> tuple[np.ndarray, int]:
+    """The query sketches of every class, whole groups of equal images, and how many are listed.
+
+    They are the published ones where a class has such a list and the store all of it, else the
+    first by digest order.
+    """
     chosen = []
+    listed = 0
+    dataset = dataset_of(store)
+    published = {} if options.query_sketches else published_queries(dataset)
     for name in store.items.classes:
         ordered = digest_order(store.items, of_classes(store, sketches, [name]))
-        if len(ordered):
-            count = queries_of(dataset_of(store), len(ordered), options)
-            chosen.append(take_groups(store.items.group, ordered, count))
-    return np.sort(np.concatenate(chosen)) if chosen else sketches[:0]
+        if not len(ordered):
+            continue
+        count = queries_of(dataset, len(ordered), options)
+        names = published.get(name, frozenset())
+        if len(names) == count:
+            first = published_first(store, ordered, names)
+            listed += first is not ordered
+            ordered = first
+        chosen.append(take_groups(store.items.group, ordered, count))
+    return (np.sort(np.concatenate(chosen)) if chosen else sketches[:0]), listed
 
 
 def _val_sketches(store: Store, sketches: np.ndarray, options: TaskOptions) -> np.ndarray:
