@@ -32,7 +32,7 @@ from sbirctl.store.manifest import Modality
 APART = "branches"
 JOINT = "joint"
 _MARK = "apart"
-_ATTENTIONS = "branches.attentions."
+_APART = ("trunks", "heads")
 
 
 @dataclass(frozen=True)
@@ -260,15 +260,17 @@ class Semi3(Model):
     def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
         """See `Model.load_checkpoint_state`; stage 1's state fits whatever is to be shared.
 
-        Stage 1 trains no attention, so then the model's own values stay.
+        Of stage 1 the branches this model has are taken; it trains no attention, so the model's
+        own values of that stay.
         """
         state = dict(state)
         if state.pop(_MARK, None) is None:
             self.branches.share()
         else:
             self.branches.separate()
-            own = self.branches.attentions.state_dict(prefix=_ATTENTIONS)
-            state = {k: v for k, v in state.items() if not k.startswith(_ATTENTIONS)} | own
+            wanted = {f"branches.{part}.{b}." for part in _APART for b in self.branches.names}
+            state = {k: v for k, v in state.items() if k.startswith(tuple(wanted))}
+            state |= self.branches.attentions.state_dict(prefix="branches.attentions.")
         super().load_checkpoint_state(state)
 
     @property

@@ -28,6 +28,9 @@ from sbirctl.training.optim import make_optimizer, rate_factor, release, set_rat
         ("step", 5, 10, 0, 0.1),
         ("step", 7, 10, 0, 0.1),
         ("step", 8, 10, 0, 0.01),
+        ("drop", 5, 9, 0, 1.0),
+        ("drop", 6, 9, 0, 0.1),
+        ("drop", 8, 9, 0, 0.1),
     ],
 )
 def test_schedules_by_hand(kind, step, total, warmup, expected):

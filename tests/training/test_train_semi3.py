@@ -169,6 +169,19 @@ def test_stage_one_alone_then_stage_two_with_other_settings(edged):
     assert '"joint"' in log
     assert '"branches"' not in log
     assert run("sharing=all", "co_attention=false", from_stage="joint") != second
+    third = run("preset=two-branch", init=first.name, from_stage="joint")
+    assert read_checkpoint(third / "checkpoint.safetensors").facts["init"]["run"] == first.name
+
+
+def test_the_edge_maps_feature_of_a_trained_network(edged):
+    """Table IV: the same weights, searched by the other feature."""
+    whole = run("pretrain_epochs=0")
+    other = run("feature=edge", "pretrain_epochs=0", "epochs=0", init=whole.name)
+    states = [read_checkpoint(r / "checkpoint.safetensors").state for r in (whole, other)]
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    photo, edge = files.read(embed(whole)), files.read(embed(other))
+    assert np.array_equal(photo.query, edge.query)
+    assert not np.allclose(photo.gallery, edge.gallery, atol=1e-3)
 
 
 def test_a_run_on_other_data_is_no_beginning(edged):
