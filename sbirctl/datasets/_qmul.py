@@ -123,7 +123,7 @@ def read_pairs(
         read=ReadPairs(tuple(tree.read for tree in trees), pen),
         identity=digest_json([[tree.identity for tree in trees], facts]),
         layout=layout,
-        ignored=ignored,
+        ignored=+ignored,  # without the zeros
         facts={"options": facts, "comparison": {"found": counts}, "lists": sorted(sides.used)},
         remarks=(f"Layout: {layout}.", *sides.remarks(), *_matching(dataset, counts)),
         test_instances=tuple(sorted(f"{class_name}/{name}" for name in sides.tested)),

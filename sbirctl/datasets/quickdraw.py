@@ -39,7 +39,7 @@ from sbirctl.datasets._strokes import (
     ndjson_files,
 )
 from sbirctl.datasets.source import Dataset
-from sbirctl.datasets.tree import Tree
+from sbirctl.datasets.tree import NO_IMAGE, Tree
 from sbirctl.splits.spellings import canonical, key
 from sbirctl.store.source import RawItem, Source
 
@@ -122,7 +122,7 @@ class QuickDraw(Dataset):
             read=ReadDrawings(tuple(tree.read for tree in inputs), Pen(options.line_width, CANVAS)),
             identity=digest_json([[tree.identity for tree in inputs], asdict(options)]),
             layout=found.layout,
-            ignored=found.ignored,
+            ignored=+found.ignored,  # without the zeros
             facts={"options": asdict(options), "comparison": comparison.facts},
             remarks=(f"Layout: {found.layout}.", *found.remarks, *comparison.lines),
         )
@@ -140,6 +140,7 @@ def _add_drawings(
             "There are both pictures of sketches and .ndjson files of strokes.",
             "Give one of them with --from.",
         )
+    found.ignored.subtract({NO_IMAGE: len(files)})
     taken: Counter[str] = Counter()
     unreadable = 0
     known = {key(name) for name in published_counts("quickdraw")}

@@ -89,8 +89,10 @@ class TestStrokes:
     def test_classes_of_the_data_set(self, tmp_path):
         source = read(write(tmp_path, STROKES))
         assert counts(source) == {("sketch", "eiffel tower"): 2, ("sketch", "bee"): 1}
-        assert source.ignored["drawings of other classes"] == 1
-        assert source.ignored["drawings that were not recognized"] == 1
+        assert source.ignored == {
+            "drawings of other classes": 1,
+            "drawings that were not recognized": 1,
+        }
         assert any("2 lines of strokes cannot be read" in line for line in source.remarks)
         assert {item.id for item in source.items} >= {"sketch/bee/3.png"}
 

@@ -101,6 +101,8 @@ def test_every_shape_gives_one_data_set(tmp_path, shape):
         ("sketch", "shoe/31"): 2,
     }
     assert source.test_instances == ("shoe/31",)
+    assert set(source.ignored) <= {"no image"}  # lists and coordinates
+    assert all(source.ignored.values())
     assert {item.class_name for item in source.items} == {"shoe"}
     counts = source.facts["comparison"]["found"]
     assert (counts["sketches_train"], counts["sketches_test"]) == (3, 2)

@@ -109,6 +109,29 @@ def test_one_tree_of_train_and_val(tmp_path):
     assert {i.origin for i in read(write(tmp_path / "x", without)).items} == {"original"}
 
 
+def test_one_tree_without_train_and_val(tmp_path):
+    files = ["photo/ant/ext_1.jpg", "photo/ant/n1_1.jpg", "sketch/ant/n1_1-1.png"]
+    source = read(write(tmp_path, files))
+    assert source.layout.startswith("one tree of photo and sketch")
+    assert len(source.items) == 3
+
+
+def test_file_lists_say_what_belongs(tmp_path):
+    files = [name.replace("000/", "000_ready/", 1) for name in OFFICIAL]
+    extended = [name.replace("sketchy/", "sketchy_ready/", 1) for name in EXTENDED]
+    root = write(tmp_path, [f"Sketchy/{name}" for name in files + extended])
+    listed = {
+        "all_photo_filelist_zero.txt": [files[0], extended[0], extended[3]],
+        "sketch_tx_000000000000_ready_filelist_zero.txt": [n for n in files if "-1.png" in n],
+    }
+    write(root, {f"Sketchy/zeroshot0/{name}": "".join(f"{path} 0\n" for path in paths).encode()
+                 for name, paths in listed.items()})  # fmt: skip
+    source = read(root)
+    assert Counter(item.modality for item in source.items) == {"photo": 3, "sketch": 4}
+    assert source.ignored["in no file list"] == 21
+    assert source.layout.endswith("file lists")
+
+
 def test_variants(tmp_path):
     other = "tx_000000001110"
     files = [*OFFICIAL, f"256x256/sketch/{other}/ant/n1_1-1.png"]
