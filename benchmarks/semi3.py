@@ -1,7 +1,8 @@
 """Semi3-Net's ablations (Tables II, III, IV and Section IV-D) with light branches: mAP@all.
 
     python benchmarks/semi3.py --dataset NAME [--seeds 0,1,2] [--weights FILE] [--device cpu]
-        [--ways semi fc-only …] [--pretrain-epochs 3] [--epochs 6] [--out semi3.json] [--set KEY=VALUE]
+        [--ways semi fc-only …] [--pretrain-epochs 3] [--epochs 6] [--out semi3.json]
+        [--set KEY=VALUE]
 
 The data set must be prepared with edge maps (`sbirctl prepare NAME --edges gb`). Task `sbir`: all
 classes are seen, held-out sketches are the queries, all photos the gallery. The preset `small`
