@@ -33,6 +33,12 @@ def test_print0_ends_with_nul(stage, tmp_path, capfdbinary):
     assert capfdbinary.readouterr().out == str(tmp_path / "run").encode() + b"\0"
 
 
+def test_a_run_can_begin_at_a_stage_with_the_weights_of_another(stage):
+    assert _app.run(["train", "semi3", "--from-stage", "joint", "--init", "mine"]) == 0
+    _, options = stage[0]
+    assert (options["from_stage"], options["init"]) == ("joint", "mine")
+
+
 def test_options_reach_the_stage(stage):
     line = "train baseline --task gzs --set a=1 --set b.c=2 --epochs 3 --refit --seed 7"
     _app.run([*line.split(), "--monitor", "unseen", "--threads", "2", "--workers", "0"])

@@ -20,8 +20,10 @@ from sbirctl.stages.embed import embed
 from sbirctl.stages.train import train
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.inputs import Inputs
+from sbirctl.training.loader import BatchLoader, three
 from sbirctl.training.loop import LoopOptions, Trainer
 from sbirctl.training.restore import restore
+from sbirctl.training.step import gradients
 
 SMALL = (
     "backbone=mobilenetv3_small_050",
@@ -226,3 +228,22 @@ def test_a_data_set_without_edge_maps_is_refused_unless_none_are_needed(home):
     made = run("preset=two-branch", "pretrain_epochs=0")
     assert "edges" not in read_checkpoint(made / "checkpoint.safetensors", tensors=False).facts
     assert len(files.read(embed(made)).gallery)
+
+
+def test_a_batch_in_pieces_gives_the_whole_batchs_gradients(edged):
+    data = Inputs(task="sbir").open()
+    layer = {"backbone": "squeezenet1_1", "size": 32, "fc": 16, "dim": 8, "dropout": 0, "batch": 4}
+    model = create("semi3", weights="none", classes=data.parts.train.classes, layers=[layer])
+    model.train()
+    plan = model.stages()[1].plan
+    loader = BatchLoader(data.parts.train, torch.device("cpu"), 0, edges=model.needs_edges)
+    batch = three(next(iter(loader.batches(plan.batches(data.parts.train, 0, 0)))))
+    assert batch.edge.shape == (8, 1, 32, 32)
+    found = []
+    for pieces in (1, 2):
+        model.zero_grad()
+        terms = gradients(model, batch, "joint", pieces=pieces, seed=0, autocast=model.autocast())
+        found.append([p.grad for p in model.parameters() if p.grad is not None])
+    assert terms["align"] > 0
+    for whole, pieced in zip(*found, strict=True):
+        torch.testing.assert_close(whole, pieced, atol=1e-4, rtol=1e-3)
