@@ -91,7 +91,7 @@ def _about(sheet: Sheet) -> str:
 
 
 def _query(sheet: Sheet, asked: Asked, pictures: Pictures, names: _Names) -> str:
-    search = escape(f"{asked.class_name}\n{asked.name}".casefold())
+    search = escape(f"{asked.class_name}\n{asked.name}".lower())
     name, class_name = escape(asked.name), escape(asked.class_name)
     answers = "".join(_answer(sheet, one, pictures, names) for one in asked.answers)
     picture = names(pictures.query[asked.row])

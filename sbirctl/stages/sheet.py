@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 MOST = {".png": 3000, ".pdf": 3000, ".html": 10_000}
 SIDE = 112
 PAGE_ROWS = 8  # of a PDF
-_FINE = 2  # thumbnails' pixels a unit where the reader can zoom in
+# Thumbnails' pixels per pixel of the layout: 216 to the inch in a PDF, two to a CSS pixel.
+_FINE = {".png": 1.0, ".pdf": 1.5, ".html": 2.0}
 
 
 def sheet(
@@ -73,8 +74,7 @@ def sheet(
     made = build(found, runs, selection or Selection(), k, most=MOST[kind], report=report)
     if made.limit:
         report.warn(f"{display_path(target.name)} shows {made.limit}.")
-    fine = 1 if kind == ".png" else _FINE
-    pictures = _pictures(made, found, paths, store, size * fine)
+    pictures = _pictures(made, found, paths, store, round(size * _FINE[kind]))
     _write(made, pictures, size, target)
     write_table(made, target.with_suffix(".tsv"))
     return target
