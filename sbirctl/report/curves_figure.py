@@ -137,16 +137,16 @@ def _sample(line: str, label: str, width: float = 1.2) -> Line2D:
 def _legend(
     figure: Figure, names: Sequence[str], colours: Any, more: Sequence[Line2D], columns: int
 ) -> None:
-    named = any(names)
+    width = style.COLUMN if columns == 1 else style.PAGE
+    room = int((width - 0.5) / _LETTER)
     handles = [
-        Line2D([], [], color=colour, label=name)
+        Line2D([], [], color=colour, label=_cut(name, room))
         for name, colour in zip(names, colours, strict=True)
-        if named
+        if name
     ]
     handles += more
     if not handles:
         return
-    width = style.COLUMN if columns == 1 else style.PAGE
     longest = max(len(str(handle.get_label())) for handle in handles)
     legend = figure.legend(
         handles=handles,
@@ -156,3 +156,7 @@ def _legend(
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
+
+
+def _cut(name: str, room: int) -> str:
+    return name if len(name) <= room else f"{name[: room // 2]}…{name[-(room // 2 - 1) :]}"
