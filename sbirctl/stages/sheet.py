@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 MOST = {".png": 3000, ".pdf": 3000, ".html": 10_000}
 SIDE = 112
 PAGE_ROWS = 8  # of a PDF
-# Thumbnails' pixels per pixel of the layout: 216 to the inch in a PDF, two to a CSS pixel.
-_FINE = {".png": 1.0, ".pdf": 1.5, ".html": 2.0}
+# Pixels of a thumbnail per pixel of the layout: a PDF has 216 to the inch then.
+_FINE = {".png": 1.0, ".pdf": 1.5, ".html": 1.5}
 
 
 def sheet(
