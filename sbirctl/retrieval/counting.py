@@ -1,4 +1,4 @@
-"""Ranks of the relevant photos in one row of scores, by counting instead of sorting the row.
+"""Ranks of the relevant photos in rows of scores, by counting instead of sorting the rows.
 
 A sort of all N scores costs more than their product (NumPy's costs 15 to 20 ns a value on an AMD
 Zen 4). Only the relevant photos' ranks are needed: values fall into buckets by a monotone map, one
@@ -14,42 +14,50 @@ from typing import Protocol
 import numpy as np
 
 _FEW = 8
+_BATCH = 100_000
 
 
 class Counter(Protocol):
     """Finds ranks in rows of scores; one thread uses one counter."""
 
     def __call__(
-        self, row: np.ndarray, relevant: np.ndarray, columns: slice, rank: np.ndarray
-    ) -> np.ndarray:
-        """Count one row.
+        self, rows: np.ndarray, relevant: np.ndarray, columns: slice
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Count in rows whose queries are of one class.
 
         Args:
-            row: (N,) scores, photos ordered by label.
-            relevant: (R,) the scores of `row[columns]`, ascending.
+            rows: (n, N) scores, photos ordered by label.
+            relevant: (n, R) the scores `rows[:, columns]`, ascending.
             columns: where the relevant photos are.
-            rank: (R,) int32, filled with ascending ranks, equal scores in gallery order.
 
         Returns:
-            (R,) int32: photos with a score at least as high, best relevant photo first.
+            (n, R) int32 ascending ranks, equal scores in gallery order; and (n, R) int32: photos
+            with a score at least as high, best relevant photo first.
         """
 
 
 @dataclass(frozen=True)
-class _Others:
-    """Photos that are not relevant, as far as they have to be compared one by one.
+class _Ties:
+    """Relevant scores of one row that another photo has too.
 
     Attributes:
-        below: how many scores lower than all of `ordered` are not in it, for each relevant score.
-        ordered: their scores, ascending.
-        columns: their columns, in the order of `values`; None: the whole row, relevant ones too.
-        values: their scores as they stand in the row.
+        score: (m,) the scores.
+        first: (m,) place of the first relevant photo of that score, best photo first.
+        own: (m,) relevant photos of that score. others: (m,) other photos of it.
     """
 
-    below: np.ndarray | int
-    ordered: np.ndarray
-    columns: np.ndarray | None
-    values: np.ndarray
+    score: np.ndarray
+    first: np.ndarray
+    own: np.ndarray
+    others: np.ndarray
+
+    @classmethod
+    def find(cls, relevant: np.ndarray, tied: np.ndarray, others: np.ndarray) -> _Ties:
+        """Ties among the (R,) marked relevant scores and the sorted scores of others."""
+        score = np.unique(relevant[tied])
+        high = relevant.searchsorted(score, "right")
+        equal = others.searchsorted(score, "right") - others.searchsorted(score)
+        return cls(score, len(relevant) - high, high - relevant.searchsorted(score), equal)
 
 
 class FloatCounter:
@@ -66,95 +74,128 @@ class FloatCounter:
         self._inverse[order] = np.arange(size)
         self._order = order
         self._buckets = 1 << int(np.clip(np.ceil(np.log2(max(size, 2))), 8, 16))
-        self._scaled = np.empty(size, dtype=dtype)
-        self._small = np.empty(size, dtype=np.int32)
-        self._code = np.empty(size, dtype=np.intp)
-        self._flag = np.zeros(self._buckets, dtype=bool)
-        self._near = np.empty(size, dtype=bool)
+        # Short rows are counted several at a time: a NumPy call costs as much as 2,000 values.
+        self._batch = int(np.clip(_BATCH // size, 1, 64))
+        shape = (self._batch, size)
+        self._scaled = np.empty(shape, dtype=dtype)
+        self._small = np.empty(shape, dtype=np.int32)
+        self._code = np.empty(shape, dtype=np.intp)
+        self._near = np.empty(shape, dtype=bool)
+        self._flag = np.zeros(self._batch * self._buckets, dtype=bool)
+        self._offset = (np.arange(self._batch) * self._buckets)[:, None]
         self._places = np.arange(1, size + 1, dtype=np.int32)
 
     def __call__(
-        self, row: np.ndarray, relevant: np.ndarray, columns: slice, rank: np.ndarray
-    ) -> np.ndarray:
+        self, rows: np.ndarray, relevant: np.ndarray, columns: slice
+    ) -> tuple[np.ndarray, np.ndarray]:
         """See `Counter`."""
-        others = self._near_others(row, relevant, columns)
-        low = others.ordered.searchsorted(relevant)
-        size = len(relevant)
-        not_above = low + others.below
-        np.subtract(len(row) - size, not_above[::-1], out=rank, casting="unsafe")
-        rank += self._places[:size]
-        tied = relevant[1:][relevant[1:] == relevant[:-1]]
-        if len(others.ordered):
-            same = others.ordered.take(low, mode="clip") == relevant
-            if same.any():
-                tied = np.concatenate((tied, relevant[same]))
-        if len(tied):
-            return self._break_ties(row, relevant, columns, others, np.unique(tied), rank)
-        return rank
+        size = relevant.shape[1]
+        rank = np.empty(relevant.shape, dtype=np.int32)
+        upto = np.empty(relevant.shape, dtype=np.int32)
+        for start in range(0, len(rows), self._batch):
+            part = slice(start, start + self._batch)
+            some, own = rows[part], relevant[part]
+            lower, near, cuts, tied = self._lower(some, own, columns)
+            # as if all other photos of a score stood before the relevant ones
+            rank[part] = (rows.shape[1] - size - lower)[:, ::-1]
+            rank[part] += self._places[:size]
+            upto[part] = rank[part]
+            for i in np.flatnonzero(tied.any(axis=1)):
+                others = near[cuts[i] : cuts[i + 1]]
+                ties = _Ties.find(own[i], tied[i], others)
+                self._break_ties(some[i], columns, ties, rank[start + i], upto[start + i])
+        return rank, upto
 
-    def _near_others(self, row: np.ndarray, relevant: np.ndarray, columns: slice) -> _Others:
-        """The photos whose scores share a bucket with a relevant one, and counts of the rest."""
-        low, high = relevant[0], relevant[-1]
-        if low == high:
-            return _one_value(row, low, columns)
-        kind = row.dtype.type
-        last = kind(self._buckets - 1)
-        scale = kind((self._buckets - 3) / (high - low))
-        shift = kind(1) - low * scale
-        if not (np.isfinite(scale) and np.isfinite(shift)):
-            rest = np.concatenate((row[: columns.start], row[columns.stop :]))
-            rest.sort()
-            return _Others(0, rest, None, row)
-        scaled, code, flag, near = self._scaled, self._code, self._flag, self._near
-        np.multiply(row, scale, out=scaled)
+    def _lower(
+        self, rows: np.ndarray, relevant: np.ndarray, columns: slice
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """How many photos that are not relevant have a lower score than each relevant one.
+
+        Returns:
+            (n, R) that number; scores of others near a relevant one, sorted within each row; where
+            each row's begin, (n + 1,); (n, R) bool, relevant scores that another photo has too.
+        """
+        low, high = relevant[:, :1], relevant[:, -1:]
+        if (low == high).any():  # one relevant photo: spread the buckets over the row instead
+            low, high = rows.min(axis=1, keepdims=True), rows.max(axis=1, keepdims=True)
+            high = np.where(low == high, low + 1, high)
+        scale = (self._buckets - 3) / (high - low)
+        shift = 1 - low * scale
+        if np.isfinite(scale).all() and np.isfinite(shift).all():
+            lower, near, cuts = self._bucketed(rows, relevant, columns, scale, shift)
+        else:
+            rest = np.delete(rows, columns, axis=1)
+            lower, near = np.zeros(relevant.shape, dtype=np.intp), rest.ravel()
+            cuts = np.arange(len(rows) + 1) * rest.shape[1]
+        inside = np.empty_like(lower)
+        for i, own in enumerate(relevant):
+            others = near[cuts[i] : cuts[i + 1]]
+            others.sort()
+            inside[i] = others.searchsorted(own)
+        lower += inside
+        tied = np.zeros(relevant.shape, dtype=bool)
+        np.equal(relevant[:, 1:], relevant[:, :-1], out=tied[:, 1:])
+        if len(near):
+            inside += cuts[:-1, None]
+            # where a row's others end this looks at the next row's: a needless look at most
+            tied |= near.take(inside, mode="clip") == relevant
+        return lower, near, cuts, tied
+
+    def _bucketed(
+        self,
+        rows: np.ndarray,
+        relevant: np.ndarray,
+        columns: slice,
+        scale: np.ndarray,
+        shift: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Counts from the histogram, and the scores it cannot tell from a relevant one."""
+        n, size = rows.shape
+        kind = rows.dtype.type
+        first, last = kind(0), kind(self._buckets - 1)
+        scaled, code, near = self._scaled[:n], self._code[:n], self._near[:n]
+        np.multiply(rows, scale, out=scaled)
         np.add(scaled, shift, out=scaled)
-        np.clip(scaled, kind(0), last, out=scaled)
-        np.copyto(self._small, scaled, casting="unsafe")
-        np.copyto(code, self._small)
-        own = np.clip(relevant * scale + shift, kind(0), last).astype(np.intp)
-        histogram = np.bincount(code, minlength=self._buckets)
+        np.clip(scaled, first, last, out=scaled)
+        np.copyto(self._small[:n], scaled, casting="unsafe")
+        np.add(self._small[:n], self._offset[:n], out=code)
+        own = np.clip(relevant * scale + shift, first, last).astype(np.intp)
+        own += self._offset[:n]
+        histogram = np.bincount(code.ravel(), minlength=n * self._buckets)
         histogram[own] = 0
-        histogram.cumsum(out=histogram)
-        below = histogram.take(own)
-        flag[own] = True
-        flag.take(code, out=near, mode="clip")
-        flag[own] = False
-        near[columns] = False
-        found = near.nonzero()[0]
-        values = row.take(found)
-        return _Others(below, np.sort(values), found, values)
+        by_row = histogram.reshape(n, self._buckets)
+        np.cumsum(by_row, axis=1, out=by_row)
+        self._flag[own] = True
+        self._flag.take(code, out=near, mode="clip")
+        self._flag[own] = False
+        near[:, columns] = False
+        found = near.ravel().nonzero()[0]
+        cuts = found.searchsorted(np.arange(n + 1) * size)
+        return histogram.take(own), rows.ravel().take(found), cuts
 
     def _break_ties(
         self,
         row: np.ndarray,
-        relevant: np.ndarray,
         columns: slice,
-        others: _Others,
-        tied: np.ndarray,
+        ties: _Ties,
         rank: np.ndarray,
-    ) -> np.ndarray:
-        """Put equal scores in gallery order; gives the number of scores at least as high."""
-        size = len(relevant)
-        upto = rank.copy()
-        start = size - relevant.searchsorted(tied, "right")
-        own = size - relevant.searchsorted(tied) - start
-        equal = others.ordered.searchsorted(tied, "right") - others.ordered.searchsorted(tied)
-        # So far relevant photos of one score have consecutive ranks after all others of that score.
-        place = np.repeat(start, own) + _counting(own)
-        upto[place] = np.repeat(rank[start] + own - 1, own)
-        mixed = equal > 0
+        upto: np.ndarray,
+    ) -> None:
+        """Put equal scores of one row in gallery order and count them."""
+        place = np.repeat(ties.first, ties.own) + _counting(ties.own)
+        upto[place] = np.repeat(rank[ties.first] + ties.own - 1, ties.own)
+        mixed = ties.others > 0
         if np.count_nonzero(mixed) > _FEW:
             self._order_row(row, columns, rank)
-            return upto
-        for value, first, count in zip(tied[mixed], start[mixed], own[mixed], strict=True):
-            same = np.flatnonzero(others.values == value)
-            if others.columns is not None:
-                same = others.columns[same]
-            rest = np.sort(self._order[same[(same < columns.start) | (same >= columns.stop)]])
-            mine = np.sort(self._order[columns][row[columns] == value])
+            return
+        parts = (ties.score[mixed], ties.first[mixed], ties.own[mixed])
+        for score, start, count in zip(*parts, strict=True):
+            same = np.flatnonzero(row == score)
+            relevant_ones = (same >= columns.start) & (same < columns.stop)
+            rest = np.sort(self._order[same[~relevant_ones]])
+            mine = np.sort(self._order[same[relevant_ones]])
             before = len(rest) - rest.searchsorted(mine)
-            rank[first : first + count] -= before.astype(np.int32)
-        return upto
+            rank[start : start + count] -= before.astype(np.int32)
 
     def _order_row(self, row: np.ndarray, columns: slice, rank: np.ndarray) -> None:
         in_gallery_order = row.take(self._inverse)
@@ -181,25 +222,19 @@ class CodeCounter:
         self._kind = np.uint8 if bits <= 255 else np.uint16
 
     def __call__(
-        self, row: np.ndarray, relevant: np.ndarray, columns: slice, rank: np.ndarray
-    ) -> np.ndarray:
+        self, rows: np.ndarray, relevant: np.ndarray, columns: slice
+    ) -> tuple[np.ndarray, np.ndarray]:
         """See `Counter`."""
-        distance = ((self._bits - row) / 2).astype(self._kind)
-        order = np.argsort(distance.take(self._inverse), kind="stable")
-        column = self._inverse.take(order)
-        wanted = (column >= columns.start) & (column < columns.stop)
-        rank[:] = np.flatnonzero(wanted) + 1
-        upto = np.cumsum(np.bincount(distance, minlength=self._bits + 1))
-        own = ((self._bits - relevant[::-1]) / 2).astype(np.intp)
-        return upto[own].astype(np.int32)
-
-
-def _one_value(row: np.ndarray, value: np.ndarray, columns: slice) -> _Others:
-    same = row == value
-    same[columns] = False
-    found = same.nonzero()[0]
-    values = row.take(found)
-    return _Others(int(np.count_nonzero(row < value)), values, found, values)
+        rank = np.empty(relevant.shape, dtype=np.int32)
+        upto = np.empty(relevant.shape, dtype=np.int32)
+        for i, row in enumerate(rows):
+            distance = ((self._bits - row) / 2).astype(self._kind)
+            column = self._inverse.take(np.argsort(distance.take(self._inverse), kind="stable"))
+            wanted = (column >= columns.start) & (column < columns.stop)
+            rank[i] = np.flatnonzero(wanted) + 1
+            within = np.cumsum(np.bincount(distance, minlength=self._bits + 1))
+            upto[i] = within[((self._bits - relevant[i, ::-1]) / 2).astype(np.intp)]
+        return rank, upto
 
 
 def _counting(lengths: np.ndarray) -> np.ndarray:

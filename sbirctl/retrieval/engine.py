@@ -131,7 +131,7 @@ class _Worker:
     def run(self, index: int, consumer: Consumer) -> None:
         scores, sides = self._scores, self._sides
         sides.scores(index, scores)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for rows, queries, columns in segments(sides, index):
                 ranks = self._count(scores[rows], columns)
                 consumer.ranks(queries, ranks)
@@ -142,10 +142,7 @@ class _Worker:
 
     def _count(self, scores: np.ndarray, columns: slice) -> Ranks:
         relevant = np.sort(scores[:, columns], axis=1)
-        ranks = np.empty(relevant.shape, dtype=np.int32)
-        upto = np.empty(relevant.shape, dtype=np.int32)
-        for i, row in enumerate(scores):
-            upto[i] = self._counter(row, relevant[i], columns, ranks[i])
+        ranks, upto = self._counter(scores, relevant, columns)
         positive = np.count_nonzero(relevant > 0, axis=1)
         return Ranks(ranks, upto, positive, scores.shape[1])
 

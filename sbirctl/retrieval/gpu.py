@@ -90,9 +90,10 @@ class _Ranker:
         size = scores.shape[1]
         upto = (size - below.flip(1)).to(torch.int32).cpu().numpy()
         rank = upto.copy()
-        for i in torch.nonzero((equal > 1).any(dim=1)).flatten().tolist():
-            row = scores[i].cpu().numpy()
-            with np.errstate(over="ignore", invalid="ignore"):
-                self._counter(row, relevant[i].cpu().numpy(), columns, rank[i])
+        tied = torch.nonzero((equal > 1).any(dim=1)).flatten()
+        if len(tied):
+            rows, own = scores[tied].cpu().numpy(), relevant[tied].cpu().numpy()
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                rank[tied.cpu().numpy()] = self._counter(rows, own, columns)[0]
         positive = (relevant > 0).sum(dim=1).cpu().numpy()
         return Ranks(rank, upto, positive, size)
