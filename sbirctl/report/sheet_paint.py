@@ -31,7 +31,7 @@ def save_png(page: Page, path: Path) -> None:
         anchor = "ra" if text.right else "la"
         draw.text((text.x, text.y), text.words, fill=text.colour, font=letters, anchor=anchor)
     with atomic_path(path) as temporary:
-        image.save(temporary, "PNG", compress_level=4)
+        image.save(temporary, "PNG", compress_level=1)
 
 
 def _paint(image: Image.Image, draw: ImageDraw.ImageDraw, picture: Picture) -> None:
