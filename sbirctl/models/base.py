@@ -43,8 +43,11 @@ class ModelSettings:
     precision: Literal["auto", "fp32", "bf16"] = setting(
         "auto", help="auto is bf16 on a GPU that has it, fp32 elsewhere"
     )
-    augment: Literal["none", "flip", "standard", "released"] = setting(
-        "standard", help="none, flip, standard, or released: that of FFMLN's authors"
+    augment: Literal["none", "flip", "standard", "strong", "released"] = setting(
+        "standard", help="none, flip, standard, strong, or released: that of FFMLN's authors"
+    )
+    mirror: bool = setting(
+        False, help="embed an image and its mirror image, and take the mean of both"
     )
     val: Literal["auto", "none"] = setting("auto", help="none: no held-out part, last checkpoint")
     val_fraction: float = 0.1
@@ -224,6 +227,15 @@ class Model(nn.Module):
 
         Call it in evaluation mode: only then a vector does not depend on its batch.
         """
+        found = self._embed_once(images, modality, edges)
+        if not self.settings.mirror:
+            return found
+        other = self._embed_once(
+            images.flip(-1), modality, None if edges is None else edges.flip(-1)
+        )
+        return nn.functional.normalize(found + other, dim=-1)
+
+    def _embed_once(self, images: Tensor, modality: Modality, edges: Tensor | None) -> Tensor:
         with torch.no_grad(), self.autocast():
             found = self.features(self.preprocess(images, modality), modality, edges)
         return nn.functional.normalize(found.float(), dim=-1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,8 @@ class BaselineSettings(ModelSettings):
     triplet: float = setting(0.0, help="weight of the batch-hard triplet loss")
     margin: float = setting(0.2, help="of the triplet loss, Euclidean distance")
     per_class: int = setting(2, help="images of a class in a batch, half of them sketches")
+    augment: Literal["none", "flip", "standard", "strong", "released"] = "strong"
+    mirror: bool = setting(True, help="embed an image and its mirror image, take the mean")
     epochs: int = setting(6, help="passes over the images")
     lr: float = setting(1e-3, help="highest learning rate of the embedding layer")
     lr_backbone: float = setting(3e-4, help="highest learning rate of the backbone")

@@ -74,7 +74,7 @@ class DrClipSettings(ClipSettings):
     batch: int = setting(64, help="quadruplets of one step, over all processes")
     epochs: int = setting(60, help="passes over the training sketches")
     patience: int = setting(5, help="epochs without a better validation before stopping")
-    augment: Literal["none", "flip", "standard", "released"] = "none"
+    augment: Literal["none", "flip", "standard", "strong", "released"] = "none"
 
 
 @MODELS.register

@@ -69,7 +69,7 @@ class Semi3Settings(ModelSettings):
     schedule: Literal["constant", "cosine", "step", "drop"] = setting(
         "drop", help="drop: a tenth of the rate after two thirds"
     )
-    augment: Literal["none", "flip", "standard", "released"] = "flip"
+    augment: Literal["none", "flip", "standard", "strong", "released"] = "flip"
 
 
 @MODELS.register

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sbirctl.core.allocator import keep_freed_memory
 from sbirctl.core.config import environment_layer, file_layer, parse_assignments
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import lock
@@ -104,6 +105,7 @@ def _write(
     from sbirctl.training.assemble import digests, to_embeddings
     from sbirctl.training.gather import Gatherer
 
+    keep_freed_memory()
     parts = found.data.parts
     part = _part(parts, side)
     for note in parts.facts.get("notes", ()):

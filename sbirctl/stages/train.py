@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sbirctl.core.allocator import keep_freed_memory
 from sbirctl.core.config import environment_layer, file_layer, parse_assignments
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import lock
@@ -94,6 +95,7 @@ def train(
     from sbirctl.training.phases import run_phases
     from sbirctl.training.run import LOCK, clear
 
+    keep_freed_memory()
     with lock(folder / LOCK, busy=f"{folder.name} is being trained"), _threads(threads) as count:
         if fresh:
             clear(folder)

@@ -18,7 +18,7 @@ from torch import Tensor
 from sbirctl.datasets.batch import Batch
 from sbirctl.training.released_augment import released_augment
 
-Name = Literal["none", "flip", "standard", "released"]
+Name = Literal["none", "flip", "standard", "strong", "released"]
 _GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma, as in every photo library
 
 
@@ -31,6 +31,7 @@ class Strength:
         shift: translation, of the image's side.
         scale: logarithm of the magnification.
         brightness, contrast, saturation: of photos, around a factor of 1.
+        grey: share of the photos that lose their colours, which a sketch does not have.
     """
 
     degrees: float = 0.0
@@ -39,9 +40,13 @@ class Strength:
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
+    grey: float = 0.0
 
 
-STANDARD = Strength(15.0, 0.08, 0.2, 0.3, 0.3, 0.4)
+STRENGTHS = {
+    "standard": Strength(15.0, 0.08, 0.2, 0.3, 0.3, 0.4),
+    "strong": Strength(25.0, 0.12, 0.35, 0.4, 0.4, 0.8, 0.5),
+}
 
 
 def augment(batch: Batch, name: Name, seed: int) -> Batch:
@@ -53,8 +58,8 @@ def augment(batch: Batch, name: Name, seed: int) -> Batch:
     Args:
         batch: photos (P, 3, H, W), sketches (S, 1 or 3, H, W), edges (P, 1, H, W), uint8.
         name: "none" gives the batch itself, "flip" mirrors with probability 1/2, "standard" also
-            turns, shifts and scales, and changes the colours of photos; "released": see
-            `training.released_augment`.
+            turns, shifts and scales, and changes the colours of photos; "strong" does more of it
+            and makes half of the photos grey; "released": see `training.released_augment`.
         seed: of the global batch, `seed_for(seed, "augment", stage, epoch, step)`.
     """
     if name == "none":
@@ -71,10 +76,13 @@ def augment(batch: Batch, name: Name, seed: int) -> Batch:
             images = getattr(batch, side)
             changed[side] = None if images is None else _mirrored(images, signs)
         return replace(batch, **changed)
-    strength = STANDARD
+    strength = STRENGTHS[name]
     photo_warp = _warp(mirror[:photos], strength, draws)
     sketch_warp = _warp(mirror[photos:], strength, draws)
     colour = torch.rand(photos, 3, generator=draws) * 2 - 1
+    if strength.grey:  # without saturation a photo is grey
+        chosen = torch.rand(photos, generator=draws) < strength.grey
+        colour[chosen, 2] = -1 / strength.saturation
     if batch.photo is not None and photos:
         values = move(_floats(batch.photo), photo_warp, "reflection")
         values = _colour(values, colour.to(values.device), strength)

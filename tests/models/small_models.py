@@ -31,6 +31,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "triplet": 0.5,
         "batch": 8,
         "per_class": 2,
+        "mirror": False,
     },
     "ffmln": {
         "backbone": "mobilenetv2_100",

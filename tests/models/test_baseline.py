@@ -60,7 +60,8 @@ def test_every_parameter_is_in_a_group() -> None:
 def test_the_default_rates_learn_from_the_first_steps() -> None:
     """Proxies of unit norm would be thrown about by their learning rate, and the loss would rise."""
     layers = [{"backbone": "resnet18", "size": 32}]
-    model = create("baseline", device="cpu", weights="none", classes=CLASSES, layers=layers).train()
+    model = create("baseline", device="cpu", weights="none", classes=CLASSES, layers=layers)
+    model.train()
     groups = [{"params": list(g.params), "lr": g.lr} for g in model.stages()[0].groups]
     optimizer = torch.optim.AdamW(groups)
     proxies = model.proxies.detach().clone()
@@ -70,3 +71,17 @@ def test_the_default_rates_learn_from_the_first_steps() -> None:
         optimizer.step()
     kept = torch.cosine_similarity(proxies, model.proxies.detach(), dim=1)
     assert kept.min() > 0.8
+
+
+def test_the_mirrored_embedding_is_the_mean_of_both() -> None:
+    settings = {"backbone": "resnet18", "size": 32}
+    one, both = (
+        create("baseline", device="cpu", weights="none", layers=[{**settings, "mirror": mirror}])
+        for mirror in (False, True)
+    )
+    given = images(3)
+    mean = one.embed(given, "photo") + one.embed(given.flip(-1), "photo")
+    torch.testing.assert_close(
+        both.embed(given, "photo"), torch.nn.functional.normalize(mean, dim=1)
+    )
+    torch.testing.assert_close(both.embed(given, "photo"), both.embed(given.flip(-1), "photo"))
