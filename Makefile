@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format types check bench pages wheel clean
+.PHONY: demo test lint format types check pages wheel clean
 
 demo: $(VENV)/.installed
 	$(BIN)/sbirctl demo
@@ -23,9 +23,6 @@ types: $(VENV)/.installed
 	$(BIN)/mypy
 
 check: lint types test
-
-bench: $(VENV)/.installed
-	$(BIN)/python -m benchmarks
 
 # docs/models/ from the cards, after a card or a setting changed
 pages: $(VENV)/.installed

@@ -121,12 +121,13 @@ def _write(
     query, gallery, *train = gatherer.gather(sides)
     more: dict[str, Any] = dict(wanted)
     facts = more.pop("facts")
+    # What was trained on is always named, so that an audit can find leaks.
+    both = (parts.train.sketch, parts.train.photo)
+    more["train_digest"] = np.concatenate([digests(side) for side in both])
+    more["train_classes"] = parts.train.classes
     if with_train:
         more["train"] = np.concatenate(train)
-        both = (parts.train.sketch, parts.train.photo)
         more["train_label"] = np.concatenate([side.label for side in both]).astype(np.int64)
-        more["train_digest"] = np.concatenate([digests(side) for side in both])
-        more["train_classes"] = parts.train.classes
     write(to_embeddings(part, query, gallery, facts, **more), target)
     gatherer.clear()
 

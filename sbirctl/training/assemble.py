@@ -42,6 +42,7 @@ def to_embeddings(
         gallery_digest=digests(part.photo),
         query_group=_group(part.sketch) if grouped else None,
         gallery_group=_group(part.photo) if grouped else None,
+        groups=part.photo.store.items.classes if grouped else (),
         scope="class" if grouped else "all",
         seen=part.seen,
         facts=dict(facts),
