@@ -58,7 +58,7 @@ def test_every_parameter_is_in_a_group() -> None:
 
 
 def test_the_default_rates_learn_from_the_first_steps() -> None:
-    """Proxies of unit norm would be thrown about by their learning rate, and the loss would rise."""
+    """Proxies of unit norm would be thrown about by their learning rate."""
     layers = [{"backbone": "resnet18", "size": 32}]
     model = create("baseline", device="cpu", weights="none", classes=CLASSES, layers=layers)
     model.train()
