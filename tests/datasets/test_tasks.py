@@ -135,6 +135,27 @@ def test_or_left_out_of_training_where_a_person_says_so(task):
     assert parts.facts["dropped"] == 2
 
 
+@pytest.mark.parametrize("task", ["cg", "gzs"])
+def test_test_images_do_not_choose_the_epoch_either(task):
+    """An image of a held-out class that is a test image, too, counts as a training image."""
+    store = make_store(plain(CLASSES))
+    held = build(task, store, split_of(store)).val.classes[0]
+    images = plain(CLASSES)
+    images += [
+        Image("photo", "c01", "same", content="x"),
+        Image("photo", held, "other", content="x"),
+    ]
+    store = make_store(images)
+    with pytest.raises(MismatchError, match=f"photo/{held}/other"):
+        build(task, store, split_of(store))
+    parts = build(task, store, split_of(store), leaks="drop")
+    assert held in parts.val.classes
+    assert not groups(parts.val) & groups(parts.test)
+    assert "photo/c01/same" in ids(parts.test)
+    assert parts.facts["dropped"] == 1
+    assert parts.facts["counts"]["val"]["photos"] == len(parts.val.photo)
+
+
 def test_images_common_to_training_and_validation_are_not_trained_on():
     images = plain(CLASSES)
     images += [Image("photo", c, "same", content="x") for c in CLASSES if c not in UNSEEN]

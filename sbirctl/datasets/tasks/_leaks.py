@@ -57,10 +57,29 @@ def without_shared(
     return drop(train, ~photo, ~sketch), len(ids)
 
 
-def without_val(train: Part, val: Part | None) -> Part:
-    """The training part without images that are validation images, too."""
+def held_apart(
+    train: Part, val: Part | None, test: Part, options: TaskOptions
+) -> tuple[Part, Part | None, int]:
+    """Training and validation part without test images, and training without validation images.
+
+    A test image must not choose the epoch either, so the validation part is held to the same rule.
+
+    Returns:
+        Training part, validation part, and how many test images they had.
+
+    Raises:
+        MismatchError: there are some and `leaks` is "refuse".
+    """
+    sides = (test.photo, test.sketch)
+    train, dropped = without_shared(train, sides, options, "test")
     if val is None:
-        return train
+        return train, None, dropped
+    val, more = without_shared(val, sides, options, "test")
+    return without_val(train, val), val, dropped + more
+
+
+def without_val(train: Part, val: Part) -> Part:
+    """The training part without images that are validation images, too."""
     sides = (val.photo, val.sketch)
     return drop(train, ~_shared(train.photo, sides), ~_shared(train.sketch, sides))
 

@@ -22,7 +22,7 @@ from sbirctl.datasets.tasks._common import (
     unseen_and_seen,
 )
 from sbirctl.datasets.tasks._holdout import val_classes
-from sbirctl.datasets.tasks._leaks import refuse_classes, without_shared, without_val
+from sbirctl.datasets.tasks._leaks import held_apart, refuse_classes
 from sbirctl.splits.resolve import ClassSplit, find, published
 from sbirctl.splits.spellings import key
 from sbirctl.store.reader import Store
@@ -71,8 +71,7 @@ class CrossDataset(Task):
         gallery, convention = gallery_photos(target, options)
         queries = target.items.where("sketch")
         test = refuse_empty(class_part(target, tested, gallery, queries), "test")
-        train, dropped = without_shared(train, (test.photo, test.sketch), options, "test")
-        train = without_val(train, val)
+        train, val, dropped = held_apart(train, val, test, options)
         status = split.header.get("status", "given")
         facts = store_facts(self.name, source, split) | {
             "target": dataset_of(target),

@@ -21,7 +21,7 @@ from sbirctl.datasets.tasks._common import (
     unseen_and_seen,
 )
 from sbirctl.datasets.tasks._holdout import val_classes
-from sbirctl.datasets.tasks._leaks import refuse_classes, without_shared, without_val
+from sbirctl.datasets.tasks._leaks import held_apart, refuse_classes
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
 
@@ -57,8 +57,7 @@ class CoarseGrained(Task):
         refuse_classes(train.classes, unseen)
         test = refuse_empty(class_part(source, unseen, photos, sketches), "test")
         val = class_part(source, held, photos, sketches) if held else None
-        train, dropped = without_shared(train, (test.photo, test.sketch), options, "test")
-        train = without_val(train, val)
+        train, val, dropped = held_apart(train, val, test, options)
         facts = store_facts(self.name, source, split) | {
             "gallery": convention,
             "min_photos": options.min_photos,

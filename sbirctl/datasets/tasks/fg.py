@@ -18,7 +18,7 @@ from sbirctl.datasets.tasks import TASKS, Task, TaskOptions
 from sbirctl.datasets.tasks._common import counts, refuse_empty, refuse_target, store_facts
 from sbirctl.datasets.tasks._holdout import share
 from sbirctl.datasets.tasks._instances import Instances, instance_part
-from sbirctl.datasets.tasks._leaks import without_shared, without_val
+from sbirctl.datasets.tasks._leaks import held_apart
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
 
@@ -62,8 +62,7 @@ class FineGrained(Task):
                 "Prepare it with --pairs, or with more pairs.",
             )
         val = instance_part(source, instances, held) if len(held) else None
-        train, dropped = without_shared(train, (test.photo, test.sketch), options, "test")
-        train = without_val(train, val)
+        train, val, dropped = held_apart(train, val, test, options)
         scope = _scope(source, options)
         facts = store_facts(self.name, source, split) | {
             "gallery": "instances",

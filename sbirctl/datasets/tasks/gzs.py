@@ -37,7 +37,7 @@ from sbirctl.datasets.tasks._holdout import (
     val_classes,
     without_groups,
 )
-from sbirctl.datasets.tasks._leaks import drop, refuse_classes, without_shared, without_val
+from sbirctl.datasets.tasks._leaks import drop, held_apart, refuse_classes
 from sbirctl.splits.generalised import added
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
@@ -99,8 +99,7 @@ class Generalised(Task):
         train = training_part(source, trained, photos, sketches)
         refuse_classes(train.classes, unseen)
         val = class_part(source, val_names, photos, sketches) if val_names else None
-        train, dropped = without_shared(train, (test.photo, test.sketch), options, "test")
-        train = without_val(train, val)
+        train, val, dropped = held_apart(train, val, test, options)
         test = _queries(test, options)
         facts = store_facts(self.name, source, split) | {
             "gallery": convention,
