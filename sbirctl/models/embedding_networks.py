@@ -1,9 +1,9 @@
 """The five embedding networks FFMLN's Table 5 compares, each a descriptor over a backbone.
 
 amff          maximum-pooled stages beside the sum of their attention vectors (`amff.py`)
-vgg16         maximum-pooled last map of a VGG-16
-cse-resnet50  the same of an SE-ResNet-50 whose squeeze-and-excitation blocks see the modality
-              (Liu et al., "Semantic-Aware Knowledge Preservation for ZS-SBIR", ICCV 2019)
+vgg16         the 4,096 features of a VGG-16 ahead of its classifier
+cse-resnet50  maximum-pooled last map of an SE-ResNet-50 whose squeeze-and-excitation blocks see the
+              modality (Liu et al., "Semantic-Aware Knowledge Preservation for ZS-SBIR", ICCV 2019)
 egff          maximum-pooled stages under SimAM's energy attention (Ren et al., "Energy-Guided
               Feature Fusion for ZS-SBIR", 2022; Yang et al., "SimAM", ICML 2021)
 siamese-cnn   the maximum-pooled last map of the backbone, nothing else

@@ -13,6 +13,7 @@ from sbirctl.models.embedding_networks import (
     ConditionedNetwork,
     EmbeddingNetwork,
     EnergyNetwork,
+    WholeNetwork,
 )
 
 if TYPE_CHECKING:
@@ -50,6 +51,5 @@ def choose_network(settings: FfmlnSettings) -> EmbeddingNetwork:
         )
     if name == "egff":
         return EnergyNetwork(built, size, settings.stages, guided=settings.energy_guide)
-    return (
-        ConditionedNetwork(built, size) if name == "cse-resnet50" else EmbeddingNetwork(built, size)
-    )
+    plain = {"vgg16": WholeNetwork, "cse-resnet50": ConditionedNetwork}
+    return plain.get(name, EmbeddingNetwork)(built, size)

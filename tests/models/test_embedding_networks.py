@@ -16,6 +16,8 @@ from sbirctl.models.embedding_networks import (
     map_shapes,
     simam,
 )
+from sbirctl.models.ffmln import FfmlnSettings
+from sbirctl.models.network_choice import choose_network
 
 NONE = torch.zeros(2, dtype=torch.bool)
 
@@ -52,6 +54,13 @@ def test_a_token_is_the_weighted_sum_of_its_patch() -> None:
     tokens, _ = patches.tokens(maps)
     third = (patches.weight[0] * maps[0, :, 2:, :2]).sum() + patches.bias[0]
     torch.testing.assert_close(tokens[0, 2, 0], third)
+
+
+def test_vgg16_gives_the_features_its_classifier_would_see() -> None:
+    with torch.device("meta"):
+        network = choose_network(FfmlnSettings(network="vgg16")).eval()
+        assert network(torch.zeros(2, 3, 224, 224), NONE).shape == (2, 4096) == (2, network.width)
+    assert network.backbone.net.classifier[3].out_features == 4096
 
 
 def test_the_real_stages_of_resnet_50() -> None:
