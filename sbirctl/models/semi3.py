@@ -69,7 +69,10 @@ class Semi3Settings(ModelSettings):
     schedule: Literal["constant", "cosine", "step", "drop"] = setting(
         "drop", help="drop: a tenth of the rate after two thirds"
     )
-    augment: Literal["none", "flip", "standard", "strong", "released"] = "flip"
+    # Not FFMLN's released one, which would move photos without their edge maps.
+    augment: Literal["none", "flip", "standard", "strong"] = setting(
+        "flip", help="none, flip, standard or strong; edge maps move with their photos"
+    )
 
 
 @MODELS.register

@@ -14,15 +14,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sbirctl.core.errors import UsageError
 from sbirctl.datasets.batch import Batch
 
 
 def released_augment(batch: Batch, seed: int) -> Batch:
-    """A randomly changed copy of a batch, uint8 as before; edge maps are left as they are.
+    """A randomly changed copy of a batch, uint8 as before.
 
     Args:
+        batch: without edge maps, which would not move with their photos.
         seed: of the global batch.
+
+    Raises:
+        UsageError: the batch has edge maps.
     """
+    if batch.edge is not None:
+        raise UsageError(
+            "augment=released moves photos without their edge maps.",
+            "Take none, flip, standard or strong.",
+        )
     change = _transform()
 
     def changed(images: Tensor | None) -> Tensor | None:

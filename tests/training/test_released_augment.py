@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from sbirctl.core.errors import UsageError
 from sbirctl.datasets.batch import Batch
+from sbirctl.models.factory import resolve_settings
 from sbirctl.training.augment import augment
 
 
@@ -45,3 +48,12 @@ def test_a_batch_without_a_modality() -> None:
     given = white(4)
     empty = Batch(**{**given.__dict__, "sketch": given.sketch[:0]})
     assert augment(empty, "released", 0).sketch.shape == (0, 1, 16, 16)
+
+
+def test_photos_are_never_moved_without_their_edge_maps() -> None:
+    given = white(4)
+    paired = Batch(**{**given.__dict__, "edge": given.sketch})
+    with pytest.raises(UsageError, match="without their edge maps"):
+        augment(paired, "released", 0)
+    with pytest.raises(UsageError, match="released"):
+        resolve_settings("semi3", [{"augment": "released"}])
