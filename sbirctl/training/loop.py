@@ -235,7 +235,9 @@ class Trainer:
         if self.parts.val is None or not stage.validate:
             self.keeper.keep_best(stage.name)
         else:
-            found = validate(self.model, self.parts.val, self.parts.facts, workers=self.workers)
+            # A class has too few held-out instances (`fg`) to rank them within it.
+            facts = {**self.parts.facts, "scope": "all"}
+            found = validate(self.model, self.parts.val, facts, workers=self.workers)
             figures |= {f"val_{name}": value for name, value in found.items()}
             told += f", validation {CHOOSES} {found[CHOOSES]:.4f}"
             progress.stale += 1

@@ -120,6 +120,21 @@ def test_patience_ends_a_stage(tmp_path, make_model, parts, monkeypatch):
     assert len(progress.history) == 4
 
 
+def test_validation_ranks_across_classes_and_the_test_part_as_its_task_says(
+    tmp_path, make_model, parts, monkeypatch
+):
+    scopes = []
+
+    def recorded(model, part, facts, **_):
+        scopes.append((part is parts.val, facts["scope"]))
+        return {"map@all": 0.5}
+
+    monkeypatch.setattr(loop, "validate", recorded)
+    parts = replace(parts, facts={**parts.facts, "scope": "class"})
+    train(make_model(epochs=1), parts, tmp_path, monitor=True)
+    assert scopes == [(True, "all"), (False, "class")]
+
+
 def test_the_unseen_classes_cannot_choose(tmp_path, make_model):
     """Perturbed test images and labels: other figures in the log, the same checkpoint."""
     results = []
