@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from sbirctl.core.errors import SbirctlError
+from sbirctl.core.errors import MissingError, SbirctlError
 from sbirctl.core.files import atomic_open, display_path, write_json
+from sbirctl.core.home import runs_dir
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval import metrics as measures
@@ -49,16 +50,26 @@ class Request:
 
 
 def find_embeddings(where: Path | None, report: Reporter = SILENT) -> Path:
-    """The embeddings file of a file, a run folder, or the newest run; a run is embedded if needed.
+    """The embeddings file meant by a file, a run's folder or name, or nothing (the newest run).
+
+    A run without embeddings is embedded.
 
     Raises:
-        MissingError: there is no run.
+        MissingError: it is not there.
     """
     if where is None:
         from sbirctl.stages.runs import newest_run
 
         where = newest_run()
-        report.note(f"Evaluating the newest run, {display_path(where)}.")
+        report.note(f"The newest run is {display_path(where)}.")
+    elif not where.exists():
+        named = runs_dir() / where
+        if not named.is_dir():
+            raise MissingError(
+                f"There is no file or run {display_path(where)}.",
+                "Name embeddings (HDF5 or NPZ), or a run: see `sbirctl runs`.",
+            )
+        where = named
     if not where.is_dir():
         return where
     path = where / EMBEDDINGS
@@ -77,7 +88,7 @@ def evaluate(
     The scores of a run are also kept in its folder.
 
     Args:
-        where: an embeddings file, a run folder, or None for the newest run.
+        where: an embeddings file, a run's folder or name, or None for the newest run.
     """
     request = request or Request()
     path = find_embeddings(where, report)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.stages.evaluate import EMBEDDINGS
-from sbirctl.stages.tsne import embeddings_of
+from sbirctl.stages.evaluate import EMBEDDINGS, find_embeddings
 
 
 def embeddings_files(sources: Sequence[Path], report: Reporter = SILENT) -> list[Path]:
@@ -17,7 +16,8 @@ def embeddings_files(sources: Sequence[Path], report: Reporter = SILENT) -> list
     Raises:
         MissingError: one is not there.
     """
-    return [embeddings_of(source, report) for source in sources] or [embeddings_of(None, report)]
+    wanted: Sequence[Path | None] = sources or (None,)
+    return [find_embeddings(source, report) for source in wanted]
 
 
 def run_name(embeddings: Path) -> str:

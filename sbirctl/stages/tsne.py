@@ -7,13 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sbirctl.core.errors import MissingError
 from sbirctl.core.files import atomic_open, digest_file, display_path, write_json
-from sbirctl.core.home import runs_dir
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.retrieval import embeddings as files
-from sbirctl.stages.evaluate import EMBEDDINGS, find_embeddings
-from sbirctl.stages.runs import newest_run
+from sbirctl.stages.evaluate import find_embeddings
+from sbirctl.stages.pictures import beside, run_name
 
 if TYPE_CHECKING:
     from sbirctl.report.tsne import Projection, TsneSettings
@@ -57,16 +55,16 @@ def tsne(
     from sbirctl.report import style, tsne_figure
     from sbirctl.report.tsne import TsneSettings, project, shared_classes
 
-    sources = [embeddings_of(source, report)]
+    sources = [find_embeddings(source, report)]
     if compare is not None:
-        sources.append(embeddings_of(compare, report))
-    picture = output or _beside(sources[0])
+        sources.append(find_embeddings(compare, report))
+    picture = output or beside(sources[0], "tsne.png")
     style.check_suffix(picture)
     found = [files.read(path) for path in sources]
     settings = settings or TsneSettings()
     if compare is not None and not settings.classes:
         settings = replace(settings, classes=shared_classes(found))
-    titles = list(names) or ([_title(path) for path in sources] if compare is not None else [""])
+    titles = list(names) or ([run_name(path) for path in sources] if compare is not None else [""])
     projections = []
     for one, title in zip(found, titles, strict=True):
         projections.append(project(one, settings))
@@ -81,36 +79,6 @@ def tsne(
     ]
     write_json(picture.with_suffix(".json"), {"schema": 1, "runs": runs})
     return picture
-
-
-def embeddings_of(source: Path | None, report: Reporter = SILENT) -> Path:
-    """The embeddings file meant by a file, a run's folder or name, or nothing (the newest run).
-
-    A run without embeddings is embedded.
-
-    Raises:
-        MissingError: it is not there.
-    """
-    if source is None:
-        source = newest_run()
-        report.note(f"Showing the newest run, {display_path(source)}.")
-    elif not source.exists():
-        named = runs_dir() / source
-        if not named.is_dir():
-            raise MissingError(
-                f"There is no file or run {display_path(source)}.",
-                "Name embeddings (HDF5 or NPZ), or a run: see `sbirctl runs`.",
-            )
-        source = named
-    return find_embeddings(source, report)
-
-
-def _title(path: Path) -> str:
-    return display_path(path.parent.name if path.name == EMBEDDINGS else path.stem)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name("tsne.png" if path.name == EMBEDDINGS else f"{path.stem}-tsne.png")
 
 
 def _origin(found: files.Embeddings) -> dict[str, Any]:
