@@ -10,6 +10,7 @@ from matplotlib import patheffects
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sbirctl.core.files import display_path
 from sbirctl.report import style
 from sbirctl.report.tsne import Projection
 
@@ -54,7 +55,7 @@ def draw(
             for place, modalities in enumerate(shown):
                 axes = figure.add_subplot(rows, across, number * len(shown) + place + 1)
                 named = _MODALITY_NAMES[modalities[0]].capitalize() if layout == "two" else ""
-                axes.set_title(_heading(title, named, side))
+                axes.set_title(_heading(title, named, side), parse_math=False)
                 _panel(axes, projection, modalities, colours)
         _legend(figure, colours, legend_columns)
     return figure
@@ -124,17 +125,20 @@ def _legend(figure: Figure, colours: dict[str, tuple[float, float, float]], colu
     ]
     numbered = len(colours) > _NUMBERED
     for number, (name, colour) in enumerate(colours.items(), 1):
-        label = f"{number} {name}" if numbered else name
+        shown = display_path(name)
+        label = f"{number} {shown}" if numbered else shown
         handles.append(
             Line2D([], [], linestyle="", marker="s", color=colour, label=label, markersize=5)
         )
-    figure.legend(
+    legend = figure.legend(
         handles=handles, loc="outside lower center", ncols=columns, frameon=False,
         handletextpad=0.2, columnspacing=0.9, labelspacing=0.35, borderpad=0.2,
     )  # fmt: skip
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def _legend_columns(classes: Sequence[str], width: float) -> int:
     """As many columns as the longest name leaves room for."""
-    longest = max(len(name) for name in (*classes, *_MODALITY_NAMES)) + 3
+    longest = max(len(display_path(name)) for name in (*classes, *_MODALITY_NAMES)) + 3
     return max(min(int(width / (_LETTER * longest + 0.22)), len(classes) + 2), 1)
