@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sbirctl.core.errors import MissingError, SbirctlError
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.progress import Reporter
 
 SetOption = Annotated[
@@ -85,7 +85,10 @@ def input_path(text: str) -> Path:
 
     Raises:
         MissingError: stdin was empty (the command before in the pipe failed).
+        UsageError: the argument is empty (a shell variable that is not set).
     """
+    if not text:
+        raise UsageError("An empty path was given.", "Is a shell variable not set?")
     if text != "-":
         return Path(text).expanduser()
     data = sys.stdin.buffer.read()

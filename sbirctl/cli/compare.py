@@ -29,12 +29,12 @@ def command(
         list[str],
         typer.Argument(
             metavar="A [B]...",
-            help="Two embeddings files or run folders; with --against, the seeds of one system.",
+            help="Two embeddings files or runs; with --against, the seeds of one system.",
         ),
     ],
     against: Annotated[
         list[str] | None,
-        typer.Option("--against", metavar="FILE", help="A seed of the other system; repeatable."),
+        typer.Option("--against", metavar="FILE", help="A seed of the other system; may be repeated."),
     ] = None,
     metric: MetricOption = None,
     definition: Annotated[
@@ -42,7 +42,7 @@ def command(
     ] = "standard",
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="PART=CHOICE", help="Change a part of the definition."),
+        typer.Option("--set", metavar="PART=CHOICE", help="Change a part of the definition; may be repeated."),
     ] = None,
     json: _console.JsonOption = False,
     per_class: Annotated[

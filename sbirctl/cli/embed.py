@@ -57,7 +57,10 @@ def command(
         int | None, typer.Option("--workers", min=0, help="Reading threads; chosen by itself.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to write. [default: in the run's folder]"
+        ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Embed again.")] = False,
     print0: _console.Print0Option = False,

@@ -26,9 +26,9 @@ MetricOption = Annotated[
     ),
 ]
 BinaryOption = Annotated[
-    str | None, typer.Option("--binary", metavar="sign|itq", help="Rank binary codes.")
+    str | None, typer.Option("--binary", metavar="sign|itq", help="Rank binary codes of this kind by Hamming distance.")
 ]
-BitsOption = Annotated[int, typer.Option("--bits", help="Length of ITQ codes.")]
+BitsOption = Annotated[int, typer.Option("--bits", help="Length of ITQ codes (sign has one bit a dimension).")]
 MemoryOption = Annotated[
     str,
     typer.Option(
@@ -41,7 +41,8 @@ def command(
     file: Annotated[
         str | None,
         typer.Argument(
-            help="Embeddings (HDF5 or NPZ), a run folder, or - for stdin. Default: the newest run.",
+            metavar="[FILE|RUN|-]",
+            help="Embeddings (HDF5 or NPZ), a run, - for a path on stdin; the newest run.",
             show_default=False,
         ),
     ] = None,
@@ -51,7 +52,7 @@ def command(
     ] = "standard",
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="PART=CHOICE", help="Change a part of the definition."),
+        typer.Option("--set", metavar="PART=CHOICE", help="Change a part of the definition; may be repeated."),
     ] = None,
     json: _console.JsonOption = False,
     per_class: Annotated[bool, typer.Option("--per-class", help="A row for every class.")] = False,
@@ -61,9 +62,9 @@ def command(
     ] = None,
     minimum: Annotated[
         list[str] | None,
-        typer.Option("--min", metavar="METRIC=VALUE", help="Exit with 1 if a figure is lower."),
+        typer.Option("--min", metavar="METRIC=VALUE", help="Exit with 1 if a figure is lower; may be repeated."),
     ] = None,
-    interval: Annotated[bool, typer.Option("--ci", help="95 % bootstrap intervals.")] = False,
+    interval: Annotated[bool, typer.Option("--ci", help="Add 95 % bootstrap intervals.")] = False,
     binary: BinaryOption = None,
     bits: BitsOption = 64,
     memory: MemoryOption = "auto",

@@ -18,14 +18,18 @@ _EDGES = "Edge maps"
 
 
 def command(
-    dataset: Annotated[str, typer.Argument(help="Which: see `sbirctl datasets`.")],
+    dataset: Annotated[
+        str, typer.Argument(metavar="NAME", help="A data set: see `sbirctl datasets`.")
+    ],
     from_: Annotated[
         list[Path] | None,
         typer.Option(
             "--from", metavar="PATH", help="Folder or archive (.zip, .tar.*, .7z); may be repeated."
         ),
     ] = None,
-    name: Annotated[str, typer.Option("--name", help="Name of the store; the data set's.")] = "",
+    name: Annotated[
+        str, typer.Option("--name", help="Name of the store. [default: the data set's]")
+    ] = "",
     size: Annotated[
         int | None, typer.Option("--size", help="Side of the images in pixels. [default: 224]")
     ] = None,
@@ -39,18 +43,21 @@ def command(
     ] = None,
     variant: Annotated[
         str | None,
-        typer.Option("--variant", help="Sketchy: how sketches lie. [default: tx_000000000000]"),
+        typer.Option(
+            "--variant", help="Sketchy: how sketches were placed. [default: tx_000000000000]"
+        ),
     ] = None,
     extended: Annotated[
         bool | None,
         typer.Option(
-            "--extended/--no-extended", help="Sketchy: extended photos. [default: where they are]"
+            "--extended/--no-extended",
+            help="Sketchy: with the extended photos. [default: if there]",
         ),
     ] = None,
     line_width: Annotated[
         float | None,
         typer.Option(
-            "--line-width", help="Of strokes that are rendered, on 256 pixels. [default: 2.5]"
+            "--line-width", help="Of drawings given as strokes, in 256ths. [default: 2.5]"
         ),
     ] = None,
     copy: Annotated[
@@ -65,13 +72,13 @@ def command(
     ] = None,
     sketches: Annotated[
         Path | None,
-        typer.Option("--sketches", metavar="DIR", help="Sketches.", rich_help_panel=_OWN),
+        typer.Option("--sketches", metavar="DIR", help="Sketches, likewise.", rich_help_panel=_OWN),
     ] = None,
     pairs: Annotated[
         str | None,
         typer.Option(
             "--pairs",
-            help="stem: sketch <stem>-<k> or <stem>_<k> shows photo <stem>.",
+            help="stem: the sketches STEM-1 and STEM_2 show the photo STEM.",
             rich_help_panel=_OWN,
         ),
     ] = None,
@@ -92,7 +99,7 @@ def command(
         typer.Option(
             "--unseen-fraction",
             metavar="SHARE",
-            help="So many classes, drawn with --seed.",
+            help="This share of the classes, drawn with --seed.",
             rich_help_panel=_OWN,
         ),
     ] = None,
@@ -113,7 +120,7 @@ def command(
         typer.Option(
             "--edges-from",
             metavar="DIR",
-            help="Edge maps made elsewhere: <class>/<photo's stem>.png, dark on white.",
+            help="Edge maps made elsewhere: CLASS/STEM.png of each photo, dark on white.",
             rich_help_panel=_EDGES,
         ),
     ] = None,
@@ -132,13 +139,18 @@ def command(
     ] = "auto",
     max_bad: Annotated[
         str,
-        typer.Option("--max-bad", help="Unreadable files borne, share or count; more: exit 5."),
+        typer.Option(
+            "--max-bad", help="Most unreadable files, as a share or a number; with more it fails."
+        ),
     ] = "1%",
     workers: Annotated[
-        int | None, typer.Option("--workers", help="Processes. [default: one a processor]")
+        int | None,
+        typer.Option("--workers", min=1, help="Decoding processes. [default: one a processor]"),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Make it anew.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is there.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what is there or would be fetched; make nothing.")
+    ] = False,
     set_: _console.SetOption = None,
     print0: _console.Print0Option = False,
 ) -> None:
@@ -195,9 +207,14 @@ def _inputs(dataset: str, name: str, given: dict[str, list[Path]]) -> dict[str, 
     roles = DATASETS.get(dataset).inputs
     flags = " and ".join(f"--{role}" for role in roles) or "no files"
     if set(given) - set(roles):
-        raise UsageError(f"{dataset} takes {flags}, not --{min(set(given) - set(roles))}.")
+        raise UsageError(
+            f"{dataset} takes {flags}, not --{min(set(given) - set(roles))}.",
+            "See `sbirctl prepare --help`.",
+        )
     if given and set(given) != set(roles):
-        raise UsageError(f"{dataset} takes {flags}; --{min(set(roles) - set(given))} is missing.")
+        raise UsageError(
+            f"{dataset} takes {flags}; --{min(set(roles) - set(given))} is missing.", "Add it."
+        )
     if dataset == "folder" and not name:
         raise UsageError("The data set has no name.", "Give one with --name.")
     return {role: [path.expanduser() for path in paths] for role, paths in given.items()}
@@ -229,7 +246,9 @@ def _edges(
     report = _console.reporter()
     if maps is not None:
         if method is not None or assignments:
-            raise UsageError("--edges-from takes maps as they are; leave out --edges.")
+            raise UsageError(
+                "--edges-from takes maps as they are.", "Leave out --edges and --edges-set."
+            )
         return partial(prepare_edges, maps=maps.expanduser(), report=report)
     if method is None:
         if assignments:

@@ -18,7 +18,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="[FILE|RUN|-]",
-            help="Embeddings (HDF5, NPZ), a run's folder, - for a path on stdin; the newest run.",
+            help="Embeddings (HDF5 or NPZ), a run, - for a path on stdin; the newest run.",
             show_default=False,
         ),
     ] = None,
