@@ -73,10 +73,14 @@ def file_layer(path: Path) -> dict[str, Any]:
     try:
         with open(path, "rb") as stream:
             return tomllib.load(stream)
-    except FileNotFoundError as error:
-        raise MissingError(f"There is no settings file {path}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not TOML: {error}.") from error
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise MissingError(
+            f"There is no settings file {path}.", "Give a TOML file, as a run's config.toml."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{path} is not TOML: {error}.", "Write key = value lines, as in a run's config.toml."
+        ) from error
 
 
 def resolve(schema: type[S], *layers: Mapping[str, Any]) -> S:
@@ -190,7 +194,9 @@ def _normalise(schema: type, layer: Mapping[str, Any], prefix: str) -> dict[str,
             value = _normalise(kind, inner, f"{prefix}{key}.")
         elif isinstance(value, Mapping):
             if get_origin(kind) is not dict and kind is not dict:
-                raise UsageError(f"{prefix + key!r} is one value, not a group.")
+                raise UsageError(
+                    f"{prefix + key!r} is one value, not a group.", f"Set {prefix + key}=VALUE."
+                )
             value = {k: _guess(v) for k, v in value.items()}
         elif get_origin(kind) is dict or kind is dict:
             raise UsageError(f"{prefix + key!r} is a group.", f"Set {prefix}{key}.<key>=value.")

@@ -85,8 +85,10 @@ def _choose(classes: Sequence[str], choice: UnseenChoice) -> tuple[tuple[str, ..
     if choice.file is not None:
         try:
             text = choice.file.read_text("utf-8")
-        except FileNotFoundError as error:
-            raise MissingError(f"There is no file {display_path(choice.file)}.") from error
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise MissingError(
+                f"There is no file {display_path(choice.file)}.", "Give one class name a line."
+            ) from error
         shown = display_path(choice.file)
         return match(listfile.parse(text, shown).names, classes, shown), "a list of one's own"
     return match(choice.names, classes, "--unseen"), "named on the command line"

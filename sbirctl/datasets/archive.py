@@ -85,7 +85,9 @@ def _fingerprint(path: Path) -> str:
             stream.seek(max(0, size - _ENDS_BYTES))
             return digest_json([size, digest_bytes(head), digest_bytes(stream.read())])
     except FileNotFoundError as error:
-        raise MissingError(f"There is no folder or archive {display_path(path)}.") from error
+        raise MissingError(
+            f"There is no folder or archive {display_path(path)}.", "Check what --from names."
+        ) from error
 
 
 def _kind(path: Path) -> str:

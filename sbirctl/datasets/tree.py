@@ -114,7 +114,10 @@ def folder_tree(path: Path) -> Tree:
     """
     root = os.fsencode(path)
     if not os.path.isdir(root):
-        raise MissingError(f"There is no folder {display_path(path)}.")
+        raise MissingError(
+            f"There is no folder {display_path(path)}.",
+            "Name one whose sub-folders are the classes.",
+        )
     files = _walk(root)
     name = os.path.basename(os.path.realpath(root))
     return select(display_path(path), name, files, ReadFolder(os.path.abspath(root)))

@@ -118,7 +118,9 @@ def _read_tensors(path: Path) -> Any:
         with warnings.catch_warnings(action="ignore"):  # what matters becomes an error below
             return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise CorruptError(f"{display_path(path)} cannot be read: {error}.") from error
+        raise CorruptError(
+            f"{display_path(path)} cannot be read: {error}.", "Check --weights and its permissions."
+        ) from error
     except Exception as error:  # both libraries raise many kinds for damaged files
         reason = f"it is neither safetensors nor a torch state dict ({type(error).__name__})"
         if "Weights only load failed" in str(error):

@@ -92,7 +92,10 @@ def align(reference: Embeddings, other: Embeddings) -> np.ndarray:
     theirs = np.array(other.classes)[other.query_label[rows]]
     if (ours != theirs).any():
         row = int((ours != theirs).argmax())
-        raise MismatchError(f"Query {row} is of class {ours[row]!r}, or {theirs[row]!r}.")
+        raise MismatchError(
+            f"Query {row} is of class {str(ours[row])!r} here and {str(theirs[row])!r} there.",
+            "Compare systems on the same test side, in the same order.",
+        )
     return rows
 
 
@@ -116,7 +119,10 @@ def compare(a: System, b: System, metric: str, seed: int = 0) -> Comparison:
     ours, theirs = a.per_query(metric), b.per_query(metric)
     counts = ~(np.isnan(ours) | np.isnan(theirs))
     if not counts.any():
-        raise MismatchError(f"No query has a value of {metric} on both sides.")
+        raise MismatchError(
+            f"No query has a value of {metric} on both sides.",
+            "Choose another --metric, or --set no_relevant=zero.",
+        )
     group = a.results[0].group
     group = None if group is None else group[counts]
     difference = (ours - theirs)[counts]

@@ -46,7 +46,10 @@ def read(path: Path) -> Raw:
         with open(path, "rb") as stream:
             head = stream.read(8)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise MissingError(f"There is no file {display_path(path)}.") from error
+        raise MissingError(
+            f"There is no file {display_path(path)}.",
+            "Name embeddings (HDF5 or NPZ): `sbirctl embed` prints its path.",
+        ) from error
     if head.startswith(_HDF5):
         return _read_hdf5(path)
     if head.startswith(_NPZ):
@@ -87,7 +90,7 @@ def to_bytes(key: str, column: np.ndarray) -> np.ndarray:
     if column.dtype.kind == "U":
         return np.array([os.fsencode(str(value)) for value in column.ravel()], dtype=np.bytes_)
     if column.dtype.kind != "S":
-        raise CorruptError(f"{key} is {column.dtype}, not text.")
+        raise CorruptError(f"{key} is {column.dtype}, not text.", "Save it as an array of text.")
     return column
 
 
@@ -116,6 +119,13 @@ def _attribute(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _damaged(path: Path, error: Exception) -> CorruptError:
+    return CorruptError(
+        f"{display_path(path)} is damaged: {error}.",
+        "Copy it again, or write it again with numpy.savez.",
+    )
+
+
 def _read_npz(path: Path) -> Raw:
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -126,9 +136,9 @@ def _read_npz(path: Path) -> Raw:
                 f"{display_path(path)} holds Python objects, which are not loaded.",
                 "Save labels and paths as arrays of numbers or text, not of dtype object.",
             ) from error
-        raise CorruptError(f"{display_path(path)} is damaged: {error}.") from error
+        raise _damaged(path, error) from error
     except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise CorruptError(f"{display_path(path)} is damaged: {error}.") from error
+        raise _damaged(path, error) from error
 
 
 def _sort(arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Raw:

@@ -187,7 +187,8 @@ def _code_labels(
     for column in columns:
         if column.ndim != 1 or column.dtype.kind not in "iuSU":
             raise MismatchError(
-                f"labels are {column.dtype} of shape {column.shape}, not one number or name a row."
+                f"labels are {column.dtype} of shape {column.shape}, not one number or name a row.",
+                "Save them as whole numbers or as text, one axis long.",
             )
     if names and all(column.dtype.kind in "iu" for column in columns):
         return [column.astype(np.int64) for column in columns], names
@@ -221,7 +222,9 @@ def _check_vectors(e: Embeddings) -> None:
                 "Give one row a picture, as float16, float32 or float64.",
             )
         if not len(matrix) or not matrix.shape[1]:
-            raise MissingError(f"{side} is empty (shape {matrix.shape}).")
+            raise MissingError(
+                f"{side} is empty (shape {matrix.shape}).", "Give one row a picture, at least one."
+            )
         if matrix.shape[1] != e.query.shape[1]:
             raise MismatchError(
                 f"query vectors have {e.query.shape[1]} dimensions, "
@@ -244,18 +247,27 @@ def _check_columns(e: Embeddings) -> None:
             column = getattr(e, f"{side}_{key}")
             if column is not None and column.shape != (length,):
                 raise MismatchError(
-                    f"{side} has {length} rows but {side}_{key} has shape {column.shape}."
+                    f"{side} has {length} rows but {side}_{key} has shape {column.shape}.",
+                    "Write one entry a row, in the same order.",
                 )
     if e.train is not None and (e.train_label is None or len(e.train_label) != len(e.train)):
         count = "none" if e.train_label is None else str(len(e.train_label))
-        raise MismatchError(f"train has {len(e.train)} rows but train_label has {count}.")
+        raise MismatchError(
+            f"train has {len(e.train)} rows but train_label has {count}.",
+            "Write one entry a row, in the same order.",
+        )
     if e.seen is not None and e.seen.shape != (len(e.classes),):
-        raise MismatchError(f"seen has shape {e.seen.shape}; there are {len(e.classes)} classes.")
+        raise MismatchError(
+            f"seen has shape {e.seen.shape}; there are {len(e.classes)} classes.",
+            "Say True or False for every name in classes.",
+        )
     if e.scope not in ("all", "class"):
         raise MismatchError(f"scope is {e.scope!r}.", "It is 'all' or 'class'.")
     for key in ("instance", "group"):
         if (getattr(e, f"query_{key}") is None) != (getattr(e, f"gallery_{key}") is None):
-            raise MismatchError(f"only one side has {key}s.")
+            raise MismatchError(
+                f"only one side has {key}s.", f"Add query_{key} and gallery_{key}, or neither."
+            )
 
 
 def _check_labels(e: Embeddings) -> None:
@@ -270,7 +282,10 @@ def _check_labels(e: Embeddings) -> None:
             continue
         low, high = int(labels.min()), int(labels.max())
         if low < 0 or high >= len(names):
-            raise MismatchError(f"{name} runs from {low} to {high}; there are {len(names)} names.")
+            raise MismatchError(
+                f"{name} runs from {low} to {high}; there are {len(names)} names.",
+                "Numbers count in the list of names, from 0.",
+            )
     if not np.isin(e.query_label, e.gallery_label).any():
         examples = [e.classes[i] for i in (int(e.query_label[0]), int(e.gallery_label[0]))]
         raise MismatchError(

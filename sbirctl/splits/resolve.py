@@ -100,7 +100,10 @@ def _locate(dataset: str, name: str, folders: Sequence[Path]) -> tuple[Traversab
     if name.endswith(".txt"):
         path = Path(name).expanduser()
         if not path.is_file():
-            raise MissingError(f"There is no split file {display_path(path)}.")
+            raise MissingError(
+                f"There is no split file {display_path(path)}.",
+                "Give a list of class names, or a name from `sbirctl splits`.",
+            )
         return path, f"{dataset or path.parent.name}/{path.stem}"
     prefix, _, stem = name.rpartition("/")
     owner = prefix or dataset

@@ -101,9 +101,12 @@ def _load(
         known = guess_modality(load_image(data, "photo", size)) if modality == "auto" else modality
         return load_image(data, known, size), known
     except FileNotFoundError as error:
-        raise MissingError(f"There is no file {display_path(path)}.") from error
+        raise MissingError(
+            f"There is no file {display_path(path)}.", "Give paths of pictures."
+        ) from error
     except (ImageError, OSError) as error:
-        report.warn(f"{display_path(path)} is left out: {error}.")
+        why = (isinstance(error, OSError) and error.strerror) or error
+        report.warn(f"{display_path(path)} is left out: {why}.")
         return None
 
 

@@ -104,9 +104,12 @@ def _load(path: Path, size: int, report: Reporter) -> np.ndarray | None:
     try:
         return load_image(path.read_bytes(), "photo", size)
     except FileNotFoundError as error:
-        raise MissingError(f"There is no file {display_path(path)}.") from error
+        raise MissingError(
+            f"There is no file {display_path(path)}.", "Give paths of pictures."
+        ) from error
     except (ImageError, OSError) as error:
-        report.warn(f"{display_path(path)} is left out: {error}.")
+        why = (isinstance(error, OSError) and error.strerror) or error
+        report.warn(f"{display_path(path)} is left out: {why}.")
         return None
 
 

@@ -46,7 +46,9 @@ class BadLimit:
 
     def __post_init__(self) -> None:
         if not self._number() >= 0:
-            raise UsageError(f"--max-bad {self.text} is negative.")
+            raise UsageError(
+                f"--max-bad {self.text} is negative.", "Write a share or a number: --max-bad 2%."
+            )
 
     def _number(self) -> float:
         try:

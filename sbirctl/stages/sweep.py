@@ -65,7 +65,9 @@ def sweep(
     parsed = [parse_sweep(text) for text in sweeps]
     keys = [key for key, _ in parsed]
     if len(set(keys)) < len(keys):
-        raise UsageError(f"One setting is swept twice: {', '.join(keys)}.")
+        raise UsageError(
+            f"One setting is swept twice: {', '.join(keys)}.", "Put its values into one --sweep."
+        )
     chosen = list(itertools.product(*(values for _, values in parsed)))
     texts = [[f"{k}={v}" for k, v in zip(keys, values, strict=True)] for values in chosen]
     for own in texts:

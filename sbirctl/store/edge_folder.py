@@ -39,7 +39,10 @@ def edge_folder_source(store: Store, folder: Path, report: Reporter = SILENT) ->
 
 def _files(folder: Path) -> dict[Key, Path]:
     if not folder.is_dir():
-        raise MissingError(f"There is no folder {display_path(folder)}.")
+        raise MissingError(
+            f"There is no folder {display_path(folder)}.",
+            "Name one with a sub-folder for each class.",
+        )
     found: dict[Key, Path] = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
         key = _key(path.relative_to(folder))

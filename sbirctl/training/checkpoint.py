@@ -75,14 +75,19 @@ def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
         CorruptError: it is no checkpoint of this program, of a newer format, or damaged.
     """
     if not path.is_file():
-        raise MissingError(f"There is no checkpoint {display_path(path)}.")
+        raise MissingError(
+            f"There is no checkpoint {display_path(path)}.", "Name a run: see `sbirctl runs`."
+        )
     try:
         with safe_open(path, framework="pt") as stream:
             about = json.loads((stream.metadata() or {}).get(_KEY, "null"))
             names = stream.keys() if tensors else ()
             state = {name: stream.get_tensor(name) for name in names}
     except (SafetensorError, ValueError) as error:
-        raise CorruptError(f"{display_path(path)} is damaged or no checkpoint: {error}.") from error
+        raise CorruptError(
+            f"{display_path(path)} is damaged or no checkpoint: {error}.",
+            "Copy it again, or train again with --fresh.",
+        ) from error
     if not isinstance(about, dict):
         raise CorruptError(
             f"{display_path(path)} was not written by sbirctl.",
@@ -95,7 +100,10 @@ def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
             "Update sbirctl.",
         )
     if tensors and digest_state(state) != about["weights_digest"]:
-        raise CorruptError(f"The weights in {display_path(path)} do not have their digest.")
+        raise CorruptError(
+            f"The weights in {display_path(path)} do not have their digest.",
+            "Copy it again, or train again with --fresh.",
+        )
     classes = about["classes"]
     return Checkpoint(
         about["model"],

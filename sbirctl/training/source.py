@@ -56,6 +56,11 @@ def find_checkpoint(text: str) -> Path:
         path = runs_dir() / text
     if path.is_dir():
         if not (path / CHECKPOINT).is_file():
+            if not (path / "config.toml").is_file():
+                raise MissingError(
+                    f"The folder {display_path(path)} is no run.",
+                    "Name a run (see `sbirctl runs`), a checkpoint or an embeddings file.",
+                )
             raise MissingError(
                 f"The run {display_path(path)} has no checkpoint yet.",
                 "Type the same `sbirctl train …` again; it continues.",

@@ -67,7 +67,10 @@ def split(batch: Batch, pieces: int) -> list[Batch]:
     """
     photos, sketches = len(batch.photo_label), len(batch.sketch_label)
     if max(photos, sketches) < pieces:
-        raise UsageError(f"accumulate={pieces} is more than the images of a batch.")
+        raise UsageError(
+            f"accumulate={pieces} is more than the images of a batch.",
+            "Make it smaller, or the batch larger.",
+        )
     made = []
     for index in range(pieces):
         p = slice(index * photos // pieces, (index + 1) * photos // pieces)
