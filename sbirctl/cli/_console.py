@@ -28,6 +28,18 @@ Print0Option = Annotated[
 DeviceOption = Annotated[
     str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.", show_default=True)
 ]
+PictureOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help=".png, .svg or .pdf. [default: beside the embeddings]",
+    ),
+]
+ColumnsOption = Annotated[
+    int, typer.Option("--columns", min=1, max=2, help="Width in columns of a paper.")
+]
 
 _quiet = False
 

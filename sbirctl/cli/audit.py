@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sbirctl.cli import _console
-from sbirctl.cli.evaluate import BinaryOption, BitsOption, MemoryOption, ranking_options
+from sbirctl.cli.evaluate import (
+    BinaryOption,
+    BitsOption,
+    MemoryOption,
+    RankDeviceOption,
+    ranking_options,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +27,8 @@ def command(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILE]...",
-            help="Embeddings, run folders, or - for stdin. Default: the newest run.",
+            metavar="[FILE|RUN|-]...",
+            help="Embeddings or runs, - for a path on stdin; the newest run.",
             show_default=False,
         ),
     ] = None,
@@ -30,7 +36,7 @@ def command(
     binary: BinaryOption = None,
     bits: BitsOption = 64,
     memory: MemoryOption = "auto",
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or mps.")] = "cpu",
+    device: RankDeviceOption = "cpu",
 ) -> None:
     """Show one ranking under every published definition, and warn of the traps.
 

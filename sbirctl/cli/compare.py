@@ -11,8 +11,11 @@ from sbirctl.cli import _console
 from sbirctl.cli.evaluate import (
     BinaryOption,
     BitsOption,
+    DefinitionOption,
     MemoryOption,
     MetricOption,
+    PartsOption,
+    RankDeviceOption,
     definition_for,
     ranking_options,
 )
@@ -34,16 +37,13 @@ def command(
     ],
     against: Annotated[
         list[str] | None,
-        typer.Option("--against", metavar="FILE", help="A seed of the other system; may be repeated."),
+        typer.Option(
+            "--against", metavar="FILE", help="A seed of the other system; may be repeated."
+        ),
     ] = None,
     metric: MetricOption = None,
-    definition: Annotated[
-        str, typer.Option("--definition", "-d", help="Whose definition; see `sbirctl metrics`.")
-    ] = "standard",
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PART=CHOICE", help="Change a part of the definition; may be repeated."),
-    ] = None,
+    definition: DefinitionOption = "standard",
+    assignments: PartsOption = None,
     json: _console.JsonOption = False,
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Wins and losses of every class.")
@@ -51,7 +51,7 @@ def command(
     binary: BinaryOption = None,
     bits: BitsOption = 64,
     memory: MemoryOption = "auto",
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or mps.")] = "cpu",
+    device: RankDeviceOption = "cpu",
 ) -> None:
     """Compare two systems: difference, 95 % interval, paired randomisation test, wins and losses.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,21 +21,14 @@ def command(
             show_default=False,
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help=".png, .svg or .pdf. [default: beside it]"
-        ),
-    ] = None,
+    output: _console.PictureOption = None,
     classes: Annotated[
         str | None, typer.Option("--classes", metavar="A,B", help="Only these classes.")
     ] = None,
     values: Annotated[bool, typer.Option("--values", help="Write the values into it.")] = False,
     pairs: Annotated[int, typer.Option("--pairs", min=0, help="Confused pairs to list.")] = 20,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Length of a list.")] = 10,
-    columns: Annotated[
-        int, typer.Option("--columns", min=1, max=2, help="Width in columns of a paper.")
-    ] = 2,
+    columns: _console.ColumnsOption = 2,
     json: _console.JsonOption = False,
 ) -> None:
     """Draw the cosines of class means, sketches by photos; prints the most confused pairs.

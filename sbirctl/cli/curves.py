@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,20 +21,13 @@ def command(
             show_default=False,
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help=".png, .svg or .pdf. [default: beside it]"
-        ),
-    ] = None,
+    output: _console.PictureOption = None,
     training: Annotated[
         bool, typer.Option("--training", help="Loss, validation and unseen figures of the logs.")
     ] = False,
     most: Annotated[int, typer.Option("--max-k", min=2, help="Largest K of precision@K.")] = 200,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")] = 0,
-    columns: Annotated[
-        int, typer.Option("--columns", min=1, max=2, help="Width in columns of a paper.")
-    ] = 2,
+    columns: _console.ColumnsOption = 2,
     print0: _console.Print0Option = False,
 ) -> None:
     """Draw precision over recall and at K, or with --training the logs; prints the path.

@@ -48,7 +48,9 @@ def list_(context: typer.Context, json: _console.JsonOption = False) -> None:
 
 
 @app.command()
-def verify(name: Annotated[str, typer.Argument(help="A prepared data set.")]) -> None:
+def verify(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A prepared data set.")],
+) -> None:
     """Read a prepared data set back and check every digest and count; prints its path."""
     from sbirctl.stages.datasets import verify_dataset
 
@@ -86,7 +88,7 @@ def table(json: _console.JsonOption = False) -> None:
 
 @app.command()
 def sheet(
-    name: Annotated[str, typer.Argument(help="A prepared data set.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A prepared data set.")],
     output: Annotated[
         Path | None,
         typer.Option(

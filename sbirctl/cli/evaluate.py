@@ -25,16 +25,31 @@ MetricOption = Annotated[
         help="map@all, map@K, prec@K, recall@K or acc@K; may be repeated.",
     ),
 ]
-BinaryOption = Annotated[
-    str | None, typer.Option("--binary", metavar="sign|itq", help="Rank binary codes of this kind by Hamming distance.")
+DefinitionOption = Annotated[
+    str, typer.Option("--definition", "-d", help="Whose definition; see `sbirctl metrics`.")
 ]
-BitsOption = Annotated[int, typer.Option("--bits", help="Length of ITQ codes (sign has one bit a dimension).")]
+PartsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PART=CHOICE", help="Change a part of the definition; may be repeated."
+    ),
+]
+BinaryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--binary", metavar="sign|itq", help="Rank binary codes of this kind by Hamming distance."
+    ),
+]
+BitsOption = Annotated[
+    int, typer.Option("--bits", help="Length of ITQ codes (sign has one bit a dimension).")
+]
 MemoryOption = Annotated[
     str,
     typer.Option(
         "--memory", help="Most memory to use beyond the embeddings; auto is 1G or what is needed."
     ),
 ]
+RankDeviceOption = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or mps.")]
 
 
 def command(
@@ -47,13 +62,8 @@ def command(
         ),
     ] = None,
     metric: MetricOption = None,
-    definition: Annotated[
-        str, typer.Option("--definition", "-d", help="Whose definition; see `sbirctl metrics`.")
-    ] = "standard",
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PART=CHOICE", help="Change a part of the definition; may be repeated."),
-    ] = None,
+    definition: DefinitionOption = "standard",
+    assignments: PartsOption = None,
     json: _console.JsonOption = False,
     per_class: Annotated[bool, typer.Option("--per-class", help="A row for every class.")] = False,
     per_query: Annotated[
@@ -62,13 +72,17 @@ def command(
     ] = None,
     minimum: Annotated[
         list[str] | None,
-        typer.Option("--min", metavar="METRIC=VALUE", help="Exit with 1 if a figure is lower; may be repeated."),
+        typer.Option(
+            "--min",
+            metavar="METRIC=VALUE",
+            help="Exit with 1 if a figure is lower; may be repeated.",
+        ),
     ] = None,
     interval: Annotated[bool, typer.Option("--ci", help="Add 95 % bootstrap intervals.")] = False,
     binary: BinaryOption = None,
     bits: BitsOption = 64,
     memory: MemoryOption = "auto",
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or mps.")] = "cpu",
+    device: RankDeviceOption = "cpu",
 ) -> None:
     """Rank the gallery for every query, exactly, and print the metrics."""
     from sbirctl.stages.evaluate import Request, evaluate

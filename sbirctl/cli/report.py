@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sbirctl.cli import _console
-from sbirctl.cli.evaluate import MemoryOption, MetricOption, ranking_options
+from sbirctl.cli.evaluate import MemoryOption, MetricOption, RankDeviceOption, ranking_options
 from sbirctl.core.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def command(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...",
-            help="Run folders, embeddings, or - for stdin. Default: the newest run.",
+            metavar="[FILE|RUN|-]...",
+            help="Runs or embeddings, - for a path on stdin; the newest run.",
             show_default=False,
         ),
     ] = None,
@@ -48,7 +48,10 @@ def command(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write a file.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write into a file instead of to stdout."
+        ),
     ] = None,
     tolerance: Annotated[
         float | None,
@@ -64,7 +67,7 @@ def command(
         typer.Option("--definition", "-d", help="Measure ours by this one, not the paper's."),
     ] = None,
     memory: MemoryOption = "auto",
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or mps.")] = "cpu",
+    device: RankDeviceOption = "cpu",
 ) -> None:
     """Set a run's figures beside those its paper prints.
 

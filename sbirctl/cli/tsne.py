@@ -22,19 +22,12 @@ def command(
             show_default=False,
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help=".png, .svg or .pdf. [default: beside it]"
-        ),
-    ] = None,
+    output: _console.PictureOption = None,
     layout: Annotated[
         Literal["one", "two"],
         typer.Option("--layout", help="Panels: one for both, or sketches and photos apart."),
     ] = "one",
-    columns: Annotated[
-        int, typer.Option("--columns", min=1, max=2, help="Width in columns of a paper.")
-    ] = 2,
+    columns: _console.ColumnsOption = 2,
     classes: Annotated[
         str | None, typer.Option("--classes", metavar="A,B", help="Show only these classes.")
     ] = None,
