@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from sbirctl.core.errors import CorruptError, MissingError, SbirctlError
+from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
 
 _BLOCK = 1 << 20
 
@@ -24,8 +24,11 @@ def atomic_path(target: Path) -> Iterator[Path]:
     On any error the temporary file is removed and an earlier `target` stays as it was.
 
     Raises:
+        UsageError: `target` is a folder.
         SbirctlError: the disk is full or the folder cannot be written, with advice.
     """
+    if target.is_dir():
+        raise UsageError(f"{display_path(target)} is a folder.", "Name a file in it.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)

@@ -186,12 +186,13 @@ def _text(path: bytes) -> str:
 
 def _subsample(points: _Points, settings: TsneSettings) -> np.ndarray:
     """Indices of the points to show, ascending: at most so many a class and modality."""
-    if settings.per_class < 0 or settings.max_points < 1 or settings.perplexity <= 0:
+    if settings.per_class < 0 or settings.max_points < 1:
         raise UsageError(
-            f"per-class {settings.per_class}, max-points {settings.max_points} and perplexity"
-            f" {settings.perplexity} cannot all hold.",
-            "They are whole numbers above 0; perplexity is above 0.",
+            f"per_class={settings.per_class} or max_points={settings.max_points} leaves no point.",
+            "Both are whole numbers above 0.",
         )
+    if not 0 < settings.perplexity < np.inf:
+        raise UsageError(f"The perplexity {settings.perplexity} is no positive number.", "Try 30.")
     groups = [
         np.flatnonzero((points.label == code) & (points.modality == number))
         for code in range(len(points.classes))

@@ -45,6 +45,11 @@ def _open(device: str) -> tuple[Any, Any]:
         ) from error
     try:
         place = torch.device(device)
+    except RuntimeError as error:  # torch's own message lists twenty kinds
+        raise UsageError(
+            f"There is no device {device!r}.", "Use --device cpu, cuda, cuda:1 or mps."
+        ) from error
+    try:
         torch.zeros(1, device=place)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]

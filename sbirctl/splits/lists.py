@@ -24,9 +24,7 @@ def root() -> Traversable:
     beside = Path(str(files("sbirctl"))).parent / "splits"
     if (beside / "spellings.tsv").is_file():
         return beside
-    raise MissingError(
-        "This installation carries no class lists.", "Install sbirctl again: pip install sbirctl."
-    )
+    raise MissingError("This installation carries no class lists.", "Install sbirctl again.")
 
 
 def datasets() -> tuple[str, ...]:

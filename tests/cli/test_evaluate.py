@@ -167,7 +167,37 @@ def test_a_file_that_is_none(content, code, words, tmp_path):
     done = shell("sbirctl evaluate bad.npz", tmp_path)
     assert done.returncode == code
     assert words in done.stderr
-    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "change, code, words",
+    [
+        ({"query_label": ["ape"]}, 4, "query_label has shape (1,)"),
+        ({"query_label": np.arange(12) / 2}, 4, "labels are float64"),
+        ({"query": np.zeros((0, 8)), "query_label": np.array([], dtype="U3")}, 3, "query is empty"),
+        ({"query_group": np.arange(12)}, 4, "only one side has groups"),
+        ({"seen": [True]}, 4, "there are 3 classes"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_two_lines(change, code, words, vectors, tmp_path):
+    with np.load(vectors) as held:
+        np.savez(vectors, **{**held, **change})
+    done = shell("sbirctl evaluate vectors.npz", tmp_path)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_a_run_is_found_by_its_name_and_nothing_else_is_taken_for_one(vectors, tmp_path):
+    run = tmp_path / "home" / "runs" / "mine"
+    run.mkdir(parents=True)
+    (run / "embeddings.h5").write_bytes(vectors.read_bytes())
+    assert shell("sbirctl evaluate mine -m map@all", tmp_path).returncode == 0
+    (tmp_path / "any").mkdir()
+    for word, code, said in (("any", 3, "is no run"), ("''", 2, "empty path")):
+        done = shell(f"sbirctl evaluate {word}", tmp_path)
+        assert (done.returncode, said in done.stderr) == (code, True)
 
 
 def test_a_reader_that_goes_away(vectors, tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sbirctl.core import files
-from sbirctl.core.errors import CorruptError, MissingError, SbirctlError
+from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
 
 
 def test_an_error_while_writing_leaves_the_old_file_and_no_litter(tmp_path):
@@ -20,6 +20,12 @@ def test_an_error_while_writing_leaves_the_old_file_and_no_litter(tmp_path):
         raise RuntimeError
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_folder_is_not_written_over(tmp_path):
+    with pytest.raises(UsageError, match="is a folder"), files.atomic_open(tmp_path, "w"):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_new_file_has_the_usual_permissions(tmp_path):

@@ -91,8 +91,11 @@ def test_chosen_classes_come_in_the_order_asked_for():
 def test_too_few_points_and_senseless_settings_are_refused():
     with pytest.raises(MismatchError, match="too few"):
         project(clusters(classes=1, sketches=2, photos=2), QUICK)
-    with pytest.raises(UsageError):
-        project(clusters(), TsneSettings(perplexity=0))
+    for perplexity in (0, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="perplexity"):
+            project(clusters(), TsneSettings(perplexity=perplexity))
+    with pytest.raises(UsageError, match="max_points"):
+        project(clusters(), TsneSettings(max_points=0))
 
 
 def test_shared_classes():
@@ -143,6 +146,15 @@ def test_compared_runs_share_colours_by_name():
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["photos", "sketches", "a", "b", "c"]
     assert [axes.get_title() for axes in panels(figure)] == ["one", "two"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_are_text_and_not_mathematics():
+    found = project(clusters(names=("$\\broken{$", "<b>\t\n", "_ü")), QUICK)
+    figure = tsne_figure.draw([found], ["$x_"], layout="one")
+    figure.draw_without_rendering()
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[2:] == ["$\\broken{$", "<b>\\t\\n", "_ü"]
 
 
 @pytest.mark.parametrize("columns", [1, 2])
