@@ -228,7 +228,9 @@ def _build(schema: type[S], values: Mapping[str, Any], prefix: str) -> S:
     try:
         return schema(**made)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"These settings do not hold: {error}.") from error
+        raise UsageError(
+            f"These settings do not hold: {error}.", "Change them with --set KEY=VALUE."
+        ) from error
 
 
 def _guess(value: Any) -> Any:
@@ -303,4 +305,7 @@ def _convert_scalar(value: Any, kind: type, key: str) -> Any:
         ):
             return number
     name = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-    raise UsageError(f"{key}={value} is not {name.get(kind, kind.__name__)}.")
+    example = {bool: "true", int: "10", float: "0.5"}.get(kind, "text")
+    raise UsageError(
+        f"{key}={value} is not {name.get(kind, kind.__name__)}.", f"Write it like {key}={example}."
+    )
