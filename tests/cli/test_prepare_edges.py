@@ -64,7 +64,7 @@ def test_maps_made_elsewhere(own, tmp_path):
         (("--edges", "gbb"), "gb"),
         (("--edges", "gb", "--edges-set", "radiuss=1"), "radius"),
         (("--edges-set", "radius=1"), "--edges gb"),
-        (("--edges-from", "x", "--edges", "gb"), "leave out --edges"),
+        (("--edges-from", "x", "--edges", "gb"), "Leave out --edges"),
     ],
 )
 def test_mistakes_are_found_before_the_images_are_read(words, said, own, tmp_path, capfd):
