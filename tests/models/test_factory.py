@@ -50,7 +50,7 @@ def test_the_line_as_typed(tmp_path: Path) -> None:
     source = build(BackboneSettings("mobilenetv2_100", {"pad_type": "same"})).eval()
     path = tmp_path / "mobilenetv2_100_same.safetensors"
     save_file(source.net.state_dict(), path)
-    typed = "backbone=mobilenetv2_100 backbone.pad_type=same mean=0.5 std=0.5 size=64"
+    typed = "backbone=mobilenetv2_100 backbone.pad_type=same mean=0.5 std=0.5 size=64 mirror=no"
     model = create(
         "baseline", device="cpu", weights=path, layers=[parse_assignments(typed.split())]
     )
