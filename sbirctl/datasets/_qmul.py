@@ -16,18 +16,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import digest_json
+from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets._catalogue import catalogue
 from sbirctl.datasets._coordinates import FRAME, read_coordinates, strokes_of
 from sbirctl.datasets._naming import Ids, before_number
 from sbirctl.datasets._qmul_places import Placed, coordinates, one_place, recognise
 from sbirctl.datasets._qmul_sides import Lists, Sides, find_sides
 from sbirctl.datasets._strokes import LINE_WIDTH, Pen, as_png, check_line_width, render
+from sbirctl.datasets.source import Dataset
 from sbirctl.datasets.tree import ReadBytes, Tree
 from sbirctl.store.source import RawItem, Source
 
@@ -47,6 +49,31 @@ class PairOptions:
 
     def __post_init__(self) -> None:
         check_line_width(self.line_width)
+
+
+class PairedSketches(Dataset):
+    """A data set of one class whose sketches were each drawn from one of its photos."""
+
+    class_name: ClassVar[str]
+    page = "https://sketchx.eecs.qmul.ac.uk/downloads/"
+    Options = PairOptions
+
+    def read(
+        self,
+        trees: Mapping[str, Sequence[Tree]],
+        options: PairOptions,
+        *,
+        name: str,
+        report: Reporter = SILENT,
+    ) -> Source:
+        """See `Dataset.read`."""
+        return read_pairs(
+            trees["from"],
+            dataset=self.name,
+            class_name=self.class_name,
+            pen=Pen(options.line_width),
+            facts=asdict(options),
+        )
 
 
 @dataclass
