@@ -118,8 +118,6 @@ class DrClip(Model):
         clip: Any = build_clip(settings.backbone)
         width = clip.visual.ln_post.weight.shape[0]
         self._adopt(clip, torch.randn(2, settings.prompts, width))
-        self._known_reference: dict[str, Tensor] = {}
-        self._texts: Tensor | None = None
 
     def _adopt(self, clip: Any, prompts: Tensor) -> None:
         options = self.settings
@@ -133,6 +131,9 @@ class DrClip(Model):
         clip.visual = torch.nn.Identity()  # the text tower is what is left
         self.text = clip.requires_grad_(False)
         self.dim = self.encoder.dim
+        # Both hold for these frozen weights only.
+        self._known_reference: dict[str, Tensor] = {}
+        self._texts: Tensor | None = None
 
     def load_weights(self, weights: str) -> WeightsRecord:
         """See `Model.load_weights`; a file holds both towers of CLIP."""
