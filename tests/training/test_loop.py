@@ -1,40 +1,19 @@
 """The loop: resuming, choosing, stopping; a crash anywhere must leave no trace."""
 
 import json
-from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from crashes import Crash, CrashingReporter
 from tiny_world import FakeStore, make_parts, make_tiny
 
 from sbirctl.core.errors import SbirctlError
-from sbirctl.core.progress import Reporter
 from sbirctl.training import loop
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.loop import LoopOptions, Trainer
 from sbirctl.training.window import NotFiniteError
-
-
-class Crash(Exception):
-    pass
-
-
-class CrashingReporter(Reporter):
-    """Ends the run after so many steps, as a power cut would: nothing is tidied up."""
-
-    def __init__(self, steps):
-        self.left = steps
-
-    @contextmanager
-    def bar(self, label, total=None, done=0):
-        def advance(steps=1):
-            self.left -= 1
-            if self.left <= 0:
-                raise Crash
-
-        yield advance
 
 
 def train(model, parts, folder, report=None, **options):

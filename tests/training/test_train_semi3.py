@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import torch
+from crashes import Crash, CrashingReporter
 
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
-from sbirctl.core.progress import Reporter
 from sbirctl.models.factory import create
 from sbirctl.models.semi3 import Semi3
 from sbirctl.retrieval import embeddings as files
@@ -66,26 +65,6 @@ def run(*assignments, **more):
         assignments=(*SMALL, *assignments),
         **more,
     )
-
-
-class Crash(Exception):
-    pass
-
-
-class CrashingReporter(Reporter):
-    """Ends the run after so many steps without tidying up."""
-
-    def __init__(self, steps):
-        self.left = steps
-
-    @contextmanager
-    def bar(self, label, total=None, done=0):
-        def advance(steps=1):
-            self.left -= 1
-            if self.left <= 0:
-                raise Crash
-
-        yield advance
 
 
 def trainer(folder, report=None, **options):
