@@ -31,6 +31,7 @@ class BackboneSettings:
 
     name: str = setting("resnet50", help="any torchvision or timm classification network")
     extra: dict[str, Any] = field(default_factory=dict)
+    freeze: int = setting(0, help="first stages (resolutions) that are not trained")
 
 
 class Backbone(nn.Module):
@@ -43,6 +44,13 @@ class Backbone(nn.Module):
         settings: what it was built from.
         freeze_bn: batch norm keeps its running statistics also in training; its scale and shift
             are trained like any other parameter.
+
+    With `settings.freeze` = N whatever the N-th map of `stages` is computed from is left as it is:
+    it is no part of `trained`, and in training it works as in evaluation. It so costs a forward
+    pass without saved activations, and no backward pass.
+
+    Raises:
+        UsageError: fewer stages than are to be frozen.
     """
 
     def __init__(
@@ -61,6 +69,9 @@ class Backbone(nn.Module):
         self.settings = settings
         self.freeze_bn = freeze_bn
         self._classifier = tuple(f"{name}." for name in classifier)
+        self._frozen: frozenset[str] = frozenset()
+        if settings.freeze:
+            self._frozen = self._ahead_of(settings.freeze)
 
     def forward(self, images: Tensor) -> Tensor:
         """(n, 3, H, W) normalised images to (n, width) pooled features."""
@@ -98,13 +109,23 @@ class Backbone(nn.Module):
             maps.append(images)
         return maps
 
+    def trained(self) -> list[nn.Parameter]:
+        """The parameters behind the frozen stages: what a recipe moves."""
+        return [p for name, p in self.net.named_parameters() if name not in self._frozen]
+
+    def shapes(self, size: int = 64) -> list[tuple[int, int]]:
+        """(channels, side) of each map that `stages` gives for a square input, finest first."""
+        with torch.no_grad():
+            return [(maps.shape[1], maps.shape[2]) for maps in self._probe(size, size)]
+
     def train(self, mode: bool = True) -> Self:
-        """Like `nn.Module.train`, but frozen batch norm stays in evaluation mode."""
+        """Like `nn.Module.train`, but what is frozen stays in evaluation mode."""
         super().train(mode)
-        if self.freeze_bn:
-            for module in self.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
+        for path, module in self.net.named_modules():
+            own = [f"{path}.{name}".lstrip(".") for name, _ in module.named_parameters()]
+            frozen = bool(own) and self._frozen.issuperset(own)
+            if frozen or (self.freeze_bn and isinstance(module, nn.modules.batchnorm._BatchNorm)):
+                module.eval()
         return self
 
     def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
@@ -135,6 +156,29 @@ class Backbone(nn.Module):
         state = files.read_state(path)
         self._load(timm_state(self.settings, state) if timm else state, published.name)
         return files.record_file(path, published.name)
+
+    def _ahead_of(self, count: int) -> frozenset[str]:
+        """Names of the parameters that the map of that number, 1 the finest, depends on."""
+        patches = getattr(self.net, "patch_embed", None)
+        size = getattr(patches, "img_size", None) or (64, 64)  # a ViT takes one size
+        with torch.enable_grad():
+            maps = self._probe(*size)
+        if not 0 < count <= len(maps):
+            raise UsageError(
+                f"backbone.freeze={count}, but {self.settings.name} has {len(maps)} stages.",
+                f"Take a number from 0 to {len(maps)}.",
+            )
+        names, params = zip(*self.net.named_parameters(), strict=True)
+        found = torch.autograd.grad(maps[count - 1].sum(), params, allow_unused=True)
+        return frozenset(n for n, g in zip(names, found, strict=True) if g is not None)
+
+    def _probe(self, height: int, width: int) -> list[Tensor]:
+        """`stages` of an empty image, in evaluation mode."""
+        was_training = self.training
+        self.eval()
+        maps = self.stages(torch.zeros(1, 3, height, width))
+        self.train(was_training)
+        return maps
 
     def _load(self, state: Mapping[str, Tensor], source: str) -> None:
         files.load_state(self.net, state, source=source, tolerated=(*self._classifier, *_AUXILIARY))
@@ -217,13 +261,3 @@ def _trunk(net: nn.Module) -> list[nn.Module] | None:
     if "fc" in children:
         return [child for name, child in children.items() if name not in _HEADS]
     return None
-
-
-def feature_widths(backbone: Backbone, size: int = 64) -> list[int]:
-    """Channels of each map that `stages` gives for a square input of `size` pixels."""
-    was_training = backbone.training
-    backbone.eval()
-    with torch.no_grad():
-        maps = backbone.stages(torch.zeros(1, 3, size, size))
-    backbone.train(was_training)
-    return [m.shape[1] for m in maps]

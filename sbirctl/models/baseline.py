@@ -107,7 +107,7 @@ class Baseline(Model):
             raise UsageError("A model made without training classes cannot be trained.")
         options = self.settings
         groups = [
-            self._group("backbone", list(self.backbone.parameters()), options.lr_backbone),
+            self._group("backbone", self.backbone.trained(), options.lr_backbone),
             self._group("projection", list(self.projection.parameters()), options.lr),
             self._group("proxies", [self.proxies], options.lr_proxies),
         ]

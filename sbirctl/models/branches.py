@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sbirctl.core.errors import UsageError
-from sbirctl.models.backbones import Backbone, feature_widths
+from sbirctl.models.backbones import Backbone
 from sbirctl.models.co_attention import ChannelAttention, co_attend, rescale
 
 Branch = Literal["photo", "sketch", "edge"]
@@ -48,7 +48,7 @@ class Trunk(nn.Module):
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.backbone = backbone
-        self.channels = feature_widths(backbone)[-1]
+        self.channels = backbone.shapes()[-1][0]
         linear: list[nn.Linear] = []
         classifier = getattr(backbone.net, "classifier", None)
         if isinstance(classifier, nn.Sequential):
@@ -179,7 +179,8 @@ class Branches(nn.Module):
     def parts(self) -> Iterator[tuple[str, list[nn.Parameter]]]:
         """(name, parameters) of what is trained."""
         heads = [cast(Head, head) for head in self.heads.values()]
-        yield "convolutions", list(self.trunks.parameters())
+        trunks = [cast(Trunk, trunk) for trunk in self.trunks.values()]
+        yield "convolutions", [p for trunk in trunks for p in trunk.backbone.trained()]
         yield "fc", [p for h in heads for layer in (h.fc6, h.fc7) for p in layer.parameters()]
         yield "classifier", [p for h in heads if h.classifier for p in h.classifier.parameters()]
         yield "embedding", [p for head in heads for p in head.embedding.parameters()]

@@ -31,16 +31,6 @@ def pool(maps: Tensor) -> Tensor:
     return maps.amax((2, 3))
 
 
-def map_shapes(backbone: Backbone, size: int) -> list[tuple[int, int]]:
-    """(channels, side) of each map that `stages` gives for a square input, finest first."""
-    was_training = backbone.training
-    backbone.eval()
-    with torch.no_grad():
-        maps = backbone.stages(torch.zeros(1, 3, size, size))
-    backbone.train(was_training)
-    return [(m.shape[1], m.shape[2]) for m in maps]
-
-
 class EmbeddingNetwork(nn.Module):
     """Images to descriptors; as it stands the siamese CNN.
 
@@ -59,7 +49,7 @@ class EmbeddingNetwork(nn.Module):
     def __init__(self, backbone: Backbone, size: int, numbers: Sequence[int] = (LAST,)) -> None:
         super().__init__()
         self.backbone = backbone
-        known = map_shapes(backbone, size)
+        known = backbone.shapes(size)
         least = max(1, LAST + 1 - len(known))
         self.numbers = tuple(sorted(set(numbers)))
         if not self.numbers or not all(least <= number <= LAST for number in self.numbers):

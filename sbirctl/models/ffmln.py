@@ -194,7 +194,7 @@ class Ffmln(Model):
             raise UsageError("A model made without training classes cannot be trained.")
         options = self.settings
         rates = {"backbone": options.lr_backbone, "proxies": options.lr_proxies}
-        groups = {"backbone": list(self.network.backbone.parameters())}
+        groups = {"backbone": self.network.backbone.trained()}
         for name, params in self.network.parts().items():
             groups[name] = params
             rates[name] = options.lr_fusion

@@ -56,9 +56,15 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
-def small(name: str, classes: tuple[str, ...] | None = CLASSES, **more: str) -> Model:
+def small(
+    name: str,
+    classes: tuple[str, ...] | None = CLASSES,
+    settings: dict[str, Any] | None = None,
+    **more: str,
+) -> Model:
     assert name in SMALL, f"give the model {name} small settings in SMALL"
-    return create(name, device="cpu", weights="none", classes=classes, layers=[SMALL[name]], **more)
+    layers = [SMALL[name], settings or {}]
+    return create(name, device="cpu", weights="none", classes=classes, layers=layers, **more)
 
 
 def images(n: int, channels: int = 3, side: int = 40, seed: int = 0) -> torch.Tensor:

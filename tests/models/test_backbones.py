@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
 from sbirctl.core.errors import UsageError
-from sbirctl.models.backbones import BackboneSettings, build, feature_widths
+from sbirctl.models.backbones import BackboneSettings, build
 
 SMALL = ("resnet18", "mobilenetv2_100", "squeezenet1_1", "shufflenet_v2_x0_5", "test_vit")
 
@@ -37,7 +39,7 @@ def test_stages_of_a_resnet(name: str) -> None:
         (256, 4, 4),
         (512, 2, 2),
     ]
-    assert feature_widths(backbone) == [64, 64, 128, 256, 512]
+    assert backbone.shapes(64) == [(64, 32), (64, 16), (128, 8), (256, 4), (512, 2)]
     pooled = maps[-1].mean((2, 3))
     torch.testing.assert_close(backbone(torch.zeros(1, 3, 64, 64)), pooled)
 
@@ -82,3 +84,54 @@ def test_a_network_without_maps_says_so() -> None:
     backbone = build(BackboneSettings("swin_t"))
     with pytest.raises(UsageError, match="no feature maps"):
         backbone.stages(torch.zeros(1, 3, 64, 64))
+
+
+@pytest.mark.parametrize(
+    ("name", "last_frozen", "first_trained"),
+    [
+        ("mobilenetv2_100", "blocks.1.", "blocks.2."),
+        ("resnet18", "layer1.", "layer2."),
+        ("vgg11_bn", "features.5.", "features.8."),
+    ],
+)
+def test_frozen_stages_are_not_trained_and_cost_no_graph(
+    name: str, last_frozen: str, first_trained: str
+) -> None:
+    backbone = build(BackboneSettings(name, freeze=2), freeze_bn=False)
+    names = {id(p): n for n, p in backbone.net.named_parameters()}
+    trained = [names[id(p)] for p in backbone.trained()]
+    frozen = [n for n in names.values() if n not in trained]
+    assert any(n.startswith(last_frozen) for n in frozen)
+    assert trained[0].startswith(first_trained)
+    assert [*frozen, *trained] == list(names.values())
+    for parameter in backbone.parameters():
+        parameter.requires_grad_(any(parameter is p for p in backbone.trained()))
+    backbone.train()
+    buffers = {n: b.clone() for n, b in backbone.net.named_buffers()}
+    maps = backbone.stages(torch.randn(2, 3, 64, 64))
+    assert [m.requires_grad for m in maps] == [False, False, *[True] * (len(maps) - 2)]
+    counted = [n for n in buffers if n.endswith("num_batches_tracked")]
+    now = dict(backbone.net.named_buffers())
+    moved = {n.rpartition(".")[0] for n in counted if now[n] != buffers[n]}
+    norms = {n.rpartition(".")[0] for n in counted}
+    assert moved == {n for n in norms if f"{n}.weight" in trained}
+    assert backbone.eval().train().net.training
+
+
+def test_a_frozen_vit_is_probed_at_its_own_size() -> None:
+    backbone = build(BackboneSettings("test_vit", {"img_size": 32}, freeze=1))
+    assert 0 < len(backbone.trained()) < len(list(backbone.parameters()))
+
+
+def test_a_copy_of_a_frozen_backbone_has_its_own_frozen_part() -> None:
+    backbone = build(BackboneSettings("resnet18", freeze=5))
+    twin = copy.deepcopy(backbone)
+    assert not backbone.trained()
+    assert not twin.train().net.layer4.training
+    assert twin.net.conv1.weight is not backbone.net.conv1.weight
+
+
+@pytest.mark.parametrize("count", [-1, 6])
+def test_more_frozen_stages_than_there_are_is_refused(count: int) -> None:
+    with pytest.raises(UsageError, match=rf"freeze={count}, but mobilenetv2_100 has 5 stages"):
+        build(BackboneSettings("mobilenetv2_100", freeze=count))

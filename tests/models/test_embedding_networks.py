@@ -13,7 +13,6 @@ from sbirctl.models.embedding_networks import (
     ConditionedNetwork,
     EmbeddingNetwork,
     EnergyNetwork,
-    map_shapes,
     simam,
 )
 from sbirctl.models.ffmln import FfmlnSettings
@@ -133,7 +132,7 @@ def test_the_descriptor_is_pooled_stages_and_the_sum_of_their_vectors() -> None:
 def test_stages_are_counted_from_the_coarsest() -> None:
     assert amff("resnet18", 64, (4,)).shapes == [(512, 2)]
     assert amff("resnet18", 64, (3, 1)).shapes == [(64, 16), (256, 4)]
-    assert map_shapes(backbone("mobilenetv2_100"), 64)[-1] == (1280, 2)
+    assert backbone("mobilenetv2_100").shapes(64)[-1] == (1280, 2)
 
 
 def test_the_plain_network_pools_the_last_map() -> None:

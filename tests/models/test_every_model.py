@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small_models import CLASSES, batch, images, small
+from small_models import CLASSES, SMALL, batch, images, small
 
 from sbirctl.core.config import to_dict
 from sbirctl.models import MODELS
 from sbirctl.models.factory import rebuild
+from sbirctl.training.optim import make_optimizer, release
 
 TRAINABLE = [name for name in MODELS.names() if MODELS.get(name).trainable]
 
@@ -32,6 +33,22 @@ def test_groups_share_no_parameter(name: str) -> None:
     for stage in small(name).stages():
         seen = [id(p) for group in stage.groups for p in group.params]
         assert len(seen) == len(set(seen))
+
+
+@pytest.mark.parametrize("name", ["baseline", "ffmln", "semi3"])
+def test_a_step_leaves_frozen_stages_as_they_are(name: str) -> None:
+    frozen = {"backbone": {"name": SMALL[name]["backbone"], "freeze": 5}}  # of 5
+    for stage in small(name, settings=frozen).stages():
+        model = small(name, settings=frozen)
+        model.begin(stage.name)
+        (stage,) = (s for s in model.stages() if s.name == stage.name)
+        release(model, stage, 10)
+        before = {key: value.clone() for key, value in model.train().state_dict().items()}
+        model(batch(), stage.name)["total"].backward()
+        make_optimizer(stage, model.settings).step()
+        moved = {key for key, value in model.state_dict().items() if not value.equal(before[key])}
+        assert moved
+        assert not any(".net.blocks." in key or ".net.conv_stem." in key for key in moved)
 
 
 @pytest.mark.parametrize("name", MODELS.names())
