@@ -54,14 +54,41 @@ def load_image(
     return pixels if modality == "photo" else pixels[:, :, None]
 
 
-def _decode(data: bytes, max_pixels: int) -> Image.Image:
+def decode_photo(data: bytes, least: int = 0, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode one image file to look at: upright, RGB, what is transparent onto white.
+
+    Args:
+        data: the bytes of the file.
+        least: a JPEG may be decoded at reduced size, with no side below this; 0 for full size.
+        max_pixels: larger pictures are refused before they are decoded.
+
+    Raises:
+        ImageError: empty, truncated, damaged, too large, or no image.
+    """
+    return _flatten(_eight_bits(_decode(data, max_pixels, least)), "RGB")
+
+
+def image_size(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels as the header says; nothing is decoded.
+
+    Raises:
+        ImageError: empty, or no image.
+    """
+    return _open(data).size
+
+
+def _open(data: bytes) -> Image.Image:
     if not data:
         raise ImageError("the file is empty")
     try:
         with _no_pillow_limit():
-            image = Image.open(io.BytesIO(data), formats=_formats())
+            return Image.open(io.BytesIO(data), formats=_formats())
     except Exception as error:
         raise ImageError("it is no image of a kind that can be read") from error
+
+
+def _decode(data: bytes, max_pixels: int, least: int = 0) -> Image.Image:
+    image = _open(data)
     width, height = image.size
     if width * height > max_pixels:
         raise ImageError(
@@ -69,6 +96,8 @@ def _decode(data: bytes, max_pixels: int) -> Image.Image:
             "Raise it with --max-pixels, if the file can be trusted.",
         )
     try:
+        if least:
+            image.draft("RGB", (least, least))  # JPEG only: the nearest eighth that is not below
         image.load()
         return _upright(image)
     except Exception as error:  # decoders raise anything: OSError, SyntaxError, struct.error, …
