@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from sbirctl.core.errors import UsageError
 
@@ -35,8 +36,13 @@ class Patches(nn.Conv2d):
 
     def tokens(self, maps: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """(n, C, H, W) to (n, rows * columns, width), and (rows, columns)."""
-        cut = self(maps)
-        return cut.flatten(2).transpose(1, 2), (cut.shape[2], cut.shape[3])
+        side, _ = self.kernel_size
+        rows, columns = maps.shape[2] // side, maps.shape[3] // side
+        # The same as self(maps): as a matrix product several times as fast on a processor.
+        cut = maps[:, :, : rows * side, : columns * side]
+        cut = cut.unflatten(3, (columns, side)).unflatten(2, (rows, side))
+        cut = cut.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
+        return F.linear(cut, self.weight.flatten(1), self.bias), (rows, columns)
 
 
 class StageTransformer(nn.Module):

@@ -47,6 +47,15 @@ def test_a_map_smaller_than_the_patch_is_one_token(side: int) -> None:
     assert patches.tokens(torch.randn(2, 3, side, side))[0].shape == (2, 1, 5)
 
 
+@pytest.mark.parametrize(("height", "width"), [(28, 28), (15, 22), (7, 8)])
+def test_tokens_are_those_of_the_convolution(height: int, width: int) -> None:
+    patches = Patches(3, 28, 5, 7)
+    maps = torch.randn(2, 3, height, width).contiguous(memory_format=torch.channels_last)
+    tokens, grid = patches.tokens(maps)
+    assert grid == (height // 7, width // 7)
+    torch.testing.assert_close(tokens, patches(maps).flatten(2).transpose(1, 2))
+
+
 def test_a_token_is_the_weighted_sum_of_its_patch() -> None:
     patches = Patches(2, 4, 1, 2)
     maps = torch.randn(1, 2, 4, 4)
