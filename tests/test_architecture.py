@@ -18,6 +18,7 @@ RANK = {
     "datasets": 3,
     "models": 4,
     "training": 5,
+    "search": 6,
     "report": 6,
     "stages": 7,
     "cli": 8,

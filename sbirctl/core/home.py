@@ -16,6 +16,11 @@ def home() -> Path:
     return Path(platformdirs.user_data_dir("sbirctl", appauthor=False))
 
 
+def galleries_dir() -> Path:
+    """`<home>/galleries`: one folder a gallery of one's own photos."""
+    return home() / "galleries"
+
+
 def datasets_dir() -> Path:
     """`<home>/datasets`: one folder a prepared data set."""
     return home() / "datasets"

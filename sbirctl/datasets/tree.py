@@ -143,7 +143,7 @@ def select(
     others: list[File] = []
     ignored: Counter[str] = Counter(left or {})
     for file in sorted(files, key=lambda file: file.path):
-        reason = _reason(file, read)
+        reason = left_aside(file, read)
         if not reason:
             kept.append(file)
             continue
@@ -154,7 +154,7 @@ def select(
     return Tree(label, name, tuple(kept), read, identity, dict(ignored), tuple(others))
 
 
-def _reason(file: File, read: ReadBytes) -> str:
+def left_aside(file: File, read: ReadBytes) -> str:
     """Why a file is left aside, "" for those that may be images."""
     parts = file.path.split(b"/")
     if any(part.startswith(b".") or part == b"__MACOSX" for part in parts):

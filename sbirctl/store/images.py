@@ -46,7 +46,11 @@ def load_image(
     Raises:
         ImageError: empty, truncated, damaged, too large, or no image.
     """
-    image = _decode(data, max_pixels)
+    return to_pixels(_decode(data, max_pixels), modality, size)
+
+
+def to_pixels(image: Image.Image, modality: Modality, size: int) -> np.ndarray:
+    """A decoded picture of any mode as `load_image` gives it."""
     image = _flatten(_eight_bits(image), "RGB" if modality == "photo" else "L")
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BICUBIC)
@@ -66,15 +70,6 @@ def decode_photo(data: bytes, least: int = 0, *, max_pixels: int = MAX_PIXELS) -
         ImageError: empty, truncated, damaged, too large, or no image.
     """
     return _flatten(_eight_bits(_decode(data, max_pixels, least)), "RGB")
-
-
-def image_size(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels as the header says; nothing is decoded.
-
-    Raises:
-        ImageError: empty, or no image.
-    """
-    return _open(data).size
 
 
 def _open(data: bytes) -> Image.Image:

@@ -1,0 +1,128 @@
+"""`sbirctl index`: folders of one's own photos in, a gallery out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sbirctl.cli import _console
+
+if TYPE_CHECKING:
+    from sbirctl.search.indexing import Outcome
+
+panel = "Pipeline"
+order = 60
+
+
+def _models(incomplete: str) -> list[str]:
+    from sbirctl.models import MODELS
+    from sbirctl.stages.runs import rows
+
+    known = [*MODELS.names(), *(row["run"] for row in rows())]
+    return [name for name in known if name.startswith(incomplete)]
+
+
+def command(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FOLDER]...",
+            help="Folders of photos, walked to any depth; those the gallery has.",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[
+        str, typer.Option("--name", help="Of the gallery. [default: the first folder's name]")
+    ] = "",
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            metavar="RUN|NAME",
+            help="A run, a checkpoint or a model. [default: the gallery's own, or the newest run]",
+            autocompletion=_models,
+        ),
+    ] = "",
+    weights: Annotated[
+        str, typer.Option("--weights", help="Starting weights: pretrained, none or a file.")
+    ] = "",
+    engine: Annotated[
+        str,
+        typer.Option(
+            "--engine",
+            metavar="ENGINE",
+            help="exact, faiss:KIND or qdrant://HOST:PORT/NAME. [default: the gallery's, or exact]",
+        ),
+    ] = "",
+    forget: Annotated[
+        list[Path] | None,
+        typer.Option("--forget", metavar="FOLDER", help="No longer part of the gallery."),
+    ] = None,
+    max_pixels: Annotated[
+        int | None, typer.Option("--max-pixels", min=1, help="Larger pictures are left out.")
+    ] = None,
+    assignments: _console.SetOption = None,
+    config: _console.ConfigOption = None,
+    seed: Annotated[int, typer.Option("--seed", help="For a model with random values.")] = 0,
+    device: _console.DeviceOption = "auto",
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=0, help="Reading threads. [default: all cores]")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Embed everything again.")] = False,
+    json: _console.JsonOption = False,
+    print0: _console.Print0Option = False,
+) -> None:
+    """Make one's own photos searchable, or bring a gallery up to date; prints its folder.
+
+    Photos are known by their content: renamed ones are not embedded again, deleted ones leave. What
+    is left out (hidden, broken, huge, copies, no images) is counted, and listed in left-out.tsv.
+    A stopped call continues with the same command.
+    """
+    from sbirctl.stages.index import ModelChoice, index
+
+    chosen = ModelChoice(model, weights, tuple(assignments or ()), config, seed)
+    outcome = index(
+        folders or [],
+        name=name,
+        model=chosen,
+        engine=engine,
+        forget=forget or [],
+        max_pixels=max_pixels,
+        workers=workers,
+        device=device,
+        fresh=fresh,
+        report=_console.reporter(),
+    )
+    left = Counter(reason for _, reason in outcome.left)
+    if json:
+        _console.print_json(_as_json(outcome, left))
+        return
+    _console.reporter().note(_said(outcome, left))
+    _console.print_path(outcome.gallery.place, null=print0)
+
+
+def _as_json(outcome: Outcome, left: Counter[str]) -> dict[str, object]:
+    info = outcome.gallery.info
+    return {
+        "schema": 1,
+        "gallery": info.name,
+        "path": str(outcome.gallery.place),
+        "photos": info.photos,
+        "embedded": outcome.embedded,
+        "model": info.model,
+        "dim": info.dim,
+        "engine": info.engine,
+        "left_out": dict(sorted(left.items())),
+    }
+
+
+def _said(outcome: Outcome, left: Counter[str]) -> str:
+    info = outcome.gallery.info
+    text = f"{info.photos:,} photos, {outcome.embedded:,} of them new to the model {info.model}."
+    if left:
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in left.most_common(6))
+        text += f" Left out: {counts}{', …' if len(left) > 6 else ''} (listed in left-out.tsv)."
+    return text

@@ -1,0 +1,1 @@
+"""Galleries of one's own photos: indexing them, engines, drawings as queries."""

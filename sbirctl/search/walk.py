@@ -1,0 +1,92 @@
+"""Walking folders for photos: nothing found there is fatal, everything left out is listed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from sbirctl.datasets.tree import File, ReadFolder, left_aside
+
+HIDDEN = "hidden"
+UNREADABLE_FOLDER = "folder that cannot be read"
+LINKED_FOLDER = "link to a folder"
+SPECIAL = "no regular file"
+
+
+@dataclass
+class Walk:
+    """What lies below some folders.
+
+    Attributes:
+        files: that may be photos, sorted by absolute path, each once.
+        left: (path, reason) of what is left out.
+        unreadable: folders that could not be listed; what is known below them stays.
+    """
+
+    files: list[File] = field(default_factory=list)
+    left: list[tuple[bytes, str]] = field(default_factory=list)
+    unreadable: list[bytes] = field(default_factory=list)
+
+
+def walk(folders: Sequence[bytes]) -> Walk:
+    """Walk folders; links to files are followed, links to folders are not.
+
+    Args:
+        folders: absolute paths; one inside another is walked once.
+    """
+    found = Walk()
+    pending = [folder for folder in set(folders) if not _inside(folder, folders)]
+    while pending:
+        pending += _list(pending.pop(), found)
+    found.files.sort(key=lambda file: file.path)
+    found.left.sort()
+    return found
+
+
+def below(path: bytes, folder: bytes) -> bool:
+    """Whether `path` lies in `folder`, at any depth."""
+    return path.startswith(folder.rstrip(b"/") + b"/")
+
+
+def _inside(folder: bytes, others: Sequence[bytes]) -> bool:
+    return any(below(folder, other) for other in others)
+
+
+def _list(folder: bytes, found: Walk) -> list[bytes]:
+    """Take the files of one folder; gives its sub-folders."""
+    try:
+        with os.scandir(folder) as stream:
+            entries = list(stream)
+    except OSError:
+        found.left.append((folder, UNREADABLE_FOLDER))
+        found.unreadable.append(folder)
+        return []
+    inner = []
+    for entry in entries:
+        if entry.name.startswith(b".") or entry.name == b"__MACOSX":
+            found.left.append((entry.path, HIDDEN))
+        elif entry.is_dir(follow_symlinks=False):
+            inner.append(entry.path)
+        else:
+            _take(entry, found)
+    return inner
+
+
+def _take(entry: os.DirEntry[bytes], found: Walk) -> None:
+    try:
+        facts = entry.stat()
+    except OSError as error:
+        found.left.append((entry.path, error.strerror or "unreadable"))
+        return
+    if not stat.S_ISREG(facts.st_mode):
+        link = stat.S_ISDIR(facts.st_mode)
+        found.left.append((entry.path, LINKED_FOLDER if link else SPECIAL))
+        return
+    file = File(entry.name, facts.st_size, facts.st_mtime_ns)
+    reason = left_aside(file, ReadFolder(os.path.dirname(entry.path)))
+    if reason:
+        found.left.append((entry.path, reason))
+    else:
+        found.files.append(replace(file, path=entry.path))
