@@ -1,0 +1,58 @@
+"""`sbirctl serve`: a page to draw on, and the photos that look like it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sbirctl.cli import _console
+from sbirctl.stages.serve import HOST, PORT
+
+panel = "Pipeline"
+order = 80
+
+
+def command(
+    gallery: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--gallery",
+            "-g",
+            metavar="NAME",
+            help="Show this gallery only; may be repeated. [default: all]",
+        ),
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option("--host", help="Address to listen at; one that others reach needs a token."),
+    ] = HOST,
+    port: Annotated[
+        int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes any that is free.")
+    ] = PORT,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            envvar="SBIRCTL_TOKEN",
+            help="Let in only who has it. [default: made where it is needed]",
+            show_default=False,
+        ),
+    ] = None,
+    device: _console.DeviceOption = "auto",
+) -> None:
+    """Draw in the browser and see the photos found; prints the address to open.
+
+    Only this machine can reach the page, unless --host says otherwise. Ctrl-C ends it.
+    """
+    from sbirctl.stages.serve import serve
+
+    serve(
+        gallery or (),
+        host=host,
+        port=port,
+        token=token,
+        device=device,
+        report=_console.reporter(),
+        announce=lambda url: print(url, flush=True),
+    )

@@ -1,0 +1,46 @@
+"""How much one client, and all of them together, may ask of the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on size, time and number; what is above them is refused with a message.
+
+    Attributes:
+        body: bytes of one upload.
+        bodies: bytes of all uploads that are on their way.
+        pixels: of an uploaded picture, told by its header before it is decoded.
+        file: bytes of a photo of the gallery that is still shown.
+        photos: answers of one search.
+        words: letters of a description.
+        rate: searches and uploads a second from one address, in the long run.
+        burst: how many of them at once.
+        waiting: drawings that wait to be embedded.
+        pictures: photos that wait to be read or made small.
+        connections: open at a time.
+        receive_seconds: until the head of a request is there, and again until its body is.
+        answer_seconds: until the answer is sent; loading a model is part of it.
+        thumbnail: greatest side of a small picture, in pixels.
+        thumbnails: bytes of small pictures that are kept.
+        open_galleries: kept in memory with their models; those not asked for longest leave first.
+    """
+
+    body: int = 12_000_000
+    bodies: int = 96_000_000
+    pixels: int = 30_000_000
+    file: int = 200_000_000
+    photos: int = 100
+    words: int = 300
+    rate: float = 20.0
+    burst: int = 120
+    waiting: int = 64
+    pictures: int = 2000
+    connections: int = 512
+    receive_seconds: float = 15.0
+    answer_seconds: float = 120.0
+    thumbnail: int = 320
+    thumbnails: int = 64_000_000
+    open_galleries: int = 4

@@ -1,0 +1,43 @@
+// A picture or a file of strokes that was chosen, dropped or pasted.
+
+import { request } from "./ask.js";
+import { inkOf } from "./drawing.js";
+
+const LARGEST = 1280; // side in pixels of what is sent: models see far less
+
+/** {ink, photo}: the drawing in it, and the picture itself (null for a file of strokes). */
+export async function load(file) {
+  const photo = await shrunk(file);
+  const answer = await request("api/drawing", {}, {
+    method: "POST",
+    headers: { "Content-Type": "application/octet-stream" },
+    body: photo ?? file,
+  });
+  const cleaned = await createImageBitmap(await answer.blob());
+  return { ink: inkOf(cleaned, 1024), photo };
+}
+
+/** The first picture of a drop or paste, or null. */
+export function fileOf(transfer) {
+  return [...(transfer?.files ?? [])][0] ?? null;
+}
+
+async function shrunk(file) {
+  if (file.type === "image/svg+xml") return null;
+  let picture;
+  try {
+    picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+  } catch {
+    return null; // nothing this browser can decode; the server may
+  }
+  const scale = Math.min(1, LARGEST / Math.max(picture.width, picture.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(picture.width * scale));
+  canvas.height = Math.max(1, Math.round(picture.height * scale));
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  return new Promise((made) => canvas.toBlob(made, "image/png"));
+}

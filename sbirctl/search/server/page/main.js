@@ -1,0 +1,235 @@
+// What happens when: the drawing, the gallery and the photos found.
+
+import { Asker, request } from "./ask.js";
+import { bindKeys } from "./keys.js";
+import { fileOf, load } from "./load.js";
+import { Pad } from "./pad.js";
+import { Photos, nameOf, thumbnail } from "./photos.js";
+import { Viewer } from "./viewer.js";
+
+const part = (id) => document.getElementById(id);
+const pad = new Pad(part("pad"), part("cursor"));
+const photos = new Photos(part("photos"));
+const viewer = new Viewer(photos);
+const asker = new Asker(show, fail);
+const COUNT = 48;
+let galleries = [];
+let likeness = null; // the photo that more of is looked for
+let given = null; // {name, photo, asPhoto} of a loaded picture
+
+const gallery = () => part("gallery").value;
+
+// Searching
+
+function question(signal) {
+  const parameters = { gallery: gallery(), k: COUNT };
+  if (likeness) return request(`api/like/${likeness.id}`, parameters, { signal }).then(read);
+  return byDrawing(parameters, signal);
+}
+
+async function byDrawing(parameters, signal) {
+  const words = part("words-line").hidden ? "" : part("words").value.trim();
+  const photo = given?.asPhoto ? given.photo : null;
+  const picture = photo ?? (await pad.png());
+  if (!picture && !words) return null;
+  const headers = { "Content-Type": "application/octet-stream" };
+  const more = { ...parameters, as: photo ? "photo" : "sketch", words };
+  const options = { method: "POST", headers, body: picture ?? new Blob(), signal };
+  return read(await request("api/search", more, options));
+}
+
+async function read(answer) {
+  return { gallery: gallery(), ...(await answer.json()) };
+}
+
+function ask(live = false) {
+  const nothing = !likeness && !given?.asPhoto && pad.isBlank && !part("words").value.trim();
+  if (nothing) {
+    asker.forget();
+    show(null);
+  } else if (live) {
+    asker.soon(question);
+  } else {
+    asker.now(question);
+  }
+}
+
+function show(answer) {
+  part("trouble").hidden = true;
+  const hits = answer?.photos ?? [];
+  photos.show(hits, gallery());
+  part("empty").hidden = hits.length > 0;
+  const time = answer?.embed_ms ? ` · ${Math.round(answer.embed_ms + answer.search_ms)} ms` : "";
+  part("status").textContent = answer ? `${plural(hits.length)}${time}` : "";
+}
+
+function fail(error) {
+  part("trouble").textContent = error.message;
+  part("trouble").hidden = false;
+  part("status").textContent = "";
+}
+
+function plural(count) {
+  return `${count.toLocaleString("en")} ${count === 1 ? "photo" : "photos"}`;
+}
+
+// More like this
+
+function like(hit) {
+  likeness = hit;
+  part("back").hidden = part("like").hidden = !hit;
+  if (hit) {
+    part("like").src = thumbnail(hit.id, gallery());
+    part("like").alt = `like ${nameOf(hit.path)}`;
+    scrollTo({ top: 0 });
+  }
+  ask();
+}
+
+photos.addEventListener("open", (event) => viewer.open(event.detail, gallery()));
+photos.addEventListener("like", (event) => like(event.detail));
+viewer.addEventListener("like", (event) => like(event.detail));
+part("back").addEventListener("click", () => like(null));
+
+// Drawing
+
+pad.addEventListener("change", (event) => {
+  drawn();
+  if (likeness) like(null);
+  else ask(event.detail.live || !pad.isBlank);
+});
+
+function drawn() {
+  const { drawing } = pad;
+  part("invite").hidden = !pad.isBlank || given !== null;
+  part("undo").disabled = !drawing.canUndo;
+  part("redo").disabled = !drawing.canRedo;
+  part("clear").disabled = drawing.isBlank && !given;
+}
+
+function tool(erasing) {
+  pad.erasing = erasing;
+  part("pen").setAttribute("aria-checked", String(!erasing));
+  part("eraser").setAttribute("aria-checked", String(erasing));
+  part("pad").classList.toggle("erasing", erasing);
+}
+
+function width(change = 0) {
+  const slider = part("width");
+  slider.value = Number(slider.value) + change;
+  pad.width = Number(slider.value) / 1000;
+}
+
+function clear() {
+  setGiven(null);
+  pad.change("clear");
+}
+
+part("pad").addEventListener("pointerdown", () => (part("invite").hidden = true), { capture: true });
+part("pen").addEventListener("click", () => tool(false));
+part("eraser").addEventListener("click", () => tool(true));
+part("width").addEventListener("input", () => width());
+part("undo").addEventListener("click", () => pad.change("undo"));
+part("redo").addEventListener("click", () => pad.change("redo"));
+part("clear").addEventListener("click", clear);
+part("words").addEventListener("input", () => ask(true));
+
+// Loading a picture
+
+async function open(file) {
+  if (!file) return;
+  part("desk").setAttribute("aria-busy", "true");
+  try {
+    const { ink, photo } = await load(file);
+    setGiven({ name: file.name || "pasted picture", photo, asPhoto: false });
+    pad.change("add", { ink });
+  } catch (error) {
+    fail(error);
+  } finally {
+    part("desk").removeAttribute("aria-busy");
+  }
+}
+
+function setGiven(to) {
+  if (given?.asPhoto) URL.revokeObjectURL(part("given").src);
+  given = to;
+  const asPhoto = Boolean(to?.asPhoto);
+  part("loaded").hidden = !to;
+  part("loaded-name").textContent = to?.name ?? "";
+  part("as-photo").disabled = !to?.photo;
+  part("as-photo").setAttribute("aria-checked", String(asPhoto));
+  part("as-drawing").setAttribute("aria-checked", String(!asPhoto));
+  part("given").hidden = !asPhoto;
+  if (asPhoto) part("given").src = URL.createObjectURL(to.photo);
+  drawn();
+}
+
+function takeAs(asPhoto) {
+  setGiven({ ...given, asPhoto });
+  if (likeness) like(null);
+  else ask();
+}
+
+part("as-photo").addEventListener("click", () => takeAs(true));
+part("as-drawing").addEventListener("click", () => takeAs(false));
+part("load").addEventListener("click", () => part("file").click());
+part("file").addEventListener("change", () => {
+  open(part("file").files[0]);
+  part("file").value = "";
+});
+addEventListener("dragover", (event) => {
+  event.preventDefault();
+  part("sheet").classList.add("over");
+});
+addEventListener("dragleave", () => part("sheet").classList.remove("over"));
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  part("sheet").classList.remove("over");
+  open(fileOf(event.dataTransfer));
+});
+addEventListener("paste", (event) => open(fileOf(event.clipboardData)));
+
+// The gallery
+
+async function choose() {
+  const info = galleries.find((one) => one.name === gallery());
+  part("about").textContent = info ? `${plural(info.photos)} · ${info.model}` : "";
+  likeness = null;
+  part("back").hidden = part("like").hidden = true;
+  try {
+    const { words } = await (await request("api/gallery", { gallery: gallery() })).json();
+    part("words-line").hidden = !words;
+    ask();
+  } catch (error) {
+    show(null);
+    fail(error);
+  }
+}
+
+async function start() {
+  width();
+  drawn();
+  try {
+    galleries = await (await request("api/galleries")).json();
+  } catch (error) {
+    fail(error);
+    return;
+  }
+  part("gallery").replaceChildren(...galleries.map((one) => new Option(one.name, one.name)));
+  part("gallery").addEventListener("change", choose);
+  await choose();
+}
+
+bindKeys({
+  pen: () => tool(false),
+  eraser: () => tool(true),
+  width,
+  undo: () => pad.change("undo"),
+  redo: () => pad.change("redo"),
+  clear,
+  load: () => part("file").click(),
+  back: () => likeness && like(null),
+  photos: () => photos.focus(),
+});
+part("help").addEventListener("click", () => part("keys").showModal());
+start();

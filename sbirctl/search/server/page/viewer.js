@@ -1,0 +1,87 @@
+// One photo, large, with its path; arrow keys go to the next.
+
+import { nameOf } from "./photos.js";
+
+const part = (id) => document.getElementById(id);
+
+export class Viewer extends EventTarget {
+  #dialog = part("viewer");
+  #photo = part("viewer-photo");
+  #photos;
+  #at = 0;
+  #gallery = "";
+
+  constructor(photos) {
+    super();
+    this.#photos = photos;
+    part("previous").addEventListener("click", () => this.#go(-1));
+    part("next").addEventListener("click", () => this.#go(1));
+    part("close").addEventListener("click", () => this.#dialog.close());
+    part("viewer-like").addEventListener("click", () => this.#like());
+    part("copy").hidden = !navigator.clipboard;
+    part("copy").addEventListener("click", () => this.#copy());
+    this.#photo.addEventListener("error", () => this.#gone(true));
+    this.#dialog.addEventListener("close", () => {
+      this.#photo.removeAttribute("src");
+      photos.focus(this.#at);
+    });
+    this.#dialog.addEventListener("click", (event) => {
+      if (event.target === this.#dialog) this.#dialog.close();
+    });
+    this.#dialog.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  open(hit, gallery) {
+    this.#gallery = gallery;
+    this.#at = this.#photos.hits.indexOf(hit);
+    this.#show(hit);
+    this.#dialog.showModal();
+  }
+
+  #show(hit) {
+    this.#gone(false);
+    const place = `photo/${hit.id}?${new URLSearchParams({ gallery: this.#gallery })}`;
+    this.#photo.src = place;
+    this.#photo.alt = nameOf(hit.path);
+    part("original").href = place;
+    part("viewer-name").textContent = nameOf(hit.path);
+    part("viewer-score").textContent = hit.score.toFixed(3);
+    part("viewer-path").textContent = hit.path;
+    part("copy").textContent = "Copy path";
+    part("previous").disabled = this.#at <= 0;
+    part("next").disabled = this.#at >= this.#photos.hits.length - 1;
+  }
+
+  #gone(yes) {
+    this.#photo.hidden = yes;
+    part("viewer-gone").hidden = !yes;
+    part("viewer-gone").textContent = "This photo is not there any more, or has changed since it was indexed.";
+  }
+
+  #go(step) {
+    const hit = this.#photos.hits[this.#at + step];
+    if (!hit) return;
+    this.#at += step;
+    this.#show(hit);
+  }
+
+  #like() {
+    const hit = this.#photos.hits[this.#at];
+    this.#dialog.close();
+    this.dispatchEvent(new CustomEvent("like", { detail: hit }));
+  }
+
+  async #copy() {
+    await navigator.clipboard.writeText(this.#photos.hits[this.#at].path);
+    part("copy").textContent = "Copied";
+  }
+
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "ArrowLeft") this.#go(-1);
+    else if (event.key === "ArrowRight") this.#go(1);
+    else if (event.key.toLowerCase() === "m") this.#like();
+    else return;
+    event.preventDefault();
+  }
+}
