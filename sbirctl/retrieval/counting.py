@@ -1,9 +1,7 @@
-"""Ranks of the relevant photos in rows of scores, by counting instead of sorting the rows.
+"""Ranks of the relevant photos in rows of scores, by counting instead of ordering the photos.
 
-A sort of all N scores costs more than their product (NumPy's costs 15 to 20 ns a value on an AMD
-Zen 4). Only the relevant photos' ranks are needed: values fall into buckets by a monotone map, one
-histogram counts the buckets below each relevant photo, and only values that share a bucket with a
-relevant one are compared exactly. The map is monotone under rounding, so the counts are exact.
+Every measure needs only the relevant photos' ranks, and a rank is a count of higher scores; the
+two ways of counting are in `below`. Equal scores are put in gallery order afterwards.
 """
 
 from __future__ import annotations
@@ -13,8 +11,9 @@ from typing import Protocol
 
 import numpy as np
 
+from sbirctl.retrieval.below import Below, quicker
+
 _FEW = 8
-_BATCH = 100_000
 
 
 class Counter(Protocol):
@@ -52,12 +51,12 @@ class _Ties:
     others: np.ndarray
 
     @classmethod
-    def find(cls, relevant: np.ndarray, tied: np.ndarray, others: np.ndarray) -> _Ties:
-        """Ties among the (R,) marked relevant scores and the sorted scores of others."""
+    def find(cls, relevant: np.ndarray, tied: np.ndarray, below: Below, row: int) -> _Ties:
+        """Ties of the (R,) marked relevant scores of one row that `below` has counted."""
         score = np.unique(relevant[tied])
         high = relevant.searchsorted(score, "right")
-        equal = others.searchsorted(score, "right") - others.searchsorted(score)
-        return cls(score, len(relevant) - high, high - relevant.searchsorted(score), equal)
+        own = high - relevant.searchsorted(score)
+        return cls(score, len(relevant) - high, own, below.equal(row, score, own))
 
 
 class FloatCounter:
@@ -66,24 +65,15 @@ class FloatCounter:
     Args:
         order: (N,) int64, place in the gallery of each column of the rows.
         dtype: float32 or float64, of the rows.
+        way: how to count, None for the quicker one on this processor.
     """
 
-    def __init__(self, order: np.ndarray, dtype: np.dtype) -> None:
-        size = len(order)
-        self._inverse = np.empty(size, dtype=np.intp)
-        self._inverse[order] = np.arange(size)
+    def __init__(self, order: np.ndarray, dtype: np.dtype, way: type[Below] | None = None) -> None:
+        self._inverse = np.empty(len(order), dtype=np.intp)
+        self._inverse[order] = np.arange(len(order))
         self._order = order
-        self._buckets = 1 << int(np.clip(np.ceil(np.log2(max(size, 2))), 8, 16))
-        # Short rows are counted several at a time: a NumPy call costs as much as 2,000 values.
-        self._batch = int(np.clip(_BATCH // size, 1, 64))
-        shape = (self._batch, size)
-        self._scaled = np.empty(shape, dtype=dtype)
-        self._small = np.empty(shape, dtype=np.int32)
-        self._code = np.empty(shape, dtype=np.intp)
-        self._near = np.empty(shape, dtype=bool)
-        self._flag = np.zeros(self._batch * self._buckets, dtype=bool)
-        self._offset = (np.arange(self._batch) * self._buckets)[:, None]
-        self._places = np.arange(1, size + 1, dtype=np.int32)
+        self._below = (way or quicker(len(order), dtype))(len(order), dtype)
+        self._places = np.arange(1, len(order) + 1, dtype=np.int32)
 
     def __call__(
         self, rows: np.ndarray, relevant: np.ndarray, columns: slice
@@ -92,86 +82,18 @@ class FloatCounter:
         size = relevant.shape[1]
         rank = np.empty(relevant.shape, dtype=np.int32)
         upto = np.empty(relevant.shape, dtype=np.int32)
-        for start in range(0, len(rows), self._batch):
-            part = slice(start, start + self._batch)
+        for start in range(0, len(rows), self._below.batch):
+            part = slice(start, start + self._below.batch)
             some, own = rows[part], relevant[part]
-            lower, near, cuts, tied = self._lower(some, own, columns)
+            lower, tied = self._below(some, own, columns)
             # as if all other photos of a score stood before the relevant ones
             rank[part] = (rows.shape[1] - size - lower)[:, ::-1]
             rank[part] += self._places[:size]
             upto[part] = rank[part]
-            for i in np.flatnonzero(tied.any(axis=1)):
-                others = near[cuts[i] : cuts[i + 1]]
-                ties = _Ties.find(own[i], tied[i], others)
+            for i in np.flatnonzero(tied.any(axis=1)).tolist():
+                ties = _Ties.find(own[i], tied[i], self._below, i)
                 self._break_ties(some[i], columns, ties, rank[start + i], upto[start + i])
         return rank, upto
-
-    def _lower(
-        self, rows: np.ndarray, relevant: np.ndarray, columns: slice
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """How many photos that are not relevant have a lower score than each relevant one.
-
-        Returns:
-            (n, R) that number; scores of others near a relevant one, sorted within each row; where
-            each row's begin, (n + 1,); (n, R) bool, relevant scores that another photo has too.
-        """
-        low, high = relevant[:, :1], relevant[:, -1:]
-        if (low == high).any():  # one relevant photo: spread the buckets over the row instead
-            low, high = rows.min(axis=1, keepdims=True), rows.max(axis=1, keepdims=True)
-            high = np.where(low == high, low + 1, high)
-        scale = (self._buckets - 3) / (high - low)
-        shift = 1 - low * scale
-        if np.isfinite(scale).all() and np.isfinite(shift).all():
-            lower, near, cuts = self._bucketed(rows, relevant, columns, scale, shift)
-        else:
-            rest = np.delete(rows, columns, axis=1)
-            lower, near = np.zeros(relevant.shape, dtype=np.intp), rest.ravel()
-            cuts = np.arange(len(rows) + 1) * rest.shape[1]
-        inside = np.empty_like(lower)
-        for i, own in enumerate(relevant):
-            others = near[cuts[i] : cuts[i + 1]]
-            others.sort()
-            inside[i] = others.searchsorted(own)
-        lower += inside
-        tied = np.zeros(relevant.shape, dtype=bool)
-        np.equal(relevant[:, 1:], relevant[:, :-1], out=tied[:, 1:])
-        if len(near):
-            inside += cuts[:-1, None]
-            # where a row's others end this looks at the next row's: a needless look at most
-            tied |= near.take(inside, mode="clip") == relevant
-        return lower, near, cuts, tied
-
-    def _bucketed(
-        self,
-        rows: np.ndarray,
-        relevant: np.ndarray,
-        columns: slice,
-        scale: np.ndarray,
-        shift: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Counts from the histogram, and the scores it cannot tell from a relevant one."""
-        n, size = rows.shape
-        kind = rows.dtype.type
-        first, last = kind(0), kind(self._buckets - 1)
-        scaled, code, near = self._scaled[:n], self._code[:n], self._near[:n]
-        np.multiply(rows, scale, out=scaled)
-        np.add(scaled, shift, out=scaled)
-        np.clip(scaled, first, last, out=scaled)
-        np.copyto(self._small[:n], scaled, casting="unsafe")
-        np.add(self._small[:n], self._offset[:n], out=code)
-        own = np.clip(relevant * scale + shift, first, last).astype(np.intp)
-        own += self._offset[:n]
-        histogram = np.bincount(code.ravel(), minlength=n * self._buckets)
-        histogram[own] = 0
-        by_row = histogram.reshape(n, self._buckets)
-        np.cumsum(by_row, axis=1, out=by_row)
-        self._flag[own] = True
-        self._flag.take(code, out=near, mode="clip")
-        self._flag[own] = False
-        near[:, columns] = False
-        found = near.ravel().nonzero()[0]
-        cuts = found.searchsorted(np.arange(n + 1) * size)
-        return histogram.take(own), rows.ravel().take(found), cuts
 
     def _break_ties(
         self,

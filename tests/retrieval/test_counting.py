@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sbirctl.retrieval.below import WAYS, Buckets, Sorted, quicker
 from sbirctl.retrieval.counting import CodeCounter, FloatCounter
 
 
@@ -43,22 +44,32 @@ def rows(draw):
     return made, rng.permutation(size), slice(first, last)
 
 
+both_ways = pytest.mark.parametrize("way", WAYS)
+
+
+@both_ways
 @settings(max_examples=150, deadline=None)
-@given(rows())
-def test_ranks_of_scores_with_any_ties(case):
+@given(case=rows())
+def test_ranks_of_scores_with_any_ties(way, case):
     rows, order, columns = case
-    check(FloatCounter(order, rows.dtype), rows, order, columns)
-    check(FloatCounter(order, np.dtype(np.float64)), rows.astype(np.float64), order, columns)
+    check(FloatCounter(order, rows.dtype, way), rows, order, columns)
+    check(FloatCounter(order, np.dtype(np.float64), way), rows.astype(np.float64), order, columns)
 
 
+def test_the_quicker_way_is_one_of_them():
+    assert quicker(100, np.dtype(np.float32)) is Buckets
+    assert quicker(5000, np.dtype(np.float32)) in (Sorted, Buckets)
+
+
+@both_ways
 @pytest.mark.parametrize("relevant", [1, 8, 9, 300, 3000])
-def test_ranks_of_many_distinct_scores(relevant):
+def test_ranks_of_many_distinct_scores(way, relevant):
     rng = np.random.default_rng(relevant)
     many = rng.standard_normal((40, 3000)).astype(np.float32)
     many[:, :relevant] += 1
     order = rng.permutation(3000)
     columns = slice(3000 - relevant, 3000)
-    counter = FloatCounter(order, many.dtype)
+    counter = FloatCounter(order, many.dtype, way)
     rank, upto = counter(many, np.sort(many[:, columns], axis=1), columns)
     for i, row in enumerate(many):
         place = np.empty(3000, dtype=int)
@@ -70,20 +81,22 @@ def test_ranks_of_many_distinct_scores(relevant):
             assert upto[i].tolist() == rank[i].tolist()
 
 
-def test_a_gallery_full_of_pairs():
+@both_ways
+def test_a_gallery_full_of_pairs(way):
     """Every photo twice: some pairs within the relevant ones, some across."""
     rng = np.random.default_rng(5)
     row = np.repeat(rng.standard_normal(200).astype(np.float32), 2)
     rng.shuffle(row[:300])
     order = rng.permutation(400)
-    check(FloatCounter(order, row.dtype), row, order, slice(100, 180))
-    check(FloatCounter(order, row.dtype), row, order, slice(300, 400))
+    check(FloatCounter(order, row.dtype, way), row, order, slice(100, 180))
+    check(FloatCounter(order, row.dtype, way), row, order, slice(300, 400))
 
 
-def test_a_counter_forgets_the_row_before():
+@both_ways
+def test_a_counter_forgets_the_row_before(way):
     rng = np.random.default_rng(6)
     order = np.arange(500)
-    counter = FloatCounter(order, np.dtype(np.float32))
+    counter = FloatCounter(order, np.dtype(np.float32), way)
     for _ in range(5):
         check(counter, rng.standard_normal(500).astype(np.float32), order, slice(20, 90))
 
