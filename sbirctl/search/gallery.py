@@ -169,7 +169,7 @@ def read_gallery(place: Path) -> Gallery:
             raise CorruptError(
                 f"{display_path(place)} has schema {manifest['schema']}, this version reads "
                 f"{SCHEMA}.",
-                "Index it again with --fresh.",
+                "Name its folders again: `sbirctl index FOLDER --name NAME --fresh`.",
             )
         return Gallery(
             place=place,
@@ -185,7 +185,7 @@ def read_gallery(place: Path) -> Gallery:
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptError(
             f"{display_path(place / MANIFEST)} is damaged: {error!r}.",
-            "Index it again with --fresh.",
+            "Name its folders again: `sbirctl index FOLDER --name NAME --fresh`.",
         ) from error
 
 

@@ -9,28 +9,27 @@ not name: the same call finds them, cuts the rest at the same places and ends in
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from sbirctl.core.errors import CorruptError, MissingError
-from sbirctl.core.files import atomic_open, digest_json, display_path
+from sbirctl.core.files import atomic_open, display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets.tree import File
 from sbirctl.search.embedder import Embedder
-from sbirctl.search.engines import ID, bring_up_to_date, engine_class
+from sbirctl.search.engines import ID
 from sbirctl.search.engines.exact import unit
 from sbirctl.search.gallery import (
     LEFT_OUT,
-    MANIFEST,
     Gallery,
-    read_gallery,
     sweep,
     write_entries,
     write_gallery,
 )
+from sbirctl.search.keeping import keep
 from sbirctl.search.listing import Entry
 from sbirctl.search.parts import Part, part_name, read_part, write_part
 from sbirctl.search.reading import PhotoReader, Read
@@ -69,7 +68,8 @@ class _State:
     parts: list[str] = field(default_factory=list)
 
     def take(self, name: str, part: Part) -> None:
-        self.parts.append(name)
+        if part.ids:  # else it is only a note of what was looked into
+            self.parts.append(name)
         self.ids += part.ids
         self.vectors.append(part.vectors)
         self.known.update(part.ids)
@@ -77,43 +77,44 @@ class _State:
 
 def index(
     place: Path,
+    old: Gallery | None,
     folders: Sequence[bytes],
     embedder: Embedder,
     engine: str,
     *,
     max_pixels: int = MAX_PIXELS,
     workers: int | None = None,
-    fresh: bool = False,
     report: Reporter = SILENT,
 ) -> Outcome:
     """Bring a gallery up to date; the caller holds its lock.
 
     Args:
         place: the gallery's folder; need not exist.
+        old: the gallery as it is; None for none, or to make it anew.
         folders: absolute paths to walk.
         embedder: the model; another one than before embeds everything again.
         engine: what shall search it, as typed.
         max_pixels: larger pictures are left out.
         workers: reading threads, None for one a processor.
-        fresh: forget what is there.
 
     Raises:
         MissingError: no photo was found, and none was there before.
     """
-    old = _previous(place, fresh, report)
     found = walk(folders)
     before = [] if old is None else old.entries()
     state = _State()
     _take_parts(place / embedder.record.key, old, state, report)
+    # What was damaged is looked at again: it may be readable now, or allowed to be larger.
     for entry in before:
-        if not entry.reason or old is None or old.record.key == embedder.record.key:
+        if not entry.reason:
             state.entries.setdefault(entry.file, entry)
     state.entries = {f: e for f, e in state.entries.items() if e.reason or e.id in state.known}
     _add_unreachable(found, before)
     new = [file for file in found.files if file not in state.entries]
     done = len(state.known)
     reader = PhotoReader(embedder.record.size, state.known, max_pixels)
-    _embed(place / embedder.record.key, new, embedder, reader, state, workers, report)
+    with report.bar("indexing photos", len(found.files), len(found.files) - len(new)) as advance:
+        _embed(place / embedder.record.key, new, embedder, reader, state, workers, advance)
     entries = [state.entries[file] for file in found.files]
     if not any(not entry.reason for entry in entries):
         where = ", ".join(map(display_path, folders))
@@ -125,16 +126,6 @@ def index(
     _write_left_out(place / LEFT_OUT, left)
     sweep(gallery)
     return Outcome(gallery, len(state.known) - done, left)
-
-
-def _previous(place: Path, fresh: bool, report: Reporter) -> Gallery | None:
-    if fresh or not (place / MANIFEST).is_file():
-        return None
-    try:
-        return read_gallery(place)
-    except CorruptError as error:
-        report.warn(f"{error.message} It is made anew.")
-        return None
 
 
 def _take_parts(folder: Path, old: Gallery | None, state: _State, report: Reporter) -> None:
@@ -174,7 +165,7 @@ def _embed(
     reader: PhotoReader,
     state: _State,
     workers: int | None,
-    report: Reporter,
+    advance: Callable[[int], object],
 ) -> None:
     """Make the parts of new files."""
     from sbirctl.training.loader import read_ahead
@@ -185,24 +176,25 @@ def _embed(
         for part in range(0, len(files), PART)
         for start in range(part, min(part + PART, len(files)), _CHUNK)
     ]
-    total = len(state.entries) + len(files)
-    with report.bar("indexing photos", total, len(state.entries)) as advance:
-        read = read_ahead(chunks, lambda chunk: [reader(file) for file in chunk], threads)
-        stream = (one for chunk in read for one in chunk)
-        for start in range(0, len(files), PART):
-            mine = files[start : start + PART]
-            part = _make_part(stream, len(mine), embedder, state, advance)
-            name = part_name(mine)
-            write_part(folder / name, part)
-            state.take(name, part)
-            state.entries.update((entry.file, entry) for entry in part.entries)
+    read = read_ahead(chunks, lambda chunk: [reader(file) for file in chunk], threads)
+    stream = (one for chunk in read for one in chunk)
+    for start in range(0, len(files), PART):
+        mine = files[start : start + PART]
+        part = _make_part(stream, len(mine), embedder, state, advance)
+        name = part_name(mine)
+        write_part(folder / name, part)
+        state.take(name, part)
+        state.entries.update((entry.file, entry) for entry in part.entries)
 
 
 def _make_part(
-    stream: Iterator[Read], count: int, embedder: Embedder, state: _State, advance: object
+    stream: Iterator[Read],
+    count: int,
+    embedder: Embedder,
+    state: _State,
+    advance: Callable[[int], object],
 ) -> Part:
     """Embed the new photos among the next `count` files."""
-    assert callable(advance)
     entries: list[Entry] = []
     ids: dict[str, None] = {}
     waiting: list[np.ndarray] = []
@@ -221,7 +213,7 @@ def _make_part(
             waiting.append(one.pixels)
             if len(waiting) == BATCH:
                 flush()
-        advance()
+        advance(1)
     if waiting:
         flush()
     return Part(tuple(entries), tuple(ids), np.concatenate(made))
@@ -238,21 +230,19 @@ def _commit(
     report: Reporter,
 ) -> Gallery:
     """Bring the engine up to date, then put the manifest into place."""
-    wanted = {entry.id for entry in entries if not entry.reason}
-    ids, vectors = _sorted(state, wanted)
-    parts = tuple(state.parts)
+    ids, vectors = _sorted(state, {entry.id for entry in entries if not entry.reason})
     gallery = Gallery(
         place=place,
         record=embedder.record,
         dim=embedder.dim,
         folders=tuple(folders),
         engine=engine,
-        engine_folder=_engine_folder(embedder, engine, ids),
-        parts=parts,
+        engine_folder="",
+        parts=tuple(state.parts),
         files=write_entries(place, entries),
         photos=len(ids),
     )
-    gallery = _save_engine(gallery, old, ids, vectors, report)
+    gallery = replace(gallery, engine_folder=keep(gallery, old, entries, ids, vectors, report))
     write_gallery(gallery)
     return gallery
 
@@ -263,39 +253,6 @@ def _sorted(state: _State, wanted: set[str]) -> tuple[np.ndarray, np.ndarray]:
     rows = np.flatnonzero([name in wanted for name in state.ids])
     rows = rows[np.argsort(ids[rows], kind="stable")]
     return ids[rows], unit(np.concatenate(state.vectors)[rows])
-
-
-def _engine_folder(embedder: Embedder, engine: str, ids: np.ndarray) -> str:
-    content = [embedder.record.key, engine, digest_json([one.decode() for one in ids.tolist()])]
-    return f"engine-{digest_json(content)[:16]}"
-
-
-def _save_engine(
-    gallery: Gallery, old: Gallery | None, ids: np.ndarray, vectors: np.ndarray, report: Reporter
-) -> Gallery:
-    """Build or change the engine and save it, unless it is there already."""
-    kind = engine_class(gallery.engine)
-    target = gallery.place / gallery.engine_folder
-    if target.is_dir():
-        return gallery
-    engine = kind(gallery.engine, gallery.dim)
-    same = old is not None and (old.engine, old.record.key) == (gallery.engine, gallery.record.key)
-    if same and old is not None and old.engine_folder:
-        try:
-            engine = kind.open(gallery.place / old.engine_folder, gallery.engine, gallery.dim)
-        except CorruptError as error:
-            report.warn(f"{error.message} It is built anew.")
-    engine = bring_up_to_date(engine, gallery.engine, ids, vectors, report)
-    if engine.remote:
-        return replace(gallery, engine_folder="")
-    temporary = gallery.place / f".{gallery.engine_folder}"
-    temporary.mkdir(exist_ok=True)
-    engine.save(temporary)
-    for path in temporary.iterdir():
-        with open(path, "rb+") as stream:
-            os.fsync(stream.fileno())
-    temporary.rename(target)
-    return gallery
 
 
 def _left_out(entries: Iterable[Entry]) -> Iterator[tuple[bytes, str]]:

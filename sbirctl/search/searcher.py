@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from sbirctl.core.errors import MissingError
+from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets.tree import File
+from sbirctl.search.catalogue import Asked, Catalogue, Listed
 from sbirctl.search.embedder import Embedder, as_modality
 from sbirctl.search.engines import Engine, engine_class
+from sbirctl.search.engines.qdrant import Qdrant, read_about
 from sbirctl.search.framing import Frame
-from sbirctl.search.gallery import GalleryInfo, find_gallery
-from sbirctl.search.listing import Entry
+from sbirctl.search.gallery import GalleryInfo, find_gallery, record_from_json
+from sbirctl.store.images import load_image
+
+_ID = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,13 @@ class Searcher:
         info: GalleryInfo,
         embedder: Embedder,
         engine: Engine,
-        files: Mapping[str, tuple[File, ...]],
+        catalogue: Catalogue,
         changed: Callable[[], bool],
     ) -> None:
         """Use `open`.
 
         Args:
-            files: id to the files of that content.
+            catalogue: which files hold the photos.
             changed: whether the gallery is another one by now.
         """
         self.info = info
@@ -66,7 +70,7 @@ class Searcher:
         self.frame: Frame = embedder.record.frame
         self._embedder = embedder
         self._engine = engine
-        self._files = files
+        self._catalogue = catalogue
         self._changed = changed
         self._busy = threading.Lock()
 
@@ -85,13 +89,38 @@ class Searcher:
             MismatchError: its model is not what it was.
             CorruptError: its files are damaged.
         """
+        if gallery is not None and "://" in gallery:
+            return cls._remote(gallery, device, report)
         found = find_gallery(gallery)
+        try:
+            engine = engine_class(found.engine).open(
+                found.place / found.engine_folder, found.engine, found.dim
+            )
+            entries = found.entries()
+        except CorruptError:
+            if found.changed():  # indexed again between reading the manifest and its files
+                return cls.open(gallery, device=device, report=report)
+            raise
         report.note(f"searching {found.photos:,} photos of {display_path(found.place.name)}")
-        engine = engine_class(found.engine).open(
-            found.place / found.engine_folder, found.engine, found.dim
-        )
         embedder = Embedder.again(found.record, device=device)
-        return cls(found.info, embedder, engine, _by_id(found.entries()), found.changed)
+        return cls(found.info, embedder, engine, Listed(entries), found.changed)
+
+    @classmethod
+    def _remote(cls, address: str, device: str, report: Reporter) -> Searcher:
+        """A collection that holds all there is to know, whoever filled it."""
+        about = read_about(address)
+        record = record_from_json(about["model"])
+        info = GalleryInfo(address, about["photos"], record.label, about["dim"], address)
+        report.note(f"searching {info.photos:,} photos of {address}")
+        engine = Qdrant(address, info.dim)
+        embedder = Embedder.again(record, device=device)
+        state = about["state"], about["files"]
+
+        def changed() -> bool:
+            now = read_about(address)
+            return (now["state"], now["files"]) != state
+
+        return cls(info, embedder, engine, Asked(engine.files), changed)
 
     def stale(self) -> bool:
         """Whether the gallery was indexed again, or removed, since it was opened."""
@@ -111,6 +140,16 @@ class Searcher:
         pixels = self._embedder.pixels(image, known)
         with self._busy:
             return self._embedder.embed(pixels[None], known)[0]
+
+    def embed_photo(self, data: bytes) -> np.ndarray:
+        """The vector of a photo file's bytes, the very one that indexing gives it.
+
+        Raises:
+            ImageError: they are no picture that can be read.
+        """
+        pixels = load_image(data, "photo", self._embedder.record.size)
+        with self._busy:
+            return self._embedder.embed(pixels[None], "photo")[0]
 
     def embed_text(self, text: str) -> np.ndarray:
         """(dim,) float32, L2-normalised.
@@ -134,13 +173,15 @@ class Searcher:
         """The same for (q, dim) vectors at once."""
         k = min(k, self.info.photos)
         found = self._engine.search(np.asarray(vectors, dtype=np.float32), k)
+        names = [[raw.decode() for raw in ids] for ids in found.ids.tolist()]
+        files = self._catalogue.files(list({name for row in names for name in row if name}))
         return [
             [
-                Hit(name, float(score), display_path(self._files[name][0].path))
-                for raw, score in zip(ids, scores, strict=True)
-                if (name := raw.decode()) in self._files
+                Hit(name, float(score), display_path(files[name][0].path))
+                for name, score in zip(row, scores, strict=True)
+                if name in files
             ]
-            for ids, scores in zip(found.ids.tolist(), found.scores, strict=True)
+            for row, scores in zip(names, found.scores, strict=True)
         ]
 
     def vector(self, id: str) -> np.ndarray:
@@ -149,7 +190,8 @@ class Searcher:
         Raises:
             MissingError: there is no such photo.
         """
-        found = self._engine.vector(id.encode()) if id in self._files else None
+        self.files(id)
+        found = self._engine.vector(id.encode())
         if found is None:
             raise _unknown(id)
         return found
@@ -162,7 +204,8 @@ class Searcher:
         Raises:
             MissingError: there is no such photo, or it is gone.
         """
-        for file in self.files(id):
+        files = self.files(id)
+        for file in files:
             path = os.fsdecode(file.path)
             try:
                 facts = os.stat(path)
@@ -171,9 +214,20 @@ class Searcher:
             if (facts.st_size, facts.st_mtime_ns) == (file.size, file.stamp):
                 return Path(path)
         raise MissingError(
-            f"{display_path(self._files[id][0].path)} is gone or was changed.",
+            f"{display_path(files[0].path)} is gone or was changed.",
             f"Index again: `sbirctl index --name {self.info.name}`.",
         )
+
+    def path(self, id: str) -> Path:
+        """Like `photo`, but where no file is left as it was, the path of the first one.
+
+        Raises:
+            MissingError: there is no such photo.
+        """
+        try:
+            return self.photo(id)
+        except MissingError:
+            return Path(os.fsdecode(self.files(id)[0].path))
 
     def files(self, id: str) -> tuple[File, ...]:
         """All files with that content, as they were when indexed, sorted by path.
@@ -181,17 +235,10 @@ class Searcher:
         Raises:
             MissingError: there is no such photo.
         """
-        if id not in self._files:
+        found = self._catalogue.files([id]) if _ID.fullmatch(id) else {}
+        if id not in found:
             raise _unknown(id)
-        return self._files[id]
-
-
-def _by_id(entries: list[Entry]) -> dict[str, tuple[File, ...]]:
-    files: defaultdict[str, list[File]] = defaultdict(list)
-    for entry in entries:
-        if not entry.reason:
-            files[entry.id].append(entry.file)
-    return {name: tuple(found) for name, found in files.items()}
+        return found[id]
 
 
 def _unknown(id: str) -> MissingError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sbirctl.core.allocator import keep_freed_memory
 from sbirctl.core.config import environment_layer, file_layer, parse_assignments
-from sbirctl.core.errors import MissingError, UsageError
+from sbirctl.core.errors import CorruptError, MissingError, UsageError
 from sbirctl.core.files import display_path, lock
 from sbirctl.core.home import galleries_dir
 from sbirctl.core.progress import SILENT, Reporter
@@ -81,7 +82,7 @@ def index(
 
     keep_freed_memory()
     added = [_absolute(folder) for folder in folders]
-    old, place = _place(added, name)
+    old, place = _place(added, name, fresh)
     if engine:
         engine_class(engine)  # an unknown one is said before any work
     with lock(place / LOCK, busy=f"{display_path(place.name)} is being indexed"):
@@ -89,14 +90,16 @@ def index(
         embedder = _embedder(model or ModelChoice(), old, device)
         if old is not None and old.record.key != embedder.record.key:
             report.note(f"The model is another one than before: {embedder.record.label}.")
+        if fresh:
+            shutil.rmtree(place / embedder.record.key, ignore_errors=True)
         return bring_up_to_date(
             place,
+            None if fresh else old,
             walked,
             embedder,
             engine or (old.engine if old is not None else EXACT),
             max_pixels=MAX_PIXELS if max_pixels is None else max_pixels,
             workers=workers,
-            fresh=fresh,
             report=report,
         )
 
@@ -110,11 +113,12 @@ def _absolute(folder: Path) -> bytes:
     return os.fsencode(path)
 
 
-def _place(added: Sequence[bytes], name: str) -> tuple[Gallery | None, Path]:
+def _place(added: Sequence[bytes], name: str, fresh: bool) -> tuple[Gallery | None, Path]:
     """The gallery of that name, if it is there, and its folder.
 
     Raises:
         UsageError: nothing says which gallery is meant.
+        CorruptError: it is damaged, and not to be made anew from folders that are named.
     """
     from sbirctl.search.gallery import MANIFEST, check_name, list_galleries, read_gallery
 
@@ -134,7 +138,12 @@ def _place(added: Sequence[bytes], name: str) -> tuple[Gallery | None, Path]:
         if not added:
             raise MissingError(f"There is no gallery {name!r}.", "Name its folders as well.")
         return None, place
-    old = read_gallery(place)
+    try:
+        old = read_gallery(place)
+    except CorruptError:
+        if fresh and added:
+            return None, place
+        raise
     if guessed and not set(added) <= set(old.folders):
         raise UsageError(
             f"There is a gallery {name!r} of another folder, {display_path(old.folders[0])}.",

@@ -84,6 +84,7 @@ class Engine(Protocol):
 
 ENGINES: Registry[type[Engine]] = Registry("engine", "sbirctl.search.engines")
 EXACT = "exact"
+GROWN = 4
 
 
 def engine_class(spec: str) -> type[Engine]:
@@ -92,7 +93,7 @@ def engine_class(spec: str) -> type[Engine]:
     Raises:
         UsageError: there is no such engine.
     """
-    return ENGINES.get(spec.partition(":")[0])
+    return ENGINES.get(spec.partition(":")[0].removesuffix("+https"))
 
 
 def bring_up_to_date(
@@ -100,19 +101,31 @@ def bring_up_to_date(
 ) -> Engine:
     """An engine that holds just these vectors: the given one changed, or one built anew.
 
+    One that grows to `GROWN` times its size is built anew too: what it learnt of few photos does
+    not suit many.
+
     Args:
         ids: (n,) S64, each once.
         vectors: (n, dim) float32 unit vectors.
     """
     held = engine.ids()
     gone = held[~np.isin(held, ids)]
+    anew = 0 < GROWN * len(held) < len(ids) and not engine.remote
     if len(gone) and not engine.removes:
         report.note(f"{spec} cannot remove photos; it is built anew.")
-        engine = type(engine)(spec, vectors.shape[1])
-        held = held[:0]
-    elif len(gone):
+        anew = True
+    if anew:
+        engine, held, gone = type(engine)(spec, vectors.shape[1]), held[:0], gone[:0]
+    if len(gone):
         engine.remove(gone)
     new = ~np.isin(ids, held)
     if new.any():
         engine.add(ids[new], vectors[new])
     return engine
+
+
+def recall(engine: Engine, exact: Engine, queries: np.ndarray, k: int) -> float:
+    """Share of the k nearest that an engine finds, in the mean over (q, dim) queries."""
+    wanted, found = exact.search(queries, k).ids, engine.search(queries, k).ids
+    shares = [np.isin(a[a != b""], b).mean() for a, b in zip(wanted, found, strict=True)]
+    return float(np.mean(shares))
