@@ -5,37 +5,43 @@ from test_sheet_html import NASTY, make
 
 
 @pytest.fixture
-def tab(tmp_path):
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+def tab(tabs, tmp_path):
     make(tmp_path / "page.html")
-    with sync_api.sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch()
-        except sync_api.Error as error:
-            pytest.skip(f"Chromium is not installed: {error}")
-        tab = browser.new_page()
-        asked = []
-        tab.on("request", lambda request: asked.append(request.url))
-        tab.on("pageerror", lambda error: pytest.fail(str(error)))
-        tab.goto((tmp_path / "page.html").as_uri())
-        yield tab
-        assert not [url for url in asked if not url.startswith(("file:", "data:"))]
-        browser.close()
+    return tabs((tmp_path / "page.html").as_uri())
 
 
-def test_searching_and_keys(tab, tmp_path):
-    assert tab.locator("section:visible").count() == len(NASTY)
+def test_searching(tab):
+    shown = tab.locator("section:visible")
+    assert shown.count() == len(NASTY)
     tab.keyboard.press("/")
     tab.keyboard.type("GRÖßE")
-    assert tab.locator("section:visible").count() == 1
+    assert shown.count() == 1
     assert tab.locator("#count").inner_text() == f"1 of {len(NASTY)} queries"
     tab.keyboard.press("Escape")
-    assert tab.locator("section:visible").count() == len(NASTY)
-    tab.locator("li").first.focus()
+    assert shown.count() == len(NASTY)
+
+
+def test_keys_and_the_mouse_show_details(tab):
+    photos = tab.locator("li")
+    photos.first.focus()
     tab.keyboard.press("ArrowRight")
-    assert tab.locator("li").nth(1).locator(".details").is_visible()
-    assert not tab.locator("li").nth(0).locator(".details").is_visible()
-    tab.locator("li").nth(2).hover()
-    assert tab.locator("li").nth(2).locator(".details").is_visible()
-    tab.screenshot(path=tmp_path / "page.png")
-    assert (tmp_path / "page.png").stat().st_size > 1000
+    assert photos.nth(1).locator(".details").is_visible()
+    assert not photos.first.locator(".details").is_visible()
+    photos.nth(2).hover()
+    assert photos.nth(2).locator(".details").is_visible()
+
+
+def test_names_are_text(tab):
+    assert tab.locator("script").count() == 1
+    assert tab.locator("img").count() == 0
+    assert NASTY[0] in tab.locator("main").inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_fits_the_screen(tabs, tmp_path, width, scheme):
+    make(tmp_path / "page.html")
+    screen = {"width": width, "height": 800}
+    tab = tabs((tmp_path / "page.html").as_uri(), viewport=screen, color_scheme=scheme)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.screenshot(path=tmp_path / "page.png")

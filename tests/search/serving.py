@@ -30,10 +30,10 @@ class InkSearcher:
     has_text = False
     frame = Frame()
 
-    def __init__(self, name, paths):
+    def __init__(self, name, paths, read=Image.open):
         self.paths = {digest_file(path): path for path in paths}
         self.info = GalleryInfo(name, len(self.paths), "ink", 16, "exact")
-        self.vectors = {i: ink(Image.open(path)) for i, path in self.paths.items()}
+        self.vectors = {i: ink(read(path)) for i, path in self.paths.items()}
         self.is_stale = False
         self.hold = None  # an Event that `embed` waits for
         self.embedded = 0

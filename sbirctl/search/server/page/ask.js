@@ -7,43 +7,50 @@ const LONGEST = 350; // ms after which one is sent even though the drawing still
 export class Asker {
   #show;
   #fail;
+  #busy;
   #timer = 0;
   #since = 0;
   #running = null;
   #wanted = null;
 
-  /** show(answer) and fail(error) are called with what comes of a question. */
-  constructor(show, fail) {
+  /** show(answer) and fail(error) get what comes of a question, busy(yes) whether one is open. */
+  constructor(show, fail, busy) {
     this.#show = show;
     this.#fail = fail;
+    this.#busy = busy;
   }
 
   /** Ask soon, unless something else is asked by then. */
   soon(question) {
     this.#wanted = question;
+    this.#busy(true);
     const now = performance.now();
     this.#since ||= now;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#send(), Math.max(0, Math.min(QUIET, this.#since + LONGEST - now)));
+    const wait = Math.max(0, Math.min(QUIET, this.#since + LONGEST - now));
+    this.#timer = setTimeout(() => this.#send(), wait);
   }
 
   /** Ask at once; whatever was asked before is not shown any more. */
   now(question) {
     this.forget();
     this.#wanted = question;
+    this.#busy(true);
     this.#send();
   }
 
   /** Nothing is asked any more. */
   forget() {
     clearTimeout(this.#timer);
-    this.#since = 0;
+    this.#timer = this.#since = 0;
     this.#wanted = null;
     this.#running?.abort();
     this.#running = null;
+    this.#busy(false);
   }
 
   async #send() {
+    this.#timer = 0;
     if (this.#running || !this.#wanted) return; // sent when the answer is there
     const question = this.#wanted;
     this.#wanted = null;
@@ -57,13 +64,10 @@ export class Asker {
     } finally {
       if (running === this.#running) {
         this.#running = null;
-        if (this.#wanted && !this.#timerRuns()) this.#send();
+        if (!this.#wanted) this.#busy(false);
+        else if (!this.#timer) this.#send();
       }
     }
-  }
-
-  #timerRuns() {
-    return this.#since > 0;
   }
 }
 

@@ -11,7 +11,7 @@ const part = (id) => document.getElementById(id);
 const pad = new Pad(part("pad"), part("cursor"));
 const photos = new Photos(part("photos"));
 const viewer = new Viewer(photos);
-const asker = new Asker(show, fail);
+const asker = new Asker(show, fail, (yes) => part("found").setAttribute("aria-busy", String(yes)));
 const COUNT = 48;
 let galleries = [];
 let likeness = null; // the photo that more of is looked for
@@ -118,6 +118,7 @@ function width(change = 0) {
   const slider = part("width");
   slider.value = Number(slider.value) + change;
   pad.width = Number(slider.value) / 1000;
+  part("dot").setAttribute("r", 1 + Number(slider.value) / 6);
 }
 
 function clear() {

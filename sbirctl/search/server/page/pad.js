@@ -16,6 +16,7 @@ export class Pad extends EventTarget {
   #under = document.createElement("canvas"); // everything but the stroke being drawn
   #stroke = null;
   #place = [0.5, 0.5]; // of the keyboard's pen
+  #touched = false; // a pointer is about to draw, so its own cursor is enough
 
   constructor(canvas, cursor) {
     super();
@@ -30,10 +31,10 @@ export class Pad extends EventTarget {
     }
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     canvas.addEventListener("keydown", (event) => this.#key(event));
-    canvas.addEventListener("focus", () => this.#showCursor());
+    canvas.addEventListener("focus", () => this.#byKeys(!this.#touched));
     canvas.addEventListener("blur", () => {
       this.end();
-      this.#cursor.hidden = true;
+      this.#byKeys(false);
     });
   }
 
@@ -115,8 +116,10 @@ export class Pad extends EventTarget {
     if (event.button > 0 && !(event.buttons & ERASER_BUTTON)) return;
     if (this.#stroke?.pointer != null) return; // a second finger
     event.preventDefault();
+    this.#touched = true;
     this.#canvas.focus({ preventScroll: true });
-    this.#cursor.hidden = true;
+    this.#touched = false;
+    this.#byKeys(false);
     this.#canvas.setPointerCapture(event.pointerId);
     const erase = this.erasing || Boolean(event.buttons & ERASER_BUTTON);
     this.begin(...this.#at(event), { erase, pointer: event.pointerId });
@@ -148,11 +151,13 @@ export class Pad extends EventTarget {
       return;
     }
     event.preventDefault();
-    this.#showCursor();
+    this.#byKeys(true);
   }
 
-  #showCursor() {
-    this.#cursor.hidden = !this.#canvas.matches(":focus-visible");
+  /** Show the keyboard's pen, or hide it. */
+  #byKeys(yes) {
+    this.#canvas.classList.toggle("by-keys", yes);
+    this.#cursor.hidden = !yes;
     this.#cursor.classList.toggle("down", Boolean(this.#stroke));
     this.#cursor.style.left = `${100 * this.#place[0]}%`;
     this.#cursor.style.top = `${100 * this.#place[1]}%`;

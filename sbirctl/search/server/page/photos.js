@@ -54,19 +54,20 @@ export class Photos extends EventTarget {
     const image = element("img", "", { alt: "", decoding: "async", src: thumbnail(hit.id, this.#gallery) });
     image.addEventListener("error", () => item.classList.add("gone"));
     photo.append(image);
-    photo.addEventListener("click", () => this.#tell("open", hit));
+    photo.addEventListener("click", () => this.#tell("open", hit.id));
     const like = element("button", "like", { type: "button", title: "More like this (M)", tabIndex: -1 });
     like.setAttribute("aria-label", `More like ${name}`);
-    like.textContent = "More like this";
-    like.addEventListener("click", () => this.#tell("like", hit));
+    like.append(element("b", "", { textContent: "≈" }), element("span", "", { textContent: "More like this" }));
+    like.addEventListener("click", () => this.#tell("like", hit.id));
     const line = element("div", "line", { title: hit.path });
     line.append(element("span", "name", { textContent: name }), element("span", "score"));
     item.append(photo, like, line);
     return item;
   }
 
-  #tell(what, hit) {
-    this.dispatchEvent(new CustomEvent(what, { detail: hit }));
+  #tell(what, id) {
+    const detail = this.#hits.find((hit) => hit.id === id); // with the score it has by now
+    this.dispatchEvent(new CustomEvent(what, { detail }));
   }
 
   #key(event) {
@@ -79,7 +80,7 @@ export class Photos extends EventTarget {
     if (event.key in steps) this.focus(Math.min(buttons.length - 1, Math.max(0, at + steps[event.key])));
     else if (event.key === "Home") this.focus(0);
     else if (event.key === "End") this.focus(buttons.length - 1);
-    else if (event.key.toLowerCase() === "m") this.#tell("like", this.#hits[at]);
+    else if (event.key.toLowerCase() === "m") this.#tell("like", this.#hits[at].id);
     else return;
     event.preventDefault();
   }
