@@ -128,7 +128,8 @@ def encode_texts(
             "Run once with network, or take an architecture such as ViT-B-32.",
         ) from error
     with torch.no_grad():
-        found = clip.encode_text(tokenizer(list(texts)).to(device))
+        tokens = tokenizer(list(texts), context_length=clip.context_length)
+        found = clip.encode_text(tokens.to(device))
     return nn.functional.normalize(found.float(), dim=-1)
 
 

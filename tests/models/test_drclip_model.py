@@ -5,7 +5,7 @@ from __future__ import annotations
 import open_clip
 import pytest
 import torch
-from small_models import CLASSES, batch, images
+from small_models import CLASSES, TINY_CLIP, batch, images
 from torch.nn import functional as F
 
 from sbirctl.core.config import to_dict
@@ -262,6 +262,15 @@ def test_loading_weights_keeps_the_prompts_and_takes_the_norms(tmp_path):
 def test_text_features_are_open_clips():
     model = drclip()
     tokens = open_clip.get_tokenizer("tiny-clip")(["a photo of a cat"])
+    expected = F.normalize(model.text.encode_text(tokens), dim=-1)
+    torch.testing.assert_close(model.embed_text(["a photo of a cat"]), expected)
+
+
+def test_a_text_tower_of_another_context_gets_texts_of_its_own_length():
+    towers = {**TINY_CLIP, "text_cfg": {**TINY_CLIP["text_cfg"], "context_length": 7}}
+    backbone = {"name": "ViT-B-32", "pretrained": "none", **towers}  # whose own texts have 77
+    model = drclip(backbone=backbone)
+    tokens = open_clip.get_tokenizer("ViT-B-32")(["a photo of a cat"], context_length=7)
     expected = F.normalize(model.text.encode_text(tokens), dim=-1)
     torch.testing.assert_close(model.embed_text(["a photo of a cat"]), expected)
 
