@@ -131,7 +131,10 @@ def serving(searchers, *, token=None, chosen=(), **limits):
     with listen.listen("127.0.0.1", 0) as taken:
         access = access_for("127.0.0.1", "127.0.0.1", token)
         galleries = Galleries(
-            chosen, opener=lambda name: opened(searchers, name), lister=lambda: infos(searchers)
+            chosen,
+            opener=lambda name: opened(searchers, name),
+            lister=lambda: infos(searchers),
+            patience=0,
         )
         world = World(searchers, bounds, access, taken.getsockname()[1])
         report = SimpleNamespace(warn=world.warnings.append)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -12,7 +13,7 @@ from sbirctl.search.server.refusal import RefusedError
 
 
 class Galleries:
-    """Searchers by name. Safe among threads; opening one waits for another that is being opened.
+    """Searchers by name. Safe among threads; only opening one waits for another being opened.
 
     A name that a request brings is only ever looked up among these, so it opens nothing else.
 
@@ -20,7 +21,8 @@ class Galleries:
         chosen: the only galleries to show, the first by default; none for all in the home folder.
         opener: opens a gallery by name.
         lister: what there is in the home folder.
-        most: kept open at a time.
+        most: kept open at a time; those not asked for longest leave first.
+        patience: seconds for which a gallery is taken to be what it was.
     """
 
     def __init__(
@@ -30,21 +32,24 @@ class Galleries:
         opener: Callable[[str], Searcher] = Searcher.open,
         lister: Callable[[], list[GalleryInfo]] = list_galleries,
         most: int = 4,
+        patience: float = 1.0,
     ) -> None:
         self._chosen = tuple(dict.fromkeys(chosen))
         self._opener = opener
         self._lister = lister
         self._most = most
-        self._open: OrderedDict[str, Searcher] = OrderedDict()
+        self._patience = patience
+        self._open: OrderedDict[str, tuple[Searcher, float]] = OrderedDict()
         self._lock = threading.Lock()
+        self._opening = threading.Lock()
 
     def infos(self) -> list[GalleryInfo]:
-        """The galleries that may be asked for, the default first where galleries were chosen."""
+        """The galleries that may be asked for, the default first."""
         found = {info.name: info for info in self._lister()}
         if not self._chosen:
             return list(found.values())
-        # one that is not in the home folder (a remote one) is known once it is open
-        found |= {name: one.info for name, one in self._open.items() if name in self._chosen}
+        with self._lock:  # one that is not in the home folder (a remote one) is known once open
+            found |= {name: one.info for name, (one, _) in self._open.items() if "://" in name}
         return [found[name] for name in self._chosen if name in found]
 
     def get(self, name: str) -> Searcher:
@@ -54,26 +59,44 @@ class Galleries:
             RefusedError: it is not shown here, or not there any more.
             SbirctlError: it cannot be opened.
         """
+        name = self._shown(name)
+        return self._kept(name) or self._opened(name)
+
+    def _shown(self, name: str) -> str:
+        names = {info.name: None for info in self.infos()}
+        names |= {one: None for one in self._chosen if "://" in one}
+        default = self._chosen[0] if self._chosen else next(iter(names), "")
+        wanted = name or default
+        if wanted in names:
+            return wanted
         with self._lock:
-            shown = [info.name for info in self.infos()]
-            name = name or (shown or [""])[0]
-            if name not in shown and name not in self._chosen:
-                self._refuse(name)
-            one = self._open.get(name)
-            if one is None or one.stale():
-                self._open.pop(name, None)
-                one = self._opener(name)
-            self._open[name] = one
+            gone = self._open.pop(wanted, None) is not None
+        if gone:
+            raise RefusedError(
+                410,
+                f"The gallery {wanted!r} is not there any more.",
+                "Choose another, or make it again with `sbirctl index`.",
+            )
+        raise RefusedError(404, f"There is no gallery {wanted[:100]!r} here.", "Choose another.")
+
+    def _kept(self, name: str) -> Searcher | None:
+        with self._lock:
+            one, checked = self._open.get(name, (None, 0.0))
+        now = time.monotonic()
+        if one is None or (now - checked >= self._patience and one.stale()):
+            return None
+        self._keep(name, one, checked if now - checked < self._patience else now)
+        return one
+
+    def _opened(self, name: str) -> Searcher:
+        with self._opening:
+            one = self._kept(name) or self._opener(name)  # another thread may have been faster
+            self._keep(name, one, time.monotonic())
+            return one
+
+    def _keep(self, name: str, one: Searcher, checked: float) -> None:
+        with self._lock:
+            self._open[name] = (one, checked)
             self._open.move_to_end(name)
             while len(self._open) > self._most:
                 self._open.popitem(last=False)
-            return one
-
-    def _refuse(self, name: str) -> None:
-        if self._open.pop(name, None) is not None:
-            raise RefusedError(
-                410,
-                f"The gallery {name!r} is not there any more.",
-                "Choose another, or make it again with `sbirctl index`.",
-            )
-        raise RefusedError(404, f"There is no gallery {name[:100]!r} here.", "Choose another.")

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from sbirctl.core.errors import CorruptError
+from sbirctl.search.combining import combine
 from sbirctl.search.drawing import read_drawing
 from sbirctl.search.framing import Frame
 from sbirctl.search.searcher import Searcher
@@ -61,17 +62,17 @@ class Question:
             RefusedError: nothing is asked for, or words of a model that knows none.
             SbirctlError: the bytes are no picture.
         """
-        parts = []
+        parts: list[tuple[str, np.ndarray]] = []
         if data:
-            parts.append(searcher.embed(self._image(searcher, data), self.modality))
+            image = self._image(searcher, data)
+            parts.append((self.modality, searcher.embed(image, self.modality)))
         if self.words:
             if not searcher.has_text:
                 raise RefusedError(400, "The model of this gallery knows no words.", "Draw it.")
-            parts.append(searcher.embed_text(self.words))
+            parts.append(("text", searcher.embed_text(self.words)))
         if not parts:
             raise RefusedError(400, "There is nothing to search with.", "Send a drawing.")
-        total = np.sum(parts, axis=0)
-        return total / max(float(np.linalg.norm(total)), 1e-12)
+        return combine(parts)
 
     def _image(self, searcher: Searcher, data: bytes) -> Image.Image:
         if self.modality == "sketch":
