@@ -19,6 +19,7 @@ import typer
 import sbirctl.cli
 from sbirctl import __version__
 from sbirctl.cli import _console
+from sbirctl.core import processes
 from sbirctl.core.errors import SbirctlError, UsageError
 
 PANELS = ("Pipeline", "Pictures and tables", "What there is")
@@ -29,6 +30,8 @@ _debug = False
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code, after printing any error in two lines."""
+    if not processes.is_first():  # of many processes one prints
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
         code = build()(arguments, prog_name="sbirctl", standalone_mode=False)
         return _flush(code if isinstance(code, int) else 0)
@@ -47,7 +50,8 @@ def run(arguments: list[str]) -> int:
     except SbirctlError as error:
         if _debug:
             raise
-        _console.error(error)
+        if not error.said:
+            _console.error(error)
         return error.exit_code
     except Exception as error:
         if _debug:

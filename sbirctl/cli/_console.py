@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sbirctl.core import processes
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.progress import Reporter
 
@@ -97,12 +98,15 @@ def input_path(text: str) -> Path:
 
     Raises:
         MissingError: stdin was empty (the command before in the pipe failed).
-        UsageError: the argument is empty (a shell variable that is not set).
+        UsageError: the argument is empty (a shell variable that is not set), or several processes
+            would have to read one stdin.
     """
     if not text:
         raise UsageError("An empty path was given.", "Is a shell variable not set?")
     if text != "-":
         return Path(text).expanduser()
+    if processes.world() > 1:
+        raise UsageError("Several processes cannot read one stdin.", "Name the run instead of -.")
     data = sys.stdin.buffer.read()
     separator = b"\0" if b"\0" in data else b"\n"
     lines = [line for line in data.split(separator) if line.strip()]

@@ -12,9 +12,13 @@ class SbirctlError(Exception):
     Args:
         message: what happened, with the value it happened with (one line).
         hint: what to do or type next (one line); empty when there is nothing to add.
+
+    Attributes:
+        said: another process of the same run says it.
     """
 
     exit_code = 1
+    said = False
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

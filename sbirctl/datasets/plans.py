@@ -1,6 +1,6 @@
 """Batch plans: which sketches and photos make a batch, drawn from (seed, epoch) alone.
 
-A batch is drawn for all processes together; `slice_for` deals it out by whole tuples or classes.
+A batch is drawn for all processes together; `rows_for` deals it out by whole tuples or classes.
 """
 
 from __future__ import annotations
@@ -28,30 +28,24 @@ class BatchPlan(Protocol):
         """The batches of one epoch; equal arguments give equal batches."""
 
 
-def slice_for(indices: GlobalIndices, rank: int, world: int) -> GlobalIndices:
-    """One process's share of a batch: whole chunks, consecutive, sizes differing by one at most.
+def rows_for(indices: GlobalIndices, rank: int, world: int) -> tuple[slice, slice]:
+    """The rows of a batch's photos and of its sketches that one process gets.
 
-    The shares of all processes, put together by rank, are the batch. A batch of fewer chunks than
-    processes leaves some shares empty.
+    They are whole chunks, consecutive, their numbers differing by one at most; put together by
+    rank they are the batch. A batch of fewer chunks than processes leaves some with nothing.
 
     Args:
         rank: number of the process, 0 to world - 1.
         world: number of processes.
     """
-    first, last = (indices.chunks * r // world for r in (rank, rank + 1))
 
-    def cut(values: np.ndarray) -> tuple[np.ndarray, int]:
-        size = len(values) // max(1, indices.chunks)
-        return values[first * size : last * size], first * size
+    def rows(count: int) -> slice:
+        chunks = indices.chunks or count
+        size = count // max(1, chunks)
+        first, last = (chunks * r // world for r in (rank, rank + 1))
+        return slice(first * size, last * size)
 
-    photo, photos_before = cut(indices.photo)
-    sketch, sketches_before = cut(indices.sketch)
-    tuples = indices.tuples
-    if tuples is not None:
-        # Column 0 and, for quadruplets, column 3 are sketches, the others photos.
-        before = np.array([sketches_before, photos_before, photos_before, sketches_before])
-        tuples = cut(tuples)[0] - before[: tuples.shape[1]]
-    return GlobalIndices(photo, sketch, tuples, last - first)
+    return rows(len(indices.photo)), rows(len(indices.sketch))
 
 
 @dataclass(frozen=True)

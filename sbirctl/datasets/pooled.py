@@ -18,7 +18,7 @@ class PooledPlan:
 
     What the authors' code of FFMLN (haizhu12/ammln @ f284a64) trains on: most anchors have no
     positive of the other modality in their batch. Sketches and photos of a batch are of any
-    number, so it is one chunk and is not dealt out.
+    number, so they are dealt out one by one.
 
     Attributes:
         batch: images of a batch.
@@ -37,4 +37,4 @@ class PooledPlan:
         for start in range(0, self.length(part) * self.batch, self.batch):
             chosen = order[start : start + self.batch].astype(np.int64)
             is_photo = chosen < photos
-            yield GlobalIndices(chosen[is_photo], chosen[~is_photo] - photos, None, 1)
+            yield GlobalIndices(chosen[is_photo], chosen[~is_photo] - photos, None, 0)

@@ -24,6 +24,7 @@ MODELS: Registry[type[Model]] = Registry(
         "download",
         "embedding_networks",
         "factory",
+        "joining",
         "network_choice",
         "parameters",
         "prompted_clip",

@@ -215,8 +215,16 @@ class Model(nn.Module):
         """Named scalar terms and their weighted sum "total"."""
 
     def forward(self, batch: Batch, stage: str) -> dict[str, Tensor]:
-        """Encode and compute the losses: what a data-parallel wrapper wraps."""
-        return self.losses(self.encode(batch), batch, stage)
+        """Encode and compute the losses: what a data-parallel wrapper wraps.
+
+        Of many processes each encodes its share and computes the losses of the whole batch.
+        """
+        encoded = self.encode(batch)
+        if batch.share is not None:
+            from sbirctl.models.joining import gathered
+
+            encoded = gathered(encoded, batch.share)
+        return self.losses(encoded, batch.whole, stage)
 
     @abstractmethod
     def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:

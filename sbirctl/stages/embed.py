@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sbirctl.core.allocator import keep_freed_memory
 from sbirctl.core.config import environment_layer, file_layer, parse_assignments
 from sbirctl.core.errors import MissingError
-from sbirctl.core.files import lock
+from sbirctl.core.files import lock, write_json
+from sbirctl.core.processes import Group, joined
 from sbirctl.core.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
     from sbirctl.datasets.parts import Part, Parts
     from sbirctl.retrieval.embeddings import Embeddings
+    from sbirctl.training.gather import Gatherer
     from sbirctl.training.source import Source
 
 SideName = Literal["train", "val", "test"]
@@ -49,7 +52,7 @@ def embed(
         with_train: add the embeddings of the training part's photos and sketches.
         assignments, config: settings, for a model's name only.
         weights: where the starting weights are, "" for the published ones or those of training.
-        device: auto, cpu, cuda, …
+        device: auto, cpu, cuda, …; of several processes (`torchrun`) each takes a GPU of its own.
         workers: reading threads, None for what suits the device.
         out: the file to write, else embeddings.h5 in the run's folder, or a file of its own in
             `<home>/embeddings`.
@@ -57,37 +60,61 @@ def embed(
 
     Returns:
         The file. A stopped call is continued by the same call; the file's bytes are the same.
+        Without `out` a JSON file beside it says how fast it was made.
 
     Raises:
         MissingError: no such run or data set, or the task has no such side.
         MismatchError: the checkpoint does not fit the data set.
         CorruptError: the checkpoint is damaged.
     """
+    given = {"dataset": dataset, "target": target, "task": task, "split": split}
+    with joined(device) as group:
+        report = report if group.first else SILENT
+        with group.one_download():
+            found = _open(str(source), given, assignments, config, weights, group.device, seed)
+        target_file = out.expanduser() if out else _place(found, side)
+        wanted = _attributes(found, side)
+        if group.from_first(lambda: not fresh and _fits(target_file, wanted, with_train)):
+            report.note("These embeddings are there already; --fresh makes them again.")
+            return target_file
+        with ExitStack() as held:
+            group.from_first(lambda: _claim(held, target_file))
+            speed = _write(found, side, wanted, with_train, target_file, workers, group, report)
+            if group.first and speed:
+                report.note("{images:,} images, {images_per_second:,} images/s".format(**speed))
+                if out is None:
+                    write_json(target_file.with_suffix(".json"), {"schema": 1, **speed})
+    return target_file
+
+
+def _open(
+    source: str,
+    given: Mapping[str, str],
+    assignments: Sequence[str],
+    config: Path | None,
+    weights: str,
+    device: str,
+    seed: int,
+) -> Source:
     from sbirctl.training import source as sources
 
-    given = {"dataset": dataset, "target": target, "task": task, "split": split}
-    if sources.is_model(str(source)):
+    if sources.is_model(source):
         layers = [file_layer(config)] if config else []
         layers += [environment_layer(), parse_assignments(assignments)]
         layers = [{k: v for k, v in layer.items() if k != "run"} for layer in layers]
-        given["task"] = task or "cg"
-        found = sources.from_registry(
-            str(source), given, layers, device=device, weights=weights, seed=seed
+        names = {**given, "task": given["task"] or "cg"}
+        return sources.from_registry(
+            source, names, layers, device=device, weights=weights, seed=seed
         )
-    else:
-        sources.refuse_settings([*assignments, *([str(config)] if config else [])])
-        path = sources.find_checkpoint(str(source))
-        found = sources.from_checkpoint(path, given, device=device, weights=weights)
-    target_file = out.expanduser() if out else _place(found, side)
-    wanted = _attributes(found, side)
-    if not fresh and _fits(target_file, wanted, with_train):
-        report.note("These embeddings are there already; --fresh makes them again.")
-        return target_file
-    with lock(
-        target_file.with_name(f".{target_file.name}.lock"), busy=f"{target_file} is being written"
-    ):
-        _write(found, side, wanted, with_train, target_file, workers, report)
-    return target_file
+    sources.refuse_settings([*assignments, *([str(config)] if config else [])])
+    path = sources.find_checkpoint(source)
+    return sources.from_checkpoint(path, given, device=device, weights=weights)
+
+
+def _claim(held: ExitStack, target: Path) -> None:
+    """Keep other calls away from the file."""
+    beside = target.with_name(f".{target.name}.lock")
+    held.enter_context(lock(beside, busy=f"{target} is being written"))
 
 
 def _write(
@@ -97,8 +124,10 @@ def _write(
     with_train: bool,
     target: Path,
     workers: int | None,
+    group: Group,
     report: Reporter,
-) -> None:
+) -> dict[str, Any]:
+    """Write the file; gives what was embedded how fast, {} if nothing had to be."""
     import numpy as np
 
     from sbirctl.retrieval.embeddings import write
@@ -114,11 +143,14 @@ def _write(
     if "edges" in found.facts:
         identity["edges"] = found.facts["edges"]["pixels"]
     pieces = target.with_name(f"{target.name}.parts")
-    gatherer = Gatherer(found.model, pieces, identity, workers=workers, report=report)
+    gatherer = Gatherer(found.model, pieces, identity, workers=workers, group=group, report=report)
     sides = [part.sketch, part.photo]
     if with_train:
         sides += [parts.train.sketch, parts.train.photo]
-    query, gallery, *train = gatherer.gather(sides)
+    vectors = gatherer.gather(sides)
+    if not group.first:
+        return {}
+    query, gallery, *train = vectors
     more: dict[str, Any] = dict(wanted)
     facts = more.pop("facts")
     # What was trained on is always named, so that an audit can find leaks.
@@ -130,6 +162,25 @@ def _write(
         more["train_label"] = np.concatenate([side.label for side in both]).astype(np.int64)
     write(to_embeddings(part, query, gallery, facts, **more), target)
     gatherer.clear()
+    return _speed(gatherer, group)
+
+
+def _speed(gatherer: Gatherer, group: Group) -> dict[str, Any]:
+    import torch
+
+    from sbirctl.training.embedding import device_of
+
+    if not gatherer.images:
+        return {}
+    return {
+        "images": gatherer.images,
+        "seconds": round(gatherer.seconds, 3),
+        "images_per_second": round(gatherer.images / gatherer.seconds, 1),
+        "device": str(device_of(gatherer.model)),
+        "precision": str(gatherer.model.compute_dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "processes": group.world,
+    }
 
 
 def _attributes(found: Source, side: SideName) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,14 @@ from sbirctl.core.allocator import keep_freed_memory
 from sbirctl.core.config import environment_layer, file_layer, parse_assignments
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import lock
+from sbirctl.core.processes import joined
 from sbirctl.core.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
     from sbirctl.training.run import Request
+
+
+_KEEPS = {"threads": " (--threads {} keeps them)", "processes": ""}
 
 
 def train(
@@ -53,7 +57,7 @@ def train(
         assignments: `key=value` settings of the model and the task.
         config: TOML file of settings; a run's own config.toml will do.
         weights: "pretrained", "none" or a file to start from.
-        device: auto, cpu, cuda, …
+        device: auto, cpu, cuda, …; of several processes (`torchrun`) each takes a GPU of its own.
         epochs: instead of the recipe's.
         refit: choose the number of epochs on the validation part, then train again on training
             and validation part for that number.
@@ -73,36 +77,55 @@ def train(
         UsageError: an unknown or untrainable model, task, split, key or value.
         MissingError: the data set, its edge maps or the weights are not there.
         MismatchError: training and test have something in common, or `init` had other data.
-        SbirctlError: the loss became NaN, or the run is being trained by another process.
+        SbirctlError: the loss became NaN, the run is being trained by another call, or another
+            process of this one ended.
     """
     given: dict[str, Any] = {"epochs": epochs} if epochs is not None else {}
-    layers = [_without_run(file_layer(config))] if config else []
-    layers += [environment_layer(), parse_assignments(assignments), given]
     names = {"dataset": dataset, "target": target, "task": task, "split": split}
-    request = _request(model, names, layers, seed, weights, refit, monitor)
-    if init and refit:
-        raise UsageError("--init and --refit do not go together.", "Leave out one of them.")
-    if from_stage or init:
-        from sbirctl.training.source import find_checkpoint
+    with joined(device) as group:
+        report = report if group.first else SILENT
+        layers = [_without_run(file_layer(config))] if config else []
+        layers += [environment_layer(), parse_assignments(assignments), given]
+        request = _request(model, names, layers, seed, weights, refit, monitor)
+        request = _beginning(request, from_stage, init)
+        folder = request.folder()
+        if group.from_first(lambda: (folder / "result.json").is_file() and not fresh):
+            report.note("This run is finished; --fresh trains it again.")
+            return folder
+        from sbirctl.training.loop import LoopOptions
+        from sbirctl.training.phases import run_phases
 
-        start = find_checkpoint(init).absolute() if init else None
-        request = replace(request, from_stage=from_stage, init=start)
-    folder = request.folder()
-    if (folder / "result.json").is_file() and not fresh:
-        report.note("This run is finished; --fresh trains it again.")
-        return folder
-    from sbirctl.training.loop import LoopOptions
-    from sbirctl.training.phases import run_phases
+        keep_freed_memory()
+        with ExitStack() as held:
+            group.from_first(lambda: _claim(held, folder, fresh))
+            count = held.enter_context(_threads(threads))
+            options = LoopOptions(
+                seed=seed, workers=workers, monitor=monitor, tensorboard=tensorboard
+            )
+            _say_start(request, folder, {"threads": count, "processes": group.world}, report)
+            run_phases(request, folder, options, group, count, report)
+    return folder
+
+
+def _beginning(request: Request, from_stage: str, init: str) -> Request:
+    """The request with where it begins: a stage of the recipe, another run's weights."""
+    if init and request.refit:
+        raise UsageError("--init and --refit do not go together.", "Leave out one of them.")
+    if not (from_stage or init):
+        return request
+    from sbirctl.training.source import find_checkpoint
+
+    start = find_checkpoint(init).absolute() if init else None
+    return replace(request, from_stage=from_stage, init=start)
+
+
+def _claim(held: ExitStack, folder: Path, fresh: bool) -> None:
+    """Keep other calls away from the run's folder; empty it where it is to start afresh."""
     from sbirctl.training.run import LOCK, clear
 
-    keep_freed_memory()
-    with lock(folder / LOCK, busy=f"{folder.name} is being trained"), _threads(threads) as count:
-        if fresh:
-            clear(folder)
-        options = LoopOptions(seed=seed, workers=workers, monitor=monitor, tensorboard=tensorboard)
-        _say_start(request, folder, count, report)
-        run_phases(request, folder, options, device, count, report)
-    return folder
+    held.enter_context(lock(folder / LOCK, busy=f"{folder.name} is being trained"))
+    if fresh:
+        clear(folder)
 
 
 def _request(
@@ -135,7 +158,7 @@ def _request(
     return Request(model, settings, data, seed, weights, refit, monitor)
 
 
-def _say_start(request: Request, folder: Path, threads: int, report: Reporter) -> None:
+def _say_start(request: Request, folder: Path, now: Mapping[str, int], report: Reporter) -> None:
     parts = request.data.parts
     counts = f"{len(parts.train.sketch):,} sketches and {len(parts.train.photo):,} photos"
     report.note(f"training {folder.name}: {counts} of {len(parts.train.classes)} classes")
@@ -143,12 +166,14 @@ def _say_start(request: Request, folder: Path, threads: int, report: Reporter) -
         report.note(note)
     begun = folder / "config.toml"
     if begun.is_file() and (folder / "state").is_dir():
-        before = file_layer(begun).get("run", {}).get("threads", threads)
-        if before != threads:
-            report.warn(
-                f"begun with {before} threads, going on with {threads}: results can differ in "
-                f"the last bits (--threads {before} keeps them)"
-            )
+        then = file_layer(begun).get("run", {})
+        for what, count in now.items():
+            before = then.get(what, count)
+            if before != count:
+                report.warn(
+                    f"begun with {before} {what}, going on with {count}: results can differ in "
+                    f"the last bits{_KEEPS[what].format(before)}"
+                )
 
 
 def _without_run(layer: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,28 +68,31 @@ def augment(batch: Batch, name: Name, seed: int) -> Batch:
         return released_augment(batch, seed)
     draws = torch.Generator().manual_seed(seed)
     changed: dict[str, Any] = {}
-    photos, sketches = len(batch.photo_label), len(batch.sketch_label)
-    mirror = _mirrors(torch.cat([batch.photo_instance, batch.sketch_instance]).cpu(), draws)
+    whole, (own_photos, own_sketches) = batch.whole, batch.rows
+    photos = len(whole.photo_label)
+    mirror = _mirrors(torch.cat([whole.photo_instance, whole.sketch_instance]).cpu(), draws)
     if name == "flip":
-        sides = {"photo": mirror[:photos], "sketch": mirror[photos:], "edge": mirror[:photos]}
+        photo_mirror, sketch_mirror = mirror[:photos][own_photos], mirror[photos:][own_sketches]
+        sides = {"photo": photo_mirror, "sketch": sketch_mirror, "edge": photo_mirror}
         for side, signs in sides.items():
             images = getattr(batch, side)
             changed[side] = None if images is None else _mirrored(images, signs)
         return replace(batch, **changed)
     strength = STRENGTHS[name]
-    photo_warp = _warp(mirror[:photos], strength, draws)
-    sketch_warp = _warp(mirror[photos:], strength, draws)
+    photo_warp = _warp(mirror[:photos], strength, draws)[own_photos]
+    sketch_warp = _warp(mirror[photos:], strength, draws)[own_sketches]
     colour = torch.rand(photos, 3, generator=draws) * 2 - 1
     if strength.grey:  # without saturation a photo is grey
         chosen = torch.rand(photos, generator=draws) < strength.grey
         colour[chosen, 2] = -1 / strength.saturation
-    if batch.photo is not None and photos:
+    colour = colour[own_photos]
+    if batch.photo is not None and len(photo_warp):
         values = move(_floats(batch.photo), photo_warp, "reflection")
         values = _colour(values, colour.to(values.device), strength)
         changed["photo"] = _to_bytes(values)
-    if batch.sketch is not None and sketches:
+    if batch.sketch is not None and len(sketch_warp):
         changed["sketch"] = _move_ink(batch.sketch, sketch_warp)
-    if batch.edge is not None and photos:
+    if batch.edge is not None and len(photo_warp):
         changed["edge"] = _move_ink(batch.edge, photo_warp)
     return replace(batch, **changed)
 

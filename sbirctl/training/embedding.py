@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sbirctl.core.processes import ALONE, Group
 from sbirctl.datasets.parts import Side
 from sbirctl.models.base import Model
 from sbirctl.store.manifest import Modality
@@ -26,7 +27,12 @@ def device_of(model: Model) -> torch.device:
 
 
 def embed_side(
-    model: Model, side: Side, *, workers: int | None = None, advance: Advance | None = None
+    model: Model,
+    side: Side,
+    *,
+    workers: int | None = None,
+    advance: Advance | None = None,
+    group: Group = ALONE,
 ) -> np.ndarray:
     """Embeddings of one side; images that share their pixels are embedded once.
 
@@ -34,7 +40,9 @@ def embed_side(
         (len(side), dim) float32, L2-normalised.
     """
     rows, inverse = np.unique(side.row, return_inverse=True)
-    found = embed_rows(model, side.store, side.modality, rows, workers=workers, advance=advance)
+    found = embed_rows(
+        model, side.store, side.modality, rows, workers=workers, advance=advance, group=group
+    )
     return found[inverse]
 
 
@@ -46,13 +54,17 @@ def embed_rows(
     *,
     workers: int | None = None,
     advance: Advance | None = None,
+    group: Group = ALONE,
 ) -> np.ndarray:
     """Embeddings of pixel rows of a store, in evaluation mode; the model's mode is kept.
+
+    Whole batches are dealt to the processes, so that every vector is what one process makes.
 
     Args:
         rows: (n,) int64.
         workers: reading threads, None for what suits the device.
         advance: called with the number of images after every batch.
+        group: the processes that share the work; all of them get all rows.
 
     Returns:
         (n, dim) float32, L2-normalised.
@@ -61,32 +73,38 @@ def embed_rows(
     count = auto_workers(device) if workers is None else workers
     training = model.training
     model.eval()
-    made: list[Tensor] = []
+    batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    dealt = [batches[rank :: group.world] for rank in range(group.world)]
+    made: list[Tensor] = [torch.zeros(0, model.dim, device=device)]
     try:
         with torch.inference_mode():
-            for images, edges in _batches(model, store, modality, rows, device, count):
+            for images, edges in _batches(model, store, modality, dealt[group.rank], count):
                 made.append(model.embed(images, modality, edges))
                 if advance is not None:
-                    advance(len(images))
+                    advance(len(images) * group.world)
     finally:
         model.train(training)
-    if not made:
-        return np.zeros((0, model.dim), dtype=np.float32)
-    return torch.cat(made).float().cpu().numpy()
+    own = torch.cat(made).float().cpu().numpy()
+    shares = group.collect(own, [sum(map(len, share)) for share in dealt])
+    found = np.empty((len(rows), model.dim), dtype=np.float32)
+    for index, batch in enumerate(batches):
+        start = index // group.world * BATCH
+        rank = index % group.world
+        found[index * BATCH : index * BATCH + len(batch)] = shares[rank][start : start + len(batch)]
+    return found
 
 
 def _batches(
     model: Model,
     store: Store,
     modality: Modality,
-    rows: np.ndarray,
-    device: torch.device,
+    batches: Sequence[np.ndarray],
     workers: int,
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
+    device = device_of(model)
     wants_edges = model.needs_edges and modality == "photo"
 
-    def read(start: int) -> tuple[Tensor, Tensor | None]:
-        wanted = rows[start : start + BATCH]
+    def read(wanted: np.ndarray) -> tuple[Tensor, Tensor | None]:
         images = to_tensor(store.read(modality, wanted))
         edges = to_tensor(store.read_edges(wanted)) if wants_edges else None
         if device.type == "cuda":
@@ -94,6 +112,6 @@ def _batches(
             edges = None if edges is None else edges.pin_memory()
         return images, edges
 
-    for images, edges in read_ahead(range(0, len(rows), BATCH), read, workers):
+    for images, edges in read_ahead(batches, read, workers):
         images = images.to(device, non_blocking=True)
         yield images, None if edges is None else edges.to(device, non_blocking=True)

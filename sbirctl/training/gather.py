@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from sbirctl.core.files import atomic_open, digest_json
+from sbirctl.core.processes import ALONE, Group
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets.parts import Side
 from sbirctl.models.base import Model
@@ -31,6 +33,11 @@ class Gatherer:
         folder: for the pieces.
         identity: what decides the vectors besides the rows: digests of checkpoint and store.
         workers: reading threads, None for what suits the device.
+        group: the processes that share the work; the first one reads and writes the pieces, and
+            only it has the vectors in the end.
+
+    Attributes:
+        images, seconds: what was embedded, pieces found again aside, and how long it took.
     """
 
     def __init__(
@@ -40,20 +47,26 @@ class Gatherer:
         identity: dict[str, str],
         *,
         workers: int | None = None,
+        group: Group = ALONE,
         report: Reporter = SILENT,
     ) -> None:
         self.model = model
+        self.group = group
         self.root = folder
         self.workers = workers
         self.report = report
+        self.images = 0
+        self.seconds = 0.0
         self._identity = identity
         self._made: dict[tuple[str, Modality], tuple[np.ndarray, np.ndarray]] = {}
 
     def gather(self, sides: Sequence[Side]) -> list[np.ndarray]:
-        """Embeddings of each side, (len(side), dim) float32."""
+        """Embeddings of each side, (len(side), dim) float32; none but in the first process."""
         for store, modality, rows in _wanted(sides):
             vectors = self._embed(store, modality, rows)
             self._made[store.digest, modality] = rows, vectors
+        if not self.group.first:
+            return []
         found = []
         for side in sides:
             rows, vectors = self._made[side.store.digest, side.modality]
@@ -67,13 +80,15 @@ class Gatherer:
     def _embed(self, store: Store, modality: Modality, rows: np.ndarray) -> np.ndarray:
         pieces = [rows[start : start + PIECE] for start in range(0, len(rows), PIECE)]
         paths = [self._path(store, modality, index, piece) for index, piece in enumerate(pieces)]
-        done = sum(len(p) for p, path in zip(pieces, paths, strict=True) if path.exists())
+        there = self.group.from_first(lambda: [path.exists() for path in paths])
+        done = sum(len(piece) for piece, made in zip(pieces, there, strict=True) if made)
         found = []
         with self.report.bar(f"embedding {modality}s", len(rows), done) as advance:
-            for piece, path in zip(pieces, paths, strict=True):
-                if not path.exists():
+            for piece, path, made in zip(pieces, paths, there, strict=True):
+                if not made:
                     self._make(path, store, modality, piece, advance)
-                found.append(np.load(path, allow_pickle=False))
+                if self.group.first:
+                    found.append(np.load(path, allow_pickle=False))
         if not found:
             return np.zeros((0, self.model.dim), dtype=np.float32)
         return np.concatenate(found)
@@ -82,11 +97,21 @@ class Gatherer:
         self, path: Path, store: Store, modality: Modality, piece: np.ndarray, advance: object
     ) -> None:
         assert callable(advance)
+        start = time.perf_counter()
         vectors = embed_rows(
-            self.model, store, modality, piece, workers=self.workers, advance=advance
+            self.model,
+            store,
+            modality,
+            piece,
+            workers=self.workers,
+            advance=advance,
+            group=self.group,
         )
-        with atomic_open(path) as stream:
-            np.save(stream, vectors, allow_pickle=False)
+        self.seconds += time.perf_counter() - start
+        self.images += len(piece)
+        if self.group.first:
+            with atomic_open(path) as stream:
+                np.save(stream, vectors, allow_pickle=False)
 
     def _path(self, store: Store, modality: Modality, index: int, piece: np.ndarray) -> Path:
         content = {**self._identity, "pixels": store.digest, "rows": piece.tolist()}

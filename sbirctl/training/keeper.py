@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import torch
 
 from sbirctl.core.files import display_path, read_json, write_json
+from sbirctl.core.processes import ALONE, Group
 from sbirctl.models.base import Model
 from sbirctl.training.checkpoint import read_checkpoint, save_checkpoint
 from sbirctl.training.journal import Journal
@@ -31,6 +32,7 @@ class Keeper:
         facts: recorded in checkpoints.
         log_start: bytes of log.jsonl that belong to earlier phases.
         tensorboard: also write TensorBoard's event files.
+        group: the processes that train; the first one reads and writes, the others follow.
     """
 
     def __init__(
@@ -42,7 +44,9 @@ class Keeper:
         *,
         log_start: int = 0,
         tensorboard: bool = False,
+        group: Group = ALONE,
     ) -> None:
+        self.group = group
         self.folder, self.phase, self.model = folder, phase, model
         self.facts = {**facts, "phase": phase}
         self.progress = Progress(log=log_start)
@@ -53,19 +57,27 @@ class Keeper:
 
     def finished(self) -> bool:
         """Whether the phase is complete; if so its weights and progress are taken over."""
-        if not self._done.exists():
+
+        def read() -> tuple[dict[str, Any], dict[str, Any]] | None:
+            if not self._done.exists():
+                return None
+            return read_checkpoint(self.checkpoint).state, read_json(self._done)
+
+        done = self.group.from_first(read)
+        if done is None:
             return False
-        self.model.load_checkpoint_state(read_checkpoint(self.checkpoint).state)
-        self.progress = Progress(**read_json(self._done))
+        self.model.load_checkpoint_state(done[0])
+        self.progress = Progress(**done[1])
         return True
 
     def resume(self) -> dict[str, Any] | None:
         """Take over the saved state, if any, and open the log; gives the optimiser's state."""
         kept = None
-        saved = load_state(self._state, self.model)
+        saved = load_state(self._state, self.model, self.group)
         if saved is not None:
             self.progress, kept = saved
-        self.journal = Journal(self.folder / "log.jsonl", self.progress.log, self._board)
+        log = self.folder / "log.jsonl" if self.group.first else None
+        self.journal = Journal(log, self.progress.log, self._board)
         self._since = self._saved = time.monotonic()
         return kept
 
@@ -76,8 +88,9 @@ class Keeper:
         self.progress.seconds += now - self._since
         self._since = self._saved = now
         self.progress.log = self.journal.position()
-        save_state(self._state, self.model, optimizer, self.progress)
-        self._drop_old_bests()
+        if self.group.first:
+            save_state(self._state, self.model, optimizer, self.progress)
+            self._drop_old_bests()
 
     def since_saved(self) -> float:
         """Seconds since the last saved state."""
@@ -86,17 +99,20 @@ class Keeper:
     def keep_best(self, stage: str) -> None:
         """Make the current weights those of the stage's best epoch."""
         self.progress.best_epoch = self.progress.epoch
-        save_checkpoint(self._best(stage), self.model, self.facts)
+        if self.group.first:
+            save_checkpoint(self._best(stage), self.model, self.facts)
 
     def adopt_best(self, stage: str) -> None:
         """Put the weights of the stage's best epoch into the model."""
         if self.progress.best_epoch:
-            self.model.load_checkpoint_state(read_checkpoint(self._best(stage)).state)
+            state = self.group.from_first(lambda: read_checkpoint(self._best(stage)).state)
+            self.model.load_checkpoint_state(state)
 
     def finish(self) -> None:
         """Write the phase's result."""
-        save_checkpoint(self.checkpoint, self.model, self.facts)
-        write_json(self._done, asdict(self.progress))
+        if self.group.first:
+            save_checkpoint(self.checkpoint, self.model, self.facts)
+            write_json(self._done, asdict(self.progress))
 
     def check_weights(self) -> None:
         """Stop if any weight is NaN or infinite.

@@ -17,8 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sbirctl.datasets.batch import Batch, GlobalIndices
+from sbirctl.core.processes import ALONE, Group, local_world
+from sbirctl.datasets.batch import Batch, GlobalIndices, Share
 from sbirctl.datasets.parts import Part, Side
+from sbirctl.datasets.plans import rows_for
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,7 +30,7 @@ def auto_workers(device: torch.device) -> int:
     """Reading threads for a device: one where the processor computes too, else up to four."""
     if device.type == "cpu":
         return 1
-    return max(1, min(4, (os.cpu_count() or 2) // 2))
+    return max(1, min(4, (os.cpu_count() or 2) // 2 // local_world()))
 
 
 def read_ahead(items: Iterable[T], load: Callable[[T], R], workers: int) -> Iterator[R]:
@@ -64,30 +66,58 @@ class BatchLoader:
         device: where the batches go; pinned memory and asynchronous copies on CUDA.
         workers: reading threads, 0 for none.
         edges: also read the photos' edge maps.
+        group: the processes the batches are dealt to.
     """
 
     def __init__(
-        self, part: Part, device: torch.device, workers: int, *, edges: bool = False
+        self,
+        part: Part,
+        device: torch.device,
+        workers: int,
+        *,
+        edges: bool = False,
+        group: Group = ALONE,
     ) -> None:
         self.part = part
         self.device = device
         self.workers = workers
         self.edges = edges
+        self.group = group
 
     def batches(self, indices: Iterable[GlobalIndices]) -> Iterator[Batch]:
-        """The batches of `indices`, in order; sketches still have one channel (see `three`)."""
+        """The batches of `indices`, or this process's shares of them, in order.
+
+        Sketches still have one channel (see `three`).
+        """
         for batch in read_ahead(indices, self._read, self.workers):
             yield batch.to(self.device)
 
     def _read(self, indices: GlobalIndices) -> Batch:
+        batch = self._without_pixels(indices)
+        if self.group.world > 1:
+            share = share_of(indices, batch, self.group)
+            indices = GlobalIndices(
+                indices.photo[share.photo], indices.sketch[share.sketch], None, 0
+            )
+            batch = replace(self._without_pixels(indices), share=share)
         photo, sketch = self.part.photo, self.part.sketch
         edge = None
         if self.edges:
             edge = to_tensor(photo.store.read_edges(photo.row[indices.photo]))
-        batch = Batch(
+        batch = replace(
+            batch,
             photo=to_tensor(photo.store.read("photo", photo.row[indices.photo])),
             sketch=to_tensor(sketch.store.read("sketch", sketch.row[indices.sketch])),
             edge=edge,
+        )
+        return _pin(batch) if self.device.type == "cuda" else batch
+
+    def _without_pixels(self, indices: GlobalIndices) -> Batch:
+        photo, sketch = self.part.photo, self.part.sketch
+        return Batch(
+            photo=None,
+            sketch=None,
+            edge=None,
             photo_label=_long(photo.label[indices.photo]),
             sketch_label=_long(sketch.label[indices.sketch]),
             photo_instance=_long(photo.instance[indices.photo]),
@@ -95,7 +125,33 @@ class BatchLoader:
             tuples=None if indices.tuples is None else _long(indices.tuples),
             ids=_ids(photo, indices.photo) + _ids(sketch, indices.sketch),
         )
-        return _pin(batch) if self.device.type == "cuda" else batch
+
+
+def share_of(indices: GlobalIndices, whole: Batch, group: Group) -> Share:
+    """One process's share of a batch.
+
+    A process that nothing is left for holds the batch's first piece and adds no row of it: its
+    network still gives gradients, of zero.
+
+    Args:
+        indices: of the whole batch.
+        whole: the same without pixels.
+    """
+    dealt = [rows_for(indices, rank, group.world) for rank in range(group.world)]
+    photo, sketch = dealt[group.rank]
+    if photo.start == photo.stop and sketch.start == sketch.stop:
+        photo, sketch = (
+            slice(0, min(len(of), len(of) // indices.chunks if indices.chunks else 1))
+            for of in (indices.photo, indices.sketch)
+        )
+    return Share(
+        whole,
+        group.rank,
+        photo,
+        sketch,
+        tuple(p.stop - p.start for p, _ in dealt),
+        tuple(s.stop - s.start for _, s in dealt),
+    )
 
 
 def three(batch: Batch) -> Batch:

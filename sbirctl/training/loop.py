@@ -14,18 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from sbirctl.core.errors import SbirctlError, UsageError, nearest
+from sbirctl.core.processes import ALONE, Group
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import seed_for
 from sbirctl.datasets.batch import Batch
-from sbirctl.datasets.parts import Parts
+from sbirctl.datasets.parts import Part, Parts
 from sbirctl.models.base import Model, Stage
 from sbirctl.training.augment import augment
 from sbirctl.training.embedding import device_of
 from sbirctl.training.keeper import Keeper
 from sbirctl.training.loader import BatchLoader, auto_workers, three
 from sbirctl.training.optim import make_optimizer, rate_factor, release, set_rates
+from sbirctl.training.parallel import check_batch_norm, data_parallel, synchronise_batch_norm
 from sbirctl.training.state import Progress
 from sbirctl.training.step import gradients
 from sbirctl.training.validate import CHOOSES, validate
@@ -72,6 +75,7 @@ class Trainer:
         phase: name of the phase, see `Keeper`.
         facts: recorded in checkpoints.
         log_start: bytes of log.jsonl that belong to earlier phases.
+        group: the processes that train; each takes its share of every batch.
 
     Raises:
         UsageError: `from_stage` is no stage of the recipe.
@@ -87,15 +91,18 @@ class Trainer:
         options: LoopOptions | None = None,
         facts: Mapping[str, Any] | None = None,
         log_start: int = 0,
+        group: Group = ALONE,
         report: Reporter = SILENT,
     ) -> None:
-        self.model, self.parts, self.report = model, parts, report
+        self.model, self.parts, self.report, self.group = model, parts, report, group
         self.options = options or LoopOptions()
         self.first = _place([s.name for s in model.stages()], self.options.from_stage)
         self.device = device_of(model)
         wanted = self.options.workers
         self.workers = auto_workers(self.device) if wanted is None else wanted
-        self.loader = BatchLoader(parts.train, self.device, self.workers, edges=model.needs_edges)
+        self.loader = BatchLoader(
+            parts.train, self.device, self.workers, edges=model.needs_edges, group=group
+        )
         self.keeper = Keeper(
             folder,
             phase,
@@ -103,8 +110,11 @@ class Trainer:
             facts or {},
             log_start=log_start,
             tensorboard=self.options.tensorboard,
+            group=group,
         )
         self.window = Window()
+        self.wrapped: nn.Module | None = None
+        synchronise_batch_norm(model, group, self.device)
 
     @property
     def progress(self) -> Progress:
@@ -172,6 +182,8 @@ class Trainer:
         drawn = stage.plan.batches(self.parts.train, progress.epoch, seed)
         release(self.model, stage, progress.epoch)
         self.model.train()
+        check_batch_norm(self.model, self.group, settings.accumulate)
+        self.wrapped = None
         warmup = round(settings.warmup * length)
         label = f"epoch {progress.epoch + 1}/{epochs}"
         batches = self.loader.batches(itertools.islice(drawn, progress.step, None))
@@ -193,22 +205,28 @@ class Trainer:
         at = (self.options.seed, stage.name, progress.epoch, progress.step)
         batch = three(augment(batch, settings.augment, seed_for("augment", *at)))
         optimizer.zero_grad(set_to_none=True)
+        # Dropout draws for the images at hand, so every process has draws of its own.
+        own = (self.group.rank,) if self.group.world > 1 else ()
         terms = gradients(
             self.model,
             batch,
             stage.name,
             pieces=settings.accumulate,
-            seed=seed_for("step", *at),
+            seed=seed_for("step", *at, *own),
             autocast=self.model.autocast(),
+            wrapped=self.wrapped,
         )
+        if self.group.world > 1 and self.wrapped is None and settings.accumulate == 1:
+            self.wrapped = data_parallel(self.model)  # from the second step of an epoch on
         if settings.clip_grad > 0:
             moving = [p for group in optimizer.param_groups for p in group["params"]]
             torch.nn.utils.clip_grad_norm_(moving, settings.clip_grad)
         optimizer.step()
         progress.step += 1
         progress.steps += 1
-        progress.images += len(batch.ids)
-        self.window.add(terms, progress.epoch + 1, progress.step, batch.ids)
+        ids = batch.whole.ids
+        progress.images += len(ids)
+        self.window.add(terms, progress.epoch + 1, progress.step, ids)
         if self.device.type == "cpu" and not bool(terms["total"].isfinite()):
             self._log(stage, optimizer)  # there is no device to wait for: stop at once
 
@@ -237,7 +255,7 @@ class Trainer:
         else:
             # A class has too few held-out instances (`fg`) to rank them within it.
             facts = {**self.parts.facts, "scope": "all"}
-            found = validate(self.model, self.parts.val, facts, workers=self.workers)
+            found = self._validate(self.parts.val, facts)
             figures |= {f"val_{name}": value for name, value in found.items()}
             told += f", validation {CHOOSES} {found[CHOOSES]:.4f}"
             progress.stale += 1
@@ -246,12 +264,15 @@ class Trainer:
                 self.keeper.keep_best(stage.name)
                 told += " (best)"
         if self.options.monitor and stage.validate:
-            found = validate(self.model, self.parts.test, self.parts.facts, workers=self.workers)
+            found = self._validate(self.parts.test, self.parts.facts)
             figures |= {f"unseen_{name}": value for name, value in found.items()}
             told += f", unseen {CHOOSES} {found[CHOOSES]:.4f} (only logged)"
         progress.history.append(figures)
         self.keeper.journal.write("epoch", progress.steps, figures)
         self.report.note(told)
+
+    def _validate(self, part: Part, facts: Mapping[str, Any]) -> dict[str, float]:
+        return validate(self.model, part, facts, workers=self.workers, group=self.group)
 
     def _due(self) -> bool:
         if self.options.save_steps:

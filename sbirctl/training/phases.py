@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sbirctl.core.config import to_dict
 from sbirctl.core.files import atomic_path
+from sbirctl.core.processes import Group
 from sbirctl.core.progress import Reporter
 from sbirctl.models.factory import create
 from sbirctl.training.initial import take_over
@@ -20,7 +21,7 @@ def run_phases(
     request: Request,
     folder: Path,
     options: LoopOptions,
-    device: str,
+    group: Group,
     threads: int,
     report: Reporter,
 ) -> None:
@@ -30,12 +31,13 @@ def run_phases(
         request: what to train.
         folder: of the run; what it holds from an earlier, stopped call is gone on from.
         options: of the loop.
-        device: auto, cpu, cuda, …
+        group: the processes that train, and this one's device.
         threads: for the record.
     """
     options = replace(options, from_stage=request.from_stage)
-    trainer = _trainer(request, folder, "train", options, 0, device, report)
-    write_config(folder, request, threads=threads)
+    trainer = _trainer(request, folder, "train", options, 0, group, report)
+    if group.first:
+        write_config(folder, request, threads=threads, processes=group.world)
     phases = {"train": trainer.run()}
     if request.refit:
         chosen = phases["train"].chosen
@@ -43,11 +45,12 @@ def run_phases(
         again = _with_all(request)
         options = replace(options, epochs=chosen)
         start = phases["train"].log
-        trainer = _trainer(again, folder, "refit", options, start, device, report)
+        trainer = _trainer(again, folder, "refit", options, start, group, report)
         phases["refit"] = trainer.run()
-    with atomic_path(folder / "checkpoint.safetensors") as temporary:
-        shutil.copyfile(trainer.checkpoint, temporary)
-    finish(request, folder, trainer.model, phases, threads)
+    if group.first:
+        with atomic_path(folder / "checkpoint.safetensors") as temporary:
+            shutil.copyfile(trainer.checkpoint, temporary)
+        finish(request, folder, trainer.model, phases, threads, group.world)
 
 
 def _trainer(
@@ -56,19 +59,20 @@ def _trainer(
     phase: str,
     options: LoopOptions,
     log_start: int,
-    device: str,
+    group: Group,
     report: Reporter,
 ) -> Trainer:
     parts, settings = request.data.parts, request.settings
-    model = create(
-        request.model,
-        device=device,
-        dtype=settings.precision,
-        weights=request.weights,
-        classes=parts.train.classes,
-        layers=[to_dict(settings)],
-        seed=request.seed,
-    )
+    with group.one_download():
+        model = create(
+            request.model,
+            device=group.device,
+            dtype=settings.precision,
+            weights=request.weights,
+            classes=parts.train.classes,
+            layers=[to_dict(settings)],
+            seed=request.seed,
+        )
     facts = {
         "run": folder.name,
         "seed": request.seed,
@@ -88,6 +92,7 @@ def _trainer(
         options=options,
         facts=facts,
         log_start=log_start,
+        group=group,
         report=report,
     )
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from sbirctl.core.errors import UsageError
+from sbirctl.core.seeds import seed_for
 from sbirctl.datasets.batch import Batch
 
 
@@ -34,15 +35,23 @@ def released_augment(batch: Batch, seed: int) -> Batch:
             "Take none, flip, standard or strong.",
         )
     change = _transform()
+    photos, sketches = batch.rows
 
-    def changed(images: Tensor | None) -> Tensor | None:
+    def changed(images: Tensor | None, side: str, first: int) -> Tensor | None:
         if images is None or not len(images):
             return images
-        return torch.stack([change(image) for image in images])
+        made = []
+        for row, image in enumerate(images, first):  # an image's draws are its own
+            torch.manual_seed(seed_for(seed, side, row))
+            made.append(change(image))
+        return torch.stack(made)
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return replace(batch, photo=changed(batch.photo), sketch=changed(batch.sketch))
+        return replace(
+            batch,
+            photo=changed(batch.photo, "photo", photos.start),
+            sketch=changed(batch.sketch, "sketch", sketches.start),
+        )
 
 
 @cache

@@ -19,7 +19,12 @@ from sbirctl.training.state import Progress
 
 
 def finish(
-    request: Request, folder: Path, model: Model, phases: Mapping[str, Progress], threads: int
+    request: Request,
+    folder: Path,
+    model: Model,
+    phases: Mapping[str, Progress],
+    threads: int,
+    processes: int,
 ) -> None:
     """Write what came of it; the state is of no more use."""
     header = read_checkpoint(folder / "checkpoint.safetensors", tensors=False)
@@ -54,6 +59,7 @@ def finish(
             "device": str(device_of(model)),
             "precision": str(model.compute_dtype).removeprefix("torch."),
             "threads": threads,
+            "processes": processes,
             "versions": {"sbirctl": __version__, "torch": torch.__version__},
             "finished": datetime.now(UTC).isoformat(timespec="microseconds"),
         },

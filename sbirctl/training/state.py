@@ -11,6 +11,7 @@ import torch
 
 from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import atomic_path, display_path
+from sbirctl.core.processes import ALONE, Group
 from sbirctl.models.base import Model
 
 SCHEMA = 1
@@ -65,8 +66,13 @@ def save_state(
         torch.save(state, temporary)
 
 
-def load_state(path: Path, model: Model) -> tuple[Progress, dict[str, Any] | None] | None:
+def load_state(
+    path: Path, model: Model, group: Group = ALONE
+) -> tuple[Progress, dict[str, Any] | None] | None:
     """Put the saved weights into `model`; the progress and the optimiser's state.
+
+    Args:
+        group: of its processes only the first reads the file.
 
     Returns:
         None where nothing was saved.
@@ -74,11 +80,15 @@ def load_state(path: Path, model: Model) -> tuple[Progress, dict[str, Any] | Non
     Raises:
         CorruptError: the file is damaged or was written by another version.
     """
-    if not path.exists():
-        return None
     again = "Type the same command with --fresh to train from the start."
+
+    def read() -> dict[str, Any] | None:
+        return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
+
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = group.from_first(read)
+        if state is None:
+            return None
         if state["schema"] != SCHEMA:
             raise CorruptError(f"{display_path(path)} is of another version.", again)
         model.load_checkpoint_state(state["model"])

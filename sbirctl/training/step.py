@@ -11,19 +11,18 @@ forward pass, except that batch statistics (BatchNorm in training mode) are thos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.seeds import seed_for
 from sbirctl.datasets.batch import Batch
 from sbirctl.models.base import Encoded, Model
-
-_SIDES = ("photo", "sketch", "edge")
+from sbirctl.models.joining import SIDES, gathered, join
+from sbirctl.training.parallel import average_gradients
 
 
 def gradients(
@@ -34,28 +33,34 @@ def gradients(
     pieces: int,
     seed: int,
     autocast: AbstractContextManager,
+    wrapped: nn.Module | None = None,
 ) -> dict[str, Tensor]:
     """Add the gradients of one batch's total loss to the parameters.
 
     Args:
         model: in training mode.
-        batch: the whole batch, on the model's device.
+        batch: the whole batch or this process's share, on the model's device.
         stage: name of the recipe's stage, for the losses.
-        pieces: in how many pieces to encode; 1 is a plain backward pass.
+        pieces: in how many pieces to encode it; 1 is a plain backward pass.
         seed: of this step; dropout and the like are drawn from it alone, so a resumed run draws
             what an uninterrupted one does.
         autocast: context of the forward passes.
+        wrapped: the model in its data-parallel wrapper; without it, the gradients of shares are
+            averaged after the backward pass.
 
     Returns:
-        The named terms and "total", detached scalars still on the device.
+        The named terms and "total" of the whole batch, detached scalars still on the device. The
+        gradients are those of the whole batch in every process.
     """
     if pieces > 1:
         return _cached(model, batch, stage, pieces, seed, autocast)
     torch.manual_seed(seed)
     with autocast:
-        terms = model(batch, stage)
+        terms = (wrapped or model)(batch, stage)
     if terms["total"].requires_grad:  # not while every group is frozen
         terms["total"].backward()
+    if batch.share is not None and wrapped is None:
+        average_gradients(model.parameters(), len(batch.share.photos))
     return {name: value.detach() for name, value in terms.items()}
 
 
@@ -99,55 +104,37 @@ def _cached(
     seed: int,
     autocast: AbstractContextManager,
 ) -> dict[str, Tensor]:
+    if batch.share is not None:  # the last batch's share may be small
+        pieces = min(pieces, max(len(batch.photo_label), len(batch.sketch_label)))
     parts = split(batch, pieces)
     encoded = []
     with torch.no_grad(), autocast:
         for index, part in enumerate(parts):
             torch.manual_seed(seed_for(seed, index))
             encoded.append(model.encode(part))
-    whole, leaves = _join(encoded, parts)
+    leaves = [_leaves(one) for one in encoded]
+    photos = [len(part.photo_label) for part in parts]
+    whole = join(leaves, photos, [len(part.sketch_label) for part in parts])
     torch.manual_seed(seed)
     with autocast:
-        terms = model.losses(whole, batch, stage)
+        if batch.share is not None:
+            whole = gathered(whole, batch.share)
+        terms = model.losses(whole, batch.whole, stage)
     terms["total"].backward()
     for index, part in enumerate(parts):
         torch.manual_seed(seed_for(seed, index))
         with autocast:
             again = model.encode(part)
-        _carry_on(again, leaves, index)
+        _carry_on(again, leaves[index])
+    if batch.share is not None:
+        average_gradients(model.parameters(), len(batch.share.photos))
     return {name: value.detach() for name, value in terms.items()}
 
 
-def _join(encoded: Sequence[Encoded], parts: Sequence[Batch]) -> tuple[Encoded, list[Encoded]]:
-    """The whole batch's embeddings, and the leaves (one Encoded a piece) they were made of."""
-    leaves = [
-        Encoded(
-            **{side: _leaf(getattr(one, side)) for side in _SIDES},
-            extra={name: _required(value) for name, value in one.extra.items()},
-        )
-        for one in encoded
-    ]
-    whole: dict[str, Any] = {
-        side: None
-        if getattr(leaves[0], side) is None
-        else torch.cat([getattr(leaf, side) for leaf in leaves])
-        for side in _SIDES
-    }
-    extra = {
-        name: _join_extra([leaf.extra[name] for leaf in leaves], parts) for name in leaves[0].extra
-    }
-    return Encoded(**whole, extra=extra), leaves
-
-
-def _join_extra(values: Sequence[Tensor], parts: Sequence[Batch]) -> Tensor:
-    """Rows that follow one side are appended; rows of photos, then sketches, stay in that order."""
-    photos = [len(part.photo_label) for part in parts]
-    both = [p + len(part.sketch_label) for p, part in zip(photos, parts, strict=True)]
-    if [len(value) for value in values] == both:
-        heads = [value[:p] for value, p in zip(values, photos, strict=True)]
-        tails = [value[p:] for value, p in zip(values, photos, strict=True)]
-        return torch.cat([*heads, *tails])
-    return torch.cat(list(values))
+def _leaves(encoded: Encoded) -> Encoded:
+    """The same values, to take gradients at."""
+    sides: dict[str, Any] = {side: _leaf(getattr(encoded, side)) for side in SIDES}
+    return Encoded(**sides, extra={name: _required(v) for name, v in encoded.extra.items()})
 
 
 def _required(value: Tensor) -> Tensor:
@@ -158,11 +145,10 @@ def _leaf(value: Tensor | None) -> Tensor | None:
     return None if value is None else _required(value)
 
 
-def _carry_on(again: Encoded, leaves: Sequence[Encoded], index: int) -> None:
+def _carry_on(again: Encoded, leaf: Encoded) -> None:
     outputs: list[Tensor] = []
     grads: list[Tensor] = []
-    leaf = leaves[index]
-    pairs = [(getattr(again, side), getattr(leaf, side)) for side in _SIDES]
+    pairs = [(getattr(again, side), getattr(leaf, side)) for side in SIDES]
     pairs += [(again.extra[name], leaf.extra[name]) for name in leaf.extra]
     for output, kept in pairs:
         if output is not None and output.requires_grad and kept.grad is not None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sbirctl.core.errors import MismatchError
+from sbirctl.core.processes import ALONE, Group
 from sbirctl.datasets.parts import Part
 from sbirctl.models.base import Model
 from sbirctl.retrieval.definitions import Definition
@@ -21,22 +22,32 @@ _PAIRED = ("acc@1", "acc@10")
 
 
 def validate(
-    model: Model, part: Part, facts: Mapping[str, Any], *, workers: int | None = None
+    model: Model,
+    part: Part,
+    facts: Mapping[str, Any],
+    *,
+    workers: int | None = None,
+    group: Group = ALONE,
 ) -> dict[str, float]:
     """The figures of a part's sketches against its photos, by name, in the default definition.
 
     Args:
         facts: the task's; the fine-grained task has acc@K, too.
+        group: the processes that embed; the first one evaluates.
 
     Raises:
         MismatchError: no sketch of the part has a photo of its class in it.
     """
-    query = embed_side(model, part.sketch, workers=workers)
-    gallery = embed_side(model, part.photo, workers=workers)
+    query = embed_side(model, part.sketch, workers=workers, group=group)
+    gallery = embed_side(model, part.photo, workers=workers, group=group)
     names = _ALWAYS + (_PAIRED if facts.get("task") == "fg" else ())
-    embeddings = to_embeddings(part, query, gallery, facts)
-    (result,) = evaluate(embeddings, [parse(name) for name in names], [Definition()])
-    found = {name: result.mean(name) for name in names}
+
+    def figures() -> dict[str, float | None]:
+        embeddings = to_embeddings(part, query, gallery, facts)
+        (result,) = evaluate(embeddings, [parse(name) for name in names], [Definition()])
+        return {name: result.mean(name) for name in names}
+
+    found = group.from_first(figures)
     if found[CHOOSES] is None:
         raise MismatchError(
             "No sketch of the validation part has a photo of its class.", "Use --set val=none."

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.datasets._draws import Others, stream
+from sbirctl.datasets.batch import GlobalIndices
 from sbirctl.datasets.parts import Part, Side
-from sbirctl.datasets.plans import BalancedPlan, PairPlan, QuadrupletPlan, slice_for
+from sbirctl.datasets.plans import BalancedPlan, PairPlan, QuadrupletPlan, rows_for
 
 
 def make_part(photos, sketches, categories=None):
@@ -192,26 +193,36 @@ def test_one_class_cannot_be_contrasted(plan):
 
 @settings(max_examples=60, deadline=None)
 @given(counts, st.sampled_from(PLANS), st.integers(1, 5))
-def test_slices_partition_the_batch_and_keep_tuples_and_classes_whole(numbers, plan, world):
+def test_shares_partition_the_batch_and_keep_tuples_and_classes_whole(numbers, plan, world):
     part = make_part(*zip(*numbers, strict=True))
     for b in plan.batches(part, 0, 0):
-        shares = [slice_for(b, rank, world) for rank in range(world)]
-        assert np.array_equal(np.concatenate([s.photo for s in shares]), b.photo)
-        assert np.array_equal(np.concatenate([s.sketch for s in shares]), b.sketch)
-        assert sum(s.chunks for s in shares) == b.chunks
-        assert max(s.chunks for s in shares) - min(s.chunks for s in shares) <= 1
+        rows = [rows_for(b, rank, world) for rank in range(world)]
+        assert np.array_equal(np.concatenate([b.photo[p] for p, _ in rows]), b.photo)
+        assert np.array_equal(np.concatenate([b.sketch[s] for _, s in rows]), b.sketch)
+        sizes = [len(b.sketch[s]) * b.chunks // len(b.sketch) for _, s in rows]
+        assert sum(sizes) == b.chunks
+        assert max(sizes) - min(sizes) <= 1
         if b.tuples is None:
-            labels = [set(part.photo.label[s.photo]) for s in shares]
+            labels = [set(part.photo.label[b.photo[p]]) for p, _ in rows]
             assert sum(map(len, labels)) == len(set().union(*labels))
             continue
-        sides = [b.sketch, b.photo, b.photo, b.sketch]
-        whole = [tuple(sides[c][t[c]] for c in range(len(t))) for t in b.tuples]
-        dealt = [
-            tuple([s.sketch, s.photo, s.photo, s.sketch][c][t[c]] for c in range(len(t)))
-            for s in shares
-            for t in s.tuples
-        ]
-        assert dealt == whole
+        sides = [1, 0, 0, 1]  # column 0 and, for quadruplets, column 3 are sketches
+        for t in b.tuples:
+            owners = [
+                {c: row[sides[c]].start <= t[c] < row[sides[c]].stop for c in range(len(t))}
+                for row in rows
+            ]
+            assert sum(all(own.values()) for own in owners) == 1
+
+
+@given(st.integers(0, 9), st.integers(0, 9), st.integers(1, 5))
+def test_without_chunks_every_image_is_dealt_by_itself(photos, sketches, world):
+    drawn = GlobalIndices(np.arange(photos), np.arange(sketches), None, 0)
+    for side, count in ((0, photos), (1, sketches)):
+        rows = [rows_for(drawn, rank, world)[side] for rank in range(world)]
+        assert [i for r in rows for i in range(r.start, r.stop)] == list(range(count))
+        sizes = [r.stop - r.start for r in rows]
+        assert max(sizes) - min(sizes) <= 1
 
 
 @given(st.integers(1, 12), st.integers(0, 60), st.integers(1, 8), st.integers(0, 99))

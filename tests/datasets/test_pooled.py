@@ -24,7 +24,7 @@ def test_every_image_comes_at_most_once_in_full_batches(
     plan, given = PooledPlan(batch), part(photos, sketches)
     drawn = list(plan.batches(given, epoch, 1))
     assert len(drawn) == plan.length(given) == (photos + sketches) // batch
-    assert all(len(b.photo) + len(b.sketch) == batch and b.chunks == 1 for b in drawn)
+    assert all(len(b.photo) + len(b.sketch) == batch and b.chunks == 0 for b in drawn)
     for name, size in (("photo", photos), ("sketch", sketches)):
         seen = [int(i) for b in drawn for i in getattr(b, name)]
         assert len(seen) == len(set(seen))

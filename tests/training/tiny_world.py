@@ -79,10 +79,13 @@ def _items(classes, each):
 
 
 class ShuffledPlan:
-    """Batches of `batch` photos and as many sketches, in a random order."""
+    """Batches of `batch` photos and as many sketches, in a random order.
 
-    def __init__(self, batch=8):
-        self.batch = batch
+    A batch is dealt out in so many chunks; 0: image by image.
+    """
+
+    def __init__(self, batch=8, chunks=0):
+        self.batch, self.chunks = batch, chunks
 
     def length(self, part):
         return len(part.photo) // self.batch
@@ -93,7 +96,7 @@ class ShuffledPlan:
         sketches = rng.permutation(len(part.sketch))
         for start in range(0, self.length(part) * self.batch, self.batch):
             chosen = slice(start, start + self.batch)
-            yield GlobalIndices(photos[chosen], sketches[chosen], None, 1)
+            yield GlobalIndices(photos[chosen], sketches[chosen], None, self.chunks)
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,8 @@ class TinySettings(ModelSettings):
     dropout: float = 0.1
     second_stage: int = 0
     frozen: int = 0
+    freeze_bn: bool = False
+    chunks: int = 0
 
 
 class Tiny(Model):
@@ -123,6 +128,12 @@ class Tiny(Model):
         self.drop = nn.Dropout(settings.dropout)
         self.linear = nn.Linear(8 * (SIZE // 2) ** 2, self.dim)
         self.head = nn.Linear(self.dim, len(classes or ()) or 1)
+
+    def train(self, mode=True):
+        super().train(mode)
+        if self.settings.freeze_bn:
+            self.norm.eval()
+        return self
 
     def load_weights(self, weights):
         return WeightsRecord()
@@ -151,7 +162,7 @@ class Tiny(Model):
             ParamGroup("body", body, options.lr, options.weight_decay),
             ParamGroup("head", list(self.head.parameters()), options.lr, 0.0),
         ]
-        plan = ShuffledPlan(options.batch)
+        plan = ShuffledPlan(options.batch, options.chunks)
         made = [Stage("first", options.epochs, plan, groups, {"body": options.frozen})]
         if options.second_stage:
             made.append(Stage("second", options.second_stage, plan, groups[1:]))

@@ -1,0 +1,88 @@
+"""One model in several processes: gradients averaged, batch statistics over all of them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from sbirctl.core.errors import UsageError
+from sbirctl.core.processes import Group
+from sbirctl.models.base import Model
+
+
+def synchronise_batch_norm(model: Model, group: Group, device: torch.device) -> None:
+    """On CUDA let batch norm in training mode take the statistics of all processes' images."""
+    if group.world > 1 and device.type == "cuda":
+        from timm.layers import convert_sync_batchnorm
+
+        convert_sync_batchnorm(model)
+
+
+def check_batch_norm(model: Model, group: Group, pieces: int) -> None:
+    """Refuse batch norm with the statistics of one process's images.
+
+    Args:
+        model: in training mode.
+        pieces: of a share, see `training.step`; their number may differ between processes.
+
+    Raises:
+        UsageError: there is some.
+    """
+    if group.world == 1:
+        return
+    for module in model.modules():
+        if not (isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training):
+            continue
+        if not isinstance(module, nn.SyncBatchNorm):
+            raise UsageError(
+                "Batch norm in training mode is not synchronised over processes on this device.",
+                "Add --set freeze_bn=true, or train in one process.",
+            )
+        if pieces > 1:
+            raise UsageError(
+                f"accumulate={pieces} and batch norm in training mode do not go together in"
+                " several processes.",
+                "Add --set freeze_bn=true, or leave out accumulate.",
+            )
+
+
+def data_parallel(model: Model) -> nn.Module | None:
+    """The model in PyTorch's data-parallel wrapper, which averages during the backward pass.
+
+    The first process's weights are sent to all others. To be called again whenever other
+    parameters take gradients.
+
+    Args:
+        model: after a backward pass: its gradients tell which parameters a step uses.
+
+    Returns:
+        None while no parameter takes gradients.
+    """
+    moving = [p for p in model.parameters() if p.requires_grad]
+    if not moving:
+        return None
+    # A backbone may have layers behind the maps a model takes.
+    unused = any(p.grad is None for p in moving)
+    # 1 x 1 filters, which are the same bytes in both orders.
+    warnings.filterwarnings("ignore", message="Grad strides do not match")
+    wrapped = DistributedDataParallel(
+        model, gradient_as_bucket_view=True, find_unused_parameters=unused
+    )
+    wrapped.broadcast_buffers = False  # running statistics are frozen or synchronised already
+    return wrapped
+
+
+def average_gradients(parameters: Iterable[nn.Parameter], world: int) -> None:
+    """Replace every gradient by its mean over the processes, in one exchange."""
+    grads: list[Tensor] = [p.grad for p in parameters if p.grad is not None]
+    if not grads:
+        return
+    flat = torch.cat([grad.reshape(-1) for grad in grads])
+    torch.distributed.all_reduce(flat)
+    flat /= world
+    for grad, mean in zip(grads, flat.split([grad.numel() for grad in grads]), strict=True):
+        grad.copy_(mean.view_as(grad))
