@@ -86,12 +86,11 @@ def _strokes(
     data: bytes,
 ) -> tuple[Strokes, Pen, tuple[float, float, float, float] | None] | None:
     """Strokes, pen and sheet where the bytes are a vector drawing, else None."""
-    head = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:256]
+    text = data.lstrip(b"\xef\xbb\xbf \t\r\n")
     pen = Pen(canvas=_CANVAS)
-    if head.startswith(b"{"):
-        line = next(line for line in data.lstrip(b"\xef\xbb\xbf").splitlines() if line.strip())
-        return parse_drawing(line), pen, None
-    if head.startswith(b"<"):
-        strokes, sheet = parse_svg(data)
+    if text.startswith(b"{"):
+        return parse_drawing(text.partition(b"\n")[0]), pen, None
+    if text.startswith(b"<"):
+        strokes, sheet = parse_svg(text)
         return strokes, pen, sheet
     return None

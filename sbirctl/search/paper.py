@@ -26,8 +26,8 @@ def is_clean(grey: np.ndarray) -> bool:
 def clean_paper(grey: np.ndarray) -> np.ndarray:
     """Black strokes on white from a photo of a drawing, or from one that is light on dark.
 
-    The paper's brightness at a pixel is the median of the largest values around it; what is darker
-    than that by more than the grain is ink, and the darkest ink becomes black.
+    The paper's brightness is what is left when dark strokes are closed; what is darker than that by
+    more than the grain is ink, and the darkest ink becomes black.
 
     Args:
         grey: (h, w) uint8.
@@ -41,20 +41,34 @@ def clean_paper(grey: np.ndarray) -> np.ndarray:
         grey = 255 - grey
     width = max(3, int(_WINDOW * max(grey.shape)) | 1)
     smooth = cv2.GaussianBlur(grey, (0, 0), 0.8)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    light = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, kernel).astype(np.float32)
-    light = cv2.GaussianBlur(light, (0, 0), width / 4)
-    depth = 1 - smooth.astype(np.float32) / np.maximum(light, 1)  # 0 paper, 1 black
-    middle = float(np.median(depth))
-    grain = 1.4826 * float(np.median(np.abs(depth - middle)))
-    threshold = middle + max(_NOISE * grain, _LEAST)
-    ink = _without_specks(depth > threshold)
+    light = _light(smooth, width)
+    darker = light - smooth
+    darker -= np.median(darker)
+    grain = 1.4826 * float(np.median(np.abs(darker)))
+    least = np.maximum(_NOISE * grain, _LEAST * light)
+    ink = _without_specks(darker > least)
     if not ink.any():
         return np.full_like(grey, 255)
-    darkest = max(float(np.percentile(depth[ink], 75)), threshold + 1e-3)
-    value = np.clip((depth - middle - (threshold - middle) / 2) / (darkest - threshold), 0, 1)
+    share, half = darker / np.maximum(light, 1), least / np.maximum(light, 1) / 2
+    darkest = max(float(np.percentile(share[ink], 75)), float(half.max()) + 1e-3)
+    value = np.clip((share - half) / (darkest - half), 0, 1)
     soft = cv2.dilate(ink.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # edges stay smooth
     return (255 * (1 - np.where(soft, value, 0))).round().astype(np.uint8)
+
+
+def _light(grey: np.ndarray, width: int) -> np.ndarray:
+    """The paper's brightness everywhere, (h, w) float32: strokes closed, then smoothed."""
+    import cv2
+
+    # light that falls off towards the edge goes on falling off beyond it
+    edge = min(width, *(side - 1 for side in grey.shape))
+    even = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 3)
+    padded = np.pad(even, edge, mode="reflect", reflect_type="odd")
+    padded[edge : edge + grey.shape[0], edge : edge + grey.shape[1]] = grey
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    light = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, kernel)
+    light = cv2.GaussianBlur(light, (0, 0), width / 4)
+    return light[edge : edge + grey.shape[0], edge : edge + grey.shape[1]]
 
 
 def _light_on_dark(grey: np.ndarray) -> bool:

@@ -75,7 +75,9 @@ class Faiss:
     def remove(self, ids: np.ndarray) -> None:
         """See `Engine.remove`."""
         numbers = np.flatnonzero(np.isin(self._ids, ids)).astype(np.int64)
-        self._index.remove_ids(self._faiss.IDSelectorBatch(numbers))
+        # lists with a table of numbers take only the one, which is slow for the others
+        select = "IDSelectorArray" if self._kind == "ivf" else "IDSelectorBatch"
+        self._index.remove_ids(getattr(self._faiss, select)(numbers))
         self._ids = self._ids.copy()
         self._ids[numbers] = b""
 
