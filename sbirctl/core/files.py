@@ -15,13 +15,19 @@ from typing import IO, Any
 from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
 
 _BLOCK = 1 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
-def atomic_path(target: Path) -> Iterator[Path]:
+def atomic_path(target: Path, *, durable: bool = True) -> Iterator[Path]:
     """A temporary path beside `target`; on leaving it is synced and renamed into place.
 
     On any error the temporary file is removed and an earlier `target` stays as it was.
+
+    Args:
+        target: the file to be.
+        durable: sync it. Without, a reader must bear a file that is empty or cut, as it can be
+            when the whole system stops.
 
     Raises:
         UsageError: `target` is a folder.
@@ -37,24 +43,47 @@ def atomic_path(target: Path) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes private files
-        _sync(temporary)
-        os.replace(temporary, target)
-        _sync_folder(target.parent)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _disk_error(error, target) from error
-        raise
+        with disk_advice(target):
+            yield temporary
+            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes private files
+            move_into_place(temporary, target, durable=durable)
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def move_into_place(whole: Path, target: Path, *, durable: bool = True) -> None:
+    """Rename a finished file of the same folder or disk to `target`, synced unless told not to."""
+    if durable:
+        with open(whole, "r+b") as stream:
+            os.fsync(stream.fileno())
+    os.replace(whole, target)
+    if durable:
+        _sync_folder(target.parent)
+
+
 @contextmanager
-def atomic_open(target: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+def disk_advice(target: Path) -> Iterator[None]:
+    """Says what to do where writing finds the disk full.
+
+    Raises:
+        SbirctlError: it is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _disk_error(error, target) from error
+        raise
+
+
+@contextmanager
+def atomic_open(target: Path, mode: str = "wb", *, durable: bool = True) -> Iterator[IO[Any]]:
     """Like `open(target, mode)` for writing, but atomic (see `atomic_path`)."""
     encoding = None if "b" in mode else "utf-8"
-    with atomic_path(target) as temporary, open(temporary, mode, encoding=encoding) as stream:
+    with (
+        atomic_path(target, durable=durable) as temporary,
+        open(temporary, mode, encoding=encoding) as stream,
+    ):
         yield stream
 
 
@@ -148,14 +177,6 @@ def _umask() -> int:
     return current
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _sync_folder(folder: Path) -> None:
     if os.name != "posix":
         return
@@ -167,7 +188,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _disk_error(error: OSError, target: Path) -> SbirctlError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in _FULL:
         return SbirctlError(
             f"No space left while writing {display_path(target)}.",
             "Free some space, or set SBIRCTL_HOME to a larger disk; the same command continues.",

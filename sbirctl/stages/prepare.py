@@ -24,8 +24,15 @@ from sbirctl.datasets._unseen import UnseenChoice, write_split
 from sbirctl.datasets.archive import identity_of, open_tree, peek
 from sbirctl.datasets.source import Dataset, Source
 from sbirctl.datasets.tree import Tree
+from sbirctl.store.pool import Workers
 from sbirctl.store.reader import MANIFEST, Store, store_folder
-from sbirctl.store.writer import StoreSettings, pixel_bytes, store_lock, write_store
+from sbirctl.store.writer import (
+    StoreSettings,
+    expect_images,
+    pixel_bytes,
+    store_lock,
+    write_store,
+)
 
 WORK = "work"
 Inputs = Mapping[str, Sequence[Path]]
@@ -120,7 +127,7 @@ def prepare(
         if given:
             _describe(reader, peeked, chosen, wanted, folder.name, report)
         return None
-    with store_lock(folder):
+    with store_lock(folder), Workers(workers) as pool:
         request = _request(reader, peeked, chosen, folder.name, report) if given else None
         if (folder / MANIFEST).is_file() and not fresh:
             store = Store.open(folder)
@@ -128,7 +135,8 @@ def prepare(
             report.note(f"{folder.name} is prepared already.")
         else:
             assert request is not None
-            _make(reader, peeked, chosen, wanted, folder, request, workers, report)
+            expect_images(pool, sum(len(tree.files) for tree in _listed(peeked)))
+            _make(reader, peeked, chosen, wanted, folder, request, pool, report)
             store = Store.open(folder)
             _tell(store, report)
         if unseen is not None:
@@ -177,17 +185,22 @@ def _make(
     settings: StoreSettings,
     folder: Path,
     request: dict[str, Any],
-    workers: int | None,
+    workers: Workers,
     report: Reporter,
 ) -> None:
     source = _source(reader, inputs, options, folder.name, folder / WORK, report)
     for remark in source.remarks:
         report.note(remark)
     source = replace(source, facts={**source.facts, "request": request})
-    write_store(folder, source, settings, workers=workers, report=report)
+    write_store(folder, source, settings, workers, report=report)
     instances = Store.open(folder).items.instances
     write_test_instances(folder, folder.name, source.test_instances, instances)
     shutil.rmtree(folder / WORK, ignore_errors=True)
+
+
+def _listed(inputs: Peeked) -> list[Tree]:
+    """Folders; what an archive holds is not known yet."""
+    return [one for some in inputs.values() for one in some if isinstance(one, Tree)]
 
 
 def _source(
@@ -259,7 +272,8 @@ def _describe(
         report.note(remark)
     for reason, count in sorted(source.ignored.items()):
         report.note(f"Left aside, {reason}: {count:,}.")
-    size = pixel_bytes(source.items, settings)
+    counts = Counter(item.modality for item in source.items)
+    size = pixel_bytes(counts, settings.size)
     report.note(f"The store {name!r} would take at most {human_bytes(size)}. Nothing was written.")
 
 

@@ -1,11 +1,8 @@
-"""One deterministic pass from part files to the finished store."""
+"""One deterministic pass from parts that are made to the finished store."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,40 +10,24 @@ import numpy as np
 
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import atomic_open
-from sbirctl.store.manifest import (
-    MODALITIES,
-    Items,
-    Modality,
-    count_items,
-    items_to_json,
-    quote_path,
-    store_digest,
-)
-from sbirctl.store.parts import PartTask, read_part
-from sbirctl.store.pixels import Kept, write_images
+from sbirctl.store.manifest import MODALITIES, Items, count_items, items_to_json, store_digest
+from sbirctl.store.pixels import digest_of
 from sbirctl.store.pool import Workers
 from sbirctl.store.reader import IMAGES, MANIFEST, SCHEMA
-from sbirctl.store.source import RawItem, Source
+from sbirctl.store.rewrite import rewrite
+from sbirctl.store.rows import Survey
+from sbirctl.store.source import Source
+from sbirctl.store.spool import Spool
 
-
-@dataclass
-class _Survey:
-    """What the parts hold, gathered in one pass over their footers."""
-
-    kept: list[RawItem] = field(default_factory=list)
-    digest: list[str] = field(default_factory=list)
-    row: list[int] = field(default_factory=list)
-    copy_of: list[int] = field(default_factory=list)
-    skipped: list[dict[str, str]] = field(default_factory=list)
-    rows: Counter[str] = field(default_factory=Counter)
-    parts: list[Kept] = field(default_factory=list)
+MOST_SPARE = 1 / 16  # of the pixels; with more, writing them anew is worth its time
 
 
 def assemble(
     folder: Path,
-    tasks: Sequence[PartTask],
+    found: Survey,
     source: Source,
     settings: dict[str, Any],
+    spool: Spool,
     workers: Workers,
 ) -> None:
     """Write `images.h5` and then `manifest.json`, whose presence says that the store is whole.
@@ -56,21 +37,26 @@ def assemble(
     Raises:
         MissingError: not one file could be read.
     """
-    survey = _survey(tasks)
-    if not survey.kept:
+    if not found.kept:
         raise MissingError(
-            f"None of the {len(survey.skipped)} files found could be read.",
-            f"The first: {survey.skipped[0]['path']}: {survey.skipped[0]['reason']}."
-            if survey.skipped
+            f"None of the {len(found.skipped)} files found could be read.",
+            f"The first: {found.skipped[0]['path']}: {found.skipped[0]['reason']}."
+            if found.skipped
             else "Is it the right folder?",
         )
-    items = _items(survey, source.origins)
+    items = _items(found, source.origins)
     digest = store_digest(items, settings)
+    checksums = {modality: found.moves[modality].checksums for modality in MODALITIES}
+    attributes = {"schema": SCHEMA, "digest": digest}
     # A store that is made anew must not show its old manifest beside the new images.
     (folder / MANIFEST).unlink(missing_ok=True)
-    attributes = {"schema": SCHEMA, "digest": digest}
-    images = folder / IMAGES
-    pixels = write_images(images, survey.parts, survey.rows, attributes, settings, workers)
+    if spool.path.exists():  # else it has become images.h5 before an earlier run was stopped
+        target, encoding = folder / IMAGES, settings["encoding"]
+        spool.fill(found, source)
+        if encoding == "raw" and spool.spare(found) <= MOST_SPARE:
+            spool.finish(target, checksums, attributes)
+        else:
+            rewrite(target, spool, checksums, attributes, encoding, workers)
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
         "name": folder.name,
@@ -78,51 +64,18 @@ def assemble(
         "digest": digest,
         "settings": settings,
         "source": {"identity": source.identity, "layout": source.layout, **source.facts},
-        "rows": {modality: survey.rows[modality] for modality in MODALITIES},
-        "pixels": pixels,
+        "rows": {modality: found.moves[modality].rows for modality in MODALITIES},
+        "pixels": {modality: digest_of(checksums[modality]) for modality in MODALITIES},
         "counts": count_items(items),
         "ignored": dict(sorted(source.ignored.items())),
-        "skipped": survey.skipped,
+        "skipped": found.skipped,
         "items": items_to_json(items),
     }
     _write_manifest(folder / MANIFEST, manifest)
 
 
-def _survey(tasks: Sequence[PartTask]) -> _Survey:
-    """Give rows: the first of equal bytes gets one, its copies share it."""
-    found = _Survey()
-    by_bytes: dict[tuple[Modality, str], int] = {}
-    by_id: dict[str, int] = {}
-    for task in tasks:
-        part = read_part(task)
-        modality, mask = task.items[0].modality, list[bool]()
-        start = found.rows[modality]
-        for item, digest, reason in zip(task.items, part.digests, part.reasons, strict=True):
-            if reason:
-                found.skipped.append(_skipped(item, reason))
-                continue
-            index, key = len(found.kept), (item.modality, digest)
-            first = by_id.get(item.copy_of, by_bytes.get(key, -1))
-            mask.append(first < 0)
-            if first < 0:
-                found.row.append(found.rows[item.modality])
-                found.rows[item.modality] += 1
-                by_bytes[key] = index
-            else:
-                first = first if found.copy_of[first] < 0 else found.copy_of[first]
-                found.row.append(found.row[first])
-                by_bytes.setdefault(key, first)
-            found.copy_of.append(first)
-            found.kept.append(item)
-            found.digest.append(digest)
-            by_id[item.id] = index
-        chosen = np.array(mask, dtype=bool)
-        found.parts.append(Kept(task.target, modality, chosen, part.checksums, start))
-    return found
-
-
-def _items(survey: _Survey, origins: tuple[str, ...]) -> Items:
-    kept = survey.kept
+def _items(found: Survey, origins: tuple[str, ...]) -> Items:
+    kept = found.kept
     classes = tuple(sorted({item.class_name for item in kept}))
     instances = tuple(sorted({item.instance for item in kept} - {""}))
     label = {name: i for i, name in enumerate(classes)}
@@ -134,22 +87,13 @@ def _items(survey: _Survey, origins: tuple[str, ...]) -> Items:
         label=np.array([label[i.class_name] for i in kept], dtype=np.int32),
         instance=np.array([instance[i.instance] for i in kept], dtype=np.int32),
         origin=np.array([origins.index(i.origin) for i in kept], dtype=np.uint8),
-        digest=tuple(survey.digest),
-        row=np.array(survey.row, dtype=np.int64),
-        copy_of=np.array(survey.copy_of, dtype=np.int64),
+        digest=tuple(found.digest),
+        row=np.array(found.row, dtype=np.int64),
+        copy_of=np.array(found.copy_of, dtype=np.int64),
         classes=classes,
         instances=instances,
         origins=origins,
     )
-
-
-def _skipped(item: RawItem, reason: str) -> dict[str, str]:
-    return {
-        "path": quote_path(item.path),
-        "modality": item.modality,
-        "class": item.class_name,
-        "reason": reason,
-    }
 
 
 def _write_manifest(target: Path, manifest: dict[str, Any]) -> None:

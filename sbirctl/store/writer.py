@@ -1,9 +1,10 @@
-"""Making a store: part files first, by as many processes as wanted, then one assembly."""
+"""Making a store: parts first, by as many processes as wanted, then one assembly."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import prod
@@ -17,13 +18,17 @@ from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.store.assemble import assemble
 from sbirctl.store.images import MAX_PIXELS
 from sbirctl.store.manifest import MODALITIES, Modality
-from sbirctl.store.parts import PartTask, make_part, plan_parts
+from sbirctl.store.parts import PART_IMAGES, Made, Part, make_part, plan_parts
 from sbirctl.store.pixels import shape_of
 from sbirctl.store.pool import Workers
 from sbirctl.store.reader import IMAGES, MANIFEST, store_folder
+from sbirctl.store.receipts import Receipts, read_receipt, receipt_path
+from sbirctl.store.rows import survey
 from sbirctl.store.source import RawItem, Source
+from sbirctl.store.spool import Spool
 
 PARTS = "parts"
+PIXELS = "pixels"
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,8 @@ def build_store(
         SbirctlError: another process prepares it; no space; no file could be read.
     """
     folder = store_folder(name)
-    with store_lock(folder):
-        write_store(folder, source, settings or StoreSettings(), workers=workers, report=report)
+    with store_lock(folder), Workers(workers) as pool:
+        write_store(folder, source, settings or StoreSettings(), pool, report=report)
     return folder
 
 
@@ -78,35 +83,56 @@ def store_lock(folder: Path) -> AbstractContextManager[None]:
     return lock(folder / ".lock", busy=f"The data set {folder.name!r} is being prepared")
 
 
+def expect_images(workers: Workers, count: int) -> None:
+    """So many images are going to be read: let the processes start meanwhile."""
+    workers.start(make_part, count // PART_IMAGES)
+
+
 def write_store(
     folder: Path,
     source: Source,
     settings: StoreSettings,
+    workers: Workers,
     *,
-    workers: int | None = None,
     report: Reporter = SILENT,
 ) -> None:
     """`build_store` for a caller who holds the lock."""
     values = to_dict(settings)
     items = _sorted(source)
-    parts = folder / PARTS
-    tasks = plan_parts(items, source.read, values, source.identity, parts)
-    todo = [task for task in tasks if not task.target.exists()]
-    _clean(folder, {task.target.name for task in tasks})
-    _check_space(folder, items, todo, settings)
-    if len(todo) < len(tasks):
-        report.note(f"Continuing: {len(tasks) - len(todo)} of {len(tasks)} parts are there.")
-    done = sum(len(task.items) for task in tasks) - sum(len(task.items) for task in todo)
+    parts, places = plan_parts(items, values, source.identity)
+    spool = Spool.plan(folder / PARTS / PIXELS, places, settings.size, settings.max_pixels)
+    made = _made(folder, parts, spool)
+    todo = [part for part in parts if part.name not in made]
+    _clean(folder, [part for part in parts if part.name in made])
+    _check_space(folder, spool, todo, settings)
+    if made:
+        report.note(f"Continuing: {len(made)} of {len(parts)} parts are there.")
+    else:
+        spool.make()
+    done = len(items) - sum(len(part.items) for part in todo)
     try:
-        with Workers(workers) as pool:
-            with report.bar("reading images", total=len(items), done=done) as advance:
-                for count in pool.each(make_part, todo):
-                    advance(count)
-            assemble(folder, tasks, source, values, pool)
+        with report.bar("reading images", total=len(items), done=done) as advance:
+            for part, result in _make(spool, todo, source, workers):
+                made[part.name] = result
+                advance(len(part.items))
+        found = survey([(part, made[part.name]) for part in parts], places)
+        assemble(folder, found, source, values, spool, workers)
     except MissingError:  # the source was not readable at all; next time it may be
-        shutil.rmtree(parts, ignore_errors=True)
+        shutil.rmtree(spool.path.parent, ignore_errors=True)
         raise
-    shutil.rmtree(parts, ignore_errors=True)
+    shutil.rmtree(spool.path.parent, ignore_errors=True)
+
+
+def _make(
+    spool: Spool, todo: Sequence[Part], source: Source, workers: Workers
+) -> Iterator[tuple[Part, Made]]:
+    if not todo:
+        return
+    tasks = [spool.task(part, source) for part in todo]
+    with Receipts(spool.path) as receipts:
+        for task, made in workers.each(make_part, tasks):
+            receipts.keep(task.part, made)
+            yield task.part, made
 
 
 def _sorted(source: Source) -> list[RawItem]:
@@ -122,8 +148,20 @@ def _sorted(source: Source) -> list[RawItem]:
     return items
 
 
-def _clean(folder: Path, wanted: set[str]) -> None:
-    """Remove what a killed writer left, and parts of other sources or settings."""
+def _made(folder: Path, parts: Sequence[Part], spool: Spool) -> dict[str, Made]:
+    """By the parts' names, what an earlier run that was stopped has done already."""
+    receipts = ((part.name, read_receipt(spool.path.parent, part)) for part in parts)
+    made = {name: receipt for name, receipt in receipts if receipt is not None}
+    if spool.path.exists():
+        return made
+    # Perhaps the file of pixels has become images.h5, and only the manifest is missing.
+    renamed = (folder / IMAGES).exists() and not (folder / MANIFEST).exists()
+    return made if renamed and len(made) == len(parts) else {}
+
+
+def _clean(folder: Path, made: Iterable[Part]) -> None:
+    """Remove what a killed writer left, and receipts of other sources or settings."""
+    wanted = {PIXELS} | {receipt_path(folder, part).name for part in made}
     for path in (folder / PARTS).glob("*"):
         if path.name not in wanted:
             path.unlink()
@@ -132,19 +170,19 @@ def _clean(folder: Path, wanted: set[str]) -> None:
             path.unlink()
 
 
-def pixel_bytes(items: Sequence[RawItem], settings: StoreSettings) -> int:
-    """How much the images of so many items take, uncompressed and without regard to copies."""
-    photos = sum(item.modality == "photo" for item in items)
-    rows: dict[Modality, int] = {"photo": photos, "sketch": len(items) - photos}
-    return sum(prod(shape_of(modality, n, settings.size)) for modality, n in rows.items())
+def pixel_bytes(counts: dict[Modality, int], size: int) -> int:
+    """How much so many images take, uncompressed."""
+    return sum(prod(shape_of(modality, n, size)) for modality, n in counts.items())
 
 
-def _check_space(
-    folder: Path, items: Sequence[RawItem], todo: Sequence[PartTask], settings: StoreSettings
-) -> None:
-    """Parts and the assembled file exist side by side for a moment."""
-    needed = pixel_bytes(items, settings)
-    needed += sum(pixel_bytes(task.items, settings) for task in todo)
+def _check_space(folder: Path, spool: Spool, todo: Sequence[Part], settings: StoreSettings) -> None:
+    """Compressed images exist beside the uncompressed for a moment, and are seldom larger."""
+    left = Counter[Modality]()
+    for part in todo:
+        left[part.modality] += len(part.items)
+    needed = pixel_bytes(left, settings.size)
+    if settings.encoding != "raw":
+        needed += pixel_bytes(spool.places, settings.size)
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise SbirctlError(

@@ -271,7 +271,7 @@ def test_killed_with_its_workers_and_continued(tmp_path, home, monkeypatch):
     command = [sys.executable, "-m", "sbirctl", "prepare", *words, "--workers", "2"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     store = home / "datasets/m"
-    while not list((store / "parts").glob("*.part")) and process.poll() is None:
+    while not list((store / "parts").glob("*.json")) and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL

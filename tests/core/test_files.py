@@ -41,7 +41,7 @@ def test_a_full_disk_is_said_in_words(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(files, "_sync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with (
         pytest.raises(SbirctlError, match="No space left") as caught,
         files.atomic_open(tmp_path / "a"),
