@@ -32,7 +32,8 @@ def serve(
         announce: given the address to open, with the token, once the server answers.
 
     Raises:
-        MissingError: there is no gallery, or Starlette or uvicorn is not installed.
+        MissingError: there is no gallery, or none of a name, or Starlette or uvicorn is not
+            installed.
         UsageError: the server cannot listen there, or the token is too short.
         KeyboardInterrupt: it was interrupted.
     """
@@ -47,20 +48,24 @@ def serve(
             f"The server needs {error.name}, which is not installed.",
             "Type `pip install starlette uvicorn`.",
         ) from error
+    from sbirctl.search.gallery import find_gallery
     from sbirctl.search.searcher import Searcher
     from sbirctl.search.server.galleries import Galleries
     from sbirctl.search.server.limits import Limits
 
+    for name in names or [None]:
+        if name is None or "://" not in name:
+            find_gallery(name)
     limits = Limits()
     with listen.listen(host, port) as taken:
         access = access_for(host, listen.address_of(taken), token)
         galleries = Galleries(
             names,
-            opener=lambda name: Searcher.open(name or None, device=device, report=report),
+            opener=lambda name: Searcher.open(name, device=device, report=report),
             most=limits.open_galleries,
         )
         info = galleries.get("").info
-        report.note(f"{info.name}: {info.photos:,} photos, {info.model}")
+        report.note(f"its model is {info.model}")
         if not access.loopback:
             report.warn(
                 "Others can reach this server, and the network between sees what is sent. "

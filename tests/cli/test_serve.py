@@ -1,0 +1,128 @@
+"""`sbirctl serve`, the real command: it prints where to look, answers, and ends with Ctrl-C."""
+
+import io
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+from PIL import Image, ImageDraw
+
+from sbirctl.cli import _app
+
+TOKEN = "one-of-sixteen-letters"
+TINY = ["--set", "backbone=mobilenetv3_small_050", "--set", "size=32"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home with a gallery of four photos."""
+    folder = tmp_path_factory.mktemp("serve")
+    (folder / "photos").mkdir()
+    for i, color in enumerate(("red", "green", "blue", "white")):
+        Image.new("RGB", (40, 30), color).save(folder / "photos" / f"{i} <b>.png")
+    words = ["index", str(folder / "photos"), "--model", "baseline", "--weights", "none", *TINY]
+    home = folder / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SBIRCTL_HOME", str(home))
+        assert _app.run(["--quiet", *words]) == 0
+    return home
+
+
+@contextmanager
+def served(home, *words, **more):
+    """The running command and the address it printed."""
+    env = {**os.environ, "SBIRCTL_HOME": str(home), "OMP_NUM_THREADS": "1", **more}
+    command = [sys.executable, "-m", "sbirctl", "serve", "--port", "0", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=env, text=True, **pipes) as process:
+        try:
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def drawing():
+    image, stream = Image.new("L", (64, 64), "white"), io.BytesIO()
+    ImageDraw.Draw(image).line([(10, 10), (50, 50)], fill="black", width=3)
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def ask(url, data=None, token=TOKEN):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(url, data, headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.read()
+
+
+def test_the_page_finds_photos_and_ctrl_c_ends_it(home):
+    with served(home, SBIRCTL_TOKEN=TOKEN) as (process, address):
+        url, _, given = address.partition("?token=")
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", url)
+        assert given == TOKEN
+        assert b"<canvas" in ask(url)
+        found = json.loads(ask(f"{url}api/search?k=3", drawing()))["photos"]
+        assert len(found) == 3
+        photo = Image.open(io.BytesIO(ask(f"{url}photo/{found[0]['id']}")))
+        assert photo.size == (40, 30)
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            ask(url, token=None)
+        process.send_signal(signal.SIGINT)
+        out, said = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert out == ""
+        assert "Traceback" not in said
+        assert "Ctrl-C" in said
+
+
+def run(capsys, home, monkeypatch, *words):
+    monkeypatch.setenv("SBIRCTL_HOME", str(home))
+    code = _app.run(["serve", *words])
+    said = capsys.readouterr()
+    assert said.out == ""
+    return code, said.err
+
+
+@pytest.mark.parametrize(
+    "words, code, said",
+    [
+        (["-g", "photo"], 3, "There is no gallery 'photo'"),
+        (["--token", "short"], 2, "can be guessed"),
+        (["--host", "no.such.host.invalid"], 2, "There is no host"),
+        (["--host", "192.0.2.1"], 2, "Cannot listen at 192.0.2.1"),
+    ],
+)
+def test_what_cannot_be_served_is_two_lines(capsys, home, monkeypatch, words, code, said):
+    got, text = run(capsys, home, monkeypatch, "--port", "0", *words)
+    assert got == code
+    first, second = text.splitlines()
+    assert said in first
+    assert second.startswith("  → ")
+
+
+def test_a_taken_port_and_an_empty_home(capsys, home, monkeypatch, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, said = run(capsys, home, monkeypatch, "--port", str(port))
+    assert code == 2
+    assert f"Port {port} is taken" in said
+    code, said = run(capsys, tmp_path, monkeypatch, "--port", "0")
+    assert code == 3
+    assert "sbirctl index FOLDER" in said
+
+
+def test_without_uvicorn_it_says_what_to_install(capsys, home, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("sbirctl.search.server")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    code, said = run(capsys, home, monkeypatch)
+    assert code == 3
+    assert "pip install starlette uvicorn" in said
