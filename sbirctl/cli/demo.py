@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -46,3 +47,9 @@ def command(
     rows = [(name, *(values[m] for m in METRICS)) for name, values in outcome.rows.items()]
     _console.print_table(("network", *METRICS), rows, title=title)
     _console.print_table(("made", "path"), list(outcome.paths.items()))
+    paths = {name: shlex.quote(str(path)) for name, path in outcome.paths.items()}
+    _console.reporter().note(
+        f"To search: sbirctl index {paths['photos']} --name demo --model {paths['run']}, then\n"
+        f"sbirctl search -g demo {paths['sketches']}/*/0000.png --sheet found.png, "
+        "or sbirctl serve -g demo"
+    )

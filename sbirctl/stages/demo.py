@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 METRICS = ("map@all", "prec@10")
 SIZE = 64
+SKETCHES = 3  # of a class, as files
 # Found with seven *seen* classes held out; docs/demo.md has what was tried.
 RECIPE: dict[str, Any] = {
     "size": SIZE,
@@ -29,6 +30,7 @@ RECIPE: dict[str, Any] = {
     "mirror": False,
     "per_class": 4,
     "epochs": 16,
+    "temperature": 0.05,  # from random weights the classes must first be learned
     "warmup": 1,
     "lr": 8e-3,
     "lr_backbone": 8e-3,
@@ -44,7 +46,8 @@ class Outcome:
     Attributes:
         rows: "untrained", "trained" and "chance", each with a value for every metric.
         queries, gallery, classes: size of the test side.
-        paths: what was made: picture, coordinates, drawn, dataset, run, recipe.
+        paths: what was made: picture, coordinates, drawn, dataset, run, recipe, and as files the
+            photos and some sketches of the unseen classes.
     """
 
     rows: dict[str, dict[str, float]]
@@ -106,8 +109,10 @@ def demo(
             report=report,
         )
         rows, sizes = _scores(untrained, trained)
+        files = _write_files(place, drawing, trained)
     paths = {"picture": picture, "coordinates": picture.with_suffix(".csv"), "drawn": drawn}
-    return Outcome(rows, *sizes, {**paths, "dataset": dataset, "run": run, "recipe": recipe})
+    paths |= {"dataset": dataset, "run": run, "recipe": recipe, **files}
+    return Outcome(rows, *sizes, paths)
 
 
 def chance(embeddings: Embeddings) -> tuple[float, float]:
@@ -173,6 +178,28 @@ def _sheet(path: Path, drawing: dict[str, int]) -> Path:
     with atomic_path(path) as temporary:
         sheet(DemoOptions(**drawing), each=2).save(temporary, "PNG")
     return path
+
+
+def _write_files(place: Path, drawing: dict[str, int], trained: Path) -> dict[str, Path]:
+    """The unseen classes as files, to search in and with: all photos, a few sketches."""
+    from sbirctl.datasets.demo import DemoOptions, draw
+    from sbirctl.retrieval.embeddings import read
+    from sbirctl.store.manifest import Modality
+
+    options = DemoOptions(**drawing)
+    kinds: tuple[tuple[Modality, str, str, int], ...] = (
+        ("photo", "photos", "jpg", options.per_class),
+        ("sketch", "sketches", "png", min(SKETCHES, options.per_class)),
+    )
+    for modality, folder, ending, count in kinds:
+        for class_name in read(trained).classes:
+            for number in range(count):
+                path = place / folder / class_name / f"{number:04d}.{ending}"
+                data = draw(options, modality, class_name, number)
+                if not path.is_file() or path.read_bytes() != data:
+                    with atomic_open(path) as stream:
+                        stream.write(data)
+    return {"photos": place / "photos", "sketches": place / "sketches"}
 
 
 def _scores(

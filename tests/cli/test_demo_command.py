@@ -38,5 +38,16 @@ def test_the_demo_runs_every_stage_in_a_home_of_its_own(tmp_path, monkeypatch, c
         assert (average, precision) == (f"{values['map@all']:.4f}", f"{values['prec@10']:.4f}")
     assert dict(lines[5:])["picture"] == found["picture"]
 
+    # With the run, everything works on the demo's photos.
+    photos, sketches = Path(found["photos"]), Path(found["sketches"])
+    assert len(list(photos.glob("*/*.jpg"))) == found["gallery"]
+    assert f"index {photos} --name demo --model {found['run']}" in again.err
+    assert _app.run(["index", str(photos), "--name", "demo", "--model", found["run"]]) == 0
+    capsys.readouterr()
+    assert _app.run(["search", str(sketches / "cup" / "0000.png"), "-k", "5"]) == 0
+    hits = capsys.readouterr().out.splitlines()
+    assert len(set(hits)) == 5
+    assert all(Path(hit).is_relative_to(photos) for hit in hits)
+
     assert _app.run(["tsne"]) == 3
     assert "no finished run" in capsys.readouterr().err
