@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from sbirctl.report.letters import fitted_inches
 from sbirctl.report.style import style
 
 PIXELS_PER_INCH = 200  # as `style` saves, so that a pixel of an image is one of the sheet
 GAP, HEADING = 8, 28
+_NAME = 6  # points
 
 
 @dataclass(frozen=True)
@@ -53,5 +55,6 @@ def edge_sheet(rows: Sequence[SheetRow], headings: Sequence[str]) -> Figure:
                 if r == 0:
                     axes.set_title(["photo", *headings][c], pad=4)
             below = (height - HEADING - r * (size + HEADING) - size - GAP / 2) / height
-            figure.text(GAP / width, below, row.name, va="top", fontsize=6)
+            name = fitted_inches(row.name, (width - 2 * GAP) / PIXELS_PER_INCH, _NAME)
+            figure.text(GAP / width, below, name, va="top", fontsize=_NAME)
     return figure

@@ -15,6 +15,7 @@ from sbirctl.report.sheet import Answer, Asked, Hit, Sheet
 from sbirctl.report.sheet_layout import Pictures
 
 _PARTS = Path(__file__).parent
+_END = 9  # letters that stay of a long file name: a number and an ending
 
 
 def write_html(sheet: Sheet, pictures: Pictures, side: int, path: Path) -> None:
@@ -76,7 +77,7 @@ class _Names:
 def _about(sheet: Sheet) -> str:
     lines = [f"<p>{escape(sheet.title)}</p>", f"<p>Queries: {escape(sheet.rule)}.</p>"]
     if sheet.limit:
-        lines.append(f"<p class=limit>Left out: {escape(sheet.limit)}.</p>")
+        lines.append(f"<p class=limit>Shown: {escape(sheet.limit)}.</p>")
     classes = sorted({asked.class_name for asked in sheet.queries})
     options = "".join(f'<option value="{escape(name)}">' for name in classes)
     return (
@@ -129,4 +130,6 @@ def _hit(hit: Hit, picture: str) -> str:
 
 
 def _short(name: str) -> str:
-    return escape(name.rpartition("/")[2])
+    """A path's last part; where there is little room its beginning is cut and its end stays."""
+    last = name.rpartition("/")[2]
+    return f"<span class=start>{escape(last[:-_END])}</span>{escape(last[-_END:])}"

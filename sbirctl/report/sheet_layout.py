@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
-from pathlib import Path
 
-import matplotlib
-from PIL import Image, ImageFont
+from PIL import Image
 
+from sbirctl.report.letters import fitted, font, wrapped, wrapped_name
 from sbirctl.report.sheet import Answer, Asked, Hit, Sheet
 from sbirctl.report.sheet_thumbnails import Thumbnails
 from sbirctl.report.style import GREY, INK
@@ -20,6 +18,7 @@ MARGIN, GAP = 18, 10
 TITLE, TEXT, SMALL = 20, 13, 11  # sizes of letters
 _LINE = 1.35  # of the size
 _HEAD_GAP = 12
+_NAME, _NAME_LINES = 130, 5  # pixels and lines of a run's name
 
 
 @dataclass(frozen=True)
@@ -64,51 +63,6 @@ class Pictures:
 
     query: Thumbnails
     gallery: Sequence[Thumbnails]
-
-
-@cache
-def font_file(bold: bool) -> Path:
-    """DejaVu Sans, which comes with matplotlib: the same letters everywhere."""
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
-
-
-@cache
-def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """A font of that size in pixels."""
-    return ImageFont.truetype(str(font_file(bold)), size, layout_engine=ImageFont.Layout.BASIC)
-
-
-@lru_cache(maxsize=65536)
-def fitted(words: str, room: int, size: int = SMALL, bold: bool = False) -> str:
-    """The words, cut in the middle where they are wider than `room` pixels."""
-    letters = font(size, bold)
-    if letters.getlength(words) <= room:
-        return words
-    low, high = 0, len(words) - 1  # letters that are kept
-    while low < high:
-        keep = (low + high + 1) // 2
-        low, high = (
-            (keep, high) if letters.getlength(_cut(words, keep)) <= room else (low, keep - 1)
-        )
-    return _cut(words, low)
-
-
-def _cut(words: str, keep: int) -> str:
-    back = (keep + 1) // 2  # ends of file names tell more than their beginnings
-    return f"{words[: keep - back]}…{words[len(words) - back :]}"
-
-
-def wrapped(words: str, room: int, size: int, bold: bool = False) -> list[str]:
-    """The words in lines of at most `room` pixels."""
-    lines = [""]
-    for word in words.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and font(size, bold).getlength(longer) > room:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return [fitted(line, room, size, bold) for line in lines]
 
 
 def retrieval_pages(
@@ -156,7 +110,7 @@ def sheet_lines(sheet: Sheet) -> list[tuple[str, int, bool]]:
     lines = [(what or "Retrieval, run by run", TITLE, True), (sheet.title, TEXT, False)]
     lines.append((f"Queries: {sheet.rule}.", TEXT, False))
     if sheet.limit:
-        lines.append((f"Left out: {sheet.limit}.", TEXT, True))
+        lines.append((f"Shown: {sheet.limit}.", TEXT, True))
     key = (
         f"At the left the sketch with its average precision (AP); then the first {sheet.k} photos."
         " ✓ same class, ✗ another class; cosine and class below; ● the sketch was drawn from it."
@@ -179,35 +133,54 @@ def _query(page: Page, asked: Asked, image: Image.Image, x: int, y: int, cell: i
     below = y + cell + 2
     precision = asked.answers[0].precision
     value = "" if precision is None or len(asked.answers) > 1 else f"AP {precision:.2f}"
-    _two_lines(page, x, below, cell, asked.class_name, value, asked.name)
+    two_lines(page, x, below, cell, asked.class_name, value, asked.name)
 
 
 def _hit(page: Page, hit: Hit, image: Image.Image, x: int, y: int, cell: int) -> None:
     colour, mark = (RIGHT, "✓") if hit.right else (WRONG, "✗")
     page.pictures.append(Picture(x, y, cell - 2 * FRAME, image, colour, FRAME, mark))
     name = f"● {hit.name}" if hit.own else hit.name
-    _two_lines(page, x, y + cell + 2, cell, hit.class_name, f"{hit.score:.3f}", name)
+    two_lines(page, x, y + cell + 2, cell, hit.class_name, f"{hit.score:.3f}", name)
 
 
-def _two_lines(page: Page, x: int, y: int, width: int, first: str, value: str, second: str) -> None:
+def two_lines(page: Page, x: int, y: int, width: int, first: str, value: str, second: str) -> None:
+    """A name with a value at the right of it, and the end of a path below.
+
+    Beside a long name there is no room for the value: it goes below, too.
+    """
     taken = int(font(SMALL).getlength(value)) + 6 if value else 0
-    page.texts.append(Text(x, y, fitted(first, width - taken, SMALL, True), SMALL, INK, True))
+    below = y + down(TEXT)
+    high = font(SMALL, True).getlength(first) <= width - taken
+    page.texts.append(Text(x, y, fitted(first, width, SMALL, True), SMALL, INK, True))
     if value:
-        page.texts.append(Text(x + width, y, value, right=True))
+        page.texts.append(Text(x + width, y if high else below, value, right=True))
     name = second.rpartition("/")[2]
     prefix = "● " if second.startswith("● ") and not name.startswith("● ") else ""
-    page.texts.append(Text(x, y + down(TEXT), fitted(prefix + name, width, SMALL), colour=GREY))
+    room = width if high else width - taken
+    page.texts.append(Text(x, below, fitted(prefix + name, room, SMALL), colour=GREY))
 
 
 def _run_name(page: Page, name: str, answer: Answer, x: int, y: int, room: int) -> None:
-    page.texts.append(Text(x, y, fitted(name, room - GAP, TEXT, True), TEXT, INK, True))
+    for line in run_lines(name, room - GAP):
+        page.texts.append(Text(x, y, line, SMALL, INK, True))
+        y += down(SMALL)
     if answer.precision is not None:
-        page.texts.append(Text(x, y + down(TEXT), f"AP {answer.precision:.2f}"))
+        page.texts.append(Text(x, y, f"AP {answer.precision:.2f}"))
 
 
 def _name_room(runs: Sequence[str]) -> int:
-    widest = max(font(TEXT, True).getlength(name) for name in runs)
-    return min(int(widest) + 1, 170) + GAP
+    """For the widest of the names' lines, ids of runs being broken at their hyphens."""
+    lines = (line for name in runs for line in run_lines(name, _NAME))
+    return int(max(font(SMALL, True).getlength(line) for line in lines)) + 1 + GAP
+
+
+def run_lines(name: str, room: int) -> list[str]:
+    """A run's name in few lines."""
+    lines = wrapped_name(name, room, SMALL, True)
+    most = _NAME_LINES - 1
+    if len(lines) <= _NAME_LINES:
+        return lines
+    return [*lines[:most], fitted(name[sum(map(len, lines[:most])) :], room, SMALL, True)]
 
 
 def down(size: int) -> int:

@@ -13,15 +13,17 @@ from matplotlib.patches import Rectangle
 from PIL import Image, ImageDraw
 
 from sbirctl.core.files import atomic_path
-from sbirctl.report.sheet_layout import Page, Picture, Text, font, font_file
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.report.letters import font, font_file, warn_of_missing
+from sbirctl.report.sheet_layout import Page, Picture, Text
 from sbirctl.report.style import style
 
 BADGE, MARK = 18, 14  # sides of the corner with ✓ or ✗, and size of the sign
 _POINT = 0.5  # points a pixel: a sheet's pixel is 1/144 inch
 
 
-def save_png(page: Page, path: Path) -> None:
-    """Write a page as PNG, atomically."""
+def save_png(page: Page, path: Path, report: Reporter = SILENT) -> None:
+    """Write a page as PNG, atomically; `report` is warned of letters that are boxes."""
     image = Image.new("RGB", (page.width, page.height), "white")
     draw = ImageDraw.Draw(image)
     for picture in page.pictures:
@@ -32,6 +34,7 @@ def save_png(page: Page, path: Path) -> None:
         draw.text((text.x, text.y), text.words, fill=text.colour, font=letters, anchor=anchor)
     with atomic_path(path) as temporary:
         image.save(temporary, "PNG", compress_level=1)
+    warn_of_missing((text.words for text in page.texts), path, report)
 
 
 def _paint(image: Image.Image, draw: ImageDraw.ImageDraw, picture: Picture) -> None:
@@ -48,8 +51,11 @@ def _paint(image: Image.Image, draw: ImageDraw.ImageDraw, picture: Picture) -> N
         draw.text(middle, picture.mark, fill="white", font=font(MARK, True), anchor="mm")
 
 
-def save_pdf(pages: Iterable[Page], path: Path) -> None:
-    """Write pages as one PDF, atomically; equal pages give equal bytes."""
+def save_pdf(pages: Iterable[Page], path: Path, report: Reporter = SILENT) -> None:
+    """Write pages as one PDF, atomically; equal pages give equal bytes.
+
+    `report` is warned of letters that are boxes.
+    """
     from matplotlib.backends.backend_pdf import PdfPages
 
     with (
@@ -57,8 +63,11 @@ def save_pdf(pages: Iterable[Page], path: Path) -> None:
         atomic_path(path) as temporary,
         PdfPages(temporary, metadata={"CreationDate": None}) as document,
     ):
+        words = set()
         for page in pages:
             document.savefig(_figure(page))
+            words |= {text.words for text in page.texts}
+    warn_of_missing(words, path, report)
 
 
 def _figure(page: Page) -> Figure:
@@ -76,11 +85,13 @@ def _figure(page: Page) -> Figure:
 
 def _place(axes: Axes, picture: Picture) -> None:
     x, y, frame, side = picture.x, picture.y, picture.frame, picture.side
-    edge = side + 2 * frame
-    axes.add_patch(Rectangle((x, y), edge, edge, color=picture.colour, linewidth=0))
     extent = (x + frame, x + frame + side, y + frame + side, y + frame)
     pixels = np.asarray(picture.image.convert("RGB"))
     axes.imshow(pixels, extent=extent, interpolation="none", aspect="auto", zorder=2)
+    # Over the picture, which viewers widen to whole pixels: under it a thin frame would vanish.
+    place, edge = (x + frame / 2, y + frame / 2), side + frame
+    line = {"edgecolor": picture.colour, "linewidth": frame * _POINT, "joinstyle": "miter"}
+    axes.add_patch(Rectangle(place, edge, edge, fill=False, zorder=3, **line))
     if picture.mark:
         axes.add_patch(Rectangle((x, y), BADGE, BADGE, color=picture.colour, linewidth=0, zorder=3))
         _put(axes, Text(x + 3, y + 1, picture.mark, MARK, "white", True))
@@ -96,5 +107,4 @@ def _put(axes: Axes, text: Text) -> None:
         va="top",
         ha="right" if text.right else "left",
         zorder=4,
-        parse_math=False,  # a $ in a file name is a $
     )

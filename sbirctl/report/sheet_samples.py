@@ -10,6 +10,7 @@ from PIL import Image
 from sbirctl.core.errors import UsageError, nearest
 from sbirctl.core.files import display_path
 from sbirctl.core.seeds import rng_for
+from sbirctl.report.letters import fitted
 from sbirctl.report.sheet_layout import (
     GAP,
     MARGIN,
@@ -20,7 +21,6 @@ from sbirctl.report.sheet_layout import (
     Picture,
     Text,
     down,
-    fitted,
     heading,
 )  # fmt: skip
 from sbirctl.report.sheet_thumbnails import Album
@@ -48,7 +48,7 @@ def samples_page(
     Args:
         classes: only these, in this order; empty for all.
         each: sketches, and photos, of a class, drawn at random with `seed`.
-        across: classes side by side; more go below.
+        across: most classes side by side; more go below, in rows of like length.
         fine: pixels of a picture per unit of the page.
 
     Raises:
@@ -64,7 +64,7 @@ def samples_page(
     room = max(MOST // (2 * each), 1)
     limit = ""
     if len(names) > room:
-        limit = f"the first {room} of {len(names):,} classes: a sheet holds {MOST:,} pictures"
+        limit = f"only the first {room} of {len(names):,} classes; a sheet holds {MOST:,} pictures"
         names = names[:room]
     album = Album(store, side * fine)
     columns = []
@@ -102,7 +102,7 @@ def _lines(
             False,
         ),
     ]
-    return [*lines, (f"Left out: {limit}.", TEXT, True)] if limit else lines
+    return [*lines, (f"Shown: {limit}.", TEXT, True)] if limit else lines
 
 
 def _lay_out(
@@ -114,6 +114,7 @@ def _lay_out(
     """Columns of (class, sketches, photos) in bands of `across`."""
     cell = side + 2
     step = cell + _APART
+    across = -(-len(columns) // -(-len(columns) // across))  # rows of like length
     page = Page(max(2 * MARGIN + min(across, len(columns)) * step - _APART, 420), 0)
     y = heading(page, lines, MARGIN)
     for start in range(0, len(columns), across):

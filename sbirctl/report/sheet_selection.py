@@ -57,7 +57,7 @@ def select(
     """
     if selection.ids:
         rows = np.array([_row_of(e, text) for text in selection.ids], dtype=np.int64)
-        return rows, f"{len(rows)} queries named one by one"
+        return rows, f"{len(rows)} named one by one"
     pool = np.flatnonzero(np.isin(e.query_label, _codes(e, selection.classes)))
     total = f"{len(pool):,} queries"
     if selection.classes:
@@ -87,9 +87,9 @@ def _medians(e: Embeddings, ranked: np.ndarray, count: int, total: str) -> tuple
     for code in codes[: count or len(codes)]:
         own = ranked[labels == code]
         chosen.append(own[(len(own) - 1) // 2])
-    rule = f"of each class the query with its median average precision, {total}"
+    rule = f"of {total} the one of median average precision in each class"
     if len(chosen) < len(codes):
-        rule += f"; the first {len(chosen)} of {len(codes)} classes"
+        rule += f" (the first {len(chosen)} of {len(codes)} classes)"
     return np.array(chosen, dtype=np.int64), rule
 
 

@@ -6,6 +6,7 @@ touched and no state is shared.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,12 @@ from pathlib import Path
 import matplotlib
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import atomic_path
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.report.letters import FAMILY, warn_of_missing
 
 COLUMN = 3.3  # inches: one column of a two-column paper
 PAGE = 6.9  # inches: both columns
@@ -29,14 +33,25 @@ _BASE = (
     "#56B4E9", "#882255", "#999933", "#332288", "#7F7F7F",
 )  # fmt: skip
 _SETTINGS = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters everywhere
+    "font.family": FAMILY,
     "font.size": 8,
     "axes.titlesize": 8,
     "legend.fontsize": 7,
     "axes.edgecolor": "#BBBBBB",
     "axes.linewidth": 0.6,
     "text.color": INK,
+    "text.parse_math": False,  # a $ in a name is a $
     "axes.titlecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.color": "#BBBBBB",
+    "ytick.color": "#BBBBBB",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "figure.dpi": 200,  # as saved, so that what is measured is what is drawn
     "savefig.dpi": 200,
     "pdf.fonttype": 42,  # TrueType: text stays text, and publishers accept it
     "ps.fonttype": 42,
@@ -48,7 +63,8 @@ _SETTINGS = {
 @contextmanager
 def style() -> Iterator[None]:
     """The settings that hold while a figure is made and saved."""
-    with matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph .* missing")  # `save` says it in one line
         yield
 
 
@@ -80,8 +96,12 @@ def check_suffix(path: Path) -> None:
         )
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure by its suffix, atomically; equal figures give equal bytes."""
+def save(figure: Figure, path: Path, report: Reporter = SILENT) -> None:
+    """Write a figure by its suffix, atomically; equal figures give equal bytes.
+
+    Letters that the font lacks are boxes in PNG and PDF and `report` is warned of them; an SVG
+    holds the text itself.
+    """
     check_suffix(path)
     kind = path.suffix.lower()[1:]
     undated: dict[str, dict[str, None]] = {
@@ -91,3 +111,6 @@ def save(figure: Figure, path: Path) -> None:
     }
     with style(), atomic_path(path) as temporary:
         figure.savefig(temporary, format=kind, metadata=undated[kind])
+    if kind != "svg":
+        texts = figure.findobj(Text)
+        warn_of_missing((text.get_text() for text in texts if isinstance(text, Text)), path, report)

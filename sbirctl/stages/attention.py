@@ -74,7 +74,7 @@ def attention(
         raise MissingError("No image could be read.", "Give paths of photos or sketches.")
     if any(cls is not None and cls.size == 1 for cls in rows[0].cls):
         report.note("a stage of one token has the same attention everywhere")
-    save(attention_sheet(rows, stages), output)
+    save(attention_sheet(rows, stages), output, report)
     return output
 
 

@@ -132,7 +132,7 @@ def sheet_dataset(
     if limit:
         report.warn(f"{display_path(target.name)} shows {limit}.")
     if kind == ".pdf":
-        sheet_paint.save_pdf([page], target)
+        sheet_paint.save_pdf([page], target, report)
     else:
-        sheet_paint.save_png(page, target)
+        sheet_paint.save_png(page, target, report)
     return target

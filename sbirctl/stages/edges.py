@@ -84,7 +84,7 @@ def edge_sheet(
             advance()
     if not rows:
         raise MissingError("No image could be read.", "Give paths of photos.")
-    save(sheet_of(rows, (f"{method}, strength", f"{method}, edges", "Canny")), output)
+    save(sheet_of(rows, (f"{method}, strength", f"{method}, edges", "Canny")), output, report)
     return output
 
 

@@ -75,12 +75,12 @@ def sheet(
     if made.limit:
         report.warn(f"{display_path(target.name)} shows {made.limit}.")
     pictures = _pictures(made, found, paths, store, round(size * _FINE[kind]))
-    _write(made, pictures, size, target)
+    _write(made, pictures, size, target, report)
     write_table(made, target.with_suffix(".tsv"))
     return target
 
 
-def _write(made: Sheet, pictures: Pictures, size: int, target: Path) -> None:
+def _write(made: Sheet, pictures: Pictures, size: int, target: Path, report: Reporter) -> None:
     from sbirctl.report import sheet_html, sheet_layout, sheet_paint
 
     kind = target.suffix.lower()
@@ -88,10 +88,10 @@ def _write(made: Sheet, pictures: Pictures, size: int, target: Path) -> None:
         sheet_html.write_html(made, pictures, size, target)
     elif kind == ".pdf":
         pages = sheet_layout.retrieval_pages(made, pictures, size, most_rows=PAGE_ROWS)
-        sheet_paint.save_pdf(pages, target)
+        sheet_paint.save_pdf(pages, target, report)
     else:
         (page,) = sheet_layout.retrieval_pages(made, pictures, size)
-        sheet_paint.save_png(page, target)
+        sheet_paint.save_png(page, target, report)
 
 
 def _pictures(

@@ -36,7 +36,7 @@ PRECISION = np.array([0.1, 0.9, 0.5, 0.5, 0.2, 0.2, np.nan, 0.8, 1.0, 0.0, 0.3, 
         (Selection("best", 3), [8, 1, 7], "highest average precision"),
         (Selection("worst", 2), [9, 0], "lowest average precision"),
         # lower of the two in the middle; the one without a value is passed over
-        (Selection("median", 0), [2, 5, 10], "of each class"),
+        (Selection("median", 0), [2, 5, 10], "in each class"),
         (Selection("median", 1), [2], "first 1 of 3 classes"),
         (Selection("best", 1, classes=(pictured.CLASSES[1],)), [7], pictured.CLASSES[1]),
         (Selection(ids=("5", "sketch/2/1.png", "0")), [5, 9, 0], "named one by one"),

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from sbirctl.report.sheet import Answer, Asked, Hit, Sheet
-from sbirctl.report.sheet_html import write_html
+from sbirctl.report.sheet_html import _short, write_html
 from sbirctl.report.sheet_layout import Pictures
 
 NASTY = ("<script>alert(1)</script>", "a \"b\" 'c' & <d>.jpg", "über größe", "</style><img src=x>")
@@ -82,6 +82,11 @@ def test_names_are_text(page):
     assert any(NASTY[1] in label for label in labels)
     options = [attrs["value"] for tag, attrs in reader.tags if tag == "option"]
     assert sorted(options) == sorted(NASTY)
+
+
+def test_long_file_names_keep_their_end():
+    assert _short("a/n02121620_1039.jpg") == "<span class=start>n02121620</span>_1039.jpg"
+    assert _short("<b>.png") == "<span class=start></span>&lt;b&gt;.png"
 
 
 def test_nothing_is_asked_of_the_network(page):

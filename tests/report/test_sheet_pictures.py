@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 
 from sbirctl.core.errors import MismatchError, MissingError
+from sbirctl.report import sheet_layout
+from sbirctl.report.letters import fitted, font, wrapped
 from sbirctl.report.sheet import build
-from sbirctl.report.sheet_layout import FRAME, Pictures, fitted, font, retrieval_pages, wrapped
-from sbirctl.report.sheet_paint import save_pdf, save_png
+from sbirctl.report.sheet_layout import FRAME, Page, Pictures, retrieval_pages
+from sbirctl.report.sheet_paint import _figure, save_pdf, save_png
 from sbirctl.report.sheet_samples import samples_page
 from sbirctl.report.sheet_selection import Selection
 from sbirctl.report.sheet_thumbnails import Album, store_of, thumbnail
@@ -81,12 +83,12 @@ def test_thin_strokes_stay_dark():
 
 def test_words_fit_their_room():
     long = "photo/größer/" + "n" * 80 + "_12.jpg"
-    short = fitted(long, 100)
+    short = fitted(long, 100, 11)
     assert font(11).getlength(short) <= 100
     assert "…" in short
     assert short.endswith("12.jpg")
-    assert fitted("cat", 100) == "cat"
-    assert fitted("anything", 0) == "…"
+    assert fitted("cat", 100, 11) == "cat"
+    assert fitted("anything", 0, 11) == "…"
     lines = wrapped("one two three four five", 60, 11)
     assert len(lines) > 1
     assert " ".join(lines) == "one two three four five"
@@ -128,6 +130,35 @@ def test_pages_keep_the_answers_to_a_query_together(store):
     _, pages = pages_of(store, runs=("a", "b"), rows=5)
     sketches = [sum(not p.mark for p in page.pictures) for page in pages]
     assert sketches == [2, 2, 1]  # 5 rows hold two queries of two runs
+
+
+def test_a_long_class_is_whole_and_its_value_goes_below():
+    page = Page(200, 100)
+    sheet_layout.two_lines(page, 0, 0, 120, "hot-air_balloon", "0.512", "photo/n0278_1.jpg")
+    name, value, below = page.texts
+    assert name.words == "hot-air_balloon"
+    assert value.y == below.y > name.y
+    assert font(below.size).getlength(below.words) < 120 - font(value.size).getlength("0.512")
+    sheet_layout.two_lines(page, 0, 0, 120, "cat", "0.512", "photo/n0278_1.jpg")
+    name, value, below = page.texts[3:]
+    assert value.y == name.y
+    assert below.words == "n0278_1.jpg"
+
+
+def test_names_of_runs_are_broken_and_end_as_they_end():
+    name = "baseline-cg-sketchy128-imagenet21-0-bd9de19e"
+    assert "".join(sheet_layout.run_lines(name, 120)) == name
+    lines = sheet_layout.run_lines("-".join(["part"] * 60) + "-end", 120)
+    assert len(lines) == 5
+    assert lines[-1].endswith("end")
+
+
+def test_a_pdfs_frames_lie_over_the_pictures(store):
+    _, (page,) = pages_of(store)
+    (axes,) = _figure(page).axes
+    frames = [patch for patch in axes.patches if not patch.get_fill()]
+    assert len(frames) == len(page.pictures)
+    assert min(frame.get_zorder() for frame in frames) > max(i.get_zorder() for i in axes.images)
 
 
 def test_png_shows_frames_and_photos(store, tmp_path):
@@ -172,7 +203,13 @@ def test_samples_are_of_their_class(store):
 
 def test_samples_of_very_many_say_what_is_left_out(store):
     page, limit = samples_page(store, each=1500, side=24)
-    assert limit.startswith("the first 1 of 3 classes")
-    assert any(limit in text.words for text in page.texts) or "Left out" in " ".join(
-        text.words for text in page.texts
-    )
+    assert limit.startswith("only the first 1 of 3 classes")
+    assert f"Shown: {limit}." in " ".join(text.words for text in page.texts)
+
+
+def test_bands_of_samples_are_alike_in_length(store):
+    page, _ = samples_page(store, each=1, side=24, across=2)
+    classes = [picture.x for picture in page.pictures[::2]]
+    assert len(set(classes)) == 2
+    page, _ = samples_page(store, each=1, side=24, across=16)
+    assert len({picture.y for picture in page.pictures}) == 2
