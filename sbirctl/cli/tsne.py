@@ -35,7 +35,9 @@ def command(
         int | None,
         typer.Option("--per-class", min=1, help="Most sketches, and photos, of a class."),
     ] = None,
-    max_points: Annotated[int, typer.Option("--max-points", min=1, help="Most points.")] = 3000,
+    max_points: Annotated[
+        int, typer.Option("--max-points", min=1, help="Most points; not over 20000.")
+    ] = 3000,
     perplexity: Annotated[float, typer.Option("--perplexity", help="Of t-SNE.")] = 30.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of subsampling and t-SNE.")] = 0,
     compare: Annotated[

@@ -13,13 +13,18 @@ from typing import Any
 import numpy as np
 
 from sbirctl.core.errors import MismatchError, UsageError, nearest
+from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import rng_for
+from sbirctl.report.trustworthiness import trustworthiness
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.store.manifest import MODALITIES
 
 _COMPONENTS = 50  # of PCA before t-SNE, as van der Maaten & Hinton do
 _NEIGHBOURS = 10  # of trustworthiness
 _FEWEST = 8  # points; t-SNE of fewer says nothing
+_MINUTES = 5_000  # points
+MOST = 20_000
+"""Points of a t-SNE; it takes minutes, and a picture of more is a blot."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class TsneSettings:
     Attributes:
         classes: names of the classes to show, () for all.
         per_class: most sketches, and most photos, of a class; 0 for all.
-        max_points: most points in all; classes are thinned alike to keep it.
+        max_points: most points in all, at most `MOST`; classes are thinned alike to keep it.
         perplexity: of t-SNE; lowered to a third of the points where there are few.
         seed: of subsampling and of t-SNE.
     """
@@ -67,8 +72,10 @@ class Projection:
     facts: dict[str, Any]
 
 
-def project(embeddings: Embeddings, settings: TsneSettings) -> Projection:
-    """Lay out sketches and photos together.
+def project(
+    embeddings: Embeddings, settings: TsneSettings, report: Reporter = SILENT
+) -> Projection:
+    """Lay out sketches and photos together; `report` is told where that takes minutes.
 
     Raises:
         UsageError: an unknown class, or a setting that cannot hold.
@@ -81,6 +88,8 @@ def project(embeddings: Embeddings, settings: TsneSettings) -> Projection:
         raise MismatchError(
             f"{count} points are too few for t-SNE.", f"Show at least {_FEWEST}: more classes."
         )
+    if count > _MINUTES:
+        report.note(f"t-SNE of {count:,} points takes minutes.")
     perplexity = min(settings.perplexity, (count - 1) / 3)
     xy = _tsne(shown.vectors, perplexity, settings.seed)
     facts = {
@@ -88,7 +97,7 @@ def project(embeddings: Embeddings, settings: TsneSettings) -> Projection:
         "photos": int((shown.modality == 0).sum()),
         "sketches_in_all": int((whole.modality == 1).sum()),
         "photos_in_all": int((whole.modality == 0).sum()),
-        "trustworthiness": _trustworthiness(shown.vectors, xy),
+        "trustworthiness": trustworthiness(shown.vectors, xy, min(_NEIGHBOURS, (count - 1) // 2)),
         "modality_gap": modality_gap(
             whole.vectors[whole.modality == 1], whole.vectors[whole.modality == 0]
         ),
@@ -186,10 +195,12 @@ def _text(path: bytes) -> str:
 
 def _subsample(points: _Points, settings: TsneSettings) -> np.ndarray:
     """Indices of the points to show, ascending: at most so many a class and modality."""
-    if settings.per_class < 0 or settings.max_points < 1:
+    if settings.per_class < 0:
+        raise UsageError(f"--per-class {settings.per_class} leaves no point.", "Try 100.")
+    if not 1 <= settings.max_points <= MOST:
         raise UsageError(
-            f"per_class={settings.per_class} or max_points={settings.max_points} leaves no point.",
-            "Both are whole numbers above 0.",
+            f"--max-points {settings.max_points} is not between 1 and {MOST}.",
+            "More points than that make a blot; choose classes with --classes.",
         )
     if not 0 < settings.perplexity < np.inf:
         raise UsageError(f"The perplexity {settings.perplexity} is no positive number.", "Try 30.")
@@ -222,10 +233,3 @@ def _tsne(vectors: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
         reduced = PCA(kept, svd_solver="full").fit_transform(vectors)
         layout = TSNE(perplexity=perplexity, init="pca", random_state=seed)
         return np.asarray(layout.fit_transform(reduced), dtype=np.float32)
-
-
-def _trustworthiness(vectors: np.ndarray, xy: np.ndarray) -> float:
-    from sklearn.manifold import trustworthiness
-
-    near = min(_NEIGHBOURS, (len(xy) - 1) // 2)
-    return float(trustworthiness(vectors, xy, n_neighbors=near, metric="cosine"))

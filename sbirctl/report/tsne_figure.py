@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sbirctl.core.files import display_path
 from sbirctl.report import style
+from sbirctl.report.letters import fitted_inches, inches
 from sbirctl.report.tsne import Projection
+from sbirctl.report.tsne_labels import anchors, arrange
 
 Layout = Literal["one", "two"]
+_HEADING, _LEGEND = 8, 7  # points, as the style has them
 _MARKERS = ("o", "^")  # photos, sketches
 _MODALITY_NAMES = ("photos", "sketches")
 _NUMBERED = 10  # more classes than this are numbered in the picture too
-_LEGEND_ROW, _TITLE_ROW = 0.155, 0.3  # inches
-_LETTER = 0.065  # inches, on average
+_CROWD = 40  # more classes than this have small numbers
+_TITLE_ROW, _GAP, _EDGE = 0.2, 0.08, 0.03  # inches
+_TALLEST = 4.6  # inches: of a panel
+_NAME = 2.0  # inches: most of a class's name
 
 
 def draw(
@@ -42,46 +49,79 @@ def draw(
     colours = dict(zip(classes, style.palette(len(classes)), strict=True))
     rows, across = (1, len(projections)) if layout == "one" else (len(projections), 2)
     width = style.COLUMN if columns == 1 else style.PAGE
-    side = min(width / across, 4.6)
-    legend_columns = _legend_columns(classes, width)
-    title_row = _TITLE_ROW if layout == "two" or any(titles) else 0.05
-    height = rows * (side + title_row) + _LEGEND_ROW * (
-        np.ceil((len(classes) + 2) / legend_columns) + 1
-    )
+    room = (width - 2 * _EDGE - (across - 1) * _GAP) / across
+    panel = _panel_size(projections, room)
+    title_row = _TITLE_ROW if layout == "two" or any(titles) else 0.0
     with style.style():
-        figure = Figure(figsize=(width, float(height)), layout="constrained")
+        figure = Figure(figsize=(width, width))
+        below = _legend(figure, colours, _counts(projections)) + 2 * _GAP
+        row = title_row + panel[1] + _GAP
+        height = below + rows * row
+        figure.set_size_inches(width, height)
+        left = (width - across * panel[0] - (across - 1) * _GAP) / 2
         for number, (projection, title) in enumerate(zip(projections, titles, strict=True)):
             shown: list[tuple[int, ...]] = [(0, 1)] if layout == "one" else [(1,), (0,)]
             for place, modalities in enumerate(shown):
-                axes = figure.add_subplot(rows, across, number * len(shown) + place + 1)
+                at = number * len(shown) + place
+                x = left + at % across * (panel[0] + _GAP)
+                y = height - (at // across + 1) * row + _GAP - _EDGE
+                box = (x / width, y / height, panel[0] / width, panel[1] / height)
+                axes = figure.add_axes(box)
                 named = _MODALITY_NAMES[modalities[0]].capitalize() if layout == "two" else ""
-                axes.set_title(_heading(title, named, side), parse_math=False)
-                _panel(axes, projection, modalities, colours)
-        _legend(figure, colours, legend_columns)
+                axes.set_title(_heading(title, named, panel[0]), pad=3)
+                _panel(axes, projection, modalities, colours, panel)
     return figure
 
 
-def _heading(title: str, modality: str, side: float) -> str:
+def _heading(title: str, modality: str, room: float) -> str:
     """Both in one line of at most the panel's width; ids of runs are cut in the middle."""
-    room = int(side / _LETTER) - len(modality) - 2
-    if len(title) > room:
-        title = f"{title[: room // 2]}…{title[-(room // 2 - 1) :]}"
-    return ": ".join(part for part in (title, modality) if part)
+    if not title:
+        return modality
+    end = f": {modality}" if modality else ""
+    return fitted_inches(title, room - inches(end, _HEADING), _HEADING) + end
+
+
+def _frame(projection: Projection) -> tuple[np.ndarray, np.ndarray]:
+    """Middle and extent of all points of a run: its panels compare."""
+    low, high = projection.xy.min(axis=0), projection.xy.max(axis=0)
+    return (low + high) / 2, 1.08 * np.maximum(high - low, 1e-6)
+
+
+def _panel_size(projections: Sequence[Projection], room: float) -> tuple[float, float]:
+    """Width and height in inches: shaped as the points are, within `room`."""
+    extents = [_frame(projection)[1] for projection in projections]
+    shape = float(np.clip(max(extent[1] / extent[0] for extent in extents), 0.6, 1.2))
+    height = min(room * shape, _TALLEST)
+    return (room if height < _TALLEST else min(height / shape, room)), height
+
+
+def _counts(projections: Sequence[Projection]) -> list[str]:
+    """Of photos and sketches what is shown, where something was left out: "90 of 100"."""
+    said = []
+    for name in _MODALITY_NAMES:
+        counts = {(p.facts[name], p.facts[f"{name}_in_all"]) for p in projections}
+        some = [f"{shown:,} of {whole:,}" for shown, whole in sorted(counts) if shown < whole]
+        said.append(f"{name}: {', '.join(some)}" if some else name)
+    return said
 
 
 def _panel(
-    axes: Any,
+    axes: Axes,
     projection: Projection,
     modalities: Sequence[int],
     colours: dict[str, tuple[float, float, float]],
+    panel: tuple[float, float],
 ) -> None:
     """Points of some modalities in the frame of all, so that panels of one run compare."""
-    low, high = projection.xy.min(axis=0), projection.xy.max(axis=0)
-    middle, half = (low + high) / 2, 0.54 * float((high - low).max())
-    axes.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
-    axes.set(aspect="equal", xticks=[], yticks=[])  # t-SNE's axes have no unit
+    middle, extent = _frame(projection)
+    scale = min(panel[0] / extent[0], panel[1] / extent[1])  # inches a unit, both ways alike
+    half = np.array(panel) / scale / 2
+    axes.set(xlim=(middle[0] - half[0], middle[0] + half[0]))
+    axes.set(ylim=(middle[1] - half[1], middle[1] + half[1]))
+    axes.set(xticks=[], yticks=[])  # t-SNE's axes have no unit
     table = np.array([colours[name] for name in projection.classes])
-    size = float(np.clip(9000 / len(projection.xy), 9, 26))
+    area = panel[0] * panel[1] / 20  # of the usual panel
+    size = float(np.clip(9000 * area / len(projection.xy), 5, 26))
     # Shuffled, or the last class would lie on top of all others.
     order = np.random.default_rng(0).permutation(len(projection.xy))
     for modality in modalities:
@@ -96,49 +136,66 @@ def _panel(
             zorder=2 + modality,
         )
     if len(colours) > _NUMBERED:
-        _number(axes, projection, modalities, list(colours))
+        places = (projection.xy - (middle - half)) * scale
+        _number(axes, projection, places, modalities, list(colours), panel)
 
 
-def _number(axes: Any, projection: Projection, modalities: Sequence[int], names: list[str]) -> None:
-    """The legend's number of each class, above the point nearest to the class's median."""
-    for code, name in enumerate(projection.classes):
-        own = projection.xy[(projection.label == code) & np.isin(projection.modality, modalities)]
-        if not len(own):
-            continue
-        nearest = np.argmin(((own - np.median(own, axis=0)) ** 2).sum(axis=1))
-        text = axes.annotate(
-            str(names.index(name) + 1),
-            own[nearest],
-            xytext=(0, 5),
-            textcoords="offset points",
-            ha="center",
-            fontsize=7,
-            zorder=9,
-        )
-        text.set_path_effects([patheffects.withStroke(linewidth=1.5, foreground="white")])
+def _number(
+    axes: Axes,
+    projection: Projection,
+    places: np.ndarray,
+    modalities: Sequence[int],
+    names: list[str],
+    panel: tuple[float, float],
+) -> None:
+    """The legend's number of each class beside its points; a line leads to it from afar."""
+    points = 7.0 if len(names) <= _CROWD else 5.5
+    wanted = anchors(projection, places, modalities)
+    texts = [str(names.index(projection.classes[code]) + 1) for code, _ in wanted]
+    at = np.array([place for _, place in wanted])
+    sizes = np.array([(inches(text, points) + 0.02, 0.8 * points / 72) for text in texts])
+    shown = places[np.isin(projection.modality, modalities)]
+    frame = np.array(panel)
+    for text, anchor, centre, size in zip(
+        texts, at / frame, arrange(at, sizes, shown, frame) / frame, sizes / frame, strict=True
+    ):
+        if (np.abs(centre - anchor) > size / 2 + 0.03).any():
+            axes.plot(
+                *zip(anchor, centre, strict=True),
+                color=style.INK, linewidth=0.4, zorder=8, transform=axes.transAxes,
+            )  # fmt: skip
+        written = axes.text(
+            *centre, text, fontsize=points, transform=axes.transAxes, zorder=9,
+            ha="center", va="center_baseline",
+        )  # fmt: skip
+        written.set_path_effects([patheffects.withStroke(linewidth=1.5, foreground="white")])
 
 
-def _legend(figure: Figure, colours: dict[str, tuple[float, float, float]], columns: int) -> None:
+def _legend(
+    figure: Figure, colours: dict[str, tuple[float, float, float]], counts: Sequence[str]
+) -> float:
+    """The legend below, in as many columns as fit; gives its height in inches."""
     handles = [
         Line2D([], [], linestyle="", marker=marker, color=style.GREY, label=name, markersize=5)
-        for marker, name in zip(_MARKERS, _MODALITY_NAMES, strict=True)
+        for marker, name in zip(_MARKERS, counts, strict=True)
     ]
     numbered = len(colours) > _NUMBERED
     for number, (name, colour) in enumerate(colours.items(), 1):
-        shown = display_path(name)
+        shown = fitted_inches(display_path(name), _NAME, _LEGEND)
         label = f"{number} {shown}" if numbered else shown
         handles.append(
             Line2D([], [], linestyle="", marker="s", color=colour, label=label, markersize=5)
         )
-    legend = figure.legend(
-        handles=handles, loc="outside lower center", ncols=columns, frameon=False,
-        handletextpad=0.2, columnspacing=0.9, labelspacing=0.35, borderpad=0.2,
-    )  # fmt: skip
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-
-
-def _legend_columns(classes: Sequence[str], width: float) -> int:
-    """As many columns as the longest name leaves room for."""
-    longest = max(len(display_path(name)) for name in (*classes, *_MODALITY_NAMES)) + 3
-    return max(min(int(width / (_LETTER * longest + 0.22)), len(classes) + 2), 1)
+    width = figure.get_figwidth()
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    for columns in range(min(len(handles), int(width / 0.5)), 0, -1):
+        legend = figure.legend(
+            handles=handles, loc="lower center", ncols=columns, frameon=False,
+            handletextpad=0.2, columnspacing=0.9, labelspacing=0.35, borderpad=0.2,
+            borderaxespad=0, bbox_to_anchor=(0.5, 0),
+        )  # fmt: skip
+        box = legend.get_window_extent(renderer)
+        if box.width <= figure.bbox.width or columns == 1:
+            break
+        legend.remove()
+    return float(box.height / figure.dpi)

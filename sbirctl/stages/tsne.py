@@ -67,10 +67,10 @@ def tsne(
     titles = list(names) or ([run_name(path) for path in sources] if compare is not None else [""])
     projections = []
     for one, title in zip(found, titles, strict=True):
-        projections.append(project(one, settings))
+        projections.append(project(one, settings, report))
         _tell(projections[-1], title, report)
     figure = tsne_figure.draw(projections, titles, layout=layout, columns=columns)
-    style.save(figure, picture)
+    style.save(figure, picture, report)
     _write_points(picture.with_suffix(".csv"), projections, titles)
     runs = [
         {"run": title, "file": display_path(path), "sha256": digest_file(path), **_origin(one)}

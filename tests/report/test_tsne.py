@@ -1,11 +1,13 @@
 """What is shown, how it is thinned, and what the figures beside it say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.report import tsne_figure
-from sbirctl.report.tsne import TsneSettings, modality_gap, project, shared_classes
+from sbirctl.report.tsne import MOST, TsneSettings, modality_gap, project, shared_classes
 from sbirctl.retrieval.embeddings import Embeddings
 
 QUICK = TsneSettings(perplexity=5)
@@ -94,8 +96,9 @@ def test_too_few_points_and_senseless_settings_are_refused():
     for perplexity in (0, float("nan"), float("inf")):
         with pytest.raises(UsageError, match="perplexity"):
             project(clusters(), TsneSettings(perplexity=perplexity))
-    with pytest.raises(UsageError, match="max_points"):
-        project(clusters(), TsneSettings(max_points=0))
+    for limit in (0, MOST + 1):
+        with pytest.raises(UsageError, match="max-points"):
+            project(clusters(), TsneSettings(max_points=limit))
 
 
 def test_shared_classes():
@@ -122,6 +125,43 @@ def test_the_legend_never_covers_a_panel(layout, count, columns):
     for axes in panels(figure):
         assert not axes.get_window_extent().overlaps(legend)
     assert len({(axes.get_xlim(), axes.get_ylim()) for axes in panels(figure)}) == 1
+
+
+@pytest.mark.parametrize("columns, width", [(1, 3.3), (2, 6.9)])
+def test_very_long_names_and_many_classes_stay_on_the_page(columns, width):
+    names = tuple(f"{'a class of a very long name ' * 9}{i}" for i in range(40))
+    found = project(clusters(classes=40, sketches=1, photos=2, names=names), QUICK)
+    figure = tsne_figure.draw([found], [""], columns=columns)
+    assert figure.get_figwidth() == pytest.approx(width)
+    figure.draw_without_rendering()
+    legend, (panel,) = figure.legends[0].get_window_extent(), panels(figure)
+    assert legend.x0 >= 0
+    assert legend.x1 <= figure.bbox.x1 + 1
+    assert legend.y1 <= panel.get_window_extent().y0
+    numbers = [text.get_window_extent() for text in panel.texts]
+    assert len(numbers) >= 40
+    assert all(panel.get_window_extent().padded(1).contains(box.x0, box.y0) for box in numbers)
+
+
+def test_the_legend_says_what_was_left_out():
+    found = project(clusters(), TsneSettings(perplexity=5, per_class=7))
+    legend = tsne_figure.draw([found], [""]).legends[0]
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels[:2] == ["photos: 21 of 24", "sketches"]
+
+
+def test_the_panel_is_shaped_as_the_points_are():
+    found = project(clusters(), QUICK)
+    flat = replace(found, xy=found.xy * np.array([9, 1], np.float32))
+    for projection in (found, flat):
+        figure = tsne_figure.draw([projection], [""])
+        figure.draw_without_rendering()
+        (panel,) = panels(figure)
+        box = panel.get_window_extent()
+        (left, right), (low, high) = panel.get_xlim(), panel.get_ylim()
+        assert (right - left) / box.width == pytest.approx((high - low) / box.height, rel=1e-6)
+        inside = (projection.xy > [left, low]) & (projection.xy < [right, high])
+        assert inside.all()
 
 
 def test_every_point_is_drawn_once_in_its_class_colour():
