@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from sbirctl.core.files import display_path
 from sbirctl.report import style
 from sbirctl.report.correlation import Correlation
+from sbirctl.report.letters import fitted_inches, inches
 
-_ROW = 0.095  # inches: the least height of a class that can still be read
-_LETTER = 0.55  # of a letter's size, its width on average
+_ROW, _VALUED_ROW = 0.08, 0.18  # inches: the least a class needs to be read, with its values
+_LARGEST = 8.0  # points
+_NAME = 1.6  # inches: most of a class's name
+_TITLE, _AXIS, _PAD = 0.22, 0.17, 0.05  # inches
+_BAR, _TICKS = 0.1, 0.58  # inches: width of the scale, and of what stands beside it
+_DARK = 0.21  # relative luminance from which dark letters are the easier ones to read
 
 
 def draw(
@@ -32,51 +39,53 @@ def draw(
         columns: width in columns of a paper.
     """
     size = max(len(one.classes) for one in found)
-    names = [display_path(name) for one in found for name in one.classes]
-    width = style.COLUMN if columns == 1 else style.PAGE
-    least = max(0.24 if values else _ROW, _ROW)
-    letters = 8.0 if size <= 25 else max(8 - (size - 25) / 25, 5.5)
-    labels = min(max(map(len, names)), 28) * letters * _LETTER / 72 + 0.15
-    side = max((width - 0.45) / len(found) - labels, least * size)
+    least = (_VALUED_ROW if values else _ROW) * size
+    room = (style.COLUMN if columns == 1 else style.PAGE) - 2 * _PAD - _BAR - _TICKS
+    letters = _LARGEST
+    for _ in range(2):  # smaller letters leave more room for the matrix
+        names = max(inches(name, letters) for one in found for name in _shown(one, letters))
+        side = max(room / len(found) - _AXIS - names - 2 * _PAD, least)
+        letters = min(_LARGEST, 0.9 * 72 * side / size)
+    step = _AXIS + names + 2 * _PAD + side
+    width, height = len(found) * step + 2 * _PAD + _BAR + _TICKS, _TITLE + side + names + 2 * _AXIS
     low = float(min(one.matrix.min() for one in found))
     high = float(max(one.matrix.max() for one in found))
+    bottom = (names + 2 * _AXIS) / height
     with style.style():
-        figure = Figure(
-            figsize=(len(found) * (side + labels) + 0.55, side + labels + 0.55),
-            layout="constrained",
-        )
-        axes = figure.subplots(1, len(found), squeeze=False)[0]
-        for own, one, title in zip(axes, found, titles, strict=True):
-            image = own.imshow(one.matrix, cmap="cividis", vmin=low, vmax=high)
-            _label(own, one, letters, title)
+        figure = Figure(figsize=(width, height))
+        for place, (one, title) in enumerate(zip(found, titles, strict=True)):
+            left = (place + 1) * step - side
+            own = figure.add_axes((left / width, bottom, side / width, side / height))
+            image = own.imshow(one.matrix, cmap="cividis", vmin=low, vmax=high, aspect="auto")
+            _label(own, one, letters)
+            own.set_title(fitted_inches(display_path(title), side + names, _LARGEST))
             if values:
-                _values(own, one.matrix, low + 0.6 * (high - low), side / size)
-        bar = figure.colorbar(image, ax=list(axes), fraction=0.03, pad=0.01, aspect=30, shrink=0.75)
-        bar.set_label("cosine of class means")
-        bar.outline.set_visible(False)
+                _values(own, image, one.matrix, side / size)
+        left = len(found) * step + 2 * _PAD
+        scale = figure.add_axes((left / width, bottom, _BAR / width, side / height))
+        figure.colorbar(image, cax=scale, label="cosine of class means").outline.set_visible(False)
     return figure
 
 
-def _label(axes: Any, one: Correlation, letters: float, title: str) -> None:
-    shown = [_short(display_path(name)) for name in one.classes]
-    places = np.arange(len(shown))
-    axes.set_xticks(places, shown, rotation=90, fontsize=letters, parse_math=False)
-    axes.set_yticks(places, shown, fontsize=letters, parse_math=False)
-    axes.tick_params(length=0, pad=2)
-    axes.set_xlabel("photos")
-    axes.set_ylabel("sketches")
-    axes.set_title(display_path(title), parse_math=False)
+def _shown(one: Correlation, letters: float) -> list[str]:
+    return [fitted_inches(display_path(name), _NAME, letters) for name in one.classes]
+
+
+def _label(axes: Axes, one: Correlation, letters: float) -> None:
+    shown, places = _shown(one, letters), np.arange(len(one.classes))
+    axes.set_xticks(places, shown, rotation=90, fontsize=letters)
+    axes.set_yticks(places, shown, fontsize=letters)
+    axes.tick_params(length=0, pad=_PAD * 72 / 2)
+    axes.set_xlabel("photos", labelpad=1)
+    axes.set_ylabel("sketches", labelpad=1)
     for spine in axes.spines.values():
         spine.set_visible(False)
 
 
-def _values(axes: Any, matrix: np.ndarray, middle: float, cell: float) -> None:
+def _values(axes: Axes, image: AxesImage, matrix: np.ndarray, cell: float) -> None:
     size = min(cell * 72 * 0.42, 7)
+    shades = image.cmap(image.norm(matrix))[..., :3] ** 2.2 @ (0.2126, 0.7152, 0.0722)
     for (i, j), value in np.ndenumerate(matrix):
-        colour = "white" if value < middle else style.INK
+        colour = style.INK if shades[i, j] > _DARK else "white"
         text = f"{round(value, 2) + 0.0:.2f}".replace("0.", ".", 1)  # + 0.0: no "-.00"
         axes.text(j, i, text, ha="center", va="center", fontsize=size, color=colour)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 28 else f"{name[:13]}…{name[-14:]}"

@@ -13,9 +13,11 @@ from matplotlib.ticker import MaxNLocator
 from sbirctl.report import style
 from sbirctl.report.curves import RankingCurves
 from sbirctl.report.curves_log import Series
+from sbirctl.report.letters import fitted_inches, inches
 
 _PANEL = 1.75  # inches: height
-_LETTER = 0.062  # inches, on average
+_MARKED = 12  # points up to which each is marked
+_LEGEND = 7  # points, as the style has it
 _STYLES = {"loss": "-", "validation": "-", "unseen": "--"}
 _TITLES = {"norm": "gradient norm", "total": "total loss"}
 
@@ -100,8 +102,8 @@ def _curves(
                 _STYLES[series.kind],
                 color=colour,
                 linewidth=1.2 if series.phase == "train" else 0.7,
-                marker="o" if np.isfinite(series.y).sum() < 2 else "",
-                markersize=3,
+                marker="o" if np.isfinite(series.y).sum() <= _MARKED else "",
+                markersize=2.5,
             )
 
 
@@ -120,10 +122,10 @@ def _panels(
 
 
 def _dress(axes: Any, title: str, x: str, y: str) -> None:
-    axes.set_title(title, parse_math=False)
+    axes.set_title(title)
     axes.set_xlabel(x, labelpad=1)
     axes.set_ylabel(y)
-    axes.tick_params(labelsize=7, width=0.6, length=2.5, color="#BBBBBB")
+    axes.tick_params(labelsize=7)
     axes.grid(color="#EEEEEE", linewidth=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
@@ -138,25 +140,18 @@ def _legend(
     figure: Figure, names: Sequence[str], colours: Any, more: Sequence[Line2D], columns: int
 ) -> None:
     width = style.COLUMN if columns == 1 else style.PAGE
-    room = int((width - 0.5) / _LETTER)
     handles = [
-        Line2D([], [], color=colour, label=_cut(name, room))
+        Line2D([], [], color=colour, label=fitted_inches(name, width - 0.6, _LEGEND))
         for name, colour in zip(names, colours, strict=True)
         if name
     ]
     handles += more
     if not handles:
         return
-    longest = max(len(str(handle.get_label())) for handle in handles)
-    legend = figure.legend(
+    longest = max(inches(str(handle.get_label()), _LEGEND) for handle in handles)
+    figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=max(int(width / (_LETTER * longest + 0.4)), 1),
+        ncols=max(int(width / (longest + 0.4)), 1),
         frameon=False,
     )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-
-
-def _cut(name: str, room: int) -> str:
-    return name if len(name) <= room else f"{name[: room // 2]}…{name[-(room // 2 - 1) :]}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sbirctl.core.files import atomic_open
+from sbirctl.core.files import atomic_open, display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.retrieval import embeddings as files
 from sbirctl.stages.pictures import beside, embeddings_files, run_name
@@ -76,7 +76,10 @@ def correlation(
         found.append(one)
         rows.append({"run": title, "classes": one.classes, "pairs": [asdict(p) for p in worst]})
     figure = correlation_figure.draw(found, titles, values=values, columns=columns)
-    style.save(figure, picture)
+    wide = figure.get_figwidth()
+    if wide > 1.01 * (style.COLUMN if columns == 1 else style.PAGE):
+        report.note(f"{display_path(picture.name)} is {wide:.1f} inches wide, to be readable.")
+    style.save(figure, picture, report)
     table = picture.with_suffix(".csv")
     _write_values(table, found, titles)
     return {"schema": 1, "picture": str(picture), "values": str(table), "k": k, "runs": rows}

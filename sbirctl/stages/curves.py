@@ -63,7 +63,7 @@ def curves(
         style.check_suffix(output)
     figure, table, place = draw(sources, names, columns, most, seed, report)
     picture = output or place
-    style.save(figure, picture)
+    style.save(figure, picture, report)
     with atomic_open(picture.with_suffix(".csv"), "w") as stream:
         csv.writer(stream, lineterminator="\n").writerows(table)
     return picture

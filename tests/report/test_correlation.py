@@ -74,6 +74,34 @@ def test_shares_of_a_class_add_up():
         assert pair.share == pytest.approx(naive)
 
 
+@pytest.mark.parametrize("columns, width", [(1, 3.3), (2, 6.9)])
+@pytest.mark.parametrize("runs", [1, 2])
+def test_twenty_one_classes_fit_the_columns_asked_for(columns, width, runs):
+    e = embedded.embeddings(queries=63, photos=63, classes=21)
+    figure = draw([correlation(e)] * runs, ["a-run-of-a-very-long-name-0-4f88b989"] * runs,
+                  columns=columns)  # fmt: skip
+    if runs < 2 or columns == 2:
+        assert figure.get_figwidth() == pytest.approx(width, rel=0.01)
+    else:
+        assert figure.get_figwidth() > width  # rather than letters nobody reads
+    figure.draw_without_rendering()
+    assert figure.get_tightbbox().x1 <= figure.get_figwidth() + 0.02
+    titles = [axes.title.get_window_extent() for axes in figure.axes[:runs]]
+    assert all(a.x1 <= b.x0 for a, b in itertools.pairwise(titles))
+
+
+def test_values_are_written_light_on_dark_and_dark_on_light():
+    e = embedded.embeddings(classes=5)
+    axes = draw([correlation(e)], ["run"], values=True).axes[0]
+    matrix = correlation(e).matrix
+    written = {text.get_position(): text.get_color() for text in axes.texts}
+    (low_row, high_row), (low, high) = np.unravel_index(
+        [matrix.argmin(), matrix.argmax()], matrix.shape
+    )
+    assert written[low, low_row] == "white"
+    assert written[high, high_row] == style.INK
+
+
 def test_classes_of_one_side_are_left_out_and_unknown_ones_refused():
     e = embedded.embeddings(classes=4)
     kept = e.gallery_label != 2
