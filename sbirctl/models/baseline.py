@@ -34,7 +34,7 @@ class BaselineSettings(ModelSettings):
     backbone: BackboneSettings = field(default_factory=BackboneSettings)
     dim: int = setting(512, help="size of the embedding, 0 for the pooled features themselves")
     freeze_bn: bool = setting(True, help="batch norm keeps its running statistics")
-    temperature: float = setting(0.05, help="t of the normalised softmax")
+    temperature: float = setting(0.2, help="t of the normalised softmax; the paper's is 0.05")
     triplet: float = setting(0.0, help="weight of the batch-hard triplet loss")
     margin: float = setting(0.2, help="of the triplet loss, Euclidean distance")
     per_class: int = setting(2, help="images of a class in a batch, half of them sketches")
