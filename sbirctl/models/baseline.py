@@ -40,7 +40,7 @@ class BaselineSettings(ModelSettings):
     per_class: int = setting(2, help="images of a class in a batch, half of them sketches")
     augment: Literal["none", "flip", "standard", "strong", "released"] = "strong"
     mirror: bool = setting(True, help="embed an image and its mirror image, take the mean")
-    epochs: int = setting(6, help="passes over the images")
+    epochs: int = setting(4, help="passes over the images")
     lr: float = setting(1e-3, help="highest learning rate of the embedding layer")
     lr_backbone: float = setting(3e-4, help="highest learning rate of the backbone")
     lr_proxies: float = setting(5e-2, help="highest learning rate of the class proxies")
