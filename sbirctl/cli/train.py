@@ -74,6 +74,9 @@ def command(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write TensorBoard's files, too.")
     ] = False,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the networks first; pays in long runs.")
+    ] = False,
     sweep: Annotated[
         list[str] | None,
         typer.Option(
@@ -109,6 +112,7 @@ def command(
         "threads": threads,
         "fresh": fresh,
         "tensorboard": tensorboard,
+        "compiled": compiled,
         "report": _console.reporter(),
     }
     if sweep:

@@ -43,6 +43,7 @@ def train(
     threads: int | None = None,
     fresh: bool = False,
     tensorboard: bool = False,
+    compiled: bool = False,
     report: Reporter = SILENT,
 ) -> Path:
     """Train, or go on training, or find the finished run.
@@ -69,6 +70,7 @@ def train(
         threads: of the processor's arithmetic; another number differs in the last bits.
         fresh: train again even if the run is finished or begun.
         tensorboard: write event files too.
+        compiled: compile the model's networks first; the result differs in the last bits.
 
     Returns:
         The run's folder, `<home>/runs/<id>`.
@@ -92,6 +94,7 @@ def train(
         if group.from_first(lambda: (folder / "result.json").is_file() and not fresh):
             report.note("This run is finished; --fresh trains it again.")
             return folder
+        from sbirctl.training.compiled import BACKEND
         from sbirctl.training.loop import LoopOptions
         from sbirctl.training.phases import run_phases
 
@@ -100,7 +103,11 @@ def train(
             group.from_first(lambda: _claim(held, folder, fresh))
             count = held.enter_context(_threads(threads))
             options = LoopOptions(
-                seed=seed, workers=workers, monitor=monitor, tensorboard=tensorboard
+                seed=seed,
+                workers=workers,
+                monitor=monitor,
+                tensorboard=tensorboard,
+                compile=BACKEND if compiled else "",
             )
             _say_start(request, folder, {"threads": count, "processes": group.world}, report)
             run_phases(request, folder, options, group, count, report)

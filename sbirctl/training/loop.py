@@ -24,6 +24,7 @@ from sbirctl.datasets.batch import Batch
 from sbirctl.datasets.parts import Part, Parts
 from sbirctl.models.base import Model, Stage
 from sbirctl.training.augment import augment
+from sbirctl.training.compiled import compile_networks
 from sbirctl.training.embedding import device_of
 from sbirctl.training.keeper import Keeper
 from sbirctl.training.loader import BatchLoader, auto_workers, three
@@ -49,6 +50,7 @@ class LoopOptions:
         save_seconds: time between saved states, besides the one after every epoch.
         save_steps: save after so many steps instead, 0 for by time.
         tensorboard: also write TensorBoard's event files.
+        compile: torch.compile's backend for the model's networks, "" to leave them as they are.
     """
 
     seed: int = 0
@@ -60,6 +62,7 @@ class LoopOptions:
     save_seconds: float = 120.0
     save_steps: int = 0
     tensorboard: bool = False
+    compile: str = ""
 
 
 class Trainer:
@@ -115,6 +118,8 @@ class Trainer:
         self.window = Window()
         self.wrapped: nn.Module | None = None
         synchronise_batch_norm(model, group, self.device)
+        if self.options.compile:
+            compile_networks(model, self.options.compile)
 
     @property
     def progress(self) -> Progress:

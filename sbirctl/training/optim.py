@@ -34,10 +34,12 @@ def make_optimizer(stage: Stage, settings: ModelSettings) -> torch.optim.Optimiz
     if not groups:
         raise SbirctlError(f"Stage {stage.name!r} has no parameters to train.")
     try:
+        # One kernel for all parameters instead of several a tensor; others lack it.
+        fused = groups[0]["params"][0].device.type in ("cpu", "cuda")
         if settings.optimizer == "sgd":
-            return torch.optim.SGD(groups, momentum=settings.momentum)
+            return torch.optim.SGD(groups, momentum=settings.momentum, fused=fused)
         kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-        return kind(groups)
+        return kind(groups, fused=fused)
     except ValueError as error:
         raise SbirctlError(f"Stage {stage.name!r} cannot be trained: {error}.") from error
 

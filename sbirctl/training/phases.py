@@ -37,7 +37,9 @@ def run_phases(
     options = replace(options, from_stage=request.from_stage)
     trainer = _trainer(request, folder, "train", options, 0, group, report)
     if group.first:
-        write_config(folder, request, threads=threads, processes=group.world)
+        write_config(
+            folder, request, threads=threads, processes=group.world, compile=options.compile
+        )
     phases = {"train": trainer.run()}
     if request.refit:
         chosen = phases["train"].chosen

@@ -81,3 +81,25 @@ def test_a_stage_without_parameters_and_one_with_twice_the_same_are_errors():
     for groups in ([], twice):
         with pytest.raises(SbirctlError):
             make_optimizer(Stage("s", 1, None, groups), ModelSettings())
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
+def test_the_fused_kernel_steps_as_the_plain_one_in_channels_last(name):
+    """The kernel walks through memory: gradients must lie in the order of their parameters."""
+    found = []
+    for fused in (True, False):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 1), nn.Flatten())
+        model.to(memory_format=torch.channels_last)
+        groups = [ParamGroup("all", list(model.parameters()), 0.1, 0.01)]
+        optimizer = make_optimizer(Stage("s", 1, None, groups), ModelSettings(optimizer=name))
+        assert optimizer.defaults["fused"]
+        for group in optimizer.param_groups:
+            group["fused"] = fused
+        for _ in range(3):
+            optimizer.zero_grad(set_to_none=True)
+            model(torch.randn(2, 3, 8, 8)).square().mean().backward()
+            optimizer.step()
+        found.append([p.detach().clone() for p in model.parameters()])
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
