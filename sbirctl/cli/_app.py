@@ -22,7 +22,7 @@ from sbirctl.cli import _console
 from sbirctl.core import processes
 from sbirctl.core.errors import SbirctlError, UsageError
 
-PANELS = ("Pipeline", "Pictures and tables", "What there is")
+PANELS = ("Pipeline", "Your own photos", "Pictures and tables", "What there is")
 # Typer ships its own click and exports only the leaves of its errors; this is their root.
 _CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 _debug = False

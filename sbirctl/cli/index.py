@@ -13,8 +13,8 @@ from sbirctl.cli import _console
 if TYPE_CHECKING:
     from sbirctl.search.indexing import Outcome
 
-panel = "Pipeline"
-order = 60
+panel = "Your own photos"
+order = 1
 
 
 def _models(incomplete: str) -> list[str]:

@@ -13,8 +13,8 @@ from sbirctl.cli import _console
 if TYPE_CHECKING:
     from sbirctl.stages.search import Answer, Drawing
 
-panel = "Pipeline"
-order = 61
+panel = "Your own photos"
+order = 2
 
 
 def _galleries(incomplete: str) -> list[str]:

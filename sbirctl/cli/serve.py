@@ -9,8 +9,8 @@ import typer
 from sbirctl.cli import _console
 from sbirctl.stages.serve import HOST, PORT
 
-panel = "Pipeline"
-order = 80
+panel = "Your own photos"
+order = 3
 
 
 def command(

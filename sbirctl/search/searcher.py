@@ -47,6 +47,7 @@ class Searcher:
 
     Attributes:
         info: the gallery in a few words.
+        embedder: the model.
         has_text: whether words can be searched for.
         frame: where drawings should lie on their sheets, for `drawing.read_drawing`.
     """
@@ -68,7 +69,7 @@ class Searcher:
         self.info = info
         self.has_text = embedder.has_text
         self.frame: Frame = embedder.record.frame
-        self._embedder = embedder
+        self.embedder = embedder
         self._engine = engine
         self._catalogue = catalogue
         self._changed = changed
@@ -137,9 +138,9 @@ class Searcher:
             UsageError: it is another one.
         """
         known = as_modality(modality)
-        pixels = self._embedder.pixels(image, known)
+        pixels = self.embedder.pixels(image, known)
         with self._busy:
-            return self._embedder.embed(pixels[None], known)[0]
+            return self.embedder.embed(pixels[None], known)[0]
 
     def embed_photo(self, data: bytes) -> np.ndarray:
         """The vector of a photo file's bytes, the very one that indexing gives it.
@@ -147,9 +148,9 @@ class Searcher:
         Raises:
             ImageError: they are no picture that can be read.
         """
-        pixels = load_image(data, "photo", self._embedder.record.size)
+        pixels = load_image(data, "photo", self.embedder.record.size)
         with self._busy:
-            return self._embedder.embed(pixels[None], "photo")[0]
+            return self.embedder.embed(pixels[None], "photo")[0]
 
     def embed_text(self, text: str) -> np.ndarray:
         """(dim,) float32, L2-normalised.
@@ -158,7 +159,7 @@ class Searcher:
             UsageError: the model has no text tower.
         """
         with self._busy:
-            return self._embedder.embed_text([text])[0]
+            return self.embedder.embed_text([text])[0]
 
     def search(self, vector: np.ndarray, k: int) -> list[Hit]:
         """The k photos nearest to a unit vector, best first; fewer where the gallery is small.

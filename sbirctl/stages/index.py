@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sbirctl.core.allocator import keep_freed_memory
 from sbirctl.core.config import environment_layer, file_layer, parse_assignments
-from sbirctl.core.errors import CorruptError, MissingError, UsageError
+from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
 from sbirctl.core.files import display_path, lock
 from sbirctl.core.home import galleries_dir
 from sbirctl.core.progress import SILENT, Reporter
@@ -102,6 +102,30 @@ def index(
             workers=workers,
             report=report,
         )
+
+
+def remove(names: Sequence[str]) -> list[Path]:
+    """Remove galleries, not their photos; gives their folders.
+
+    Raises:
+        MissingError: there is no gallery of that name (nothing is removed then).
+        SbirctlError: it is being indexed.
+    """
+    from sbirctl.search.gallery import LOCK, MANIFEST, check_name, list_galleries
+
+    places = []
+    for name in names:
+        check_name(name)
+        place = galleries_dir() / name
+        if not place.is_dir():
+            known = [info.name for info in list_galleries()]
+            raise MissingError(f"There is no gallery {name!r}.", nearest(name, known))
+        places.append(place)
+    for place in places:
+        with lock(place / LOCK, busy=f"{display_path(place.name)} is being indexed"):
+            (place / MANIFEST).unlink(missing_ok=True)  # first: half a gallery is none
+        shutil.rmtree(place)
+    return places
 
 
 def _absolute(folder: Path) -> bytes:

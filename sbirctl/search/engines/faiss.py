@@ -149,7 +149,7 @@ class Faiss:
             made = faiss.IndexIVFFlat(centres, self._dim, lists, inner)
             made.own_fields = True
             centres.this.disown()
-            made.train(_sample(values, lists * 2 * _POINTS_A_LIST))
+            made.train(_sample(values, lists * _POINTS_A_LIST))
             made.set_direct_map_type(faiss.DirectMap.Hashtable)
             self._index = made
         self._search_settings()

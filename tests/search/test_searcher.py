@@ -1,0 +1,204 @@
+"""An open gallery: vectors inside and outside a store, photos by id, changes noticed."""
+
+import os
+
+import numpy as np
+import pytest
+from small_gallery import encoded, photo, picture
+
+from sbirctl.core.errors import MismatchError, MissingError, UsageError
+from sbirctl.core.files import digest_file
+from sbirctl.search.combining import combine, parse_weights
+from sbirctl.search.gallery import find_gallery, list_galleries
+from sbirctl.search.searcher import Searcher
+from sbirctl.stages.index import ModelChoice, index
+
+SMALL = ("backbone=mobilenetv3_small_050", "size=32", "dim=8", "mirror=false")
+MODEL = ModelChoice("baseline", "none", SMALL)
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path / "home"))
+    for seed in range(6):
+        photo(tmp_path / "photos" / f"{seed}.png", seed)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def searcher(photos):
+    index([photos], model=MODEL)
+    return Searcher.open()
+
+
+def test_a_photo_has_the_vector_it_has_in_a_store(searcher, photos, tmp_path):
+    from sbirctl.datasets.tree import ReadFolder, ReadTrees
+    from sbirctl.search.embedder import Embedder
+    from sbirctl.store.reader import Store
+    from sbirctl.store.source import RawItem, Source
+    from sbirctl.store.writer import StoreSettings, build_store
+    from sbirctl.training.embedding import embed_rows
+
+    large = photos / "large.jpg"
+    large.write_bytes(encoded(picture(7, side=300), "JPEG"))
+    index([], name="photos")
+    searcher = Searcher.open()
+    names = sorted(os.listdir(photos))
+    items = tuple(RawItem(f"photo/c/{n}", n.encode(), "photo", "c") for n in names)
+    source = Source("mine", items, ReadTrees((ReadFolder(bytes(photos)),)), "v1")
+    store = Store.open(build_store("mine", source, StoreSettings(size=32), workers=1))
+    model = Embedder.again(find_gallery(None).record).model
+    rows = store.items.row[: len(names)]
+    inside = embed_rows(model, store, "photo", rows, workers=0)
+    for name, vector in zip(names, inside, strict=True):
+        held = searcher.vector(digest_file(photos / name))
+        assert np.allclose(held, vector, atol=1e-3)
+        fresh = searcher.embed_photo((photos / name).read_bytes())
+        assert np.allclose(fresh, vector, atol=1e-6)
+
+
+def test_a_photo_finds_itself_first_and_more_like_it(searcher, photos):
+    image = picture(3)
+    hits = searcher.search(searcher.embed(image, "photo"), 3)
+    assert hits[0].id == digest_file(photos / "3.png")
+    assert hits[0].path == str(photos / "3.png")
+    assert hits[0].score == pytest.approx(1, abs=1e-3)
+    assert searcher.photo(hits[0].id) == photos / "3.png"
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert searcher.search(searcher.vector(hits[1].id), 1)[0].id == hits[1].id
+    assert len(searcher.search(searcher.embed(image, "sketch"), 50)) == 6
+
+
+@pytest.mark.parametrize("id", ["", "0" * 64, "../../etc/passwd", "x" * 64, "A" * 64])
+def test_ids_that_are_none_of_the_gallery(searcher, id):
+    for ask in (searcher.photo, searcher.vector, searcher.path, searcher.files):
+        with pytest.raises(MissingError, match="no photo"):
+            ask(id)
+
+
+@pytest.mark.parametrize("how", ["removed", "changed", "link"])
+def test_a_file_that_is_not_what_it_was_is_not_given(searcher, photos, tmp_path, how):
+    path = photos / "2.png"
+    name = digest_file(path)
+    path.unlink()
+    if how == "changed":
+        path.write_bytes(b"something else")
+    if how == "link":
+        secret = tmp_path / "secret"
+        secret.write_text("secret")
+        path.symlink_to(secret)
+    with pytest.raises(MissingError, match="gone or was changed"):
+        searcher.photo(name)
+    assert searcher.path(name) == path
+
+
+def test_of_copies_one_that_is_left_is_given(photos):
+    photo(photos / "copy.png", 2)
+    index([photos], model=MODEL)
+    searcher = Searcher.open()
+    name = digest_file(photos / "2.png")
+    (photos / "2.png").unlink()
+    assert searcher.photo(name) == photos / "copy.png"
+
+
+def test_it_notices_that_the_gallery_was_indexed_again_or_removed(searcher, photos, tmp_path):
+    assert not searcher.stale()
+    index([], name="photos")
+    assert not searcher.stale()
+    photo(photos / "new.png", 8)
+    index([], name="photos")
+    assert searcher.stale()
+    again = Searcher.open("photos")
+    assert not again.stale()
+    (tmp_path / "home" / "galleries" / "photos").rename(tmp_path / "elsewhere")
+    assert again.stale()
+    assert len(again.search(again.vector(digest_file(photos / "new.png")), 3)) == 3
+
+
+def test_galleries_are_listed_the_last_first(photos, tmp_path):
+    index([photos], name="one", model=MODEL)
+    index([photos], name="two", model=MODEL)
+    assert [info.name for info in list_galleries()] == ["two", "one"]
+    info = list_galleries(tmp_path / "home")[0]
+    assert (info.photos, info.model, info.engine) == (6, "baseline", "exact")
+    (tmp_path / "home" / "galleries" / "two" / "gallery.json").write_text("{}")
+    assert [info.name for info in list_galleries()] == ["one"]
+    assert list_galleries(tmp_path) == []
+
+
+def test_no_gallery_and_unknown_ones(photos):
+    with pytest.raises(MissingError, match="no gallery") as raised:
+        Searcher.open()
+    assert "sbirctl index" in raised.value.hint
+    index([photos], name="zoo", model=MODEL)
+    with pytest.raises(MissingError, match="no gallery 'zo'") as raised:
+        Searcher.open("zo")
+    assert "zoo" in raised.value.hint
+    for name in ("../zoo", ".", "a/b", ""):
+        with pytest.raises(UsageError, match="cannot name"):
+            Searcher.open(name)
+
+
+def test_a_model_that_changed_is_not_searched_with(photos, monkeypatch):
+    index([photos], model=MODEL)
+    place = find_gallery(None).place / "gallery.json"
+    place.write_text(place.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(MismatchError, match="other weights"):
+        Searcher.open()
+
+
+def test_words_of_a_model_without_a_text_tower(searcher):
+    assert not searcher.has_text
+    with pytest.raises(UsageError, match="no text tower"):
+        searcher.embed_text("a dog")
+    with pytest.raises(UsageError, match="modality"):
+        searcher.embed(picture(1), "song")
+
+
+def test_qdrant_holds_all_that_another_machine_needs(photos, tmp_path):
+    pytest.importorskip("qdrant_client", reason="the extra qdrant is not installed")
+    address = f"qdrant://{tmp_path}/zoo"
+    index([photos], name="zoo", model=MODEL, engine=address)
+    here = Searcher.open("zoo")
+    index([photos], name="exact", model=MODEL)
+    exact = Searcher.open("exact")
+    (photos / "0.png").rename(photos / "renamed.png")
+    (photos / "5.png").unlink()
+    index([], name="zoo")
+    (tmp_path / "home" / "galleries" / "zoo").rename(tmp_path / "gone")
+    there = Searcher.open(address)
+    assert there.info.photos == 5
+    assert (there.info.name, there.info.engine) == (address, address)
+    assert here.stale()
+    vector = there.embed(picture(0), "photo")
+    hits = there.search(vector, 10)
+    assert hits[0].path == str(photos / "renamed.png")
+    assert there.photo(hits[0].id) == photos / "renamed.png"
+    wanted = [hit.id for hit in exact.search(vector, 10)]
+    wanted.remove(hits_of(exact, photos / "5.png"))
+    assert [hit.id for hit in hits] == wanted
+    with pytest.raises(MismatchError, match="holds"):
+        index([photos], name="other", model=MODEL, engine=address)
+
+
+def hits_of(searcher, path):
+    return next(
+        hit.id
+        for hit in searcher.search(searcher.embed(picture(5), "photo"), 9)
+        if hit.path == str(path)
+    )
+
+
+def test_weights_of_what_is_searched_for():
+    one, other = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+    parts = [("sketch", one), ("text", other)]
+    assert np.allclose(combine(parts), [0.5**0.5, 0.5**0.5])
+    weights = parse_weights(["sketch=2", "text=-1"])
+    assert weights == {"sketch": 2, "photo": 1, "text": -1}
+    assert np.allclose(combine(parts, weights), np.array([2, -1]) / 5**0.5)
+    for texts in (["sketch"], ["sketch=x"], ["sketch=nan"], ["sktch=1"]):
+        with pytest.raises(UsageError):
+            parse_weights(texts)
+    for empty in ([], [("sketch", one), ("photo", -one)]):
+        with pytest.raises(UsageError, match="nothing to search"):
+            combine(empty)
