@@ -1,0 +1,107 @@
+"""Building and asking the engines with synthetic vectors: time, memory, latency, recall.
+
+    python benchmarks/engines.py [--vectors 1000000] [--dim 512] [--engines exact,faiss:ivf,…]
+
+The vectors are in bundles around random centres with a spectrum that falls as that of trained
+networks does; the queries are further from their bundle than photos are, as sketches' are. Each
+engine runs in a process of its own, for its memory. Latency is of one query at a time, after ten
+that warm up; recall is of exact's first 20.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from sbirctl.search.engines import ID, engine_class
+
+ASKED = 100
+
+
+def synthetic(count: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """(count, dim) photos and (ASKED, dim) queries: float32 unit vectors."""
+    rng = np.random.default_rng(0)
+    fall = (1 + np.arange(dim, dtype=np.float32)) ** -0.5
+    centres = rng.standard_normal((max(count // 500, 20), dim), dtype=np.float32) * fall
+    photos = np.empty((count, dim), dtype=np.float32)
+    for start in range(0, count, 100_000):
+        block = photos[start : start + 100_000]
+        block[:] = centres[rng.integers(0, len(centres), len(block))]
+        block += 0.8 * fall * rng.standard_normal(block.shape, dtype=np.float32)
+        block /= np.linalg.norm(block, axis=1, keepdims=True)
+    queries = centres[rng.integers(0, len(centres), ASKED)]
+    queries = queries + 1.2 * fall * rng.standard_normal(queries.shape, dtype=np.float32)
+    return photos, queries / np.linalg.norm(queries, axis=1, keepdims=True)
+
+
+def measure(spec: str, count: int, dim: int, truth: np.ndarray | None) -> np.ndarray:
+    """Print one engine's row; gives what it found, (ASKED, 20) ids."""
+    photos, queries = synthetic(count, dim)
+    ids = np.array([f"{n:08x}" * 8 for n in range(count)], dtype=ID)
+    engine = engine_class(spec)(spec, dim)
+    clock = time.perf_counter()
+    engine.add(ids, photos)
+    built = time.perf_counter() - clock
+    with tempfile.TemporaryDirectory() as name:
+        engine.save(Path(name))
+        size = sum(path.stat().st_size for path in Path(name).iterdir())
+        del engine, photos, ids
+        before = _resident()
+        clock = time.perf_counter()
+        engine = engine_class(spec).open(Path(name), spec, dim)
+        opened = time.perf_counter() - clock
+        held = _resident() - before
+        taken = []
+        found = np.zeros((ASKED, 20), dtype=ID)
+        for row in [*range(10), *range(ASKED)]:
+            clock = time.perf_counter()
+            found[row] = engine.search(queries[row : row + 1], 20).ids[0]
+            taken.append(1000 * (time.perf_counter() - clock))
+    median, high = np.percentile(taken[10:], [50, 95])
+    share = 1.0
+    if truth is not None:
+        share = float(np.mean([np.isin(a, b).mean() for a, b in zip(truth, found, strict=True)]))
+    print(
+        f"{spec:12}{built:9.1f}{opened:9.2f}{size / 1e6:9.0f}{held / 1e6:9.0f}"
+        f"{median:9.1f}{high:9.1f}{share:9.3f}",
+        flush=True,
+    )
+    return found
+
+
+def _resident() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def main() -> None:
+    """Print a row an engine."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--vectors", type=int, default=1_000_000)
+    parser.add_argument("--dim", type=int, default=512)
+    parser.add_argument(
+        "--engines", default="exact,faiss:flat,faiss:sq,faiss:pq,faiss:ivf,faiss:hnsw"
+    )
+    options = parser.parse_args()
+    print(f"{options.vectors:,} x {options.dim}, {ASKED} queries one at a time")
+    print(
+        f"{'engine':12}{'build s':>9}{'open s':>9}{'disk MB':>9}{'held MB':>9}"
+        f"{'median':>9}{'95th ms':>9}{'rec@20':>9}"
+    )
+    truth = None
+    for spec in options.engines.split(","):
+        with get_context("spawn").Pool(1) as pool:
+            found = pool.apply(measure, (spec, options.vectors, options.dim, truth))
+        truth = found if truth is None else truth
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Indexing beside the bare forward pass, a search from the command line, and a warm answer.
+
+    python benchmarks/search.py [--model RUN|baseline] [--photos FOLDER] [--drawings FOLDER]
+
+Without folders the demo's pictures are drawn. Indexing reads, decodes, digests, embeds and writes
+a gallery; the baseline embeds the same decoded photos in the same batches. A warm answer is what a
+server does for a drawing: decode, clean, place, embed, search; its share without the model's
+forward pass is printed for a gallery of 100,000 vectors too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from sbirctl.search.drawing import read_drawing
+from sbirctl.search.embedder import Embedder
+from sbirctl.search.engines import ID
+from sbirctl.search.engines.exact import Exact
+from sbirctl.search.indexing import BATCH, index
+from sbirctl.search.searcher import Searcher
+from sbirctl.search.walk import walk
+from sbirctl.stages.index import ModelChoice
+from sbirctl.stages.index import index as index_command
+from sbirctl.store.images import load_image
+
+SMALL = ("backbone=mobilenetv2_100", "mean=0.5", "std=0.5", "size=128", "mirror=false")
+
+
+def draw(folder: Path) -> tuple[Path, Path]:
+    """The demo's photos and drawings as files."""
+    from sbirctl.datasets.demo import THINGS, DemoOptions, draw
+
+    options = DemoOptions(pixels=256)
+    for modality, count in (("photo", 20), ("sketch", 8)):
+        for name in THINGS:
+            for number in range(count):
+                path = folder / modality / name / f"{number}.{'jpg' if count == 20 else 'png'}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(draw(options, modality, name, number))
+    return folder / "photo", folder / "sketch"
+
+
+def indexing(embedder: Embedder, photos: Path, rounds: int) -> None:
+    """Print photos a second of the forward pass alone and of indexing."""
+    files = [file.path for file in walk([bytes(photos.absolute())]).files]
+    size = embedder.record.size
+    pixels = [load_image(Path(os.fsdecode(p)).read_bytes(), "photo", size) for p in files]
+    bare, whole = [], []
+    for _ in range(rounds):
+        clock = time.perf_counter()
+        for start in range(0, len(pixels), BATCH):
+            embedder.embed(np.stack(pixels[start : start + BATCH]), "photo")
+        bare.append(len(pixels) / (time.perf_counter() - clock))
+        with tempfile.TemporaryDirectory() as place:
+            clock = time.perf_counter()
+            index(Path(place) / "g", None, [bytes(photos.absolute())], embedder, "exact")
+            whole.append(len(files) / (time.perf_counter() - clock))
+    best = max(bare), max(whole)
+    print(f"forward pass alone {best[0]:8.1f} photos/s of {len(files):,}")
+    print(f"index              {best[1]:8.1f} photos/s, ratio {best[1] / best[0]:.2f}")
+
+
+def command(drawing: Path, times: int = 3) -> None:
+    """Print how long `sbirctl search` takes from nothing."""
+    words = [sys.executable, "-m", "sbirctl", "-q", "search", str(drawing), "-k", "20"]
+    taken = []
+    for _ in range(times):
+        clock = time.perf_counter()
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+        taken.append(time.perf_counter() - clock)
+    print(f"sbirctl search     {min(taken):8.2f} s from the command line")
+
+
+def answers(searcher: Searcher, drawings: list[bytes]) -> None:
+    """Print the parts of a warm answer over the drawings."""
+    rows = []
+    large = Exact("exact", searcher.info.dim)
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((100_000, searcher.info.dim), dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    large.add(np.array([f"{n:08x}" * 8 for n in range(100_000)], dtype=ID), vectors)
+    for data in [*drawings[:10], *drawings]:  # the first ten warm up
+        clock = [time.perf_counter()]
+        image = read_drawing(data, frame=searcher.frame)
+        clock.append(time.perf_counter())
+        vector = searcher.embed(image, "sketch")
+        clock.append(time.perf_counter())
+        searcher.search(vector, 50)
+        clock.append(time.perf_counter())
+        large.search(vector[None], 50)
+        clock.append(time.perf_counter())
+        rows.append(1000 * np.diff(clock))
+    read, forward, own, many = np.array(rows[10:]).T
+    print(f"{'':34}{'median':>8}{'95th':>8} ms over {len(drawings)} drawings")
+    for name, values in (
+        (f"warm answer, {searcher.info.photos:,} photos", read + forward + own),
+        ("of that the model", forward),
+        ("beyond the model", read + own),
+        ("beyond it with 100,000 vectors", read + many),
+    ):
+        median, high = np.percentile(values, [50, 95])
+        print(f"{name:34}{median:8.1f}{high:8.1f}")
+
+
+def main() -> None:
+    """Print everything."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="baseline")
+    parser.add_argument("--photos", type=Path)
+    parser.add_argument("--drawings", type=Path)
+    parser.add_argument("--rounds", type=int, default=2)
+    options = parser.parse_args()
+    if options.model == "baseline":
+        choice = ModelChoice("baseline", "none", SMALL)
+    else:
+        choice = ModelChoice(str(Path(options.model).absolute()))
+    with tempfile.TemporaryDirectory() as name:
+        os.environ["SBIRCTL_HOME"] = name
+        photos, drawings = options.photos, options.drawings
+        if photos is None or drawings is None:
+            photos, drawings = draw(Path(name) / "drawn")
+        index_command([photos], name="bench", model=choice)
+        searcher = Searcher.open("bench")
+        indexing(searcher.embedder, photos, options.rounds)
+        files = sorted(path for path in drawings.rglob("*") if path.suffix in (".png", ".jpg"))
+        chosen = [files[i] for i in np.linspace(0, len(files) - 1, 200).astype(int)]
+        command(chosen[0])
+        answers(searcher, [path.read_bytes() for path in chosen])
+
+
+if __name__ == "__main__":
+    main()
