@@ -173,6 +173,13 @@ class Embedder:
         """Whether the model has a text tower."""
         return callable(getattr(self.model, "embed_text", None))
 
+    @property
+    def device(self) -> str:
+        """Where the model computes, as torch calls it: "cpu", "cuda:0", …"""
+        from sbirctl.training.embedding import device_of
+
+        return str(device_of(self.model))
+
     def pixels(self, image: Image.Image, modality: Modality) -> np.ndarray:
         """The store's half: (size, size, C) uint8."""
         return to_pixels(image, modality, self.record.size)

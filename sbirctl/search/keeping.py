@@ -8,11 +8,12 @@ import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sbirctl.core.errors import CorruptError, MismatchError, MissingError
+from sbirctl.core.errors import CorruptError, MismatchError, MissingError, SbirctlError
 from sbirctl.core.files import digest_json, display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.search.engines import EXACT, Engine, bring_up_to_date, engine_class, recall
@@ -58,15 +59,27 @@ def keep(
             _before(gallery, old, report), gallery.engine, ids, vectors, report
         )
         _say_recall(engine, gallery.engine, ids, vectors, report)
-        temporary = gallery.place / f".{folder}"
-        shutil.rmtree(temporary, ignore_errors=True)  # left by a call that was killed
+        _save(engine, target)
+    return folder
+
+
+def _save(engine: Engine, target: Path) -> None:
+    """Save an engine into a folder that is there whole or not at all."""
+    temporary = target.with_name(f".{target.name}")
+    shutil.rmtree(temporary, ignore_errors=True)  # left by a call that was killed
+    try:
         temporary.mkdir(parents=True)
         engine.save(temporary)
         for path in temporary.iterdir():
             with open(path, "rb+") as stream:
                 os.fsync(stream.fileno())
         temporary.rename(target)
-    return folder
+    except (OSError, RuntimeError) as error:  # faiss raises the latter
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise SbirctlError(
+            f"{display_path(target)} cannot be written: {reason}.",
+            "Free some space, or check the folder's permissions; the same command continues.",
+        ) from error
 
 
 def _before(gallery: Gallery, old: Gallery | None, report: Reporter) -> Engine:

@@ -19,6 +19,7 @@ from sbirctl.datasets.tree import File
 from sbirctl.search.catalogue import Asked, Catalogue, Listed
 from sbirctl.search.embedder import Embedder, as_modality
 from sbirctl.search.engines import Engine, engine_class
+from sbirctl.search.engines.exact import Exact
 from sbirctl.search.engines.qdrant import Qdrant, read_about
 from sbirctl.search.framing import Frame
 from sbirctl.search.gallery import GalleryInfo, find_gallery, record_from_json
@@ -104,6 +105,8 @@ class Searcher:
             raise
         report.note(f"searching {found.photos:,} photos of {display_path(found.place.name)}")
         embedder = Embedder.again(found.record, device=device)
+        if isinstance(engine, Exact) and embedder.device != "cpu":
+            engine.move(embedder.device)
         return cls(found.info, embedder, engine, Listed(entries), found.changed)
 
     @classmethod

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sbirctl.search.searcher import Hit, Searcher
 
 _SIDE = 144  # of a picture on a sheet
+_ROWS, _IN_A_ROW = 60, 40  # of a sheet: about 100 million pixels of PNG
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,9 @@ def search(
     ]
     _warn_of_lost(answers, searcher, report)
     if sheet is not None:
-        _write_sheet(sheet, searcher, answers, pictures)
+        if len(answers) > _ROWS or k > _IN_A_ROW:
+            report.warn(f"The sheet shows {_ROWS} queries and {_IN_A_ROW} photos each at most.")
+        _write_sheet(sheet, searcher, answers[:_ROWS], pictures)
     return answers
 
 
@@ -192,7 +195,7 @@ def _write_sheet(
         image = pictures[number] if pictures else None
         name = answer.query.rpartition("/")[2] if pictures else answer.query
         asked = Shown(image, name, "", "")
-        hits = zip(answer.hits, answer.paths, strict=True)
+        hits = list(zip(answer.hits, answer.paths, strict=True))[:_IN_A_ROW]
         rows.append(AnswerRow(asked, [_shown(hit, path) for hit, path in hits]))
     about = f"{searcher.info.photos:,} photos, {searcher.info.model}, {searcher.info.engine}"
     page = answers_page(display_path(searcher.info.name), about, rows, _SIDE)

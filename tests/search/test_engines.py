@@ -94,6 +94,20 @@ def test_exact_is_saved_in_half_precision(tmp_path):
     assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
 
 
+def test_exact_on_a_device_finds_the_same(monkeypatch):
+    monkeypatch.setattr(exact, "_BLOCK", 64)
+    engine = Exact("exact", DIM)
+    engine.add(ids_of(range(300)), vectors_of(300))
+    queries = vectors_of(5, seed=3)
+    one = engine.search(queries, 20)
+    engine.move("cpu")
+    other = engine.search(queries, 20)
+    assert other.ids.tolist() == one.ids.tolist()
+    assert np.allclose(other.scores, one.scores, atol=1e-6)
+    engine.remove(ids_of([int(one.ids[0, 0][:8], 16)]))
+    assert engine.search(queries[:1], 1).ids[0, 0] == one.ids[0, 1]
+
+
 def test_faiss_flat_and_qdrant_find_the_twenty_that_exact_finds(faiss, qdrant):
     vectors, queries = vectors_of(150), vectors_of(40, seed=1)
     found = {}

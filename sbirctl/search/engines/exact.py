@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import display_path
 from sbirctl.retrieval.neighbours import first_of
 from sbirctl.search.engines import ENGINES, ID, Nearest
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _BLOCK = 1 << 15  # vectors of one product: its scores stay small whatever the gallery's size
 _QUERIES = 64
@@ -31,6 +34,13 @@ class Exact:
     def __init__(self, spec: str, dim: int) -> None:
         self._ids = np.empty(0, dtype=ID)
         self._vectors = np.empty((0, dim), dtype=np.float32)
+        self._moved: Tensor | None = None
+
+    def move(self, device: str) -> None:
+        """Multiply on a device of torch's from now on; the vectors stay here as well."""
+        import torch
+
+        self._moved = torch.from_numpy(self._vectors).to(device)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -41,6 +51,7 @@ class Exact:
 
     def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
         """See `Engine.add`."""
+        self._moved = None
         if not len(self._ids) and (ids[:-1] < ids[1:]).all():
             self._ids, self._vectors = ids, np.ascontiguousarray(vectors, dtype=np.float32)
             return
@@ -51,6 +62,7 @@ class Exact:
 
     def remove(self, ids: np.ndarray) -> None:
         """See `Engine.remove`."""
+        self._moved = None
         kept = ~np.isin(self._ids, ids)
         self._ids, self._vectors = self._ids[kept], self._vectors[kept]
 
@@ -68,7 +80,7 @@ class Exact:
         rows = [np.empty(0, dtype=np.int64)] * len(queries)
         best = [np.empty(0, dtype=np.float32)] * len(queries)
         for first in range(0, len(self._ids), _BLOCK):
-            scores = self._vectors[first : first + _BLOCK] @ queries.T
+            scores = self._scores(first, queries)
             for i in range(len(queries)):
                 # the best so far stand before the block: their rows are lower
                 both = np.concatenate([best[i], scores[:, i]])
@@ -78,6 +90,16 @@ class Exact:
         for i, (row, score) in enumerate(zip(rows, best, strict=True)):
             found.ids[start + i, : len(row)] = self._ids[row]
             found.scores[start + i, : len(row)] = score
+
+    def _scores(self, first: int, queries: np.ndarray) -> np.ndarray:
+        """(block, q) cosines of the block that begins at `first`."""
+        if self._moved is None:
+            return self._vectors[first : first + _BLOCK] @ queries.T
+        import torch
+
+        with torch.inference_mode():
+            asked = torch.from_numpy(queries).to(self._moved.device)
+            return (self._moved[first : first + _BLOCK] @ asked.T).cpu().numpy()
 
     def vector(self, id: bytes) -> np.ndarray | None:
         """See `Engine.vector`."""
