@@ -146,7 +146,7 @@ def parse_drawing(line: bytes) -> Strokes:
     try:
         entry: Any = json.loads(line)
         return [np.array(stroke[:2], dtype=np.float64).T for stroke in entry["drawing"] if stroke]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise CorruptError(f"its strokes cannot be read: {error}") from error
 
 

@@ -53,8 +53,10 @@ def serve(
     from sbirctl.search.server.galleries import Galleries
     from sbirctl.search.server.limits import Limits
 
-    for name in names or [None]:
-        if name is None or "://" not in name:
+    if not names:
+        find_gallery(None)
+    for name in names:
+        if "://" not in name:
             find_gallery(name)
     limits = Limits()
     with listen.listen(host, port) as taken:

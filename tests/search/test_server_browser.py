@@ -162,7 +162,8 @@ def test_a_file_is_loaded_as_a_drawing_and_then_as_a_photo(tab, tmp_path, world)
 def test_strokes_are_loaded_and_other_files_are_told_apart(tabs, world):
     tab = tabs(world.url)
     strokes = b'{"drawing": [[[100, 101, 100], [10, 120, 240]]]}\n'
-    file = {"name": "one.ndjson", "mimeType": "application/x-ndjson", "buffer": strokes}
+    others = b'{"drawing": [[[10, 120, 240], [100, 101, 100]]]}\n' * 20_000  # not even sent
+    file = {"name": "one.ndjson", "mimeType": "application/x-ndjson", "buffer": strokes + others}
     tab.locator("#file").set_input_files(file)
     tab.locator("#photos li").first.wait_for()
     assert first(tab) == "upright.png"

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from serving import SPOTS, InkSearcher, drawn, make_photos, png, serving
 
+from sbirctl.search.gallery import GalleryInfo
 from sbirctl.search.server.guard import HEADERS
 
 SECRET = b"the secret of another file"
@@ -226,12 +227,13 @@ ENTITIES = b"""<?xml version="1.0"?>
         b'{"drawing": 7}',
         b'{"drawing": [[[NaN], [1e999]]]}',
         b"{" * 100_000,
+        b'{"drawing": ' + b"[" * 100_000,
         b"%PDF-1.4",
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%id) (r) file\n",
         DRAWING[:120],
         b"RIFF\xff\xff\xff\xffWEBPVP8 ",
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_what_is_no_drawing_is_told_so(world, data):
     for place in ("/api/drawing", "/api/search"):
@@ -263,6 +265,31 @@ def test_files_that_come_together_stay_below_a_bound(own):
         wait_for(lambda: world.search(b"x" * 200).status == 503)
         held.close()
         wait_for(lambda: world.search(DRAWING).status == 200)
+
+
+def test_lines_that_would_take_long_to_draw_are_refused(world):
+    path = b"L9 9" * 150_000
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0' + path + b'"/></svg>'
+    for data in (svg, b"\n " + svg, b'{"drawing": [' + b"[[1, 2], [3, 4]]," * 40_000 + b"[]]}"):
+        assert world.ask("/api/drawing", data).status == 413
+        assert world.search(data).status == 413
+
+
+def test_files_that_wait_for_their_answer_count_too(own):
+    own.hold = threading.Event()
+    with serving({"one": own}, bodies=2 * len(DRAWING)) as world, ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(world.search, DRAWING) for _ in range(2)]
+        wait_for(lambda: world.ask("/api/drawing", DRAWING).status == 503)
+        own.hold.set()
+        assert [job.result().status for job in jobs] == [200, 200]
+        assert world.search(DRAWING).status == 200
+
+
+def test_names_that_are_no_text_are_sent_somehow(own):
+    own.info = GalleryInfo("\udcff", 4, "ink", 16, "exact")
+    with serving({"\udcff": own}) as world:
+        assert json.loads(world.ask("/api/galleries").body)[0]["name"] == "\udcff"
+        assert world.ask("/api/gallery").status == 200
 
 
 LONG = "&words=" + "a" * 301

@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from sbirctl.search.searcher import Searcher
@@ -19,7 +19,7 @@ from sbirctl.search.server.limits import Limits
 from sbirctl.search.server.photos import as_jpeg, blocks, media_type, open_photo
 from sbirctl.search.server.question import Question, drawing_of, number_of
 from sbirctl.search.server.rate import Rate
-from sbirctl.search.server.refusal import RefusedError
+from sbirctl.search.server.refusal import PlainJSON, RefusedError
 from sbirctl.search.server.thumbnails import Thumbnails
 from sbirctl.search.server.uploads import Uploads
 from sbirctl.search.server.worker import Worker
@@ -66,39 +66,40 @@ class Answers:
     async def galleries(self, request: Request) -> Response:
         """Name, number of photos and model of each gallery."""
         infos = await self._reading.run(self._galleries.infos)
-        return JSONResponse(
+        return PlainJSON(
             [{"name": one.name, "photos": one.photos, "model": one.model} for one in infos]
         )
 
     async def gallery(self, request: Request) -> Response:
         """Open a gallery, so that the first search does not wait for its model."""
+        self._rate.take(_address(request))
 
         def work() -> dict[str, Any]:
             one = self._open(request)
             return {"name": one.info.name, "words": one.has_text}
 
-        return JSONResponse(await _unless_gone(request, self._searching.run(work)))
+        return PlainJSON(await _unless_gone(request, self._searching.run(work)))
 
     async def search(self, request: Request) -> Response:
         """The photos nearest to an uploaded drawing or photo, to words, or to both."""
         self._rate.take(_address(request))
         question = Question.of(request.query_params, self._limits)
-        data = await self._uploads.read(request)
+        async with self._uploads.body(request) as data:
 
-        def work() -> dict[str, Any]:
-            one = self._open(request)
-            started = time.perf_counter()
-            vector = question.vector(one, data)
-            embedded = time.perf_counter()
-            photos = _photos(one, vector, question.k)
-            ended = time.perf_counter()
-            return {
-                "photos": photos,
-                "embed_ms": round(1000 * (embedded - started), 2),
-                "search_ms": round(1000 * (ended - embedded), 2),
-            }
+            def work() -> dict[str, Any]:
+                one = self._open(request)
+                started = time.perf_counter()
+                vector = question.vector(one, data)
+                embedded = time.perf_counter()
+                photos = _photos(one, vector, question.k)
+                ended = time.perf_counter()
+                return {
+                    "photos": photos,
+                    "embed_ms": round(1000 * (embedded - started), 2),
+                    "search_ms": round(1000 * (ended - embedded), 2),
+                }
 
-        return JSONResponse(await _unless_gone(request, self._searching.run(work)))
+            return PlainJSON(await _unless_gone(request, self._searching.run(work)))
 
     async def like(self, request: Request) -> Response:
         """The photos nearest to one of the gallery."""
@@ -109,19 +110,19 @@ class Answers:
             one = self._open(request)
             return {"photos": _photos(one, one.vector(name), k)}
 
-        return JSONResponse(await _unless_gone(request, self._searching.run(work)))
+        return PlainJSON(await _unless_gone(request, self._searching.run(work)))
 
     async def drawing(self, request: Request) -> Response:
         """An uploaded picture or file of strokes cleaned to black on white, as PNG."""
         self._rate.take(_address(request))
-        data = await self._uploads.read(request)
+        async with self._uploads.body(request) as data:
 
-        def work() -> bytes:
-            out = io.BytesIO()
-            drawing_of(data, self._limits.pixels).save(out, "PNG")
-            return out.getvalue()
+            def work() -> bytes:
+                out = io.BytesIO()
+                drawing_of(data, self._limits).save(out, "PNG")
+                return out.getvalue()
 
-        made = await _unless_gone(request, self._searching.run(work))
+            made = await _unless_gone(request, self._searching.run(work))
         return Response(made, media_type="image/png")
 
     async def thumbnail(self, request: Request) -> Response:

@@ -11,8 +11,9 @@ class Limits:
 
     Attributes:
         body: bytes of one upload.
-        bodies: bytes of all uploads that are on their way.
+        bodies: bytes of all uploads until they are answered.
         pixels: of an uploaded picture, told by its header before it is decoded.
+        strokes: bytes of an uploaded drawing made of lines, which take long to read and draw.
         file: bytes of a photo of the gallery that is still shown.
         photos: answers of one search.
         words: letters of a description.
@@ -31,6 +32,7 @@ class Limits:
     body: int = 12_000_000
     bodies: int = 96_000_000
     pixels: int = 30_000_000
+    strokes: int = 500_000
     file: int = 200_000_000
     photos: int = 100
     words: int = 300

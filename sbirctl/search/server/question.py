@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from sbirctl.core.errors import CorruptError
+from sbirctl.core.files import human_bytes
 from sbirctl.search.combining import combine
 from sbirctl.search.drawing import read_drawing
 from sbirctl.search.framing import Frame
@@ -17,6 +18,7 @@ from sbirctl.search.server.limits import Limits
 from sbirctl.search.server.refusal import RefusedError
 from sbirctl.store.images import ImageError, decode_photo
 
+_BLANK = b"\xef\xbb\xbf \t\r\n"
 PHOTOS = 24  # answers where nothing else is asked for
 
 
@@ -28,13 +30,13 @@ class Question:
         modality: of the picture that is sent, sketch or photo.
         words: a description; "" for none.
         k: how many photos to find.
-        pixels: how many the picture may have.
+        limits: what the picture may be.
     """
 
     modality: str
     words: str
     k: int
-    pixels: int
+    limits: Limits
 
     @classmethod
     def of(cls, given: Mapping[str, str], limits: Limits) -> Question:
@@ -49,7 +51,7 @@ class Question:
         words = given.get("words", "").strip()
         if len(words) > limits.words:
             raise RefusedError(400, f"More than {limits.words} letters.", "Say it shorter.")
-        return cls(modality, words, number_of(given, limits), limits.pixels)
+        return cls(modality, words, number_of(given, limits), limits)
 
     def vector(self, searcher: Searcher, data: bytes) -> np.ndarray:
         """What to look for: (dim,) float32, L2-normalised.
@@ -76,21 +78,25 @@ class Question:
 
     def _image(self, searcher: Searcher, data: bytes) -> Image.Image:
         if self.modality == "sketch":
-            return drawing_of(data, self.pixels, frame=searcher.frame)
+            return drawing_of(data, self.limits, searcher.frame)
         try:
-            return decode_photo(data, max_pixels=self.pixels)
+            return decode_photo(data, max_pixels=self.limits.pixels)
         except ImageError as error:
             raise RefusedError(400, f"The photo cannot be read: {error.message}.") from error
 
 
-def drawing_of(data: bytes, pixels: int, frame: Frame | None = None) -> Image.Image:
+def drawing_of(data: bytes, limits: Limits, frame: Frame | None = None) -> Image.Image:
     """The drawing in some bytes, dark on white; moved to its place in `frame` where that is given.
 
     Raises:
-        RefusedError: there is none, or it has too many pixels.
+        RefusedError: there is none, or it is too large.
     """
+    if data.lstrip(_BLANK)[:1] in (b"<", b"{") and len(data) > limits.strokes:
+        raise RefusedError(
+            413, f"A drawing of lines may have {human_bytes(limits.strokes)}.", "Send a picture."
+        )
     try:
-        return read_drawing(data, centre=frame is not None, frame=frame, max_pixels=pixels)
+        return read_drawing(data, centre=frame is not None, frame=frame, max_pixels=limits.pixels)
     except CorruptError as error:
         raise RefusedError(400, error.message, "Take a PNG, JPEG, SVG or .ndjson.") from error
 

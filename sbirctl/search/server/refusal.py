@@ -1,6 +1,9 @@
-"""What the server says when it will not: a status, a sentence, and what to do."""
+"""What the server says when it will not: a status, a sentence, and what to do; all as JSON."""
 
 from __future__ import annotations
+
+import json
+from typing import Any
 
 from starlette.responses import JSONResponse
 
@@ -23,7 +26,15 @@ class RefusedError(SbirctlError):
         self.retry = retry
 
 
-def response(error: SbirctlError) -> JSONResponse:
+class PlainJSON(JSONResponse):
+    """JSON in plain ASCII: names of files may hold what cannot be sent as UTF-8."""
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def response(error: SbirctlError) -> PlainJSON:
     """The answer to a request that failed, as JSON that the page shows as text."""
     status, headers = 500, {}
     if isinstance(error, RefusedError):
@@ -33,4 +44,4 @@ def response(error: SbirctlError) -> JSONResponse:
         status = 404
     elif isinstance(error, UsageError | CorruptError):
         status = 400
-    return JSONResponse({"error": error.message, "hint": error.hint}, status, headers=headers)
+    return PlainJSON({"error": error.message, "hint": error.hint}, status, headers=headers)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -14,14 +14,15 @@ from sbirctl.search.server.refusal import RefusedError
 
 
 class Uploads:
-    """Reads bodies; all that are on their way together stay below a bound."""
+    """Reads bodies; all that are not answered yet stay below a bound together."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._coming = 0
 
-    async def read(self, request: Request) -> bytes:
-        """The body of a request.
+    @asynccontextmanager
+    async def body(self, request: Request) -> AsyncIterator[bytes]:
+        """The body of a request; it counts until the request is answered.
 
         Raises:
             RefusedError: its length is not told or too great, it is too slow, or one of too many.
@@ -36,11 +37,12 @@ class Uploads:
         with self._reserved(length):
             try:
                 async with asyncio.timeout(self._limits.receive_seconds * 0.9):
-                    return await _read(request, length)
+                    data = await _read(request, length)
             except TimeoutError:
                 raise RefusedError(408, "The file came too slowly.", "Try again.") from None
             except ClientDisconnect:
                 raise RefusedError(400, "The file ended too early.") from None
+            yield data
 
     @contextmanager
     def _reserved(self, length: int) -> Iterator[None]:

@@ -11,7 +11,7 @@ export async function load(file) {
   const answer = await request("api/drawing", {}, {
     method: "POST",
     headers: { "Content-Type": "application/octet-stream" },
-    body: photo ?? file,
+    body: photo ?? (await firstLine(file)),
   });
   const cleaned = await createImageBitmap(await answer.blob());
   return { ink: inkOf(cleaned, 1024), photo };
@@ -20,6 +20,13 @@ export async function load(file) {
 /** The first picture of a drop or paste, or null. */
 export function fileOf(transfer) {
   return [...(transfer?.files ?? [])][0] ?? null;
+}
+
+/** Of a file of strokes only the first line, its first drawing; any other file as it is. */
+async function firstLine(file) {
+  const start = file.slice(0, 400_000);
+  const text = file.name?.endsWith(".ndjson") ? (await start.text()).trimStart() : "";
+  return text.includes("\n") ? new Blob([text.slice(0, text.indexOf("\n"))]) : file;
 }
 
 async function shrunk(file) {
