@@ -1,4 +1,4 @@
-"""`kill -9` during `sbirctl index` at random moments, then the same command: is it the same gallery?
+"""`kill -9` during `sbirctl index` at random moments, then the same command: the same gallery?
 
     python benchmarks/kill_index.py FOLDER [--kills 10] [--seed 0] -- [options of sbirctl index]
 
