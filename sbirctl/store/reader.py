@@ -14,6 +14,7 @@ from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
 from sbirctl.core.files import display_path, read_json
 from sbirctl.core.home import datasets_dir
 from sbirctl.store.manifest import Items, Modality, items_from_json
+from sbirctl.store.mapped import Mapped
 from sbirctl.store.pixels import checksum_name
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Store:
             ) from error
         self.folder = folder
         self.manifest = manifest
-        self._open: dict[str, np.ndarray | h5py.Dataset] = {}
+        self._open: dict[str, Mapped | h5py.Dataset] = {}
         self._process = 0
         self._edges: dict[str, Any] | None = None
 
@@ -152,15 +153,15 @@ class Store:
         pixels = self._pixels(file, name)
         if wanted.size and not 0 <= wanted.min() <= wanted.max() < len(pixels):
             raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {len(pixels)} {name} rows")
-        if isinstance(pixels, np.ndarray):
-            return np.asarray(pixels[wanted])
+        if isinstance(pixels, Mapped):
+            return pixels.take(wanted)
         order, inverse = np.unique(wanted, return_inverse=True)
         result = np.empty((len(order), *pixels.shape[1:]), dtype=pixels.dtype)
         for place, row in enumerate(order):
             pixels.read_direct(result, np.s_[int(row)], np.s_[place])
         return result[inverse]
 
-    def _pixels(self, file: str, name: str) -> np.ndarray | h5py.Dataset:
+    def _pixels(self, file: str, name: str) -> Mapped | h5py.Dataset:
         """The array of one modality: mapped into memory where it lies in one piece."""
         if self._process != os.getpid():
             self._open, self._process = {}, os.getpid()
@@ -168,7 +169,7 @@ class Store:
             self._open[name] = self._map(self.folder / file, name)
         return self._open[name]
 
-    def _map(self, path: Path, name: str) -> np.ndarray | h5py.Dataset:
+    def _map(self, path: Path, name: str) -> Mapped | h5py.Dataset:
         import h5py
 
         try:
@@ -183,13 +184,11 @@ class Store:
                 f"{display_path(path)} belongs to another manifest.",
                 "It was prepared anew meanwhile: start again.",
             )
-        if dataset.chunks is not None:
+        if dataset.chunks is not None or not len(dataset):
             return dataset
         shape, kind, offset = dataset.shape, dataset.dtype, dataset.id.get_offset()
         file.close()
-        if not shape[0]:
-            return np.empty(shape, dtype=kind)
-        return np.memmap(path, dtype=kind, mode="r", offset=offset, shape=shape)
+        return Mapped(path, shape, kind, offset)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": {}, "_process": 0}
