@@ -12,7 +12,7 @@ panel = "What there is"
 
 app = typer.Typer(help="List the runs, the latest first, or remove some.")
 
-_COLUMNS = ("run", "state", "epochs", "validation", "minutes", "path")
+_COLUMNS = ("run", "state", "epochs", "validation", "minutes", "parameters", "images/s", "path")
 
 
 def _complete(incomplete: str) -> list[str]:
@@ -30,7 +30,11 @@ def default(context: typer.Context, json: _console.JsonOption = False) -> None:
 
 @app.command("list")
 def list_all(json: _console.JsonOption = False) -> None:
-    """List the runs, the latest first; `validation` is the best map@all on held-out data."""
+    """List the runs, the latest first.
+
+    `validation` is the best map@all on held-out data; `minutes` are of training, `images/s` of
+    embedding.
+    """
     from sbirctl.stages.runs import rows
 
     found = rows()

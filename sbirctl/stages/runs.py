@@ -27,7 +27,11 @@ def newest_run() -> Path:
 
 
 def rows() -> list[dict[str, Any]]:
-    """One entry a run, the latest first: run, state, chosen epochs, validation, minutes, path."""
+    """One entry a run, the latest first: its state and what it cost.
+
+    `run`, `state`, chosen `epochs`, best `validation`, `minutes` of training, `parameters`, the
+    `images/s` its test side was embedded with, `finished`, `path`; None for what is not known.
+    """
     folders = [path.parent for path in runs_dir().glob("*/config.toml")]
     found = [_row(folder) for folder in folders]
     return sorted(found, key=lambda row: (row["finished"], row["run"]), reverse=True)
@@ -60,6 +64,8 @@ def _row(folder: Path) -> dict[str, Any]:
         "epochs": None,
         "validation": None,
         "minutes": None,
+        "parameters": None,
+        "images/s": None,
         "finished": "",
         "path": str(folder),
     }
@@ -69,8 +75,17 @@ def _row(folder: Path) -> dict[str, Any]:
         best = max((value for value in history if value is not None), default=None)
         row |= {"state": "finished", "validation": best, "finished": result["finished"]}
         row |= {"epochs": sum(result["chosen_epochs"].values()), "minutes": result["minutes"]}
+        row |= {"parameters": result["parameters"]["all"]}
+        row |= {"images/s": _embedding_speed(folder)}
     except MissingError:
         pass
     except (CorruptError, KeyError, TypeError):
         row["state"] = "damaged"
     return row
+
+
+def _embedding_speed(folder: Path) -> float | None:
+    try:
+        return read_json(folder / "embeddings.json")["images_per_second"]
+    except MissingError:
+        return None

@@ -21,8 +21,11 @@ def home(tmp_path, monkeypatch):
             "minutes": 1.5,
             "chosen_epochs": {"train": 2},
             "phases": {"train": {"history": history}},
+            "parameters": {"all": 1200},
         }
         (folder / "result.json").write_text(json.dumps(result))
+    speed = {"schema": 1, "images_per_second": 20.5}
+    (tmp_path / "runs" / "a" / "embeddings.json").write_text(json.dumps(speed))
     (tmp_path / "runs" / "c").mkdir()
     (tmp_path / "runs" / "c" / "config.toml").touch()
     return tmp_path
@@ -33,12 +36,13 @@ def test_the_latest_is_first_and_the_figures_are_the_best(home, words, capfd):
     assert _app.run(words) == 0
     out, err = capfd.readouterr()
     rows = [line.split("\t") for line in out.splitlines()]
-    assert rows[0] == ["run", "state", "epochs", "validation", "minutes", "path"]
+    assert " ".join(rows[0]) == "run state epochs validation minutes parameters images/s path"
     assert [row[:4] for row in rows[1:]] == [
         ["a", "finished", "2", "0.5000"],
         ["b", "finished", "2", ""],
         ["c", "begun", "", ""],
     ]
+    assert [row[5:7] for row in rows[1:]] == [["1200", "20.5000"], ["1200", ""], ["", ""]]
     assert err == ""
 
 

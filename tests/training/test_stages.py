@@ -201,6 +201,18 @@ def test_embedding_again_is_at_once_unless_fresh(run, monkeypatch):
     assert embed(run) == path
 
 
+def test_how_fast_it_was_is_said_beside_the_file(run, tmp_path):
+    embed(run)
+    speed = json.loads((run / "embeddings.json").read_text())
+    assert (speed["images"], speed["device"], speed["processes"]) == (24, "cpu", 1)
+    assert speed["images_per_second"] == pytest.approx(24 / speed["seconds"], rel=0.2)
+    (row,) = runs.rows()
+    assert row["images/s"] == speed["images_per_second"]
+    assert [p.name for p in embed(run, out=tmp_path / "x" / "e.h5").parent.glob("[!.]*")] == [
+        "e.h5"
+    ]
+
+
 def test_workers_do_not_change_a_byte(run):
     first = embed(run, workers=0).read_bytes()
     assert embed(run, workers=2, fresh=True).read_bytes() == first
@@ -224,6 +236,7 @@ def test_a_stopped_embed_continues_to_the_same_bytes(run, monkeypatch):
     assert not (run / "embeddings.h5").exists()
     assert embed(run).read_bytes() == expected
     assert len(calls) == 4 + 3  # six pieces: three were made before the stop
+    assert json.loads((run / "embeddings.json").read_text())["images"] == 12  # of the last call
     assert not list(run.glob("*.parts"))
 
 
