@@ -52,8 +52,9 @@ class Spool:
         return cls(path, places, offsets, size, max_pixels)
 
     def make(self) -> None:
-        """Start with an empty file."""
-        self.path.write_bytes(b"")
+        """Start with an empty file, another one than a process still ending may have open."""
+        self.path.unlink(missing_ok=True)
+        self.path.touch()
 
     def task(self, part: Part, source: Source) -> PartTask:
         """The making of one part."""
