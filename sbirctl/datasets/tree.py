@@ -118,9 +118,10 @@ def folder_tree(path: Path) -> Tree:
             f"There is no folder {display_path(path)}.",
             "Name one whose sub-folders are the classes.",
         )
-    files = _walk(root)
+    files, linked = _walk(root)
+    left = {"links to folders, which are not followed": linked} if linked else {}
     name = os.path.basename(os.path.realpath(root))
-    return select(display_path(path), name, files, ReadFolder(os.path.abspath(root)))
+    return select(display_path(path), name, files, ReadFolder(os.path.abspath(root)), left=left)
 
 
 def select(
@@ -172,8 +173,10 @@ def left_aside(file: File, read: ReadBytes) -> str:
     return "" if webp or head.startswith(_MAGIC) else NO_IMAGE
 
 
-def _walk(root: bytes) -> list[File]:
+def _walk(root: bytes) -> tuple[list[File], int]:
+    """The regular files, and how many links to folders there are."""
     files: list[File] = []
+    linked = 0
     for entries in _folders(root):
         for entry in entries:
             try:
@@ -181,11 +184,12 @@ def _walk(root: bytes) -> list[File]:
             except OSError:  # a link that leads nowhere: said to be unreadable later
                 facts = None
             if facts is not None and not stat.S_ISREG(facts.st_mode):
+                linked += stat.S_ISDIR(facts.st_mode)
                 continue
             path = entry.path[len(root.rstrip(b"/")) + 1 :].replace(os.fsencode(os.sep), b"/")
             size, stamp = (facts.st_size, facts.st_mtime_ns) if facts else (0, 0)
             files.append(File(path, size, stamp))
-    return files
+    return files, linked
 
 
 def _folders(root: bytes) -> Iterator[list[os.DirEntry[bytes]]]:

@@ -207,7 +207,12 @@ def _source(
     reader: Dataset, inputs: Peeked, options: Any, name: str, work: Path, report: Reporter
 ) -> Source:
     trees = {role: [open_tree(one, work) for one in inputs[role]] for role in reader.inputs}
-    return reader.read(trees, options, name=name, report=report)
+    source = reader.read(trees, options, name=name, report=report)
+    used = {item.tree for item in source.items}
+    for index, tree in enumerate(one for role in reader.inputs for one in trees[role]):
+        if index not in used and not tree.others:  # file lists and the like take no part themselves
+            report.warn(f"Nothing was taken from {tree.label}: is it the right folder?")
+    return source
 
 
 def _must_match(

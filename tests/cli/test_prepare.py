@@ -145,6 +145,16 @@ def test_nothing_given_and_nothing_to_be_had(capfd, monkeypatch):
     assert "sbirctl prepare sketchy --from PATH" in second
 
 
+def test_a_folder_that_gives_nothing_is_named(sketchy, tmp_path, capfd):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/photo").symlink_to(sketchy)
+    assert prepare("sketchy", "--from", sketchy, "--from", tmp_path / "more") == 0
+    err = capfd.readouterr().err
+    assert f"Nothing was taken from {tmp_path / 'more'}" in err
+    assert f"Nothing was taken from {sketchy}" not in err
+    assert "links to folders, which are not followed: 1" in err
+
+
 def test_own_folders_are_never_fetched(capfd):
     assert prepare("folder", "--name", "own") == 3
     assert "--photos PATH --sketches PATH" in capfd.readouterr().err

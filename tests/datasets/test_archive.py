@@ -229,6 +229,7 @@ def test_odd_things_in_a_folder(tmp_path):
     os.mkfifo(tmp_path / "top/pipe.png")
     found = open_tree(peek(tmp_path / "top"), tmp_path / "work")
     assert [file.path for file in found.files] == [b"a/1.png", b"broken.png", b"link.png"]
+    assert found.ignored == {"links to folders, which are not followed": 1}
     assert found.read(b"link.png") == picture(0)
     with pytest.raises(OSError):
         found.read(b"broken.png")
