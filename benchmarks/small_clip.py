@@ -8,14 +8,14 @@ is said on the command line and written down: all classes of the store, or with 
 that a split leaves seen; photos, and for a share of them Canny edge maps instead (`--edges`).
 It never sees a sketch.
 
-The text tower comes first, from the names alone: "a photo of a <class>" is trained to be like itself
-and unlike the others, and then stays (trained together from random values, both towers collapse into
-one point on so few names). The image tower is then trained with CLIP's loss, where all photos of a
-class in the batch are positives of its one text. Into FOLDER go
+The text tower comes first, from the names alone: "a photo of a <class>" is trained to be like
+itself and unlike the others, and then stays (trained together from random values, both towers
+collapse into one point on so few names). The image tower is then trained with CLIP's loss, where
+all photos of a class in the batch are positives of its one text. Into FOLDER go
 
     clip.safetensors   both towers in open_clip's names   clip.toml    its architecture
     tower.safetensors  the image tower in timm's names    tower.toml   its architecture
-    saw.json           classes, photos, settings
+    saw.json           classes, photos, settings, its temperature
 
 for `sbirctl train drclip --weights FOLDER/clip.safetensors --config FOLDER/clip.toml`, and the same
 of `baseline` with the image tower.
@@ -270,6 +270,7 @@ def main() -> None:
     write_settings(options.out / "tower.toml", {**normalisation, "backbone": settings})
     facts = {k: v for k, v in vars(options).items() if k != "out"}
     facts |= {"classes": list(classes), "photos": len(photos.image), "right": round(accuracy, 4)}
+    facts |= {"temperature": round(float(torch.exp(-clip.logit_scale)), 4)}  # t of Eq. 1
     write_json(options.out / "saw.json", facts)
     print(options.out)
 
