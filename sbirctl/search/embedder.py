@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,54 +10,15 @@ import numpy as np
 from PIL import Image
 
 from sbirctl.core.config import to_dict
-from sbirctl.core.errors import MismatchError, SbirctlError, UsageError
-from sbirctl.core.files import digest_json, display_path
-from sbirctl.search.framing import Frame, measure
+from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.core.files import display_path
+from sbirctl.search.record import ModelRecord, key_of
+from sbirctl.search.training_frame import frame_of
 from sbirctl.store.images import to_pixels
 from sbirctl.store.manifest import MODALITIES, Modality
-from sbirctl.store.reader import Store
 
 if TYPE_CHECKING:
     from sbirctl.models.base import Model
-    from sbirctl.training.checkpoint import Checkpoint
-
-_MEASURED = 256  # training sketches whose place on the sheet is looked at
-
-
-@dataclass(frozen=True)
-class ModelRecord:
-    """Which model made a gallery's vectors; all that is needed to make it again.
-
-    Attributes:
-        name: registry name.
-        checkpoint: path of a checkpoint; "" for a model as it comes.
-        settings: resolved, as plain values.
-        weights: what it starts from: "pretrained", "none" or a file; for a checkpoint "" for
-            where they were in training.
-        seed: of random starting values.
-        digest: of the weights.
-        size: side of the square the store's half of preprocessing makes.
-        key: 16 hexadecimal digits of all that decides a photo's vector.
-        frame: where its training sketches lie on their sheets.
-    """
-
-    name: str
-    checkpoint: str
-    settings: dict[str, Any]
-    weights: str
-    seed: int
-    digest: str
-    size: int
-    key: str
-    frame: Frame = field(default_factory=Frame)
-
-    @property
-    def label(self) -> str:
-        """For people: a run's folder, or the model's name."""
-        if not self.checkpoint:
-            return self.name
-        path = Path(self.checkpoint)
-        return path.parent.name if path.stem == "checkpoint" else path.stem
 
 
 class Embedder:
@@ -95,8 +55,8 @@ class Embedder:
             seed=int(checkpoint.facts.get("seed", 0)),
             digest=checkpoint.digest,
             size=int(size),
-            key=_key(checkpoint.model, checkpoint.digest, checkpoint.settings, int(size)),
-            frame=_frame_of(checkpoint, path),
+            key=key_of(checkpoint.model, checkpoint.digest, checkpoint.settings, int(size)),
+            frame=frame_of(checkpoint, path),
         )
         return cls(model, record)
 
@@ -129,7 +89,7 @@ class Embedder:
         )
         digest = digest_state(model.state_dict())
         size = int(settings["size"])
-        key = _key(name, digest, settings, size)
+        key = key_of(name, digest, settings, size)
         return cls(model, ModelRecord(name, "", settings, weights, seed, digest, size, key))
 
     @classmethod
@@ -235,43 +195,3 @@ def as_modality(text: str) -> Modality:
         if text == known:
             return known
     raise UsageError(f"There is no modality {text!r}.", "Say photo or sketch.")
-
-
-def _key(name: str, digest: str, settings: Mapping[str, Any], size: int) -> str:
-    """Of model, weights, what the network is built from and both halves of preprocessing."""
-    from sbirctl.models.base import ModelSettings
-
-    recipe = set(to_dict(ModelSettings())) - {"size", "mean", "std", "mirror"}
-    own = {key: value for key, value in settings.items() if key not in recipe}
-    content = {"model": name, "weights": digest, "settings": own, "size": size}
-    return digest_json(content)[:16]
-
-
-def _frame_of(checkpoint: Checkpoint, path: Path) -> Frame:
-    """Where the training sketches lie, if the data set is still here; else the usual frame."""
-    store = _store_of(checkpoint, path)
-    if store is None:
-        return Frame()
-    items = store.items
-    known = {items.classes.index(c) for c in checkpoint.classes or () if c in items.classes}
-    rows = np.unique([items.row[i] for i in items.where("sketch") if items.label[i] in known])
-    if not len(rows):
-        return Frame()
-    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, _MEASURED).astype(np.int64))]
-    return measure(store.read("sketch", chosen.astype(np.int64))[..., 0])
-
-
-def _store_of(checkpoint: Checkpoint, path: Path) -> Store | None:
-    """The data set it was trained on, in this home or in the run's."""
-    facts = checkpoint.facts
-    name = str(facts.get("inputs", {}).get("dataset", ""))
-    places: list[str | Path] = [name]
-    places += [home / "datasets" / name for home in path.absolute().parents[2:3]]
-    for place in places:
-        try:
-            store = Store.open(place)
-        except SbirctlError:
-            continue
-        if store.digest == facts["identity"]["store"]:
-            return store
-    return None

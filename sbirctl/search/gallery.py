@@ -12,15 +12,13 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError, nearest
 from sbirctl.core.files import digest_json, display_path, read_json, write_json
 from sbirctl.core.home import galleries_dir
-from sbirctl.search.embedder import ModelRecord
-from sbirctl.search.framing import Frame
 from sbirctl.search.listing import Entry, from_columns, read_npz, to_columns, write_npz
+from sbirctl.search.record import ModelRecord, record_from_json
 from sbirctl.store.manifest import quote_path
 
 SCHEMA = 1
@@ -226,11 +224,6 @@ def sweep(gallery: Gallery) -> None:
         for path in gallery.parts_folder.iterdir():
             if path.name not in gallery.parts:
                 _remove(path)
-
-
-def record_from_json(values: dict[str, Any]) -> ModelRecord:
-    """A model's record from a manifest."""
-    return ModelRecord(**{**values, "frame": Frame(**values["frame"])})
 
 
 def _places(home: Path | None) -> list[Path]:

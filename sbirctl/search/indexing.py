@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from sbirctl.core.errors import CorruptError, MissingError
-from sbirctl.core.files import atomic_open, display_path
+from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets.tree import File
 from sbirctl.search.embedder import Embedder
@@ -30,7 +30,7 @@ from sbirctl.search.gallery import (
     write_gallery,
 )
 from sbirctl.search.keeping import keep
-from sbirctl.search.listing import Entry
+from sbirctl.search.listing import Entry, left_out, write_left_out
 from sbirctl.search.parts import Part, part_name, read_part, write_part
 from sbirctl.search.reading import PhotoReader, Read
 from sbirctl.search.walk import Walk, below, walk
@@ -39,7 +39,6 @@ from sbirctl.store.images import MAX_PIXELS
 BATCH = 64
 PART = 4 * BATCH  # files of a part: what a kill can cost
 _CHUNK = 32  # files one thread reads at a time
-COPY = "copy of another photo"
 
 
 @dataclass(frozen=True)
@@ -122,8 +121,8 @@ def index(
             f"There is no photo in {where}.", "Name a folder with JPEG, PNG or WebP files."
         )
     gallery = _commit(place, folders, embedder, engine, entries, state, old, report)
-    left = tuple(sorted([*found.left, *_left_out(entries)]))
-    _write_left_out(place / LEFT_OUT, left)
+    left = tuple(sorted([*found.left, *left_out(entries)]))
+    write_left_out(place / LEFT_OUT, left)
     sweep(gallery)
     return Outcome(gallery, len(state.known) - done, left)
 
@@ -253,19 +252,3 @@ def _sorted(state: _State, wanted: set[str]) -> tuple[np.ndarray, np.ndarray]:
     rows = np.flatnonzero([name in wanted for name in state.ids])
     rows = rows[np.argsort(ids[rows], kind="stable")]
     return ids[rows], unit(np.concatenate(state.vectors)[rows])
-
-
-def _left_out(entries: Iterable[Entry]) -> Iterator[tuple[bytes, str]]:
-    seen: set[str] = set()
-    for entry in entries:
-        if entry.reason:
-            yield entry.file.path, entry.reason
-        elif entry.id in seen:
-            yield entry.file.path, COPY
-        seen.add(entry.id)
-
-
-def _write_left_out(path: Path, left: Sequence[tuple[bytes, str]]) -> None:
-    with atomic_open(path, "w") as stream:
-        for name, reason in left:
-            stream.write(f"{display_path(reason)}\t{display_path(name)}\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from sbirctl.core.files import atomic_open, display_path
 from sbirctl.datasets.tree import File
 
 DIGEST_BYTES = 32
+COPY = "copy of another photo"
 _NONE = bytes(DIGEST_BYTES)
 
 
@@ -102,3 +103,21 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
             f"{display_path(path)} is damaged: {error}.",
             "Index again: `sbirctl index --name NAME --fresh`.",
         ) from error
+
+
+def left_out(entries: Iterable[Entry]) -> Iterator[tuple[bytes, str]]:
+    """(path, reason) of the files that are no photo of their own, copies too."""
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.reason:
+            yield entry.file.path, entry.reason
+        elif entry.id in seen:
+            yield entry.file.path, COPY
+        seen.add(entry.id)
+
+
+def write_left_out(path: Path, left: Sequence[tuple[bytes, str]]) -> None:
+    """List what is left out for people: reason and path, a line each."""
+    with atomic_open(path, "w") as stream:
+        for name, reason in left:
+            stream.write(f"{display_path(reason)}\t{display_path(name)}\n")

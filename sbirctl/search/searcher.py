@@ -22,7 +22,8 @@ from sbirctl.search.engines import Engine, engine_class
 from sbirctl.search.engines.exact import Exact
 from sbirctl.search.engines.qdrant import Qdrant, read_about
 from sbirctl.search.framing import Frame
-from sbirctl.search.gallery import GalleryInfo, find_gallery, record_from_json
+from sbirctl.search.gallery import GalleryInfo, find_gallery
+from sbirctl.search.record import record_from_json
 from sbirctl.store.images import load_image
 
 _ID = re.compile(r"[0-9a-f]{64}")

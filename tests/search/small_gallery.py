@@ -7,9 +7,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from sbirctl.search.embedder import ModelRecord
 from sbirctl.search.gallery import LEFT_OUT, LOCK, read_gallery
 from sbirctl.search.indexing import index
+from sbirctl.search.record import ModelRecord
 from sbirctl.store.images import to_pixels
 
 SIZE = 8

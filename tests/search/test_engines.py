@@ -203,7 +203,7 @@ def test_qdrant_adds_removes_and_keeps_files_and_model(qdrant):
     ],
 )
 def test_addresses(spec, expected):
-    from sbirctl.search.engines.qdrant import parse
+    from sbirctl.search.engines._qdrant_client import parse
 
     assert parse(spec) == expected
 
@@ -212,7 +212,7 @@ def test_addresses(spec, expected):
     "spec", ["qdrant://host", "qdrant://host/a/b", "qdrant:///photos", "qdrant://h:x/p", "qdrant:p"]
 )
 def test_what_is_no_address(spec):
-    from sbirctl.search.engines.qdrant import parse
+    from sbirctl.search.engines._qdrant_client import parse
 
     with pytest.raises(UsageError, match="no address"):
         parse(spec)

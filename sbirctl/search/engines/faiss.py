@@ -140,6 +140,7 @@ class Faiss:
         elif self._kind == "pq":
             self._enough(count, 256)
             made = faiss.IndexPQ(self._dim, _pieces(self._dim), 8, inner)
+            made.pq.cp.min_points_per_centroid = 1  # else it warns of fewer, piece by piece
             made.train(_sample(values, _SEED_POINTS))
             self._index = faiss.IndexIDMap2(made)
         else:

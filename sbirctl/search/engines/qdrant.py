@@ -9,27 +9,19 @@ The collection's metadata holds the model, so that machines without the gallery'
 
 from __future__ import annotations
 
-import atexit
 import json
-import os
-import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 import numpy as np
 
-from sbirctl.core.errors import MismatchError, MissingError, SbirctlError, UsageError
-from sbirctl.core.files import display_path
+from sbirctl.core.errors import MismatchError, MissingError
 from sbirctl.search.engines import ENGINES, ID, Nearest
+from sbirctl.search.engines._qdrant_client import connect, library, parse, told
 
 _BATCH = 256
-_TIMEOUT = 60  # seconds
-SCHEMES = ("qdrant", "qdrant+https")
 _ABOUT = "sbirctl"  # key in the collection's metadata
 
 
@@ -51,8 +43,8 @@ class Qdrant:
         location, self._name = parse(spec)
         self._client = connect(location)
         self._spec = spec
-        models = _models()
-        with _told(spec):
+        models = library()
+        with told(spec):
             if not self._client.collection_exists(self._name):
                 size = models.VectorParams(size=dim, distance=models.Distance.COSINE)
                 self._client.create_collection(self._name, vectors_config=size)
@@ -64,7 +56,7 @@ class Qdrant:
             )
 
     def __len__(self) -> int:
-        with _told(self._spec):
+        with told(self._spec):
             return int(self._client.count(self._name, exact=True).count)
 
     def ids(self) -> np.ndarray:
@@ -73,7 +65,7 @@ class Qdrant:
 
     def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
         """See `Engine.add`."""
-        models = _models()
+        models = library()
         for start in range(0, len(ids), _BATCH):
             end = start + _BATCH
             names = [raw.decode() for raw in ids[start:end].tolist()]
@@ -81,16 +73,16 @@ class Qdrant:
                 models.PointStruct(id=point_id(name), vector=vector.tolist(), payload={"id": name})
                 for name, vector in zip(names, vectors[start:end], strict=True)
             ]
-            with _told(self._spec):
+            with told(self._spec):
                 self._client.upsert(self._name, points, wait=True)
 
     def remove(self, ids: np.ndarray) -> None:
         """See `Engine.remove`."""
-        models = _models()
+        models = library()
         points = [point_id(raw.decode()) for raw in ids.tolist()]
         for start in range(0, len(points), _BATCH):
             chosen = models.PointIdsList(points=points[start : start + _BATCH])
-            with _told(self._spec):
+            with told(self._spec):
                 self._client.delete(self._name, points_selector=chosen, wait=True)
 
     def search(self, queries: np.ndarray, k: int) -> Nearest:
@@ -98,7 +90,7 @@ class Qdrant:
         ids = np.zeros((len(queries), k), dtype=ID)
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         for row, query in enumerate(queries):
-            with _told(self._spec):
+            with told(self._spec):
                 found = self._client.query_points(
                     self._name, query=query.tolist(), limit=k, with_payload=["id"]
                 ).points
@@ -109,7 +101,7 @@ class Qdrant:
 
     def vector(self, id: bytes) -> np.ndarray | None:
         """See `Engine.vector`."""
-        with _told(self._spec):
+        with told(self._spec):
             found = self._client.retrieve(
                 self._name, [point_id(id.decode())], with_vectors=True, with_payload=["id"]
             )
@@ -131,10 +123,10 @@ class Qdrant:
 
     def describe(self, about: dict[str, Any], files: Mapping[str, list[Any]]) -> None:
         """Keep the model with the collection, and the files of some photos with their points."""
-        models = _models()
+        models = library()
         names = list(files)
         for start in range(0, len(names), _BATCH):
-            with _told(self._spec):
+            with told(self._spec):
                 self._client.batch_update_points(
                     self._name,
                     [
@@ -147,19 +139,19 @@ class Qdrant:
                     ],
                     wait=True,
                 )
-        with _told(self._spec):
+        with told(self._spec):
             self._client.update_collection(self._name, metadata={_ABOUT: json.dumps(about)})
 
     def files(self, ids: Sequence[str]) -> dict[str, list[Any]]:
         """What `describe` kept of some photos; those it does not know are left out."""
-        with _told(self._spec):
+        with told(self._spec):
             found = self._client.retrieve(self._name, [point_id(name) for name in ids])
         return {point.payload["id"]: point.payload.get("files", []) for point in found}
 
     def _scroll(self) -> Iterator[Any]:
         offset = None
         while True:
-            with _told(self._spec):
+            with told(self._spec):
                 points, offset = self._client.scroll(
                     self._name, limit=4 * _BATCH, offset=offset, with_payload=["id"]
                 )
@@ -176,7 +168,7 @@ def read_about(spec: str) -> dict[str, Any]:
     """
     location, name = parse(spec)
     client = connect(location)
-    with _told(spec):
+    with told(spec):
         there = client.collection_exists(name)
         metadata = client.get_collection(name).config.metadata if there else None
     if not metadata or _ABOUT not in metadata:
@@ -186,89 +178,6 @@ def read_about(spec: str) -> dict[str, Any]:
     return json.loads(metadata[_ABOUT])
 
 
-def parse(spec: str) -> tuple[str, str]:
-    """Address or folder, and collection.
-
-    Raises:
-        UsageError: it is no such address.
-    """
-    try:
-        parts = urlsplit(spec)
-        scheme = "https" if parts.scheme.endswith("https") else "http"
-        host, port = parts.hostname, parts.port or 6333
-    except ValueError as error:
-        raise _no_address(spec) from error
-    folder, _, name = parts.path.rpartition("/")
-    if parts.scheme not in SCHEMES or not name or (host and folder) or not (host or folder):
-        raise _no_address(spec)
-    if not host:
-        return folder, name
-    shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}:{port}", name
-
-
-@cache
-def connect(location: str) -> Any:
-    """A client for an address, or the local mode in a folder; one a process, for it locks that.
-
-    Raises:
-        MissingError: qdrant-client is not installed.
-        SbirctlError: another process has the folder open.
-    """
-    models = _models()
-    assert models is not None
-    from qdrant_client import QdrantClient
-
-    if not location.startswith("http"):
-        try:
-            client = QdrantClient(path=location, force_disable_check_same_thread=True)
-            atexit.register(client.close)  # its own farewell comes too late, and complains
-            return client
-        except RuntimeError as error:
-            raise SbirctlError(
-                f"{display_path(location)} cannot be opened: {str(error).splitlines()[0]}",
-                "Local mode is for one process; a Qdrant server for many.",
-            ) from error
-    key = os.environ.get("QDRANT_API_KEY") or None
-    return QdrantClient(url=location, api_key=key, timeout=_TIMEOUT, check_compatibility=False)
-
-
 def point_id(name: str) -> str:
     """The point of a photo: Qdrant takes UUIDs, so the first 16 bytes of its digest."""
     return str(uuid.UUID(name[:32]))
-
-
-def _models() -> Any:
-    try:
-        from qdrant_client import models
-    except ImportError as error:
-        raise MissingError(
-            "qdrant-client is not installed.", "Type `pip install 'sbirctl[qdrant]'`."
-        ) from error
-    return models
-
-
-_LOCAL = threading.RLock()  # the local mode is not made for several threads
-
-
-@contextmanager
-def _told(spec: str) -> Iterator[None]:
-    """Qdrant's errors in two lines."""
-    from httpx import HTTPError
-    from qdrant_client.http.exceptions import ApiException
-
-    try:
-        with _LOCAL if urlsplit(spec).hostname is None else nullcontext():
-            yield
-    except (ApiException, HTTPError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise MissingError(
-            f"{spec} does not answer as a Qdrant server: {reason}.",
-            "Is it running, and is $QDRANT_API_KEY right?",
-        ) from error
-
-
-def _no_address(spec: str) -> UsageError:
-    return UsageError(
-        f"{spec!r} is no address of a collection.", "Write it like qdrant://localhost:6333/photos."
-    )
