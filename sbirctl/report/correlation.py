@@ -12,6 +12,9 @@ from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.neighbours import nearest as nearest_photos
 
+MOST_CLASSES = 400
+"""Classes of a matrix; more would need a picture of gigabytes."""
+
 
 @dataclass(frozen=True)
 class Correlation:
@@ -57,7 +60,7 @@ def correlation(e: Embeddings, classes: Sequence[str] = ()) -> Correlation:
         classes: only these; empty for all.
 
     Raises:
-        UsageError: an unknown class.
+        UsageError: an unknown class, or more than `MOST_CLASSES`.
         MismatchError: fewer than two classes have both.
     """
     for name in classes:
@@ -70,8 +73,13 @@ def correlation(e: Embeddings, classes: Sequence[str] = ()) -> Correlation:
         codes = codes[np.isin(np.array(e.classes)[codes], classes)]
     if len(codes) < 2:
         raise MismatchError(
-            f"Only {len(codes)} class has sketches and photos; a matrix needs two.",
+            f"A matrix needs two classes with sketches and photos; found: {len(codes)}.",
             "Choose other classes.",
+        )
+    if len(codes) > MOST_CLASSES:
+        raise UsageError(
+            f"The matrix of {len(codes):,} classes would be too large to draw.",
+            f"Choose at most {MOST_CLASSES} with --classes.",
         )
     codes = codes[_order(_unit(sketch[codes] + photo[codes]))]
     return Correlation(tuple(e.classes[c] for c in codes), sketch[codes] @ photo[codes].T)

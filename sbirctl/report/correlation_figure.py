@@ -84,7 +84,7 @@ def _label(axes: Axes, one: Correlation, letters: float) -> None:
 
 def _values(axes: Axes, image: AxesImage, matrix: np.ndarray, cell: float) -> None:
     size = min(cell * 72 * 0.42, 7)
-    shades = image.cmap(image.norm(matrix))[..., :3] ** 2.2 @ (0.2126, 0.7152, 0.0722)
+    shades = np.asarray(image.cmap(image.norm(matrix)))[..., :3] ** 2.2 @ (0.2126, 0.7152, 0.0722)
     for (i, j), value in np.ndenumerate(matrix):
         colour = style.INK if shades[i, j] > _DARK else "white"
         text = f"{round(value, 2) + 0.0:.2f}".replace("0.", ".", 1)  # + 0.0: no "-.00"

@@ -82,14 +82,12 @@ def _lines(parts: Iterable[str], between: str, room: int, size: int, bold: bool)
 def warn_of_missing(texts: Iterable[str], path: Path, report: Reporter) -> None:
     """Say which letters a picture shows as boxes, because the font has none for them."""
     known = get_font(str(font_file(False))).get_charmap()
-    found = sorted({letter for text in texts for letter in text if ord(letter) not in known})
+    letters = {letter for text in texts for letter in text if letter.isprintable()}
+    found = sorted(letter for letter in letters if ord(letter) not in known)
     if not found:
         return
     shown = " ".join(found[:_NAMED]) + (" …" if len(found) > _NAMED else "")
-    report.warn(
-        f"{display_path(path.name)} shows boxes for {len(found)} letters that {FAMILY} lacks:"
-        f" {shown}"
-    )
+    report.warn(f"{display_path(path.name)} shows boxes for letters that {FAMILY} lacks: {shown}")
 
 
 def _cut(words: str, keep: int) -> str:

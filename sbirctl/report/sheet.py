@@ -118,7 +118,8 @@ def build(
     room = max(most // (k * len(found)), 1)
     limit = ""
     if len(chosen) > room:
-        limit = f"only the first {room:,} of these {len(chosen):,}; a sheet holds {most:,} photos"
+        limit = f"only the first {room:,} of these {len(chosen):,} queries"
+        limit += f"; a sheet of this size holds {most:,} photos"
         chosen = chosen[:room]
     answers = [
         _answers(number, e, rows[chosen], k, report)

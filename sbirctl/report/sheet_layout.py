@@ -18,6 +18,7 @@ MARGIN, GAP = 18, 10
 TITLE, TEXT, SMALL = 20, 13, 11  # sizes of letters
 _LINE = 1.35  # of the size
 _HEAD_GAP = 12
+_PIXELS = 120_000_000  # of all pictures of a sheet: about a gigabyte of memory
 _NAME, _NAME_LINES = 130, 5  # pixels and lines of a run's name
 
 
@@ -181,6 +182,11 @@ def run_lines(name: str, room: int) -> list[str]:
     if len(lines) <= _NAME_LINES:
         return lines
     return [*lines[:most], fitted(name[sum(map(len, lines[:most])) :], room, SMALL, True)]
+
+
+def held(most: int, side: int) -> int:
+    """How many pictures of `side` pixels a sheet holds: `most`, or fewer where they are large."""
+    return min(most, _PIXELS // side**2)
 
 
 def down(size: int) -> int:

@@ -89,9 +89,12 @@ def _place(axes: Axes, picture: Picture) -> None:
     pixels = np.asarray(picture.image.convert("RGB"))
     axes.imshow(pixels, extent=extent, interpolation="none", aspect="auto", zorder=2)
     # Over the picture, which viewers widen to whole pixels: under it a thin frame would vanish.
-    place, edge = (x + frame / 2, y + frame / 2), side + frame
-    line = {"edgecolor": picture.colour, "linewidth": frame * _POINT, "joinstyle": "miter"}
-    axes.add_patch(Rectangle(place, edge, edge, fill=False, zorder=3, **line))
+    axes.add_patch(
+        Rectangle(
+            (x + frame / 2, y + frame / 2), side + frame, side + frame, fill=False, zorder=3,
+            edgecolor=picture.colour, linewidth=frame * _POINT, joinstyle="miter",
+        )
+    )  # fmt: skip
     if picture.mark:
         axes.add_patch(Rectangle((x, y), BADGE, BADGE, color=picture.colour, linewidth=0, zorder=3))
         _put(axes, Text(x + 3, y + 1, picture.mark, MARK, "white", True))

@@ -22,6 +22,7 @@ from sbirctl.report.sheet_layout import (
     Text,
     down,
     heading,
+    held,
 )  # fmt: skip
 from sbirctl.report.sheet_thumbnails import Album
 from sbirctl.store.manifest import MODALITIES, Modality
@@ -61,10 +62,12 @@ def samples_page(
                 f"There is no class {display_path(name)!r}.", nearest(name, items.classes)
             )
     names = list(classes or items.classes)
-    room = max(MOST // (2 * each), 1)
+    most = held(MOST, side * fine)
+    room = max(most // (2 * each), 1)
     limit = ""
     if len(names) > room:
-        limit = f"only the first {room} of {len(names):,} classes; a sheet holds {MOST:,} pictures"
+        limit = f"only the first {room} of {len(names):,} classes"
+        limit += f"; a sheet of this size holds {most:,} pictures"
         names = names[:room]
     album = Album(store, side * fine)
     columns = []

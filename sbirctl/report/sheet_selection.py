@@ -67,7 +67,8 @@ def select(
         shown = selection.count or len(pool)
         chosen = np.sort(rng.permutation(pool)[:shown])
         chosen = chosen[np.argsort(e.query_label[chosen], kind="stable")]
-        return _checked(chosen), f"{len(chosen)} of {total} at random, seed {selection.seed}"
+        drawn = f"{len(chosen):,} of {total} at random, seed {selection.seed}"
+        return _checked(chosen), drawn if len(chosen) < len(pool) else f"all {total}"
     assert precision is not None
     pool = _checked(pool[~np.isnan(precision[pool])])
     ranked = pool[np.argsort(precision[pool], kind="stable")]
@@ -77,7 +78,7 @@ def select(
         ranked = pool[np.argsort(-precision[pool], kind="stable")]
     chosen = ranked[: selection.count or len(ranked)]
     which = {"best": "highest", "worst": "lowest"}[selection.rule]
-    return chosen, f"the {len(chosen)} of {total} with the {which} average precision"
+    return chosen, f"the {len(chosen):,} of {total} with the {which} average precision"
 
 
 def _medians(e: Embeddings, ranked: np.ndarray, count: int, total: str) -> tuple[np.ndarray, str]:

@@ -127,7 +127,8 @@ def _panel(
     for modality in modalities:
         which = order[projection.modality[order] == modality]
         axes.scatter(
-            *projection.xy[which].T,
+            projection.xy[which, 0],
+            projection.xy[which, 1],
             s=size,
             c=table[projection.label[which]],
             marker=_MARKERS[modality],
@@ -165,7 +166,7 @@ def _number(
                 color=style.INK, linewidth=0.4, zorder=8, transform=axes.transAxes,
             )  # fmt: skip
         written = axes.text(
-            *centre, text, fontsize=points, transform=axes.transAxes, zorder=9,
+            centre[0], centre[1], text, fontsize=points, transform=axes.transAxes, zorder=9,
             ha="center", va="center_baseline",
         )  # fmt: skip
         written.set_path_effects([patheffects.withStroke(linewidth=1.5, foreground="white")])

@@ -46,7 +46,7 @@ def correlation(
 
     Raises:
         MissingError: there is no such file or run.
-        UsageError: an unknown class, a wrong ending, or too many classes for values.
+        UsageError: an unknown class, a wrong ending, or too many classes.
         MismatchError: fewer than two classes have sketches and photos.
     """
     from dataclasses import asdict
@@ -78,7 +78,9 @@ def correlation(
     figure = correlation_figure.draw(found, titles, values=values, columns=columns)
     wide = figure.get_figwidth()
     if wide > 1.01 * (style.COLUMN if columns == 1 else style.PAGE):
-        report.note(f"{display_path(picture.name)} is {wide:.1f} inches wide, to be readable.")
+        report.note(
+            f"{display_path(picture.name)} is {wide:.1f} inches wide, so that it can be read."
+        )
     style.save(figure, picture, report)
     table = picture.with_suffix(".csv")
     _write_values(table, found, titles)

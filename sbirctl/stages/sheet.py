@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sbirctl.report.sheet_layout import Pictures
     from sbirctl.report.sheet_selection import Selection
 
-# Photos of a sheet; about 60 million pixels of PNG, or 40 MB of HTML.
+# Photos of a sheet, fewer where they are large; 60 million pixels of PNG, or 40 MB of HTML.
 MOST = {".png": 3000, ".pdf": 3000, ".html": 10_000}
 SIDE = 112
 PAGE_ROWS = 8  # of a PDF
@@ -58,6 +58,7 @@ def sheet(
         MismatchError: runs of different queries, or pictures the data set does not hold.
     """
     from sbirctl.report.sheet import build
+    from sbirctl.report.sheet_layout import held
     from sbirctl.report.sheet_selection import Selection
     from sbirctl.report.sheet_table import write_table
 
@@ -71,10 +72,12 @@ def sheet(
         )
     found = [files.read(path) for path in paths]
     runs = tuple(names) or tuple(map(run_name, paths))
-    made = build(found, runs, selection or Selection(), k, most=MOST[kind], report=report)
+    side = round(size * _FINE[kind])
+    most = held(MOST[kind], side)
+    made = build(found, runs, selection or Selection(), k, most=most, report=report)
     if made.limit:
         report.warn(f"{display_path(target.name)} shows {made.limit}.")
-    pictures = _pictures(made, found, paths, store, round(size * _FINE[kind]))
+    pictures = _pictures(made, found, paths, store, side)
     _write(made, pictures, size, target, report)
     write_table(made, target.with_suffix(".tsv"))
     return target

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.report import style
-from sbirctl.report.correlation import confusions, correlation
+from sbirctl.report.correlation import MOST_CLASSES, confusions, correlation
 from sbirctl.report.correlation_figure import draw
 from sbirctl.retrieval.embeddings import Embeddings
 
@@ -114,6 +114,13 @@ def test_classes_of_one_side_are_left_out_and_unknown_ones_refused():
         correlation(e, ["class 9"])
     with pytest.raises(MismatchError):
         correlation(e, ["class 0", "class 2"])
+
+
+def test_more_classes_than_a_picture_can_hold_are_refused():
+    many = on_a_circle(np.linspace(0, 90, MOST_CLASSES + 1))
+    with pytest.raises(UsageError, match="401 classes"):
+        correlation(many)
+    assert len(correlation(many, many.classes[:5]).classes) == 5
 
 
 @pytest.mark.parametrize("count, columns", [(3, 1), (40, 2)])

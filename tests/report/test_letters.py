@@ -48,9 +48,9 @@ def test_letters_without_a_glyph_are_named_once(tmp_path):
     report = Warned()
     warn_of_missing(["größer שלום ✓", "日本", "日 🚀"], tmp_path / "map.png", report)
     (said,) = report.said
-    assert said.startswith("map.png shows boxes for 3 letters")
+    assert said.startswith("map.png shows boxes for letters")
     assert said.endswith("日 本 🚀")
-    warn_of_missing(["größer שלום ✓ ● …"], tmp_path / "map.png", report)
+    warn_of_missing(["größer שלום\n✓ ● …"], tmp_path / "map.png", report)
     assert len(report.said) == 1
 
 

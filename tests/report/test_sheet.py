@@ -57,7 +57,8 @@ def test_random_is_of_its_seed(e):
     assert first.tolist() == again.tolist() != other.tolist()
     assert len(set(first)) == 5
     assert "5 of 12 queries at random, seed 1" in rule
-    everything, _ = select(e, Selection(count=0))
+    everything, rule = select(e, Selection(count=0))
+    assert rule == "all 12 queries"
     assert everything.tolist() == list(range(12))
 
 

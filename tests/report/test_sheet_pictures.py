@@ -207,6 +207,11 @@ def test_samples_of_very_many_say_what_is_left_out(store):
     assert f"Shown: {limit}." in " ".join(text.words for text in page.texts)
 
 
+@pytest.mark.parametrize("side, holds", [(112, 3000), (200, 3000), (512, 457)])
+def test_sheets_of_large_pictures_hold_fewer(side, holds):
+    assert sheet_layout.held(3000, side) == holds
+
+
 def test_bands_of_samples_are_alike_in_length(store):
     page, _ = samples_page(store, each=1, side=24, across=2)
     classes = [picture.x for picture in page.pictures[::2]]
