@@ -20,7 +20,7 @@ def command(
             metavar="RUN", help="A run's folder or name, a checkpoint, - for a path on stdin."
         ),
     ],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos and sketches.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Photos and sketches.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The sheet: .png, .svg or .pdf.")
     ] = Path("attention.png"),
@@ -29,12 +29,18 @@ def command(
         typer.Option("--modality", help="auto: colourless on white paper is a sketch."),
     ] = "auto",
     weights: Annotated[
-        str, typer.Option("--weights", help="Starting weights, where a checkpoint lacks them.")
+        str,
+        typer.Option(
+            "--weights", help="File of the starting weights, where a checkpoint lacks them."
+        ),
     ] = "",
     device: _console.DeviceOption = "auto",
     print0: _console.Print0Option = False,
 ) -> None:
-    """Draw what a model's stages and class token respond to; prints the sheet's path."""
+    """Draw what a model's stages and class token respond to; prints the sheet's path.
+
+    For runs of models with attention: ffmln and drclip.
+    """
     from sbirctl.stages.attention import attention
 
     made = attention(

@@ -27,8 +27,8 @@ def command(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILE|RUN|-]...",
-            help="Embeddings or runs, - for a path on stdin; the newest run.",
+            metavar="FILE|RUN|-",
+            help="Embeddings or runs, - for a path on stdin. [default: the newest run]",
             show_default=False,
         ),
     ] = None,
@@ -38,7 +38,7 @@ def command(
     memory: MemoryOption = "auto",
     device: RankDeviceOption = "cpu",
 ) -> None:
-    """Show one ranking under every published definition, and warn of the traps.
+    """Show one ranking under every published definition, and warn of known traps.
 
     `--binary` says which codes the definitions that rank by Hamming distance take.
     """

@@ -31,7 +31,7 @@ def command(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="A [B]...",
+            metavar="FILE|RUN",
             help="Two embeddings files or runs; with --against, the seeds of one system.",
         ),
     ],

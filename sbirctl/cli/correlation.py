@@ -16,8 +16,8 @@ def command(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILE|RUN|-]...",
-            help="Embeddings or runs, side by side; the newest run.",
+            metavar="FILE|RUN|-",
+            help="Embeddings or runs, side by side. [default: the newest run]",
             show_default=False,
         ),
     ] = None,
@@ -25,15 +25,23 @@ def command(
     classes: Annotated[
         str | None, typer.Option("--classes", metavar="A,B", help="Only these classes.")
     ] = None,
-    values: Annotated[bool, typer.Option("--values", help="Write the values into it.")] = False,
-    pairs: Annotated[int, typer.Option("--pairs", min=0, help="Confused pairs to list.")] = 20,
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Length of a list.")] = 10,
+    values: Annotated[
+        bool, typer.Option("--values", help="Write the values into the picture.")
+    ] = False,
+    pairs: Annotated[
+        int, typer.Option("--pairs", min=0, help="How many confused pairs to print.")
+    ] = 20,
+    k: Annotated[
+        int,
+        typer.Option("-k", min=1, max=1000, help="Photos of a sketch that a pair's share counts."),
+    ] = 10,
     columns: _console.ColumnsOption = 2,
     json: _console.JsonOption = False,
 ) -> None:
     """Draw the cosines of class means, sketches by photos; prints the most confused pairs.
 
-    Classes are ordered by similarity. A pair's share says how many of the first K photos of the
+    Classes are ordered by similarity. A pair is confused where its cosine is near that of the
+    sketches' own class, or above it (margin); its share is how many of the first K photos of the
     one class's sketches are of the other. Beside the picture lie all values as CSV.
     """
     from sbirctl.stages.correlation import correlation

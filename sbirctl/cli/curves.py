@@ -16,17 +16,20 @@ def command(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILE|RUN|-]...",
-            help="Runs (or embeddings) in one picture; the newest run.",
+            metavar="FILE|RUN|-",
+            help="Runs (or embeddings), in one picture. [default: the newest run]",
             show_default=False,
         ),
     ] = None,
     output: _console.PictureOption = None,
     training: Annotated[
-        bool, typer.Option("--training", help="Loss, validation and unseen figures of the logs.")
+        bool,
+        typer.Option(
+            "--training", help="Draw losses, validation and unseen figures from the logs."
+        ),
     ] = False,
     most: Annotated[int, typer.Option("--max-k", min=2, help="Largest K of precision@K.")] = 200,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the bootstrap.")] = 0,
     columns: _console.ColumnsOption = 2,
     print0: _console.Print0Option = False,
 ) -> None:

@@ -99,15 +99,18 @@ def sheet(
         str | None, typer.Option("--classes", metavar="A,B", help="Only these classes.")
     ] = None,
     each: Annotated[
-        int, typer.Option("--each", min=1, max=100, help="Sketches, and photos, of a class.")
+        int,
+        typer.Option(
+            "--each", min=1, max=100, help="At most so many sketches, and photos, of a class."
+        ),
     ] = 3,
     size: Annotated[
         int, typer.Option("--size", min=32, max=512, help="Side of a picture in pixels.")
     ] = 96,
     across: Annotated[
-        int, typer.Option("--across", min=1, max=100, help="Classes side by side.")
+        int, typer.Option("--across", min=1, max=100, help="At most so many classes side by side.")
     ] = 16,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the samples drawn.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the samples drawn.")] = 0,
     print0: _console.Print0Option = False,
 ) -> None:
     """Show samples, sketches over photos, one column a class; prints the picture's path."""

@@ -14,7 +14,7 @@ order = 50
 
 
 def command(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Photos.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The sheet: .png, .svg or .pdf.")
     ] = Path("edges.png"),

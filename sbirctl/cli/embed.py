@@ -27,8 +27,8 @@ def command(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="[RUN]",
-            help="A run, a checkpoint, a model's name, or - for a path from stdin; the newest run.",
+            metavar="RUN",
+            help="A run, a checkpoint, a model, - for a path on stdin. [default: the newest run]",
             autocompletion=_sources,
         ),
     ] = "",

@@ -56,8 +56,8 @@ def command(
     file: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FILE|RUN|-]",
-            help="Embeddings (HDF5 or NPZ), a run, - for a path on stdin; the newest run.",
+            metavar="FILE|RUN|-",
+            help="Embeddings (HDF5, NPZ), a run, - for a path on stdin. [default: the newest run]",
             show_default=False,
         ),
     ] = None,

@@ -27,8 +27,8 @@ def command(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILE|RUN|-]...",
-            help="Runs or embeddings, - for a path on stdin; the newest run.",
+            metavar="FILE|RUN|-",
+            help="Runs or embeddings, - for a path on stdin. [default: the newest run]",
             show_default=False,
         ),
     ] = None,
@@ -43,7 +43,7 @@ def command(
         typer.Option(
             "--format",
             metavar="|".join(_FORMATS),
-            help="Default: by the ending of -o, else table.",
+            help="[default: by the ending of -o, else table]",
             show_default=False,
         ),
     ] = None,
@@ -58,13 +58,15 @@ def command(
         typer.Option(
             "--tolerance",
             min=0.0,
-            help="Exit with 1 if a figure differs by more, or none can be compared.",
+            help="Exit with 1 if a figure differs by more than this, or none can be compared.",
         ),
     ] = None,
     metric: MetricOption = None,
     definition: Annotated[
         str | None,
-        typer.Option("--definition", "-d", help="Measure ours by this one, not the paper's."),
+        typer.Option(
+            "--definition", "-d", help="Measure ours by this definition, not the paper's."
+        ),
     ] = None,
     memory: MemoryOption = "auto",
     device: RankDeviceOption = "cpu",

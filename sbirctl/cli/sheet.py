@@ -17,22 +17,27 @@ def command(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILE|RUN|-]...",
-            help="Embeddings or runs over the same queries, side by side; the newest run.",
+            metavar="FILE|RUN|-",
+            help="Embeddings or runs of the same queries, side by side. [default: the newest run]",
             show_default=False,
         ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help=".png, .pdf or .html. [default: beside it]"
+            "--output",
+            "-o",
+            metavar="FILE",
+            help=".png, .pdf or .html. [default: beside the embeddings]",
         ),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, max=100, help="Photos a query.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="Photos shown for a query.")] = 10,
     select: Annotated[
         Literal["random", "best", "worst", "median"],
         typer.Option(
-            "--select", help="Which queries; median: the middle one of each class, by AP."
+            "--select",
+            help="Which queries. best, worst: by average precision; median: of each class the "
+            "middle one.",
         ),
     ] = "random",
     count: Annotated[
@@ -41,9 +46,10 @@ def command(
             "--count", "-n", min=0, help="How many queries; 0 for all. [default: 10; median: all]"
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of --select random.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of --select random.")] = 0,
     classes: Annotated[
-        str | None, typer.Option("--classes", metavar="A,B", help="Choose from these classes.")
+        str | None,
+        typer.Option("--classes", metavar="A,B", help="Choose among these classes only."),
     ] = None,
     query: Annotated[
         list[str] | None,
@@ -57,7 +63,12 @@ def command(
         int, typer.Option("--size", min=32, max=512, help="Side of a photo in pixels.")
     ] = 112,
     store: Annotated[
-        str, typer.Option("--store", metavar="NAME|FOLDER", help="The data set of the pictures.")
+        str,
+        typer.Option(
+            "--store",
+            metavar="NAME|FOLDER",
+            help="Data set with the pictures, if not found by itself.",
+        ),
     ] = "",
     print0: _console.Print0Option = False,
 ) -> None:

@@ -17,15 +17,15 @@ def command(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FILE|RUN|-]",
-            help="Embeddings (HDF5 or NPZ), a run, - for a path on stdin; the newest run.",
+            metavar="FILE|RUN|-",
+            help="Embeddings (HDF5, NPZ), a run, - for a path on stdin. [default: the newest run]",
             show_default=False,
         ),
     ] = None,
     output: _console.PictureOption = None,
     layout: Annotated[
         Literal["one", "two"],
-        typer.Option("--layout", help="Panels: one for both, or sketches and photos apart."),
+        typer.Option("--layout", help="One panel for both, or sketches and photos in two."),
     ] = "one",
     columns: _console.ColumnsOption = 2,
     classes: Annotated[
@@ -33,15 +33,24 @@ def command(
     ] = None,
     per_class: Annotated[
         int | None,
-        typer.Option("--per-class", min=1, help="Most sketches, and photos, of a class."),
+        typer.Option(
+            "--per-class", min=1, help="Show at most so many sketches, and photos, of a class."
+        ),
     ] = None,
     max_points: Annotated[
-        int, typer.Option("--max-points", min=1, help="Most points; not over 20000.")
+        int, typer.Option("--max-points", min=1, help="Show at most so many points (up to 20000).")
     ] = 3000,
-    perplexity: Annotated[float, typer.Option("--perplexity", help="Of t-SNE.")] = 30.0,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of subsampling and t-SNE.")] = 0,
+    perplexity: Annotated[
+        float, typer.Option("--perplexity", help="Perplexity: about how many neighbours count.")
+    ] = 30.0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Seed of what is shown and how it is laid out.")
+    ] = 0,
     compare: Annotated[
-        str | None, typer.Option("--compare", metavar="FILE|RUN", help="A second one beside it.")
+        str | None,
+        typer.Option(
+            "--compare", metavar="FILE|RUN", help="Draw this one beside it, in the same colours."
+        ),
     ] = None,
     print0: _console.Print0Option = False,
 ) -> None:

@@ -133,8 +133,8 @@ def _about_sides(e: Embeddings, standard: Result) -> list[str]:
     known = SIZES.get(e.split)
     if known is not None and (len(e.query) != known[0] or len(e.gallery) not in known[1]):
         found.append(
-            f"{e.split} has {known[0]} queries and {' or '.join(map(str, known[1]))} photos in "
-            f"published work; here {len(e.query)} and {len(e.gallery)}."
+            f"{e.split} has {known[0]:,} queries and {' or '.join(f'{n:,}' for n in known[1])} "
+            f"photos in published work; here {len(e.query):,} and {len(e.gallery):,}."
         )
     return found
 
@@ -168,8 +168,9 @@ def _about_codes(e: Embeddings, options: Options) -> list[str]:
     if 2 * different > len(e.gallery):
         return []
     return [
-        f"The {len(e.gallery)} photos have {different} different codes ({code.name}); their order "
-        "in the gallery decides Hamming rankings; see ties=pessimistic."
+        f"The {len(e.gallery):,} photos have only {different:,} distinct "
+        f"{'code' if different == 1 else 'codes'} ({code.name}); their order in the "
+        "gallery decides Hamming rankings; see ties=pessimistic."
     ]
 
 

@@ -67,6 +67,11 @@ def find_checkpoint(text: str) -> Path:
             )
         return path / CHECKPOINT
     if not path.is_file():
+        if text in MODELS.names():
+            raise MissingError(
+                f"{text!r} is a model; a run of it is needed.",
+                f"Name one (see `sbirctl runs`), or type `sbirctl train {text}` first.",
+            )
         hint = nearest(text, MODELS.names())
         raise MissingError(f"There is no run, checkpoint or model {text!r}.", hint)
     return path

@@ -47,7 +47,7 @@ def test_duplicates_by_vector_and_by_digest():
 
 
 def test_sides_that_are_not_the_protocols():
-    assert "12694 queries and 12553 or 10453 photos" in found(split="sketchy/imagenet21")
+    assert "12,694 queries and 12,553 or 10,453 photos" in found(split="sketchy/imagenet21")
     assert "published" not in found(split="own/classes")
     assert SIZES["quickdraw/zse30"] == (92_291, (54_151,))
 
@@ -79,5 +79,5 @@ def test_the_spread_is_between_the_smallest_and_the_largest():
 
 
 def test_codes_that_tell_nothing_apart():
-    assert "different codes" not in found(gallery=side().gallery - 0.1)
-    assert "500 photos have 1 different codes (sign)" in found(gallery=np.abs(side().gallery))
+    assert "distinct code" not in found(gallery=side().gallery - 0.1)
+    assert "500 photos have only 1 distinct code (sign)" in found(gallery=np.abs(side().gallery))

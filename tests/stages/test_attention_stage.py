@@ -109,3 +109,21 @@ def test_headings_say_what_is_constant() -> None:
     assert np.asarray(figure.axes[4].images[1].get_array()).tolist() == [[0.5]]
     without = AttentionRow("x", image, maps, [None, None])
     assert len(attention_sheet([without], ["a", "b"]).axes) == 3
+
+
+def test_a_models_name_is_answered_with_what_to_type(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _app.run(["attention", "ffmln", "x.png"]) == 3
+    said = capsys.readouterr().err
+    assert "'ffmln' is a model; a run of it is needed." in said
+    assert "sbirctl train ffmln" in said
+
+
+def test_odd_names_of_pictures_are_text_within_the_sheet() -> None:
+    image = np.zeros((8, 8, 3), np.uint8)
+    maps = [np.eye(4)]
+    rows = [AttentionRow(name, image, maps, [None]) for name in ("$x_1$", "long name " * 30)]
+    figure = attention_sheet(rows, ["stage1"])
+    figure.draw_without_rendering()
+    shown = list(figure.texts)
+    assert shown[0].get_text() == "$x_1$"
+    assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in shown)
