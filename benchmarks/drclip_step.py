@@ -16,6 +16,7 @@ torch's own count, on a processor by the system's (Linux).
 from __future__ import annotations
 
 import argparse
+import ctypes
 import multiprocessing
 import resource
 from collections.abc import Callable
@@ -149,13 +150,13 @@ WAYS: dict[str, Callable[[argparse.Namespace], Callable[[], int]]] = {
 
 def memory(name: str, options: argparse.Namespace) -> float:
     """Bytes that one step needs beyond what lies there before it."""
-    keep_freed_memory()
     work = WAYS[name](options)
     if torch.device(options.device).type == "cuda":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         work()
         return torch.cuda.max_memory_allocated() - before
+    ctypes.CDLL(None).malloc_trim(0)  # what building the model freed would hide what a step needs
     resident = Path("/proc/self/statm").read_text().split()[1]
     before = int(resident) * resource.getpagesize()
     work()

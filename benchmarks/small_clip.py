@@ -72,12 +72,15 @@ class Photos:
 
     def draw(self, rows: np.ndarray, share: float, kind: str, seed: int) -> tuple[Tensor, Tensor]:
         """Augmented pictures of these rows, a share of them edge maps, and their classes."""
-        none = torch.full((len(rows),), -1)
-        index = torch.from_numpy(rows)
+        index, none = torch.from_numpy(rows), torch.full((len(rows),), -1)
+        pictures = self.image[index]
+        if self.edge is not None:
+            drawn = torch.from_numpy(rng_for(seed, "edges").random(len(rows)) < share)
+            pictures[drawn] = self.edge[index[drawn]].expand(-1, 3, -1, -1)
         batch = Batch(
-            photo=self.image[index],
+            photo=pictures,
             sketch=None,
-            edge=None if self.edge is None else self.edge[index],
+            edge=None,
             photo_label=self.label[index],
             sketch_label=none[:0],
             photo_instance=none,
@@ -85,15 +88,9 @@ class Photos:
             tuples=None,
             ids=(),
         )
-        batch = augment(batch, kind, seed)
-        assert batch.photo is not None
-        pictures = batch.photo
-        if batch.edge is not None:
-            drawn = rng_for(seed, "edges").random(len(rows)) < share
-            pictures = torch.where(
-                torch.from_numpy(drawn)[:, None, None, None], batch.edge, pictures
-            )
-        return pictures, batch.photo_label
+        changed = augment(batch, kind, seed).photo
+        assert changed is not None
+        return changed, batch.photo_label
 
 
 def architecture(options: argparse.Namespace) -> ClipBackbone:
@@ -270,7 +267,7 @@ def main() -> None:
     write_settings(options.out / "tower.toml", {**normalisation, "backbone": settings})
     facts = {k: v for k, v in vars(options).items() if k != "out"}
     facts |= {"classes": list(classes), "photos": len(photos.image), "right": round(accuracy, 4)}
-    facts |= {"temperature": round(float(torch.exp(-clip.logit_scale)), 4)}  # t of Eq. 1
+    facts |= {"temperature": round(math.exp(-clip.logit_scale.item()), 4)}  # t of Eq. 1
     write_json(options.out / "saw.json", facts)
     print(options.out)
 
