@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
+import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +35,11 @@ def data(dataset: str, size: int) -> Iterator[Data]:
 
 
 def compare(
-    baseline: str, ways: Mapping[str, Callable[[], int]], rounds: int, unit: str = "images"
+    baseline: str,
+    ways: Mapping[str, Callable[[], int]],
+    rounds: int,
+    unit: str = "images",
+    device: str = "cpu",
 ) -> None:
     """Run every way once a round, alternating, and print the best rates and their ratios.
 
@@ -40,16 +47,20 @@ def compare(
         baseline: name of the way the others are compared with.
         ways: name to a function that works and returns how much it did.
         rounds: how often.
+        device: on CUDA the share of the time it is busy and its peak memory are printed, too.
     """
     best: dict[str, tuple[float, float]] = {}
+    gpu: dict[str, str] = {}
     for turn in range(rounds + 1):  # the first round only warms up
         for name, work in ways.items():
-            clock, processors = time.perf_counter(), time.process_time()
-            done = work()
-            rates = (
-                done / (time.perf_counter() - clock),
-                done / max(1e-9, time.process_time() - processors),
-            )
+            with watched(device) as seen:
+                clock, processors = time.perf_counter(), processor_seconds()
+                done = work()
+                rates = (
+                    done / (time.perf_counter() - clock),
+                    done / max(1e-9, processor_seconds() - processors),
+                )
+            gpu[name] = seen[0] if seen else ""
             if turn:
                 old = best.get(name, (0.0, 0.0))
                 best[name] = max(old[0], rates[0]), max(old[1], rates[1])
@@ -57,9 +68,41 @@ def compare(
     for name, (clock_rate, processor_rate) in best.items():
         ratios = clock_rate / best[baseline][0], processor_rate / best[baseline][1]
         print(
-            f"{name:34}{clock_rate:8.1f}{ratios[0]:8.2f}{processor_rate:15.1f}{ratios[1]:18.2f}",
+            f"{name:34}{clock_rate:8.1f}{ratios[0]:8.2f}{processor_rate:15.1f}{ratios[1]:18.2f}"
+            f"{gpu[name]}",
             flush=True,
         )
+
+
+def processor_seconds() -> float:
+    """User and system time of this process and its finished children."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
+@contextmanager
+def watched(device: str) -> Iterator[list[str]]:
+    """On CUDA one line: share of the time the GPU was busy, and the most memory it held."""
+    found: list[str] = []
+    if not device.startswith("cuda"):
+        yield found
+        return
+    import torch
+
+    torch.cuda.reset_peak_memory_stats()
+    query = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+    smi = None
+    if shutil.which(query[0]):
+        smi = subprocess.Popen([*query, "-lms", "100"], stdout=subprocess.PIPE, text=True)
+    yield found
+    torch.cuda.synchronize()
+    memory = torch.cuda.max_memory_allocated() / 1e9
+    busy = ""
+    if smi is not None:
+        smi.terminate()
+        samples = [int(x) for x in smi.communicate()[0].split() if x.isdigit()]
+        busy = f"   GPU busy {sum(samples) / max(1, len(samples)):.0f} %,"
+    found.append(f"{busy} {memory:.1f} GB at most")
 
 
 SMALL_BACKBONE = ("backbone=mobilenetv2_100", "mean=0.5", "std=0.5")

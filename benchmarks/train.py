@@ -1,10 +1,14 @@
 """Training steps a second of `train`, beside bare steps on batches that are in memory.
 
     python benchmarks/train.py [--dataset NAME] [--steps 20] [--device cpu] [--set KEY=VALUE]
+    python benchmarks/train.py --size 224 --set backbone=resnet50 --set batch=16
+    python benchmarks/train.py --model drclip --size 224 --set batch=64 --device cuda
 
 Baseline: the same model, the same number of images, losses, backward pass and optimiser, over
 batches that lie on the device. The other lines are the loop with reading, logging, NaN checks and
 learning-rate schedule, without and with augmentation; validation and saving are no part of it.
+For the baseline model there is also what the papers' code does: the same steps on batches from
+torchvision's ImageFolder, decoded by Pillow in two worker processes.
 """
 
 from __future__ import annotations
@@ -17,9 +21,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from _data import SMALL_BACKBONE, compare, data
+from _image_folder import folder_batches, image_files
+from torch.nn import functional as F
 
 from sbirctl.core.config import parse_assignments
+from sbirctl.losses.normalised_softmax import normalised_softmax
 from sbirctl.models.base import Model
 from sbirctl.models.factory import create
 from sbirctl.training.inputs import Data
@@ -84,22 +92,56 @@ def looped(model: Model, opened: Data, steps: int, kind: str, folder: Path) -> C
     return work
 
 
+def from_folder(model: Model, folder: Path, steps: int) -> Callable[[], int]:
+    """A plain loop over ImageFolder."""
+    (stage,) = model.stages()
+    optimizer = make_optimizer(stage, model.settings)
+    device = next(model.parameters()).device
+    options = model.settings
+
+    def work() -> int:
+        release(model, stage, 0)
+        model.train()
+        done = 0
+        batches = folder_batches(folder, options.size, options.batch)
+        for photo, photo_label, sketch, sketch_label in itertools.islice(batches, steps):
+            images = (
+                torch.cat([photo, sketch]).to(device).contiguous(memory_format=torch.channels_last)
+            )
+            labels = torch.cat([photo_label, sketch_label]).to(device)
+            optimizer.zero_grad(set_to_none=True)
+            with model.autocast():
+                found = F.normalize(model.features(images, "photo").float(), dim=-1)
+                loss = normalised_softmax(
+                    found, model.proxies, labels, temperature=options.temperature
+                )
+            loss.backward()
+            optimizer.step()
+            loss.item()
+            done += len(images)
+        return done
+
+    return work
+
+
 def main() -> None:
     """Print one line a way of training."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", default="", help="a prepared data set, else drawn images")
+    parser.add_argument("--model", default="baseline")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--set", action="append", default=[], dest="assignments")
     options = parser.parse_args()
-    layers = [{"size": options.size}, parse_assignments([*SMALL_BACKBONE, *options.assignments])]
+    own = SMALL_BACKBONE if options.model == "baseline" else ()
+    layers = [{"size": options.size}, parse_assignments([*own, *options.assignments])]
     with data(options.dataset, options.size) as opened, tempfile.TemporaryDirectory() as folder:
 
         def model() -> Model:
             return create(
-                "baseline",
+                options.model,
                 device=options.device,
                 weights="none",
                 classes=opened.parts.train.classes,
@@ -110,7 +152,12 @@ def main() -> None:
         for kind in ("none", "standard"):
             place = Path(folder) / kind
             ways[f"loop, augment={kind}"] = looped(model(), opened, options.steps, kind, place)
-        compare("bare steps in memory", ways, options.rounds)
+        with image_files(opened.parts.train) as files:
+            if options.model == "baseline":
+                ways["ImageFolder and Pillow, 2 workers"] = from_folder(
+                    model(), files, options.steps
+                )
+            compare("bare steps in memory", ways, options.rounds, device=options.device)
 
 
 if __name__ == "__main__":
