@@ -455,7 +455,7 @@ def test_a_gallery_deleted_while_it_is_served(own):
         assert answer.status == 410
         assert "'one' is not there any more" in error_of(answer)
         for path in (f"/photo/{name}", f"/thumbnail/{name}", f"/api/like/{name}"):
-            assert world.ask(f"{path}?gallery=one").status == 404
+            assert world.ask(f"{path}?gallery=one").status == 410
         assert world.ask("/api/gallery?gallery=two").status == 200
         del searchers["two"]
         assert world.ask("/api/gallery").status == 404

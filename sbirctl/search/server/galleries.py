@@ -40,6 +40,7 @@ class Galleries:
         self._most = most
         self._patience = patience
         self._open: OrderedDict[str, tuple[Searcher, float]] = OrderedDict()
+        self._seen: set[str] = set()
         self._lock = threading.Lock()
         self._opening = threading.Lock()
 
@@ -67,16 +68,20 @@ class Galleries:
         names |= {one: None for one in self._chosen if "://" in one}
         default = self._chosen[0] if self._chosen else next(iter(names), "")
         wanted = name or default
+        with self._lock:
+            self._seen.update(names)
+            if wanted not in names:
+                self._open.pop(wanted, None)
         if wanted in names:
             return wanted
-        with self._lock:
-            gone = self._open.pop(wanted, None) is not None
-        if gone:
+        if wanted in self._seen:
             raise RefusedError(
                 410,
                 f"The gallery {wanted!r} is not there any more.",
                 "Choose another, or make it again with `sbirctl index`.",
             )
+        if not wanted:
+            raise RefusedError(404, "There is no gallery.", "Make one: `sbirctl index FOLDER`.")
         raise RefusedError(404, f"There is no gallery {wanted[:100]!r} here.", "Choose another.")
 
     def _kept(self, name: str) -> Searcher | None:

@@ -31,6 +31,11 @@ export class Drawing {
     return !this.#visible().some((step) => step.ink || (step.points && !step.erase));
   }
 
+  /** Whether a loaded picture is part of it. */
+  get hasPicture() {
+    return this.#visible().some((step) => step.ink);
+  }
+
   /** Paint it onto a transparent canvas of side × side pixels. */
   paint(context, side) {
     context.clearRect(0, 0, side, side);

@@ -94,6 +94,7 @@ part("back").addEventListener("click", () => like(null));
 // Drawing
 
 pad.addEventListener("change", (event) => {
+  if (given && !given.asPhoto && !pad.drawing.hasPicture) setGiven(null);
   drawn();
   if (likeness) like(null);
   else ask(event.detail.live || !pad.isBlank);
@@ -102,8 +103,8 @@ pad.addEventListener("change", (event) => {
 function drawn() {
   const { drawing } = pad;
   part("invite").hidden = !pad.isBlank || given !== null;
-  part("undo").disabled = !drawing.canUndo;
-  part("redo").disabled = !drawing.canRedo;
+  part("undo").disabled = !drawing.canUndo || Boolean(given?.asPhoto);
+  part("redo").disabled = !drawing.canRedo || Boolean(given?.asPhoto);
   part("clear").disabled = drawing.isBlank && !given;
 }
 
@@ -225,8 +226,8 @@ bindKeys({
   pen: () => tool(false),
   eraser: () => tool(true),
   width,
-  undo: () => pad.change("undo"),
-  redo: () => pad.change("redo"),
+  undo: () => part("undo").click(), // does nothing while it is disabled
+  redo: () => part("redo").click(),
   clear,
   load: () => part("file").click(),
   back: () => likeness && like(null),
