@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
 
 from sbirctl.core.files import display_path
 from sbirctl.report import style
@@ -19,7 +20,7 @@ _ROW, _VALUED_ROW = 0.08, 0.18  # inches: the least a class needs to be read, wi
 _LARGEST = 8.0  # points
 _NAME = 1.6  # inches: most of a class's name
 _TITLE, _AXIS, _PAD = 0.22, 0.17, 0.05  # inches
-_BAR, _TICKS = 0.1, 0.58  # inches: width of the scale, and of what stands beside it
+_BAR, _LABEL = 0.1, 0.3  # inches: width of the scale, and of its label and the marks beside it
 _DARK = 0.21  # relative luminance from which dark letters are the easier ones to read
 
 
@@ -40,16 +41,18 @@ def draw(
     """
     size = max(len(one.classes) for one in found)
     least = (_VALUED_ROW if values else _ROW) * size
-    room = (style.COLUMN if columns == 1 else style.PAGE) - 2 * _PAD - _BAR - _TICKS
+    low = float(min(one.matrix.min() for one in found))
+    high = float(max(one.matrix.max() for one in found))
+    ticks = MaxNLocator(6).tick_values(low, high)
+    beside = 2 * _PAD + _BAR + _LABEL + max(inches(f"{round(t, 9):g}", _LARGEST) for t in ticks)
+    room = (style.COLUMN if columns == 1 else style.PAGE) - beside
     letters = _LARGEST
     for _ in range(2):  # smaller letters leave more room for the matrix
         names = max(inches(name, letters) for one in found for name in _shown(one, letters))
         side = max(room / len(found) - _AXIS - names - 2 * _PAD, least)
         letters = min(_LARGEST, 0.9 * 72 * side / size)
     step = _AXIS + names + 2 * _PAD + side
-    width, height = len(found) * step + 2 * _PAD + _BAR + _TICKS, _TITLE + side + names + 2 * _AXIS
-    low = float(min(one.matrix.min() for one in found))
-    high = float(max(one.matrix.max() for one in found))
+    width, height = len(found) * step + beside, _TITLE + side + names + 2 * _AXIS
     bottom = (names + 2 * _AXIS) / height
     with style.style():
         figure = Figure(figsize=(width, height))
@@ -63,7 +66,8 @@ def draw(
                 _values(own, image, one.matrix, side / size)
         left = len(found) * step + 2 * _PAD
         scale = figure.add_axes((left / width, bottom, _BAR / width, side / height))
-        figure.colorbar(image, cax=scale, label="cosine of class means").outline.set_visible(False)
+        bar = figure.colorbar(image, cax=scale, ticks=MaxNLocator(6), label="cosine of class means")
+        bar.outline.set_visible(False)
     return figure
 
 

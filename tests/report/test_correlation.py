@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.report import style
-from sbirctl.report.correlation import MOST_CLASSES, confusions, correlation
+from sbirctl.report.correlation import MOST_CLASSES, Correlation, confusions, correlation
 from sbirctl.report.correlation_figure import draw
 from sbirctl.retrieval.embeddings import Embeddings
 
@@ -88,6 +88,15 @@ def test_twenty_one_classes_fit_the_columns_asked_for(columns, width, runs):
     assert figure.get_tightbbox().x1 <= figure.get_figwidth() + 0.02
     titles = [axes.title.get_window_extent() for axes in figure.axes[:runs]]
     assert all(a.x1 <= b.x0 for a, b in itertools.pairwise(titles))
+
+
+@pytest.mark.parametrize("low, high", [(0.9689, 0.9876), (-0.22, 0.86), (0.5, 0.50002)])
+def test_the_scale_and_its_label_stay_on_the_page(low, high):
+    matrix = np.linspace(low, high, 16).reshape(4, 4)
+    figure = draw([Correlation(("a", "b", "c", "d"), matrix)], ["run"], columns=1)
+    figure.draw_without_rendering()
+    assert figure.get_figwidth() == pytest.approx(3.3)
+    assert figure.get_tightbbox().x1 <= figure.get_figwidth()
 
 
 def test_values_are_written_light_on_dark_and_dark_on_light():
