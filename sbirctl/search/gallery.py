@@ -108,7 +108,7 @@ def list_galleries(home: Path | None = None) -> list[GalleryInfo]:
     for place in _places(home):
         try:
             found.append(read_gallery(place).info)
-        except CorruptError:
+        except (CorruptError, MissingError):  # damaged, or removed just now
             continue
     return found
 

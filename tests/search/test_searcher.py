@@ -1,5 +1,6 @@
 """An open gallery: vectors inside and outside a store, photos by id, changes noticed."""
 
+import json
 import os
 
 import numpy as np
@@ -202,3 +203,30 @@ def test_weights_of_what_is_searched_for():
     for empty in ([], [("sketch", one), ("photo", -one)]):
         with pytest.raises(UsageError, match="nothing to search"):
             combine(empty)
+
+
+def test_words_where_the_model_has_a_text_tower(photos, tmp_path, monkeypatch):
+    import open_clip
+
+    tiny = {
+        "embed_dim": 16,
+        "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16},
+        "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2},
+    }
+    tiny["vision_cfg"]["patch_size"] = 16
+    tiny["text_cfg"]["layers"] = 1
+    (tmp_path / "tiny-words.json").write_text(json.dumps(tiny))
+    open_clip.add_model_config(tmp_path / "tiny-words.json")
+    settings = ("backbone=tiny-words", "backbone.pretrained=none", "size=32")
+    index([photos], name="words", model=ModelChoice("clip", "none", settings))
+    searcher = Searcher.open("words")
+    assert searcher.has_text
+    one, same, other = (searcher.embed_text(text) for text in ("a dog", "a dog", "two cats"))
+    assert one.shape == (16,)
+    assert one.dtype == np.float32
+    assert np.linalg.norm(one) == pytest.approx(1, abs=1e-5)
+    assert np.array_equal(one, same)
+    assert not np.allclose(one, other)
+    assert len(searcher.search(one, 6)) == 6
+    found = searcher.embedder.model.embed_text(["a dog"])[0].detach().numpy()
+    assert float(found @ one) == pytest.approx(1, abs=1e-5)
