@@ -31,6 +31,9 @@ class GlobalIndices:
     chunks: int
 
 
+_KEPT = ("ids", "share", "photo_instance", "sketch_instance")
+
+
 @dataclass(frozen=True)
 class Batch:
     """Images of one step, uint8 and not yet normalised; a part a model does not need is None.
@@ -71,11 +74,14 @@ class Batch:
         return self.share.photo, self.share.sketch
 
     def to(self, device: Any, non_blocking: bool = True) -> Batch:
-        """The same batch with every tensor on `device`."""
+        """The same batch on `device`; the instances, which no network sees, stay where they are.
+
+        Augmentation reads them, and would else wait for the device in every step.
+        """
         moved = {
             f.name: getattr(self, f.name).to(device, non_blocking=non_blocking)
             for f in fields(self)
-            if f.name not in ("ids", "share") and getattr(self, f.name) is not None
+            if f.name not in _KEPT and getattr(self, f.name) is not None
         }
         share = self.share
         if share is not None:

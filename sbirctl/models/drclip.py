@@ -133,7 +133,7 @@ class DrClip(Model):
         self.dim = self.encoder.dim
         # Both hold for these frozen weights only.
         self._known_reference: dict[str, Tensor] = {}
-        self._texts: Tensor | None = None
+        self._texts: tuple[Tensor, Tensor] | None = None
 
     def load_weights(self, weights: str) -> WeightsRecord:
         """See `Model.load_weights`; a file holds both towers of CLIP."""
@@ -318,6 +318,8 @@ class DrClip(Model):
 
     def _text_features(self) -> tuple[Tensor, Tensor]:
         """((texts, dim) features, (classes,) index of each class's text); computed once."""
+        if self._texts is not None:
+            return self._texts
         assert self.classes is not None
         names = [text_of_class(name, self.settings.fg_text) for name in self.classes]
         distinct = list(dict.fromkeys(names))
@@ -326,11 +328,11 @@ class DrClip(Model):
                 f"All classes share the text {distinct[0]!r}: Eqs. 1 to 4 and 9 would be constant.",
                 "Leave fg_text=instance.",
             )
-        if self._texts is None:
-            self._texts = self.embed_text([self.settings.template.format(n) for n in distinct])
+        features = self.embed_text([self.settings.template.format(n) for n in distinct])
         place = {name: index for index, name in enumerate(distinct)}
-        index = torch.tensor([place[name] for name in names], device=self._texts.device)
-        return self._texts, index
+        index = torch.tensor([place[name] for name in names], device=features.device)
+        self._texts = features, index
+        return self._texts
 
 
 def text_of_class(name: str, fine_grained: Literal["instance", "category"] = "instance") -> str:

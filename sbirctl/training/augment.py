@@ -70,7 +70,7 @@ def augment(batch: Batch, name: Name, seed: int) -> Batch:
     changed: dict[str, Any] = {}
     whole, (own_photos, own_sketches) = batch.whole, batch.rows
     photos = len(whole.photo_label)
-    mirror = _mirrors(torch.cat([whole.photo_instance, whole.sketch_instance]).cpu(), draws)
+    mirror = _mirrors(torch.cat([whole.photo_instance, whole.sketch_instance]), draws)
     if name == "flip":
         photo_mirror, sketch_mirror = mirror[:photos][own_photos], mirror[photos:][own_sketches]
         sides = {"photo": photo_mirror, "sketch": sketch_mirror, "edge": photo_mirror}
@@ -88,7 +88,7 @@ def augment(batch: Batch, name: Name, seed: int) -> Batch:
     colour = colour[own_photos]
     if batch.photo is not None and len(photo_warp):
         values = move(_floats(batch.photo), photo_warp, "reflection")
-        values = _colour(values, colour.to(values.device), strength)
+        values = _colour(values, _sent(colour, values), strength)
         changed["photo"] = _to_bytes(values)
     if batch.sketch is not None and len(sketch_warp):
         changed["sketch"] = _move_ink(batch.sketch, sketch_warp)
@@ -105,7 +105,7 @@ def move(values: Tensor, warp: Tensor, outside: str) -> Tensor:
         outside: "zeros" or "reflection".
     """
     height, width = values.shape[-2:]
-    warp = warp.to(values.device)
+    warp = _sent(warp, values)
     x = (torch.arange(width, device=values.device) * 2 + 1) / width - 1
     y = (torch.arange(height, device=values.device) * 2 + 1) / height - 1
     # `affine_grid` does this as a matrix product with K = 3, at several times the cost.
@@ -121,7 +121,7 @@ def _move_ink(images: Tensor, warp: Tensor) -> Tensor:
 def _mirrored(images: Tensor, mirror: Tensor) -> Tensor:
     """Only mirroring is exact, and done on the bytes."""
     changed = images.clone()
-    chosen = (mirror < 0).nonzero()[:, 0].to(images.device)
+    chosen = _sent((mirror < 0).nonzero()[:, 0], images)
     changed[chosen] = images[chosen].flip(-1)
     return changed
 
@@ -150,7 +150,7 @@ def _warp(mirror: Tensor, strength: Strength, draws: torch.Generator) -> Tensor:
 def _colour(values: Tensor, draws: Tensor, strength: Strength) -> Tensor:
     """Saturation, then contrast around the image's mean luma, then brightness; in place."""
     widths = torch.tensor([strength.brightness, strength.contrast, strength.saturation])
-    factors = (1 + draws * widths.to(draws.device)).view(len(draws), 3, 1, 1)
+    factors = (1 + draws * _sent(widths, draws)).view(len(draws), 3, 1, 1)
     bright, contrast, saturation = factors.split(1, dim=1)
     red, green, blue = values.unbind(1)
     luma = (_GREY[0] * red + _GREY[1] * green + _GREY[2] * blue).unsqueeze(1)
@@ -158,6 +158,11 @@ def _colour(values: Tensor, draws: Tensor, strength: Strength) -> Tensor:
     # contrast * (luma + saturation * (x - luma) - mean) + mean, times bright
     offset = luma.mul_(contrast * (1 - saturation)).add_(mean * (1 - contrast)).mul_(bright)
     return values.mul_(contrast * saturation * bright).add_(offset)
+
+
+def _sent(draws: Tensor, to: Tensor) -> Tensor:
+    """Draws on the images' device, without waiting for what it still has to do."""
+    return draws.to(to.device, non_blocking=True)
 
 
 def _floats(images: Tensor) -> Tensor:
