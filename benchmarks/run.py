@@ -92,7 +92,7 @@ def measured(script: str, arguments: list[str]) -> tuple[str, int]:
         [sys.executable, str(HERE / script), *arguments], capture_output=True, text=True
     )
     took = time.perf_counter() - start
-    said = done.stdout.strip()
+    said = done.stdout.strip("\n")
     if done.returncode:
         said += f"\nfailed with exit status {done.returncode}:\n{done.stderr.strip()[-1500:]}"
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
