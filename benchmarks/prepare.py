@@ -2,12 +2,14 @@
 
 Both read the same files with as many processes, started in the same way: the baseline opens, loads
 and resizes every image with Pillow and throws it away; `prepare` also walks the folder, computes
-digests, writes and syncs parts, assembles the store and checks nothing less than always. The ratio
-of the rates is to be at least 0.9. Without --from it draws 256 × 256 pictures of its own.
+digests and checksums, writes and syncs the pixels and makes the manifest. The ratio of the rates is
+to be at least 0.9. Without --from it draws 256 × 256 pictures of its own.
 
-    python benchmarks/prepare.py [--from FOLDER] [--images 4000] [--repeat 3]
+    python benchmarks/prepare.py [--from FOLDER [--dataset sketchy]] [--images 4000] [--workers N]
+        [--repeat 3]
 
-FOLDER has sub-folders photo/ and sketch/ with a folder a class below.
+FOLDER has sub-folders photo/ and sketch/ with a folder a class below, or is in a layout of the data
+set named.
 """
 
 from __future__ import annotations
@@ -30,13 +32,15 @@ from PIL import Image
 from sbirctl.stages.prepare import prepare
 
 SIZE = 224
-CHUNK = 256
+CHUNK = 128
 
 
 def main() -> None:
     """Measure in turns, print medians and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--from", dest="source", type=Path, help="folder with photo/ and sketch/")
+    parser.add_argument("--dataset", default="folder", help="reader of --from")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes of both")
     parser.add_argument("--images", type=int, default=4000, help="pictures to draw")
     parser.add_argument("--repeat", type=int, default=3)
     arguments = parser.parse_args()
@@ -45,13 +49,16 @@ def main() -> None:
         source = arguments.source or drawn(Path(scratch) / "raw", arguments.images)
         paths = sorted(os.fspath(p) for p in source.rglob("*.*") if p.is_file())
         inputs = {"photos": [source / "photo"], "sketches": [source / "sketch"]}
+        if arguments.dataset != "folder":
+            inputs = {"from": [source]}
+        more = {"name": "bench", "fresh": True, "workers": arguments.workers}
         runs = {
-            "bare": lambda: bare(paths),
-            "prepare": lambda: prepare("folder", inputs, name="bench", fresh=True),
+            "bare": lambda: bare(paths, arguments.workers),
+            "prepare": lambda: prepare(arguments.dataset, inputs, **more),
         }
         for path in paths:  # both find the files in the system's cache
             Path(path).read_bytes()
-        print(f"{len(paths)} images, {os.cpu_count()} processors, {SIZE} px")
+        print(f"{len(paths)} images, {arguments.workers} processes, {SIZE} px")
         report(runs, len(paths), arguments.repeat)
 
 
@@ -79,11 +86,14 @@ def processor_seconds() -> float:
     return sum(u.ru_utime + u.ru_stime for u in used)
 
 
-def bare(paths: list[str]) -> None:
+def bare(paths: list[str], workers: int) -> None:
     """Decode and resize everything with as many processes as `prepare` starts."""
     chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
+    if workers == 1:
+        assert sum(map(decode, chunks)) == len(paths)
+        return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
         assert sum(pool.map(decode, chunks)) == len(paths)
 
 
