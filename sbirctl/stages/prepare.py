@@ -136,8 +136,7 @@ def prepare(
         else:
             assert request is not None
             expect_images(pool, sum(len(tree.files) for tree in _listed(peeked)))
-            _make(reader, peeked, chosen, wanted, folder, request, pool, report)
-            store = Store.open(folder)
+            store = _make(reader, peeked, chosen, wanted, folder, request, pool, report)
             _tell(store, report)
         if unseen is not None:
             write_split(folder, folder.name, _classes_of_both(store), unseen)
@@ -187,15 +186,17 @@ def _make(
     request: dict[str, Any],
     workers: Workers,
     report: Reporter,
-) -> None:
+) -> Store:
     source = _source(reader, inputs, options, folder.name, folder / WORK, report)
     for remark in source.remarks:
         report.note(remark)
     source = replace(source, facts={**source.facts, "request": request})
     write_store(folder, source, settings, workers, report=report)
-    instances = Store.open(folder).items.instances
+    store = Store.open(folder)
+    instances = store.items.instances if source.test_instances else ()
     write_test_instances(folder, folder.name, source.test_instances, instances)
     shutil.rmtree(folder / WORK, ignore_errors=True)
+    return store
 
 
 def _listed(inputs: Peeked) -> list[Tree]:
@@ -301,8 +302,8 @@ def _tell(store: Store, report: Reporter) -> None:
 
 
 def _check_bad(store: Store, limit: BadLimit) -> None:
-    bad = len(store.manifest["skipped"])
-    total = bad + len(store.items)
+    bad, counts = len(store.manifest["skipped"]), store.manifest["counts"][""]
+    total = bad + counts.get("photos", 0) + counts.get("sketches", 0)
     if limit.exceeded(bad, total):
         raise CorruptError(
             f"{bad:,} of {total:,} files could not be read, more than --max-bad {limit.text}.",
