@@ -34,7 +34,7 @@ SMALL = [
     ("embed.py", f"{RESNET} --rounds 1 --images 64"),
     ("evaluate.py", "--size small --repeats 2 --sample 10"),
     ("edges.py", "--seconds 5 --count 4"),
-    ("memory.py", "--images 4000"),
+    ("memory.py", "--images 4000 --steps 20"),
 ]
 FULL = [
     ("startup.py", "--repeats 5"),
