@@ -46,7 +46,7 @@ def start(function: str, folder: Path, world: int = 2) -> list[tuple[int, str, s
     found = []
     try:
         for child in children:
-            out, err = child.communicate(timeout=300)
+            out, err = child.communicate(timeout=900)
             found.append((child.returncode, out, err))
     finally:
         for child in children:
