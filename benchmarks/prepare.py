@@ -47,7 +47,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["SBIRCTL_HOME"] = f"{scratch}/home"
         source = arguments.source or drawn(Path(scratch) / "raw", arguments.images)
-        paths = sorted(os.fspath(p) for p in source.rglob("*.*") if p.is_file())
+        walked = os.walk(source, followlinks=True)  # photo/ and sketch/ may be links
+        paths = sorted(os.path.join(folder, name) for folder, _, names in walked for name in names)
+        if not paths:
+            parser.error(f"there are no images in {source}")
         inputs = {"photos": [source / "photo"], "sketches": [source / "sketch"]}
         if arguments.dataset != "folder":
             inputs = {"from": [source]}
