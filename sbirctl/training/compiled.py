@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from importlib.util import find_spec
-from typing import Any
 
-from sbirctl.core.errors import MissingError
+import torch
+
+from sbirctl.core.errors import MissingError, UsageError
 from sbirctl.models.base import Model
 from sbirctl.training.embedding import device_of
 
@@ -18,23 +19,27 @@ _COMPILERS = ("g++", "clang++", "c++", "cl")
 def compile_networks(model: Model, backend: str = BACKEND) -> None:
     """Let the model's networks be compiled when they are first called, in place.
 
-    Names and values of the weights stay as they are, and random draws (dropout) those of the
-    uncompiled networks; sums are rounded otherwise. Other batch sizes, and evaluation beside
-    training, are compiled again.
+    Names and values of the weights stay as they are; sums are rounded otherwise, and dropout draws
+    otherwise. Another size of batch, and evaluation beside training, are compiled again. Single
+    layers beside the networks (a projection, a classifier) are left alone.
 
     Args:
         backend: of torch.compile.
 
     Raises:
         MissingError: this machine lacks the compiler.
+        UsageError: gradients are cached, whose second pass must draw what the first did.
     """
-    more: dict[str, Any] = {}
+    if model.settings.accumulate > 1:
+        raise UsageError(
+            f"--compile and accumulate={model.settings.accumulate} do not go together.",
+            "Leave out one of them.",
+        )
     if backend == BACKEND:
         _require_compiler(device_of(model).type)
-        # Cached gradients encode twice, with and without a graph, and must draw the same.
-        more["options"] = {"fallback_random": True}
     for network in model.children():
-        network.compile(backend=backend, **more)
+        if any(True for _ in network.children()):
+            network.forward = torch.compile(network.forward, backend=backend)
 
 
 def _require_compiler(kind: str) -> None:
