@@ -12,7 +12,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from sbirctl.core.errors import CorruptError, UsageError
-from sbirctl.core.files import display_path
 from sbirctl.datasets.tree import ReadBytes, Tree
 from sbirctl.store.source import RawItem
 
@@ -23,6 +22,7 @@ LINE_WIDTH = 2.5  # pixels on a canvas of 256
 _ZOOM = 4  # drawn larger and averaged: Pillow's lines have no soft edges
 _MARGIN = 0.04  # of the canvas, around a drawing that is fitted into it
 _MAX_POINTS = 1_000_000
+_FARTHEST = 1e30  # beyond this differences and products of coordinates would overflow
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,12 @@ def render(
         `canvas` x `canvas` grey image (mode L).
 
     Raises:
-        CorruptError: there is nothing to draw, or a coordinate is no number.
+        CorruptError: there is nothing to draw, or a coordinate is no number or out of reach.
     """
     points = np.concatenate(strokes) if strokes else np.empty((0, 2))
-    if not len(points) or len(points) > _MAX_POINTS or not np.isfinite(points).all():
+    numbers = np.append(points, frame or ())
+    near = (np.abs(numbers) <= _FARTHEST).all()  # false for what is no number, too
+    if not len(points) or len(points) > _MAX_POINTS or not near:
         raise CorruptError("it holds no strokes that can be drawn")
     side = pen.canvas * _ZOOM
     edge = 0.0
@@ -145,9 +147,12 @@ def parse_drawing(line: bytes) -> Strokes:
     """
     try:
         entry: Any = json.loads(line)
-        return [np.array(stroke[:2], dtype=np.float64).T for stroke in entry["drawing"] if stroke]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+        strokes = [np.array(stroke[:2], dtype=np.float64) for stroke in entry["drawing"] if stroke]
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
         raise CorruptError(f"its strokes cannot be read: {error}") from error
+    if any(stroke.ndim != 2 or len(stroke) != 2 for stroke in strokes):
+        raise CorruptError("its strokes cannot be read: one is no list of points")
+    return [stroke.T for stroke in strokes]
 
 
 @dataclass
@@ -172,10 +177,7 @@ class ReadDrawings:
             return self.readers[item.tree](item.path)
         start, _, length = place.partition(b"+")
         line = self._file(item.tree, file)[int(start) : int(start) + int(length)]
-        strokes = parse_drawing(line)
-        if any(stroke.ndim != 2 for stroke in strokes):
-            raise CorruptError(f"a stroke of {display_path(file)} is no list of points")
-        return as_png(render(strokes, self.pen))
+        return as_png(render(parse_drawing(line), self.pen))
 
     def _file(self, tree: int, path: bytes) -> bytes:
         if self._held is None or self._held[:2] != (tree, path):

@@ -31,6 +31,8 @@ def parse_svg(data: bytes) -> tuple[Strokes, tuple[float, float, float, float] |
     Raises:
         CorruptError: it is no SVG, or one that declares entities (which can grow without bound).
     """
+    if b"\0" in data:  # UTF-16, in which entities would pass unseen
+        raise CorruptError("it is no SVG in UTF-8")
     if b"<!ENTITY" in data:
         raise CorruptError("it declares XML entities")
     try:
