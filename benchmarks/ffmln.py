@@ -1,13 +1,14 @@
 """FFMLN beside the baseline after training for the same time: mAP@all of the unseen classes.
 
-    python benchmarks/ffmln.py --dataset NAME [--minutes 20] [--seeds 0,1,2] [--weights FILE]
-        [--ways baseline,ffmln] [--out ffmln.json] [--set KEY=VALUE]
+    python benchmarks/ffmln.py --dataset NAME [--minutes 20 | --epochs N] [--seeds 0,1,2]
+        [--weights FILE] [--ways baseline,ffmln] [--out ffmln.json] [--set KEY=VALUE]
 
 Baseline: `sbirctl train baseline` with its own recipe. The other ways are FFMLN over the same
-backbone and weights with the preset `small`, whole, with fewer loss terms (Table 3), and with less
+backbone and weights with the preset `small`, whole, with other loss terms (Table 3), and with less
 fusion. First the processor time of a training step of each way is measured, in turns; the budget,
 that many minutes of all threads, gives the number of epochs, rounded up for the baseline and down
-for the others. No run validates: the last epoch is scored.
+for the others. With --epochs every way has that many instead, whatever its steps cost. No run
+validates: the last epoch is scored.
 
 What is measured goes into `--out`, and finished runs are found again, so the same command goes on
 where it was stopped, and `--seeds` and `--ways` can grow.
@@ -47,10 +48,10 @@ WAYS: dict[str, tuple[str, ...]] = {
     "baseline": (),
     "ffmln": FFMLN,
     "norm": (*FFMLN, "terms=norm"),
-    "norm+cls": (*FFMLN, "terms=norm,cls"),
-    "norm+cls+sin": (*FFMLN, "terms=norm,cls,sin"),
-    "norm+cls+mul": (*FFMLN, "terms=norm,cls,mul"),
-    "Eq. 9": (*FFMLN, "objective=eq9"),
+    "norm+mul": (*FFMLN, "terms=norm,mul"),
+    "norm+cro": (*FFMLN, "terms=norm,cro"),
+    "with cls": (*FFMLN, "terms=norm,cls,mul,cro"),
+    "all terms, 4 a class": (*FFMLN, "terms=norm,cls,sin,mul,cro", "per_class=4"),
     "without transformer": (*FFMLN, "depth=0"),
     "without fusion": (*FFMLN, "network=siamese-cnn"),
 }
@@ -159,6 +160,7 @@ def main() -> None:
     )
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--epochs", type=int, default=0, help="instead of minutes")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--ways", default="baseline,ffmln", help="comma-separated, or all")
     parser.add_argument("--weights", default="pretrained")
@@ -167,13 +169,16 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
     ways = list(WAYS) if options.ways == "all" else options.ways.split(",")
-    asked = {key: getattr(options, key) for key in ("dataset", "minutes", "weights", "set")}
+    asked = {
+        key: getattr(options, key) for key in ("dataset", "minutes", "epochs", "weights", "set")
+    }
     kept = json.loads(options.out.read_text()) if options.out.is_file() else {"asked": asked}
     if kept["asked"] != asked:
         parser.error(f"{options.out} holds other measurements: {kept['asked']}")
     epochs = kept.setdefault("epochs", {})
     if missing := [way for way in ways if way not in epochs]:
-        epochs |= epochs_for(missing, options)
+        same = dict.fromkeys(missing, options.epochs)
+        epochs |= same if options.epochs else epochs_for(missing, options)
         write_json(options.out, kept)
     for seed, way in itertools.product(map(int, options.seeds.split(",")), ways):
         row = score(way, seed, epochs[way], options)

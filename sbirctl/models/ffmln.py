@@ -99,17 +99,27 @@ class Ffmln(Model):
             "augment": "released",
             "val": "none",
         },
-        # Little data or little time: a transformer that fits, rates that move it from scratch.
+        # Little data or little time: a transformer that fits, rates that move it from scratch, as
+        # many classes a batch as it can hold (so no two photos of one class, which L_sin needs),
+        # no L_cls, whose classifier learns more slowly than the proxies and holds them up, and
+        # less of the batch-hard triplets, which can collapse the embeddings of the first epoch.
         "small": {
             "width": 192,
             "depth": 2,
             "heads": 4,
             "freeze_bn": True,
             "frozen_epochs": 0,
-            "lr": 1e-3,
-            "lr_backbone": 1e-4,
-            "lr_fusion": 3e-4,
-            "lr_proxies": 1e-2,
+            "terms": ("norm", "mul", "cro"),
+            "lambda": 0.2,
+            "temperature": 0.2,
+            "per_class": 2,
+            "augment": "strong",
+            "mirror": True,
+            "epochs": 4,
+            "lr": 5e-4,
+            "lr_backbone": 3e-4,
+            "lr_fusion": 5e-4,
+            "lr_proxies": 5e-2,
             "schedule": "cosine",
         },
     }

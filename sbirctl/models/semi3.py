@@ -64,7 +64,8 @@ class Semi3Settings(ModelSettings):
     epochs: int = setting(20, help="of stage 2, all together; 0: without")
     batch: int = setting(32, help="sketches of a step, each with two photos, over all processes")
     optimizer: Literal["adamw", "adam", "sgd"] = "sgd"
-    lr: float = setting(2e-4, help="learning rate of the fully connected layers and the attention")
+    lr: float = setting(2e-4, help="learning rate of embedding, classifier and attention")
+    lr_fc: float = setting(2e-4, help="learning rate of FC6 and FC7")
     lr_backbone: float = setting(2e-4, help="learning rate of the convolutions")
     schedule: Literal["constant", "cosine", "step", "drop"] = setting(
         "drop", help="drop: a tenth of the rate after two thirds"
@@ -88,17 +89,22 @@ class Semi3(Model):
             "hybrid": False,
             "sharing": "fc-only",
         },
-        # Little time: a light backbone; its fully connected layers start random and need higher
-        # rates.
+        # Little data or little time: a light backbone whose pooled features pass through FC6 and
+        # FC7 as they are at first (`fc` is their number); beta = 100 would outweigh all else.
         "small": {
             "backbone": "mobilenetv2_100",
-            "fc": 512,
-            "dropout": 0.2,
-            "lr": 1e-2,
-            "lr_backbone": 2e-3,
-            "clip_grad": 5.0,
-            "pretrain_epochs": 3,
-            "epochs": 6,
+            "fc": 1280,
+            "dropout": 0.0,
+            "beta": 10.0,
+            "optimizer": "adamw",
+            "lr": 1e-3,
+            "lr_fc": 3e-4,
+            "lr_backbone": 2e-4,
+            "schedule": "cosine",
+            "warmup": 0.5,
+            "augment": "standard",
+            "pretrain_epochs": 1,
+            "epochs": 4,
         },
     }
 
@@ -233,7 +239,7 @@ class Semi3(Model):
         if self.classes is None:
             raise UsageError("A model made without training classes cannot be trained.")
         options = self.settings
-        rates = {"convolutions": options.lr_backbone}
+        rates = {"convolutions": options.lr_backbone, "fc": options.lr_fc}
         groups = [
             ParamGroup(name, params, rates.get(name, options.lr), options.weight_decay)
             for name, params in self.branches.parts()

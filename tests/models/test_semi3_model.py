@@ -310,3 +310,12 @@ def test_a_backbones_own_layers_are_taken_over_where_they_fit() -> None:
     before = smaller.fc6.weight.clone()
     smaller.adopt(trunk.own)
     assert torch.equal(smaller.fc6.weight, before)
+
+
+def test_new_layers_pass_on_what_they_get() -> None:
+    maps = torch.rand(400, 8, 2, 2)
+    pooled = maps.mean((2, 3))
+    torch.testing.assert_close(Head(8, 1, 8, 5, 2, 0.0)(maps), pooled)
+    torch.manual_seed(0)
+    wider = Head(8, 1, 512, 5, 2, 0.0)(maps)
+    assert 0.5 < wider.square().mean() / pooled.square().mean() < 2

@@ -31,7 +31,7 @@ def test_both_sizes_go_through_training_and_embedding(home: Path, dim: int) -> N
     folder = run(f"dim={dim}", "preset=small")
     assert folder.parent.parent == home
     result = read_json(folder / "result.json")
-    names = {"norm", "cls", "sin", "mul", "cro", "triplets", "total"}
+    names = {"norm", "mul", "cro", "triplets", "total"}
     assert set(result["phases"]["train"]["losses"]["last"]) == names
     # Table 4's row
     assert result["chosen_epochs"] == {"train": 1}
