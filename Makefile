@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format types check pages wheel clean
+.PHONY: demo test lint format types check pages bench wheel clean
 
 demo: $(VENV)/.installed
 	$(BIN)/sbirctl demo
@@ -29,6 +29,10 @@ pages: $(VENV)/.installed
 	for name in $$($(BIN)/sbirctl models | tail -n +2 | cut -f1); do \
 	    $(BIN)/sbirctl models show $$name --markdown > docs/models/$$name.md || exit 1; \
 	done
+
+# every stage beside the bare cost of its parts; writes benchmarks/results.md
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/run.py
 
 wheel: $(VENV)/.installed
 	$(BIN)/python -m build --wheel --outdir dist
