@@ -54,7 +54,7 @@ class Way:
     tuned: bool = True
 
 
-# Its rates move nothing in so few and small batches, so it also gets others.
+# Its rates move next to nothing in a few steps, so it also gets others.
 CLIP_ALL = ("preset=clip-all", "batch=32")
 WAYS: dict[str, Way] = {
     FROZEN: Way("clip", tuned=False),
