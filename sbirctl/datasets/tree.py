@@ -21,7 +21,7 @@ IMAGE_ENDINGS = frozenset(
 DATA_ENDINGS = (b".txt", b".ndjson", b".svg", b"_coordinate")
 MAX_FILE_BYTES = 512 * 1024**2
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"P5\n", b"P6\n")
-_MAGIC_BYTES = 16
+MAGIC_BYTES = 16
 NO_IMAGE = "no image"
 
 ReadBytes = Callable[[bytes], bytes]
@@ -73,9 +73,15 @@ class ReadTrees:
 
 @dataclass(frozen=True)
 class ReadFolder:
-    """Reads files below a folder."""
+    """Reads files below a folder.
+
+    Attributes:
+        root: its path.
+        most: bytes of each file that are read, -1 for all.
+    """
 
     root: bytes
+    most: int = -1
 
     def __call__(self, path: bytes) -> bytes:
         """The bytes of a regular file.
@@ -91,7 +97,7 @@ class ReadFolder:
             if not stat.S_ISREG(facts.st_mode):
                 raise OSError("it is no regular file any more")
             check_size(facts.st_size)
-            return stream.read()
+            return stream.read(self.most)
 
 
 def check_size(size: int) -> None:
@@ -166,7 +172,7 @@ def left_aside(file: File, read: ReadBytes) -> str:
         return NO_IMAGE  # known without reading it: strokes come in files of 100 MB
     try:
         check_size(file.size)
-        head = read(file.path)[:_MAGIC_BYTES]
+        head = read(file.path)[:MAGIC_BYTES]
     except (OSError, SbirctlError):
         return NO_IMAGE
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from sbirctl.core.config import to_dict
-from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.files import display_path
 from sbirctl.search.record import ModelRecord, key_of
 from sbirctl.search.training_frame import frame_of
@@ -117,6 +117,11 @@ class Embedder:
             MissingError: its checkpoint or weights are gone.
         """
         if record.checkpoint:
+            if not Path(record.checkpoint).is_file():
+                raise MissingError(
+                    f"The run of the gallery is gone: {display_path(record.checkpoint)}.",
+                    "Index again with another: `sbirctl index --name NAME --model RUN`.",
+                )
             return cls.from_checkpoint(
                 Path(record.checkpoint), device=device, weights=weights or record.weights
             )

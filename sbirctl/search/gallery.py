@@ -150,7 +150,8 @@ def check_name(name: str) -> None:
     Raises:
         UsageError: it is none.
     """
-    if not name or name.startswith(".") or "/" in name or os.sep in name or "\0" in name:
+    shown = display_path(name) == name  # else it holds control signs or what is no UTF-8
+    if not name or name.startswith(".") or "/" in name or os.sep in name or not shown:
         raise UsageError(f"{name!r} cannot name a gallery.", "Take a plain word: --name photos.")
 
 

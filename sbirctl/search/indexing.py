@@ -97,7 +97,7 @@ def index(
         workers: reading threads, None for one a processor.
 
     Raises:
-        MissingError: no photo was found, and none was there before.
+        MissingError: no photo was found; a gallery that is there stays as it was.
     """
     found = walk(folders)
     before = [] if old is None else old.entries()
@@ -118,7 +118,10 @@ def index(
     if not any(not entry.reason for entry in entries):
         where = ", ".join(map(display_path, folders))
         raise MissingError(
-            f"There is no photo in {where}.", "Name a folder with JPEG, PNG or WebP files."
+            f"There is no photo in {where}.",
+            "Name a folder with JPEG, PNG or WebP files."
+            if old is None
+            else "The gallery stays as it was; `sbirctl galleries rm` removes it.",
         )
     gallery = _commit(place, folders, embedder, engine, entries, state, old, report)
     left = tuple(sorted([*found.left, *left_out(entries)]))

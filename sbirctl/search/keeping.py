@@ -52,15 +52,13 @@ def keep(
     if engine_class(gallery.engine).remote:
         _keep_remote(gallery, state, entries, ids, vectors, report)
         return ""
-    folder = f"engine-{state}"
-    target = gallery.place / folder
-    if not target.is_dir():
-        engine = bring_up_to_date(
-            _before(gallery, old, report), gallery.engine, ids, vectors, report
-        )
+    target = gallery.place / f"engine-{state}"
+    engine = _before(gallery, old, target, report)
+    if not (target.is_dir() and np.array_equal(np.sort(engine.ids()), ids)):
+        engine = bring_up_to_date(engine, gallery.engine, ids, vectors, report)
         _say_recall(engine, gallery.engine, ids, vectors, report)
         _save(engine, target)
-    return folder
+    return target.name
 
 
 def _save(engine: Engine, target: Path) -> None:
@@ -73,6 +71,7 @@ def _save(engine: Engine, target: Path) -> None:
         for path in temporary.iterdir():
             with open(path, "rb+") as stream:
                 os.fsync(stream.fileno())
+        shutil.rmtree(target, ignore_errors=True)  # damaged
         temporary.rename(target)
     except (OSError, RuntimeError) as error:  # faiss raises the latter
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
@@ -82,12 +81,13 @@ def _save(engine: Engine, target: Path) -> None:
         ) from error
 
 
-def _before(gallery: Gallery, old: Gallery | None, report: Reporter) -> Engine:
-    """The engine as it was, an empty one where there is none to go on from."""
+def _before(gallery: Gallery, old: Gallery | None, target: Path, report: Reporter) -> Engine:
+    """The engine in `target` or as it was, an empty one where there is none to go on from."""
     kind = engine_class(gallery.engine)
     if old is not None and (old.engine, old.record.key) == (gallery.engine, gallery.record.key):
+        there = target if target.is_dir() else gallery.place / old.engine_folder
         try:
-            return kind.open(gallery.place / old.engine_folder, gallery.engine, gallery.dim)
+            return kind.open(there, gallery.engine, gallery.dim)
         except CorruptError as error:
             report.warn(f"{error.message} It is built anew.")
     return kind(gallery.engine, gallery.dim)

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from sbirctl.datasets.tree import File, ReadFolder, left_aside
+from sbirctl.datasets.tree import MAGIC_BYTES, File, ReadFolder, left_aside
 
 HIDDEN = "hidden"
 UNREADABLE_FOLDER = "folder that cannot be read"
@@ -85,7 +85,8 @@ def _take(entry: os.DirEntry[bytes], found: Walk) -> None:
         found.left.append((entry.path, LINKED_FOLDER if link else SPECIAL))
         return
     file = File(entry.name, facts.st_size, facts.st_mtime_ns)
-    reason = left_aside(file, ReadFolder(os.path.dirname(entry.path)))
+    # of films and the like, which lie among photos, only the first bytes are read
+    reason = left_aside(file, ReadFolder(os.path.dirname(entry.path), MAGIC_BYTES))
     if reason:
         found.left.append((entry.path, reason))
     else:

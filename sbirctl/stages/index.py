@@ -82,10 +82,11 @@ def index(
 
     keep_freed_memory()
     added = [_absolute(folder) for folder in folders]
-    old, place = _place(added, name, fresh)
+    place = _place(added, name)
     if engine:
-        engine_class(engine)  # an unknown one is said before any work
+        engine_class(engine).check(engine)
     with lock(place / LOCK, busy=f"{display_path(place.name)} is being indexed"):
+        old = _old(place, added, guessed=not name, fresh=fresh)
         walked = _folders(old, added, forget)
         embedder = _embedder(model or ModelChoice(), old, device)
         if old is not None and old.record.key != embedder.record.key:
@@ -137,14 +138,14 @@ def _absolute(folder: Path) -> bytes:
     return os.fsencode(path)
 
 
-def _place(added: Sequence[bytes], name: str, fresh: bool) -> tuple[Gallery | None, Path]:
-    """The gallery of that name, if it is there, and its folder.
+def _place(added: Sequence[bytes], name: str) -> Path:
+    """The folder of the gallery that is meant.
 
     Raises:
-        UsageError: nothing says which gallery is meant.
-        CorruptError: it is damaged, and not to be made anew from folders that are named.
+        UsageError: nothing says which, or its name cannot be.
+        MissingError: it is not there, and no folder of photos is named.
     """
-    from sbirctl.search.gallery import MANIFEST, check_name, list_galleries, read_gallery
+    from sbirctl.search.gallery import MANIFEST, check_name, list_galleries
 
     if not name and not added:
         known = [info.name for info in list_galleries()]
@@ -154,26 +155,37 @@ def _place(added: Sequence[bytes], name: str, fresh: bool) -> tuple[Gallery | No
                 f"Name {'a folder of photos' if not known else 'one: --name ' + known[0]}.",
             )
         name = known[0]
-    guessed = not name
     name = name or display_path(os.path.basename(added[0])) or "photos"
     check_name(name)
     place = galleries_dir() / name
+    if not added and not (place / MANIFEST).is_file():
+        raise MissingError(f"There is no gallery {name!r}.", "Name its folders as well.")
+    return place
+
+
+def _old(place: Path, added: Sequence[bytes], *, guessed: bool, fresh: bool) -> Gallery | None:
+    """The gallery as it is now that nobody else changes it; None where there is none.
+
+    Raises:
+        UsageError: its name was only guessed from a folder, and it is one of other folders.
+        CorruptError: it is damaged, and not to be made anew from folders that are named.
+    """
+    from sbirctl.search.gallery import MANIFEST, read_gallery
+
     if not (place / MANIFEST).is_file():
-        if not added:
-            raise MissingError(f"There is no gallery {name!r}.", "Name its folders as well.")
-        return None, place
+        return None
     try:
         old = read_gallery(place)
     except CorruptError:
         if fresh and added:
-            return None, place
+            return None
         raise
     if guessed and not set(added) <= set(old.folders):
         raise UsageError(
-            f"There is a gallery {name!r} of another folder, {display_path(old.folders[0])}.",
-            f"Add to it with --name {name}, or give this one a name of its own.",
+            f"There is a gallery {place.name!r} of another folder, {display_path(old.folders[0])}.",
+            f"Add to it with --name {place.name}, or give this one a name of its own.",
         )
-    return old, place
+    return old
 
 
 def _folders(old: Gallery | None, added: Sequence[bytes], forget: Sequence[Path]) -> list[bytes]:

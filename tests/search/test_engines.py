@@ -242,6 +242,19 @@ def test_unknown_engines_are_named():
         engine_class("faiss:hnws")("faiss:hnws", DIM)
 
 
+def test_what_is_wrong_with_an_engine_is_said_before_any_work():
+    engine_class("exact").check("exact")
+    with pytest.raises(UsageError, match="exact:fast"):
+        engine_class("exact:fast").check("exact:fast")
+    with pytest.raises(UsageError, match="hnws"):
+        engine_class("faiss:hnws").check("faiss:hnws")
+    with pytest.raises(UsageError, match="no address"):
+        engine_class("qdrant://host").check("qdrant://host")
+    pytest.importorskip("qdrant_client", reason="the extra qdrant is not installed")
+    with pytest.raises(MissingError, match="does not answer"):
+        engine_class("qdrant://127.0.0.1:9/photos").check("qdrant://127.0.0.1:9/photos")
+
+
 @pytest.mark.parametrize("spec", ["exact", "faiss:sq"])
 def test_damaged_files(spec, tmp_path):
     if spec != "exact":

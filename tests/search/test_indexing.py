@@ -1,6 +1,7 @@
 """Folders to galleries: what joins, stays and leaves, and that nothing found is fatal."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from small_gallery import Cells, encoded, files_of, left_out, make, photo, pictu
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import digest_bytes, digest_file
 from sbirctl.core.progress import Reporter
+from sbirctl.datasets.tree import ReadFolder
 from sbirctl.search import indexing
 from sbirctl.search.engines.exact import Exact
 from sbirctl.search.gallery import read_gallery
@@ -184,6 +186,54 @@ def test_a_damaged_part_is_made_again(tmp_path):
     assert make(place, [folder], report=Listener()).embedded == 3
     assert "damaged" in said[0]
     assert files_of(place) == before
+
+
+@pytest.mark.parametrize("how", ["cut", "gone", "others"])
+def test_a_damaged_engine_is_made_again(tmp_path, how):
+    folder, place = tmp_path / "a", tmp_path / "g"
+    for seed in range(3):
+        photo(folder / f"{seed}.png", seed)
+    gallery = make(place, [folder]).gallery
+    before = files_of(place)
+    engine = place / gallery.engine_folder
+    if how == "cut":
+        vectors = engine / "vectors.npy"
+        vectors.write_bytes(vectors.read_bytes()[:-8])
+    elif how == "gone":
+        shutil.rmtree(engine)
+    else:
+        np.save(engine / "ids.npy", np.array([b"%064d" % number for number in range(3)]))
+    model = Cells()
+    make(place, [folder], model)
+    assert files_of(place) == before
+    assert model.seen == 0
+
+
+def test_of_films_among_the_photos_only_the_first_bytes_are_read(tmp_path, monkeypatch):
+    photo(tmp_path / "a" / "one.png", 1)
+    (tmp_path / "a" / "film.mp4").write_bytes(b"\0\0\0\x18ftyp" + bytes(100_000))
+    read, sizes = ReadFolder.__call__, {}
+
+    def counting(self, path):
+        data = read(self, path)
+        sizes[path] = len(data)
+        return data
+
+    monkeypatch.setattr(ReadFolder, "__call__", counting)
+    assert make(tmp_path / "g", [tmp_path / "a"]).gallery.photos == 1
+    assert sizes[b"film.mp4"] == 16
+    assert sizes[b"one.png"] == (tmp_path / "a" / "one.png").stat().st_size
+
+
+def test_a_gallery_all_of_whose_photos_went_stays_as_it_was(tmp_path):
+    path = photo(tmp_path / "a" / "one.png", 1)
+    make(tmp_path / "g", [tmp_path / "a"])
+    before = files_of(tmp_path / "g")
+    path.unlink()
+    with pytest.raises(MissingError, match="no photo") as raised:
+        make(tmp_path / "g", [tmp_path / "a"])
+    assert "stays" in raised.value.hint
+    assert files_of(tmp_path / "g") == before
 
 
 def test_a_folder_without_photos(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -10,8 +11,11 @@ from small_gallery import encoded, photo, picture
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.files import digest_file
 from sbirctl.search.combining import combine, parse_weights
+from sbirctl.search.embedder import Embedder
 from sbirctl.search.gallery import find_gallery, list_galleries
+from sbirctl.search.record import ModelRecord
 from sbirctl.search.searcher import Searcher
+from sbirctl.stages import index as stage
 from sbirctl.stages.index import ModelChoice, index
 
 SMALL = ("backbone=mobilenetv3_small_050", "size=32", "dim=8", "mirror=false")
@@ -34,7 +38,6 @@ def searcher(photos):
 
 def test_a_photo_has_the_vector_it_has_in_a_store(searcher, photos, tmp_path):
     from sbirctl.datasets.tree import ReadFolder, ReadTrees
-    from sbirctl.search.embedder import Embedder
     from sbirctl.store.reader import Store
     from sbirctl.store.source import RawItem, Source
     from sbirctl.store.writer import StoreSettings, build_store
@@ -135,9 +138,37 @@ def test_no_gallery_and_unknown_ones(photos):
     with pytest.raises(MissingError, match="no gallery 'zo'") as raised:
         Searcher.open("zo")
     assert "zoo" in raised.value.hint
-    for name in ("../zoo", ".", "a/b", ""):
+    for name in ("../zoo", ".", "a/b", "", "a\nb", "\udcff"):
         with pytest.raises(UsageError, match="cannot name"):
             Searcher.open(name)
+
+
+def test_what_another_call_added_just_before_is_not_lost(photos, tmp_path, monkeypatch):
+    index([photos], model=MODEL)
+    for number, name in enumerate(("other", "third")):
+        photo(tmp_path / name / "one.png", 20 + number)
+    lock = stage.lock
+
+    @contextmanager
+    def late(path, *, busy):
+        monkeypatch.setattr(stage, "lock", lock)
+        index([tmp_path / "other"], name="photos")
+        with lock(path, busy=busy):
+            yield
+
+    monkeypatch.setattr(stage, "lock", late)
+    found = index([tmp_path / "third"], name="photos").gallery
+    assert found.folders == tuple(
+        bytes(p) for p in (photos, tmp_path / "other", tmp_path / "third")
+    )
+    assert found.photos == 8
+
+
+def test_a_run_that_is_gone_is_said_to_be(photos, tmp_path):
+    gone = ModelRecord("baseline", str(tmp_path / "gone.safetensors"), {}, "", 0, "d", 8, "k")
+    with pytest.raises(MissingError, match="is gone") as raised:
+        Embedder.again(gone)
+    assert "--model" in raised.value.hint
 
 
 def test_a_model_that_changed_is_not_searched_with(photos, monkeypatch):

@@ -46,6 +46,16 @@ class Engine(Protocol):
 
     def __init__(self, spec: str, dim: int) -> None: ...
 
+    @classmethod
+    def check(cls, spec: str) -> None:
+        """Say what is wrong with a spec, before hours of work are put into vectors for it.
+
+        Raises:
+            UsageError: there is no such kind or address.
+            MissingError: a library is not installed, or nothing answers there.
+        """
+        ...
+
     def __len__(self) -> int: ...
 
     def ids(self) -> np.ndarray:

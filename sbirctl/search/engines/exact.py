@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from sbirctl.core.errors import CorruptError
+from sbirctl.core.errors import CorruptError, UsageError
 from sbirctl.core.files import display_path
 from sbirctl.retrieval.neighbours import first_of
 from sbirctl.search.engines import ENGINES, ID, Nearest
@@ -35,6 +35,12 @@ class Exact:
         self._ids = np.empty(0, dtype=ID)
         self._vectors = np.empty((0, dim), dtype=np.float32)
         self._moved: Tensor | None = None
+
+    @classmethod
+    def check(cls, spec: str) -> None:
+        """See `Engine.check`."""
+        if spec != cls.name:
+            raise UsageError(f"There is no engine {spec!r}.", f"Type --engine {cls.name}.")
 
     def move(self, device: str) -> None:
         """Multiply on a device of torch's from now on; the vectors stay here as well."""

@@ -43,14 +43,21 @@ class Faiss:
     remote = False
 
     def __init__(self, spec: str, dim: int) -> None:
-        self._kind = spec.partition(":")[2] or DEFAULT
-        if self._kind not in KINDS:
-            raise UsageError(f"faiss has no index {self._kind!r} here.", nearest(self._kind, KINDS))
+        self.check(spec)
+        self._kind = _kind(spec)
         self._faiss = _library()
         self._dim = dim
         self._index: Any = None  # made with the first vectors: most kinds learn from them
         self._ids = np.empty(0, dtype=ID)  # by number; b"" for removed ones
         self.removes = self._kind != "hnsw"
+
+    @classmethod
+    def check(cls, spec: str) -> None:
+        """See `Engine.check`."""
+        kind = _kind(spec)
+        if kind not in KINDS:
+            raise UsageError(f"faiss has no index {kind!r} here.", nearest(kind, KINDS))
+        _library()
 
     def __len__(self) -> int:
         return 0 if self._index is None else int(self._index.ntotal)
@@ -169,6 +176,10 @@ class Faiss:
                 f"These are too few photos for faiss:{self._kind} to learn from.",
                 "Take --engine exact; it is the right one up to some 100,000 photos.",
             )
+
+
+def _kind(spec: str) -> str:
+    return spec.partition(":")[2] or DEFAULT
 
 
 def _library() -> Any:

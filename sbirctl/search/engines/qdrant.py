@@ -55,6 +55,14 @@ class Qdrant:
                 "Give the gallery a collection of its own.",
             )
 
+    @classmethod
+    def check(cls, spec: str) -> None:
+        """See `Engine.check`; makes nothing there."""
+        location, name = parse(spec)
+        client = connect(location)
+        with told(spec):
+            client.collection_exists(name)
+
     def __len__(self) -> int:
         with told(self._spec):
             return int(self._client.count(self._name, exact=True).count)
