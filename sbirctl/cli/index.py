@@ -29,7 +29,7 @@ def command(
     folders: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FOLDER]...",
+            metavar="FOLDER",
             help="Folders of photos, walked to any depth; those the gallery has.",
             show_default=False,
         ),

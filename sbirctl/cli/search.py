@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sbirctl.cli import _console
+from sbirctl.core.files import display_path
 
 if TYPE_CHECKING:
     from sbirctl.stages.search import Answer, Drawing
@@ -27,7 +28,7 @@ def command(
     drawings: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[DRAWING|-]...",
+            metavar="DRAWING|-",
             help="PNG, JPEG, SVG, .ndjson strokes, or - for such a file on stdin; a query each.",
             show_default=False,
         ),
@@ -99,9 +100,9 @@ def command(
         _console.print_json(_as_json(answers))
     elif scores:
         rows = [
-            (answer.query, rank, hit.score, hit.path)
+            (answer.query, rank, hit.score, display_path(path))
             for answer in answers
-            for rank, hit in enumerate(answer.hits, 1)
+            for rank, (hit, path) in enumerate(zip(answer.hits, answer.paths, strict=True), 1)
         ]
         _console.print_table(("drawing", "rank", "score", "path"), rows)
     else:
@@ -111,10 +112,11 @@ def command(
 
 
 def _drawing(name: str) -> Drawing:
+    from sbirctl.search.drawing import MAX_BYTES
     from sbirctl.stages.search import Drawing, read_file
 
     if name == "-":
-        return Drawing("stdin", sys.stdin.buffer.read())
+        return Drawing("stdin", sys.stdin.buffer.read(MAX_BYTES + 1))
     return read_file(_console.input_path(name))
 
 
@@ -125,8 +127,15 @@ def _as_json(answers: list[Answer]) -> dict[str, object]:
             {
                 "drawing": answer.query,
                 "photos": [
-                    {"rank": rank, "id": hit.id, "score": round(hit.score, 6), "path": hit.path}
-                    for rank, hit in enumerate(answer.hits, 1)
+                    {
+                        "rank": rank,
+                        "id": hit.id,
+                        "score": round(hit.score, 6),
+                        "path": display_path(path),
+                    }
+                    for rank, (hit, path) in enumerate(
+                        zip(answer.hits, answer.paths, strict=True), 1
+                    )
                 ],
             }
             for answer in answers

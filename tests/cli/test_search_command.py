@@ -84,6 +84,27 @@ def test_scores_and_json_agree(run):
     assert all(len(p["id"]) == 64 for p in answer["photos"])
 
 
+@pytest.mark.parametrize("how", ["--scores", "--json", "--print0"])
+def test_of_copies_the_one_that_is_left_is_printed(run, place, how):
+    folder = place / "doubled"
+    folder.mkdir(exist_ok=True)
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes((place / "photos" / "3.png").read_bytes())
+    run("index", "doubled", *MODEL)
+    (folder / "a.png").unlink()
+    _, out, _ = run("search", "drawing.png", "-g", "doubled", how)
+    run("galleries", "rm", "doubled")
+    assert b"b.png" in out
+    assert b"a.png" not in out
+
+
+def test_help_names_what_is_repeated_once(run):
+    assert b"[FOLDER]..." in run("index", "--help")[1]
+    _, out, _ = run("search", "--help")
+    assert b"[DRAWING|-]..." in out
+    assert b"[[" not in out
+
+
 def test_a_drawing_from_stdin_is_the_drawing(run, place, monkeypatch):
     _, expected, _ = run("search", "drawing.png")
     data = (place / "drawing.png").read_bytes()
@@ -140,6 +161,8 @@ def test_errors_are_two_lines(run, words, code, what):
         (["nowhere"], 3, "nowhere"),
         (["photos", "--name", "a/b"], 2, "'a/b'"),
         (["photos", "--name", "mine", "--engine", "exat"], 2, "'exat'"),
+        (["photos", "--name", "mine", "--engine", "faiss:hnws"], 2, "'hnws'"),
+        (["photos", "--name", "two\nlines"], 2, "cannot name"),
         (["photos", "--name", "mine", "--model", "nothing"], 3, "nothing"),
         (["photos", "--name", "mine", "--forget", "home"], 2, "home"),
         (["photos", "--name", "mine", "--set", "size=64"], 2, "size=64"),
