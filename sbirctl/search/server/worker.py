@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from sbirctl.search.server.refusal import RefusedError
@@ -38,15 +38,17 @@ class Worker:
             )
         loop = asyncio.get_running_loop()
         self._inside += 1
-        job = self._pool.submit(work)
-        job.add_done_callback(lambda done: self._left(loop, done))
+        held = [work]  # the pool keeps a cancelled job until its turn; it must not keep uploads
+        job = self._pool.submit(lambda: held.pop()())
+        job.add_done_callback(lambda _: self._left(loop, held))
         return await asyncio.wrap_future(job)
 
     def close(self) -> None:
         """Forget what waits; what runs is finished."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _left(self, loop: asyncio.AbstractEventLoop, _: Future) -> None:
+    def _left(self, loop: asyncio.AbstractEventLoop, held: list[Callable[[], T]]) -> None:
+        held.clear()
         if not loop.is_closed():
             loop.call_soon_threadsafe(self._leave)
 
