@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +59,7 @@ def move_into_place(whole: Path, target: Path, *, durable: bool = True) -> None:
             os.fsync(stream.fileno())
     os.replace(whole, target)
     if durable:
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
 
 @contextmanager
@@ -70,9 +71,9 @@ def disk_advice(target: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise _disk_error(error, target) from error
+    except (OSError, RuntimeError) as error:
+        if _is_full(error):
+            raise _full(target) from error
         raise
 
 
@@ -177,7 +178,8 @@ def _umask() -> int:
     return current
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Return when what was made, renamed and removed in a folder is so on the disk."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -187,12 +189,23 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def _is_full(error: OSError | RuntimeError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    number = re.search(r"errno = (\d+)", str(error))  # HDF5, when it closes a file
+    return number is not None and int(number[1]) in _FULL
+
+
+def _full(target: Path) -> SbirctlError:
+    return SbirctlError(
+        f"No space left while writing {display_path(target)}.",
+        "Free some space, or set SBIRCTL_HOME to a larger disk; the same command continues.",
+    )
+
+
 def _disk_error(error: OSError, target: Path) -> SbirctlError:
-    if error.errno in _FULL:
-        return SbirctlError(
-            f"No space left while writing {display_path(target)}.",
-            "Free some space, or set SBIRCTL_HOME to a larger disk; the same command continues.",
-        )
+    if _is_full(error):
+        return _full(target)
     return SbirctlError(
         f"Cannot write {display_path(target)}: {error.strerror or error}.",
         "Check the folder's permissions, or choose another place.",

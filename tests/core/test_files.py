@@ -51,6 +51,14 @@ def test_a_full_disk_is_said_in_words(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_disk_that_hdf5_finds_full_is_said_in_words(tmp_path):
+    text = "Can't decrement id ref count (file write failed, errno = {}, offset = 0)"
+    with pytest.raises(SbirctlError, match="No space left"), files.disk_advice(tmp_path):
+        raise RuntimeError(text.format(errno.ENOSPC))
+    with pytest.raises(RuntimeError, match="decrement"), files.disk_advice(tmp_path):
+        raise RuntimeError(text.format(errno.EIO))
+
+
 def test_json(tmp_path):
     path = tmp_path / "a.json"
     files.write_json(path, {"ü": [1, None]})
