@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sbirctl.core.errors import MissingError
-from sbirctl.core.files import atomic_open
+from sbirctl.core.files import atomic_open, disk_advice
 from sbirctl.store.manifest import MODALITIES, Items, count_items, items_to_json, store_digest
 from sbirctl.store.pixels import digest_of
 from sbirctl.store.pool import Workers
@@ -52,11 +52,12 @@ def assemble(
     (folder / MANIFEST).unlink(missing_ok=True)
     if spool.path.exists():  # else it has become images.h5 before an earlier run was stopped
         target, encoding = folder / IMAGES, settings["encoding"]
-        spool.fill(found, source)
-        if encoding == "raw" and spool.spare(found) <= MOST_SPARE:
-            spool.finish(target, checksums, attributes)
-        else:
-            rewrite(target, spool, checksums, attributes, encoding, workers)
+        with disk_advice(target):
+            spool.fill(found, source)
+            if encoding == "raw" and spool.spare(found) <= MOST_SPARE:
+                spool.finish(target, checksums, attributes)
+            else:
+                rewrite(target, spool, checksums, attributes, encoding, workers)
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
         "name": folder.name,

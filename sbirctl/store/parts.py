@@ -88,6 +88,8 @@ def plan_parts(
     Returns:
         The parts, and how many places each modality's array needs.
     """
+    import h5py
+
     known: set[str] = set()
     cut: list[tuple[Modality, tuple[RawItem, ...], tuple[int, ...]]] = []
     places: dict[Modality, int] = dict.fromkeys(MODALITIES, 0)
@@ -104,7 +106,8 @@ def plan_parts(
                 places[modality] += 1
                 known.add(item.id)
             cut.append((modality, run, tuple(own)))
-    whole = [_SCHEMA, PIL.__version__, settings, identity, *places.values()]
+    versions = [PIL.__version__, h5py.__version__, h5py.version.hdf5_version]  # HDF5 sets offsets
+    whole = [_SCHEMA, *versions, settings, identity, *places.values()]
     parts = (Part(digest_json([*whole, _facts(run), own])[:40], m, run, own) for m, run, own in cut)
     return tuple(parts), places
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from sbirctl.core.errors import CorruptError, SbirctlError
-from sbirctl.core.files import disk_advice, display_path, move_into_place
+from sbirctl.core.files import disk_advice, display_path, move_into_place, sync_folder
 from sbirctl.store.manifest import MODALITIES, Modality
 from sbirctl.store.parts import Part, PartTask, make_part, write_at
 from sbirctl.store.pixels import annotate, image_bytes, lay_out
@@ -45,16 +45,30 @@ class Spool:
     @classmethod
     def plan(cls, path: Path, places: dict[Modality, int], size: int, max_pixels: int) -> Spool:
         """Find out where everything goes; the file itself stays as it is."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         outline = _outline(path)
-        offsets = lay_out(outline, places, size)
-        outline.unlink()
+        with disk_advice(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            offsets = lay_out(outline, places, size)
+            outline.unlink()
         return cls(path, places, offsets, size, max_pixels)
 
     def make(self) -> None:
         """Start with an empty file, another one than a process still ending may have open."""
-        self.path.unlink(missing_ok=True)
-        self.path.touch()
+        with disk_advice(self.path):
+            sync_folder(self.path.parent)  # no receipt that was removed comes back beside it
+            self.path.unlink(missing_ok=True)
+            self.path.touch()
+            self.mark.unlink(missing_ok=True)
+            sync_folder(self.path.parent)
+
+    @property
+    def mark(self) -> Path:
+        """A file that is there when pictures may have been moved.
+
+        Places that nobody needed hold other pictures then, but a file that has changed can make one
+        needed: so the parts are right all together or not at all.
+        """
+        return self.path.with_name(f"{self.path.name}.moved")
 
     def task(self, part: Part, source: Source) -> PartTask:
         """The making of one part."""
@@ -69,13 +83,15 @@ class Spool:
         Raises:
             SbirctlError: a file that takes the place of another has changed meanwhile.
         """
+        self.mark.touch()
+        sync_folder(self.path.parent)
         for item, place, checksum in found.remade:
             made = make_part(self.task(Part("", item.modality, (item,), (place,)), source))
             if made.checksums != (checksum,):
                 raise SbirctlError(
                     f"{item.id} has changed while it was being read.", "Type the command again."
                 )
-        with disk_advice(self.path), open(self.path, "r+b", buffering=0) as stream:
+        with open(self.path, "r+b", buffering=0) as stream:
             for modality, moves in found.moves.items():
                 image, begin = image_bytes(modality, self.size), self.offsets[modality]
                 for start, end in zip(moves.start.tolist(), moves.end.tolist(), strict=True):
@@ -100,7 +116,6 @@ class Spool:
         with h5py.File(outline, "r+") as file:
             annotate(file, checksums, attributes)
         with (
-            disk_advice(self.path),
             open(outline, "rb", buffering=0) as source,
             open(self.path, "r+b", buffering=0) as stream,
         ):

@@ -18,7 +18,7 @@ from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.store.assemble import assemble
 from sbirctl.store.images import MAX_PIXELS
 from sbirctl.store.manifest import MODALITIES, Modality
-from sbirctl.store.parts import PART_IMAGES, Made, Part, make_part, plan_parts
+from sbirctl.store.parts import NO_PLACE, PART_IMAGES, Made, Part, make_part, plan_parts
 from sbirctl.store.pixels import shape_of
 from sbirctl.store.pool import Workers
 from sbirctl.store.reader import IMAGES, MANIFEST, store_folder
@@ -103,12 +103,12 @@ def write_store(
     spool = Spool.plan(folder / PARTS / PIXELS, places, settings.size, settings.max_pixels)
     made = _made(folder, parts, spool)
     todo = [part for part in parts if part.name not in made]
-    _clean(folder, [part for part in parts if part.name in made])
-    _check_space(folder, spool, todo, settings)
+    _clean(folder, spool, [part for part in parts if part.name in made])
     if made:
         report.note(f"Continuing: {len(made)} of {len(parts)} parts are there.")
     else:
         spool.make()
+    _check_space(folder, spool, todo, settings)
     done = len(items) - sum(len(part.items) for part in todo)
     try:
         with report.bar("reading images", total=len(items), done=done) as advance:
@@ -153,15 +153,16 @@ def _made(folder: Path, parts: Sequence[Part], spool: Spool) -> dict[str, Made]:
     receipts = ((part.name, read_receipt(spool.path.parent, part)) for part in parts)
     made = {name: receipt for name, receipt in receipts if receipt is not None}
     if spool.path.exists():
-        return made
+        return made if len(made) == len(parts) or not spool.mark.exists() else {}
     # Perhaps the file of pixels has become images.h5, and only the manifest is missing.
     renamed = (folder / IMAGES).exists() and not (folder / MANIFEST).exists()
     return made if renamed and len(made) == len(parts) else {}
 
 
-def _clean(folder: Path, made: Iterable[Part]) -> None:
+def _clean(folder: Path, spool: Spool, made: Iterable[Part]) -> None:
     """Remove what a killed writer left, and receipts of other sources or settings."""
-    wanted = {PIXELS} | {receipt_path(folder, part).name for part in made}
+    kept = {spool.path.name, spool.mark.name}
+    wanted = kept | {receipt_path(folder, part).name for part in made}
     for path in (folder / PARTS).glob("*"):
         if path.name not in wanted:
             path.unlink()
@@ -179,7 +180,7 @@ def _check_space(folder: Path, spool: Spool, todo: Sequence[Part], settings: Sto
     """Compressed images exist beside the uncompressed for a moment, and are seldom larger."""
     left = Counter[Modality]()
     for part in todo:
-        left[part.modality] += len(part.items)
+        left[part.modality] += sum(place != NO_PLACE for place in part.places)
     needed = pixel_bytes(left, settings.size)
     if settings.encoding != "raw":
         needed += pixel_bytes(spool.places, settings.size)

@@ -395,6 +395,33 @@ class TestKilledWhileFilling:
         check_pixels()
 
 
+def drawn_by_stamp(item: RawItem) -> bytes:
+    return encoded(noise(int(item.path) + item.stamp))
+
+
+class TestChangedAfterFilling:
+    """Stopped when the place of a copy held another picture; then the copy's original changed."""
+
+    @staticmethod
+    def made(stamp):
+        first = RawItem("first", b"5", "photo", "a", stamp=stamp)
+        others = (item("photo", "c", b"%d" % n) for n in range(100, 140))
+        items = (first, item("photo", "b", b"5", id="twin"), *others)
+        return Source("drawn", items, drawn_by_stamp, "v1")
+
+    @pytest.mark.parametrize("encoding", ["raw", "gzip"])
+    def test_no_place_holds_a_picture_that_was_moved(self, monkeypatch, encoding):
+        values = StoreSettings(size=16, encoding=encoding)
+        expected = files_of(build(self.made(900), "t", values))["images.h5"]
+        with monkeypatch.context() as patched:
+            patched.setattr(spool.Spool, "finish", lambda *args: 1 / 0)
+            patched.setattr(assemble, "rewrite", lambda *args: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                build(self.made(0), values=values)
+        assert files_of(build(self.made(900), values=values))["images.h5"] == expected
+        verify(Store.open("s"))
+
+
 def test_a_full_disk_ends_the_work_with_advice_and_it_continues(monkeypatch):
     def full(*args):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -466,6 +493,39 @@ def test_a_changed_file_is_read_again(monkeypatch):
         return part.name
 
     assert names(1) == names(1) != names(2)
+
+
+@pytest.mark.parametrize("owner", [parts.PIL, h5py])
+def test_parts_of_other_versions_are_not_used(monkeypatch, owner):
+    """Another Pillow gives other pixels, another HDF5 puts them elsewhere in the file."""
+
+    def name():
+        (part,), _ = parts.plan_parts([item("photo", "c", b"1")], {}, "v1")
+        return part.name
+
+    before = name()
+    monkeypatch.setattr(owner, "__version__", "0")
+    assert name() != before
+
+
+def test_receipts_that_were_removed_are_gone_before_there_is_another_file(monkeypatch):
+    """Else one that comes back after the system stopped would vouch for what is not there."""
+    with monkeypatch.context() as patched:
+        patched.setattr(writer, "assemble", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            build()
+    folder, seen = store_folder("s") / "parts", []
+    pixels = folder / writer.PIXELS
+    old, sync = pixels.stat().st_ino, spool.sync_folder
+
+    def synced(path):
+        new = not pixels.exists() or pixels.stat().st_ino != old
+        seen.append((new, len(list(folder.glob("*.json")))))
+        sync(path)
+
+    monkeypatch.setattr(spool, "sync_folder", synced)
+    build(values=StoreSettings(size=24))
+    assert seen[0] == (False, 0)
 
 
 def test_two_writers_do_not_disturb_each_other():
