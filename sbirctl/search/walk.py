@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from sbirctl.datasets.tree import MAGIC_BYTES, File, ReadFolder, left_aside
@@ -34,12 +34,13 @@ def walk(folders: Sequence[bytes]) -> Walk:
     """Walk folders; links to files are followed, links to folders are not.
 
     Args:
-        folders: absolute paths; one inside another is walked once.
+        folders: absolute paths; one inside another is walked once, hidden or a link as it may be.
     """
     found = Walk()
-    pending = [folder for folder in set(folders) if not _inside(folder, folders)]
+    named = frozenset(folders)
+    pending = list(named)
     while pending:
-        pending += _list(pending.pop(), found)
+        pending += _list(pending.pop(), named, found)
     found.files.sort(key=lambda file: file.path)
     found.left.sort()
     return found
@@ -50,12 +51,8 @@ def below(path: bytes, folder: bytes) -> bool:
     return path.startswith(folder.rstrip(b"/") + b"/")
 
 
-def _inside(folder: bytes, others: Sequence[bytes]) -> bool:
-    return any(below(folder, other) for other in others)
-
-
-def _list(folder: bytes, found: Walk) -> list[bytes]:
-    """Take the files of one folder; gives its sub-folders."""
+def _list(folder: bytes, named: Collection[bytes], found: Walk) -> list[bytes]:
+    """Take the files of one folder; gives its sub-folders but those that are walked anyway."""
     try:
         with os.scandir(folder) as stream:
             entries = list(stream)
@@ -65,6 +62,8 @@ def _list(folder: bytes, found: Walk) -> list[bytes]:
         return []
     inner = []
     for entry in entries:
+        if entry.path in named:
+            continue
         if entry.name.startswith(b".") or entry.name == b"__MACOSX":
             found.left.append((entry.path, HIDDEN))
         elif entry.is_dir(follow_symlinks=False):

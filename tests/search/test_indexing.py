@@ -159,6 +159,16 @@ def test_several_folders_one_inside_another(tmp_path):
     assert names(make(tmp_path / "g", folders).gallery) == [b"one.png", b"three.png", b"two.png"]
 
 
+def test_a_hidden_or_linked_folder_that_is_named_is_walked_inside_another_too(tmp_path):
+    photo(tmp_path / "a" / "one.png", 1)
+    photo(tmp_path / "a" / ".hidden" / "two.png", 2)
+    photo(tmp_path / "elsewhere" / "three.png", 3)
+    (tmp_path / "a" / "link").symlink_to(tmp_path / "elsewhere")
+    folders = [tmp_path / "a", tmp_path / "a" / ".hidden", tmp_path / "a" / "link"]
+    assert names(make(tmp_path / "g", folders).gallery) == [b"one.png", b"three.png", b"two.png"]
+    assert left_out(tmp_path / "g") == {}
+
+
 def test_another_model_embeds_everything_again_and_leaves_nothing_of_the_first(tmp_path):
     folder, place = tmp_path / "a", tmp_path / "g"
     for seed in range(3):
