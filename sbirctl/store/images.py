@@ -92,7 +92,7 @@ def _decode(data: bytes, max_pixels: int, least: int = 0) -> Image.Image:
     if width * height > max_pixels:
         raise ImageError(
             f"it has {width} × {height} pixels, more than the limit of {max_pixels:,}",
-            "Raise it with --max-pixels, if the file can be trusted.",
+            "Make the picture smaller.",
         )
     try:
         if least:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -94,7 +95,8 @@ def as_jpeg(stream: BinaryIO, side: int = _GREATEST, quality: int = 85) -> bytes
         ImageError: it cannot be decoded.
     """
     with stream:
-        image = decode_photo(stream.read(), side)
+        # no bound on pixels: these very bytes were decoded when they were indexed
+        image = decode_photo(stream.read(), side, max_pixels=sys.maxsize)
     image.thumbnail((side, side), Image.Resampling.BICUBIC)
     out = io.BytesIO()
     image.save(out, "JPEG", quality=quality)
