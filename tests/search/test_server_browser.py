@@ -277,6 +277,17 @@ def test_answers_that_come_late_are_not_shown(tab, world):
     assert one.embedded - before <= 4  # one question under way, and the newest after it
 
 
+def test_an_answer_of_the_gallery_before_is_not_shown(tab, world):
+    one = world.searchers["ink"]
+    one.hold = threading.Event()
+    stroke(tab, *LINES["level.png"])
+    tab.locator("#found[aria-busy=true]").wait_for()
+    tab.locator("#gallery").select_option("two of <b>them</b>")
+    one.hold.set()  # its four photos; two of them would not be found in the other
+    tab.locator("#status", has_text="2 photos").wait_for()
+    assert first(tab) == "level.png"
+
+
 def test_a_gallery_that_goes_is_told_and_another_can_be_chosen(world, tabs):
     tab = tabs(world.url)
     draw(tab, *LINES["level.png"])

@@ -23,7 +23,7 @@ const gallery = () => part("gallery").value;
 
 function question(signal) {
   const parameters = { gallery: gallery(), k: COUNT };
-  if (likeness) return request(`api/like/${likeness.id}`, parameters, { signal }).then(read);
+  if (likeness) return read(`api/like/${likeness.id}`, parameters, { signal });
   return byDrawing(parameters, signal);
 }
 
@@ -35,11 +35,12 @@ async function byDrawing(parameters, signal) {
   const headers = { "Content-Type": "application/octet-stream" };
   const more = { ...parameters, as: photo ? "photo" : "sketch", words };
   const options = { method: "POST", headers, body: picture ?? new Blob(), signal };
-  return read(await request("api/search", more, options));
+  return read("api/search", more, options);
 }
 
-async function read(answer) {
-  return { gallery: gallery(), ...(await answer.json()) };
+async function read(path, parameters, options) {
+  const answer = await (await request(path, parameters, options)).json();
+  return { ...answer, gallery: parameters.gallery };
 }
 
 function ask(live = false) {
@@ -55,6 +56,7 @@ function ask(live = false) {
 }
 
 function show(answer) {
+  if (answer?.gallery && answer.gallery !== gallery()) return; // another was chosen meanwhile
   part("trouble").hidden = true;
   const hits = answer?.photos ?? [];
   photos.show(hits, gallery());
@@ -194,15 +196,18 @@ addEventListener("paste", (event) => open(fileOf(event.clipboardData)));
 // The gallery
 
 async function choose() {
-  const info = galleries.find((one) => one.name === gallery());
+  const name = gallery();
+  const info = galleries.find((one) => one.name === name);
   part("about").textContent = info ? `${plural(info.photos)} · ${info.model}` : "";
   likeness = null;
   part("back").hidden = part("like").hidden = true;
   try {
-    const { words } = await (await request("api/gallery", { gallery: gallery() })).json();
+    const { words } = await (await request("api/gallery", { gallery: name })).json();
+    if (name !== gallery()) return; // chosen anew meanwhile
     part("words-line").hidden = !words;
     ask();
   } catch (error) {
+    if (name !== gallery()) return;
     show(null);
     fail(error);
   }
