@@ -13,7 +13,7 @@ import numpy as np
 from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
 from sbirctl.core.files import display_path, read_json
 from sbirctl.core.home import datasets_dir
-from sbirctl.store.manifest import Items, Modality, items_from_json
+from sbirctl.store.manifest import MODALITIES, Items, Modality, items_from_json
 from sbirctl.store.mapped import Mapped
 from sbirctl.store.pixels import checksum_name
 
@@ -26,6 +26,8 @@ IMAGES = "images.h5"
 EDGE_INDEX = "edges.json"
 
 Rows = Sequence[int] | np.ndarray
+# What a damaged HDF5 file makes h5py and NumPy raise.
+_DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError)
 
 
 class Store:
@@ -150,15 +152,18 @@ class Store:
 
     def _take(self, file: str, name: str, rows: Rows) -> np.ndarray:
         wanted = np.asarray(rows, dtype=np.int64).reshape(-1)
-        pixels = self._pixels(file, name)
-        if wanted.size and not 0 <= wanted.min() <= wanted.max() < len(pixels):
-            raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {len(pixels)} {name} rows")
+        pixels, (count, *_) = self._pixels(file, name), self._expected(name)
+        if wanted.size and not 0 <= wanted.min() <= wanted.max() < count:
+            raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {count} {name} rows")
         if isinstance(pixels, Mapped):
             return pixels.take(wanted)
         order, inverse = np.unique(wanted, return_inverse=True)
         result = np.empty((len(order), *pixels.shape[1:]), dtype=pixels.dtype)
-        for place, row in enumerate(order):
-            pixels.read_direct(result, np.s_[int(row)], np.s_[place])
+        try:
+            for place, row in enumerate(order):
+                pixels.read_direct(result, np.s_[int(row)], np.s_[place])
+        except OSError as error:
+            raise _unreadable(self.folder / file, error) from error
         return result[inverse]
 
     def _pixels(self, file: str, name: str) -> Mapped | h5py.Dataset:
@@ -175,23 +180,37 @@ class Store:
         try:
             file = h5py.File(path, "r")
             dataset, digest = file[name], file.attrs["digest"]
-        except (OSError, KeyError) as error:
-            raise CorruptError(
-                f"{display_path(path)} cannot be read: {error}.", "Prepare it again: --fresh."
-            ) from error
-        if digest != self.digest:
-            raise CorruptError(
-                f"{display_path(path)} belongs to another manifest.",
-                "It was prepared anew meanwhile: start again.",
-            )
-        if dataset.chunks is not None or not len(dataset):
-            return dataset
-        shape, kind, offset = dataset.shape, dataset.dtype, dataset.id.get_offset()
-        file.close()
-        return Mapped(path, shape, kind, offset)
+            if digest != self.digest:
+                raise CorruptError(
+                    f"{display_path(path)} belongs to another manifest.",
+                    "It was prepared anew meanwhile: start again.",
+                )
+            shape, kind, offset = dataset.shape, dataset.dtype, dataset.id.get_offset()
+            rows, row, expected = self._expected(name)
+            if shape[0] < rows or shape[1:] != row or kind != expected:
+                raise ValueError(f"{name} is {shape} {kind}, not {(rows, *row)} {expected}")
+            if dataset.chunks is not None or not shape[0]:
+                return dataset
+            file.close()
+            return Mapped(path, shape, kind, offset)
+        except _DAMAGE as error:
+            raise _unreadable(path, error) from error
+
+    def _expected(self, name: str) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
+        """How many rows of an array are in use at least, and shape and type of one."""
+        rows = self.rows("sketch" if name in ("sketch", checksum_name("sketch")) else "photo")
+        if name in [checksum_name(one) for one in (*MODALITIES, "edge")]:
+            return rows, (), np.dtype(np.uint32)
+        return rows, (self.size, self.size, 3 if name == "photo" else 1), np.dtype(np.uint8)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": {}, "_process": 0}
+
+
+def _unreadable(path: Path, error: Exception) -> CorruptError:
+    return CorruptError(
+        f"{display_path(path)} cannot be read: {error}.", "Prepare it again: --fresh."
+    )
 
 
 def store_folder(name: str) -> Path:
