@@ -81,6 +81,7 @@ def command(
     is left out (hidden, broken, huge, copies, no images) is counted, and listed in left-out.tsv.
     A stopped call continues with the same command.
     """
+    from sbirctl.search.listing import kind_of
     from sbirctl.stages.index import ModelChoice, index
 
     chosen = ModelChoice(model, weights, tuple(assignments or ()), config, seed)
@@ -96,7 +97,7 @@ def command(
         fresh=fresh,
         report=_console.reporter(),
     )
-    left = Counter(reason for _, reason in outcome.left)
+    left = Counter(kind_of(reason) for _, reason in outcome.left)
     if json:
         _console.print_json(_as_json(outcome, left))
         return

@@ -45,6 +45,13 @@ class GalleryInfo:
     dim: int
     engine: str
 
+    @property
+    def renewal(self) -> str:
+        """What to type, and where, to bring it up to date."""
+        if "://" in self.name:
+            return "`sbirctl index` on the machine that made it"
+        return f"`sbirctl index --name {self.name}`"
+
 
 @dataclass(frozen=True)
 class Gallery:

@@ -17,6 +17,13 @@ from sbirctl.datasets.tree import File
 
 DIGEST_BYTES = 32
 COPY = "copy of another photo"
+# What the reasons of files begin with that were looked into and hold no photo, and what they are.
+_KINDS = (
+    ("it has", "too large"),
+    ("the file is empty", "empty"),
+    ("it is no image", "broken"),
+    ("it cannot be decoded", "broken"),
+)
 _NONE = bytes(DIGEST_BYTES)
 
 
@@ -114,6 +121,11 @@ def left_out(entries: Iterable[Entry]) -> Iterator[tuple[bytes, str]]:
         elif entry.id in seen:
             yield entry.file.path, COPY
         seen.add(entry.id)
+
+
+def kind_of(reason: str) -> str:
+    """What files are counted as that are left out for a reason: some tell sizes or damage."""
+    return next((kind for start, kind in _KINDS if reason.startswith(start)), reason)
 
 
 def write_left_out(path: Path, left: Sequence[tuple[bytes, str]]) -> None:

@@ -220,7 +220,7 @@ class Searcher:
                 return Path(path)
         raise MissingError(
             f"{display_path(files[0].path)} is gone or was changed.",
-            f"Index again: `sbirctl index --name {self.info.name}`.",
+            f"Index again: {self.info.renewal}.",
         )
 
     def path(self, id: str) -> Path:

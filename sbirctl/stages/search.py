@@ -179,8 +179,8 @@ def _warn_of_lost(answers: Sequence[Answer], searcher: Searcher, report: Reporte
     lost = {path for answer in answers for path in answer.paths if not path.is_file()}
     if lost:
         report.warn(
-            f"{len(lost)} of the photos found are not there any more; index again: "
-            f"`sbirctl index --name {searcher.info.name}`."
+            f"{len(lost)} of the photos found are not here, or not any more; index again: "
+            f"{searcher.info.renewal}."
         )
 
 

@@ -56,7 +56,7 @@ def test_index_prints_the_gallery_and_says_what_was_left_out(run, place):
     code, out, err = run("index", "photos", "--name", "mine")
     assert (code, out) == (0, bytes(place / "home" / "galleries" / "mine") + b"\n")
     assert "5 photos, 0 of them new" in err
-    assert "1 it is no image of a kind that can be read" in err
+    assert "Left out: 1 broken (listed in left-out.tsv)." in err
     code, out, _ = run("index", "--json")
     found = json.loads(out)
     assert (found["gallery"], found["photos"], found["embedded"]) == ("mine", 5, 0)

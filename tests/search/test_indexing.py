@@ -16,6 +16,7 @@ from sbirctl.datasets.tree import ReadFolder
 from sbirctl.search import indexing
 from sbirctl.search.engines.exact import Exact
 from sbirctl.search.gallery import read_gallery
+from sbirctl.search.listing import kind_of
 from sbirctl.store.images import load_image
 
 
@@ -96,6 +97,9 @@ def test_everything_odd_is_counted_and_listed_and_nothing_is_fatal(tmp_path):
     assert names(outcome.gallery) == [b"good.png"]
     reasons = left_out(tmp_path / "g")
     assert len(reasons) == len(outcome.left) == 10
+    kinds = {name: kind_of(reason) for name, reason in reasons.items()}
+    assert kinds["huge.png"] == "too large"
+    assert (kinds["broken.jpg"], kinds["empty.png"], kinds[".git"]) == ("broken", "empty", "hidden")
     assert reasons["broken.jpg"].startswith("it cannot be decoded")
     assert reasons["huge.png"].startswith("it has 40 × 40 pixels")
     del reasons["broken.jpg"], reasons["huge.png"]
