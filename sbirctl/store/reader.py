@@ -24,6 +24,7 @@ SCHEMA = 1
 MANIFEST = "manifest.json"
 IMAGES = "images.h5"
 EDGE_INDEX = "edges.json"
+REMAKE_EDGES = "Remove that file and make it again: `sbirctl prepare … --edges …` as before."
 
 Rows = Sequence[int] | np.ndarray
 # What a damaged HDF5 file makes h5py and NumPy raise.
@@ -128,6 +129,11 @@ class Store:
         name = self.require_edges()["name"]
         return self._take(edges_file(self.folder, name).name, "edge", rows)
 
+    def edge_checksums(self) -> np.ndarray:
+        """(photo rows,) uint32: CRC-32 of every edge map, as it was written; see `read_edges`."""
+        file = edges_file(self.folder, self.require_edges()["name"]).name
+        return self._take(file, checksum_name("edge"), np.arange(self.rows("photo")))
+
     def require_edges(self) -> dict[str, Any]:
         """`edges` of a store that has them.
 
@@ -208,9 +214,8 @@ class Store:
 
 
 def _unreadable(path: Path, error: Exception) -> CorruptError:
-    return CorruptError(
-        f"{display_path(path)} cannot be read: {error}.", "Prepare it again: --fresh."
-    )
+    hint = "Prepare it again: --fresh." if path.name == IMAGES else REMAKE_EDGES
+    return CorruptError(f"{display_path(path)} cannot be read: {error}.", hint)
 
 
 def store_folder(name: str) -> Path:

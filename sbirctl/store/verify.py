@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from sbirctl.core.errors import CorruptError
+from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.store.manifest import MODALITIES, Items, Modality, count_items, store_digest
 from sbirctl.store.pixels import checksum, digest_of
-from sbirctl.store.reader import Store
+from sbirctl.store.reader import EDGE_INDEX, REMAKE_EDGES, Store, edges_file
 
 
 def verify(store: Store, *, report: Reporter = SILENT) -> None:
-    """Read every pixel and every entry back.
+    """Read every pixel and every entry back, and the edge maps in use.
 
     Raises:
         CorruptError: the first thing that is wrong.
@@ -23,6 +24,9 @@ def verify(store: Store, *, report: Reporter = SILENT) -> None:
             f"The data set {store.name!r} is damaged: {problem}.",
             "Prepare it again with the same command and --fresh.",
         )
+    if store.edges is not None and (problem := _edges_problem(store, report)):
+        path = display_path(edges_file(store.folder, store.edges["name"]))
+        raise CorruptError(f"The edge maps in {path} are damaged: {problem}.", REMAKE_EDGES)
 
 
 def _items_problem(store: Store) -> str:
@@ -63,4 +67,16 @@ def _pixels_problem(store: Store, report: Reporter) -> str:
                     name = store.items.id[first[store.items.row[first] == row][0]]
                     return f"the pixels of {name} have changed"
                 advance()
+    return ""
+
+
+def _edges_problem(store: Store, report: Reporter) -> str:
+    stated = store.edge_checksums()
+    if digest_of(stated) != store.require_edges()["pixels"]:
+        return f"their checksums are not those {EDGE_INDEX} states"
+    with report.bar("reading edge maps back", total=len(stated)) as advance:
+        for row, expected in enumerate(stated):
+            if checksum(store.read_edges([row])) != expected:
+                return f"the map of row {row} has changed"
+            advance()
     return ""

@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 from pictures import source
@@ -14,6 +15,7 @@ from sbirctl.store.edge_folder import edge_folder_source
 from sbirctl.store.edges import EdgeSource, missing_rows, write_edges
 from sbirctl.store.pixels import checksum, digest_of
 from sbirctl.store.reader import Store
+from sbirctl.store.verify import verify
 from sbirctl.store.writer import StoreSettings, build_store
 
 
@@ -55,6 +57,23 @@ def test_maps_are_read_row_for_row_with_the_photos(encoding):
         "parameters": {},
         "pixels": digest_of(sums),
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "message"),
+    [("edge", (6, 3, 3, 0), "map of row 6 has"), ("edge_crc32", 6, "their checksums are not")],
+)
+def test_verify_finds_a_changed_map(name, place, message):
+    store = build()
+    path = write_edges(store, green(store))
+    verify(Store.open("s"))
+    with h5py.File(path, "r+") as file:
+        file[name][place] ^= 1
+    with pytest.raises(CorruptError, match=message):
+        verify(Store.open("s"))
+    path.unlink()
+    write_edges(store, green(store))
+    verify(Store.open("s"))
 
 
 def test_a_stopped_run_continues_and_gives_the_same_bytes():
