@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,9 +118,10 @@ class Embedder:
             MissingError: its checkpoint or weights are gone.
         """
         if record.checkpoint:
-            if not Path(record.checkpoint).is_file():
+            if not os.path.isfile(record.checkpoint):
                 raise MissingError(
-                    f"The run of the gallery is gone: {display_path(record.checkpoint)}.",
+                    f"The run of the gallery is gone, or out of reach: "
+                    f"{display_path(record.checkpoint)}.",
                     "Index again with another: `sbirctl index --name NAME --model RUN`.",
                 )
             return cls.from_checkpoint(

@@ -71,10 +71,18 @@ def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
     """Read a checkpoint, or with `tensors=False` only what its header says.
 
     Raises:
-        MissingError: there is no such file.
+        MissingError: there is no such file, or it may not be read.
         CorruptError: it is no checkpoint of this program, of a newer format, or damaged.
     """
-    if not path.is_file():
+    try:
+        there = path.is_file()
+        if there:  # safetensors says of a file it may not read that there is none
+            open(path, "rb").close()
+    except OSError as error:
+        raise MissingError(
+            f"{display_path(path)} cannot be read: {error.strerror}.", "Check its permissions."
+        ) from error
+    if not there:
         raise MissingError(
             f"There is no checkpoint {display_path(path)}.", "Name a run: see `sbirctl runs`."
         )

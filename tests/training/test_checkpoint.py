@@ -47,6 +47,18 @@ def test_the_digest_sees_names_shapes_types_and_values():
     assert digest_state(dict(reversed(base.items()))) == digest_state(base)
 
 
+def test_a_checkpoint_that_may_not_be_read_is_not_said_to_be_missing(
+    tmp_path, make_model, monkeypatch
+):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    save_checkpoint(tmp_path / "c.safetensors", make_model(), {})
+    monkeypatch.setattr("sbirctl.training.checkpoint.open", refuse, raising=False)
+    with pytest.raises(MissingError, match="cannot be read: Permission denied"):
+        read_checkpoint(tmp_path / "c.safetensors")
+
+
 def test_damage_and_strangers_are_named(tmp_path, make_model):
     path = tmp_path / "c.safetensors"
     with pytest.raises(MissingError):
