@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sbirctl.core.errors import CorruptError
 from sbirctl.retrieval.codes import Encoder
 from sbirctl.retrieval.embeddings import Embeddings
 
@@ -75,6 +76,9 @@ def prepare(
 
     Args:
         query, gallery: rows that are ranked, in this order; None for all. Gallery rows may repeat.
+
+    Raises:
+        CorruptError: the vectors are so long that Euclidean scores could be infinite.
     """
     queries = np.arange(len(embeddings.query)) if query is None else query
     photos = np.arange(len(embeddings.gallery)) if gallery is None else gallery
@@ -90,10 +94,23 @@ def prepare(
         made[:, start : start + _BLOCK] = _convert(block, similarity, encoder, dtype).T
     half = None
     if similarity == "euclidean":
+        _refuse_overflow(embeddings.query, made)
         half = np.einsum("ij,ij->j", made, made, dtype=np.float64).astype(dtype) / 2
     labels = embeddings.gallery_label[rows]
     starts = np.searchsorted(labels, np.arange(len(embeddings.classes) + 1))
     return Sides(embeddings, similarity, encoder, queries, order, rows, made, half, starts)
+
+
+def _refuse_overflow(query: np.ndarray, gallery: np.ndarray) -> None:
+    if not (query.size and gallery.size):
+        return
+    q, g = (max(float(side.max()), -float(side.min())) for side in (query, gallery))
+    bound = float(np.finfo(gallery.dtype).max) / len(gallery) / 2
+    if g > 0 and max(q, g) > bound / g:
+        raise CorruptError(
+            f"Vectors hold values up to {max(q, g):.3g}: Euclidean scores exceed {gallery.dtype}.",
+            "Scale all of them by one factor, which leaves the ranking as it is.",
+        )
 
 
 def _convert(

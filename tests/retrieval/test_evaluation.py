@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbirctl.core.errors import MissingError, UsageError
+from sbirctl.core.errors import CorruptError, MissingError, UsageError
 from sbirctl.retrieval import definitions, metrics
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.engine import Plan
@@ -328,3 +328,19 @@ def test_an_unknown_device_is_a_usage_error():
             definitions.PRESETS["standard"],
             plan=Plan(device="toaster"),
         )
+
+
+@pytest.mark.parametrize(("kind", "much"), [(np.float32, 1e19), (np.float64, 1e154)])
+def test_scores_beyond_the_float_type_are_refused(kind, much):
+    """An infinite score would tie with others that differ; one factor for all changes no rank."""
+    rng = np.random.default_rng(0)
+    query, gallery = rng.random((4, 8)).astype(kind), rng.random((9, 8)).astype(kind)
+    labels, classes = (np.arange(4) % 2, np.arange(9) % 2), ("a", "b")
+
+    def value(factor):
+        sides = Embeddings(query * kind(factor), gallery * kind(factor), *labels, classes)
+        return figures(sides, ["map@all"], definitions.get("standard", ["similarity=euclidean"]))
+
+    with pytest.raises(CorruptError, match="Euclidean scores exceed float"):
+        value(much)
+    assert value(much * 1e-2) == value(1)
