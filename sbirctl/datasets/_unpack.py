@@ -97,7 +97,7 @@ class Unpacker:
 
 
 def unpack(path: Path, into: Callable[[Path, Unpacker], None], target: Path) -> None:
-    """Unpack into a folder that gets its name when it is whole."""
+    """Unpack into a folder that gets its name when it is whole and on the disk."""
     half = target.with_name(f".{target.name}")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
@@ -105,6 +105,8 @@ def unpack(path: Path, into: Callable[[Path, Unpacker], None], target: Path) -> 
     into(path, unpacker)
     files = [[quote_path(name), size] for name, size in sorted(unpacker.sizes.items())]
     write_json(half / _INDEX, {"files": files, "left": dict(unpacker.left)}, indent=None)
+    if hasattr(os, "sync"):
+        os.sync()  # all at once: many thousand small files one by one would take minutes
     half.rename(target)
 
 

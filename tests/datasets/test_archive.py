@@ -62,6 +62,20 @@ def test_unpacking_happens_once_and_not_by_halves(tmp_path, monkeypatch):
     assert contents(open_tree(peek(archive), work)) == first
 
 
+@pytest.mark.skipif(not hasattr(os, "sync"), reason="needs os.sync")
+def test_what_is_unpacked_is_on_the_disk_before_it_counts(tmp_path, monkeypatch):
+    """Else files could be empty after the system stopped, and be taken for unreadable ones."""
+    write(tmp_path / "in", FILES)
+    archive = packed(tmp_path / "in/top", tmp_path / "x.tar")
+    seen = []
+    monkeypatch.setattr(
+        _unpack.os, "sync", lambda: seen.append([p.name for p in (tmp_path / "work").iterdir()])
+    )
+    open_tree(archive, tmp_path / "work")
+    ((name,),) = seen
+    assert name.startswith(".")
+
+
 def hostile_tar(path):
     with tarfile.open(path, "w") as archive:
 
