@@ -56,7 +56,7 @@ def test_without_argument_the_newest_run(stage, monkeypatch, tmp_path):
     folder.mkdir(parents=True)
     (folder / "config.toml").touch()
     result = {"finished": "2026-01-01", "minutes": 1, "chosen_epochs": {"train": 2}}
-    result["phases"] = {"train": {"history": []}}
+    result |= {"phases": {"train": {"history": []}}, "parameters": {"all": 1}}
     (folder / "result.json").write_text(json.dumps(result))
     assert _app.run(["embed"]) == 0
     assert stage[0][0] == str(folder)

@@ -30,7 +30,7 @@ def test_show_prints_card_and_settings(capsys):
     shown = capsys.readouterr().out
     assert "Classification is a Strong Baseline" in shown
     assert "backbone.name\tresnet50" in shown
-    assert "temperature\t0.05" in shown
+    assert "temperature\t0.2" in shown
 
 
 def test_show_leaves_the_recipe_out_where_nothing_is_trained(capsys):

@@ -38,7 +38,7 @@ def test_the_total_is_the_weighted_sum_of_the_terms() -> None:
     encoded = model.encode(given)
     both = torch.cat([encoded.photo, encoded.sketch])
     labels = torch.cat([given.photo_label, given.sketch_label])
-    softmax = normalised_softmax(both, model.proxies, labels, temperature=0.05)
+    softmax = normalised_softmax(both, model.proxies, labels, temperature=0.2)
     triplet = batch_hard_triplet(both, labels, margin=0.2)
     terms = model.losses(encoded, given, "train")
     torch.testing.assert_close(terms["total"], softmax + 0.5 * triplet)
