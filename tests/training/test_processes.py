@@ -220,7 +220,7 @@ def one_is_killed(folder):
         with joined("cpu") as group:
             train(folder / "cut", SILENT if group.first else Killed(), group)
     except SbirctlError as error:
-        print(type(error).__name__, error.message, "|", error.hint)
+        print(type(error).__name__, error.message, "|", error.hint, flush=True)
         os._exit(error.exit_code)
 
 
