@@ -66,27 +66,28 @@ class Sorted:
 
     def __init__(self, size: int, dtype: np.dtype) -> None:
         self.batch = int(np.clip(_BATCH // size, 1, 64))
-        self._ordered = np.empty((self.batch, size), dtype=dtype)
+        # One value more, equal to nothing: what stands after the highest score of the last row.
+        self._values = np.full(self.batch * size + 1, np.nan, dtype=dtype)
+        self._ordered = self._values[:-1].reshape(self.batch, size)
+        self._after = np.arange(1, self.batch * size + 1, size)[:, None]
         self._places = np.arange(size)
 
     def __call__(
         self, rows: np.ndarray, relevant: np.ndarray, columns: slice
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `Below`."""
-        lower = np.empty(relevant.shape, dtype=np.intp)
-        tied = np.empty(relevant.shape, dtype=bool)
-        ordered = self._ordered[: len(rows)]
+        n, R = relevant.shape
+        ordered = self._ordered[:n]
         np.copyto(ordered, rows)
         ordered.sort(axis=1)
-        for i, own in enumerate(relevant):
-            place = ordered[i].searchsorted(own)
-            lower[i] = place - self._places[: len(own)]
-            place += 1
-            np.equal(ordered[i].take(place, mode="clip"), own, out=tied[i])
-            if place[-1] == ordered.shape[1]:  # the highest score of all has nothing after it
-                tied[i, -1] = False
-            if tied[i].any():
-                lower[i] = place - 1 - own.searchsorted(own)
+        place = np.empty((n, R), dtype=np.intp)
+        for i in range(n):
+            place[i] = ordered[i].searchsorted(relevant[i])
+        # where a row ends this looks at the next row's lowest score: a needless look at most
+        tied = self._values.take(place + self._after[:n]) == relevant
+        lower = place - self._places[:R]
+        for i in np.flatnonzero(tied.any(axis=1)):
+            lower[i] = place[i] - relevant[i].searchsorted(relevant[i])
         return lower, tied
 
     def equal(self, row: int, score: np.ndarray, own: np.ndarray) -> np.ndarray:
