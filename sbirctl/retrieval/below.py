@@ -86,7 +86,7 @@ class Sorted:
         # where a row ends this looks at the next row's lowest score: a needless look at most
         tied = self._values.take(place + self._after[:n]) == relevant
         lower = place - self._places[:R]
-        for i in np.flatnonzero(tied.any(axis=1)):
+        for i in np.flatnonzero(tied.any(axis=1)).tolist():
             lower[i] = place[i] - relevant[i].searchsorted(relevant[i])
         return lower, tied
 
