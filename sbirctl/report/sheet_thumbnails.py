@@ -71,12 +71,12 @@ class Album:
     """Thumbnails of one store; each is read and made once, however many runs show it.
 
     Args:
-        side: of the thumbnails in pixels.
+        side: of the thumbnails in pixels; they are never larger than the store's pictures.
     """
 
     def __init__(self, store: Store, side: int) -> None:
         self._store = store
-        self._side = side
+        self._side = min(side, store.size)
         self._made: dict[Modality, Thumbnails] = {"photo": {}, "sketch": {}}
 
     def take(
