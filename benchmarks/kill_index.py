@@ -34,10 +34,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("more", nargs="*")
-    options = parser.parse_args()
+    given = sys.argv[1:]
+    own_end = given.index("--") if "--" in given else len(given)
+    options, more = parser.parse_args(given[:own_end]), given[own_end + 1 :]
     words = [sys.executable, "-m", "sbirctl", "-q", "index", str(options.folder), "--name", "g"]
-    words += options.more
+    words += more
     with tempfile.TemporaryDirectory() as whole, tempfile.TemporaryDirectory() as killed:
         clock = time.perf_counter()
         subprocess.run(words, check=True, env={**os.environ, "SBIRCTL_HOME": whole})
