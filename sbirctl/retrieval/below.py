@@ -61,11 +61,16 @@ class Below(Protocol):
         """
 
 
+def _rows_at_once(size: int) -> int:
+    """Short rows are counted several at a time: a NumPy call costs as much as 2,000 values."""
+    return int(np.clip(_BATCH // size, 1, 64))
+
+
 class Sorted:
     """Sorts whole rows."""
 
     def __init__(self, size: int, dtype: np.dtype) -> None:
-        self.batch = int(np.clip(_BATCH // size, 1, 64))
+        self.batch = _rows_at_once(size)
         # One value more, equal to nothing: what stands after the highest score of the last row.
         self._values = np.full(self.batch * size + 1, np.nan, dtype=dtype)
         self._ordered = self._values[:-1].reshape(self.batch, size)
@@ -101,8 +106,7 @@ class Buckets:
 
     def __init__(self, size: int, dtype: np.dtype) -> None:
         self._buckets = 1 << int(np.clip(np.ceil(np.log2(max(size, 2))), 8, 16))
-        # Short rows are counted several at a time: a NumPy call costs as much as 2,000 values.
-        self.batch = int(np.clip(_BATCH // size, 1, 64))
+        self.batch = _rows_at_once(size)
         shape = (self.batch, size)
         self._scaled = np.empty(shape, dtype=dtype)
         self._small = np.empty(shape, dtype=np.int32)
