@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -27,12 +26,6 @@ class Read:
 
     entry: Entry
     pixels: np.ndarray | None
-
-
-class ReadPhoto(Protocol):
-    """Reads one photo file; called from several threads, raises nothing."""
-
-    def __call__(self, file: File) -> Read: ...
 
 
 @dataclass(frozen=True)
