@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import shutil
@@ -11,8 +12,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+import torch
+
+from sbirctl.datasets.parts import Part
+from sbirctl.models.base import Model
 from sbirctl.stages.prepare import prepare
+from sbirctl.training.augment import augment
 from sbirctl.training.inputs import Data, Inputs
+from sbirctl.training.loader import BatchLoader, three
+from sbirctl.training.optim import make_optimizer, release
+from sbirctl.training.step import gradients
+
+SMALL_BACKBONE = ("backbone=mobilenetv2_100", "mean=0.5", "std=0.5")
 
 
 @contextmanager
@@ -87,8 +98,6 @@ def watched(device: str) -> Iterator[list[str]]:
     if not device.startswith("cuda"):
         yield found
         return
-    import torch
-
     torch.cuda.reset_peak_memory_stats()
     query = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
     smi = None
@@ -105,4 +114,24 @@ def watched(device: str) -> Iterator[list[str]]:
     found.append(f"{busy} {memory:.1f} GB at most")
 
 
-SMALL_BACKBONE = ("backbone=mobilenetv2_100", "mean=0.5", "std=0.5")
+def step_seconds(model: Model, part: Part, steps: int) -> tuple[float, int]:
+    """Processor seconds of a training step on the CPU, the fastest of some on one batch.
+
+    Returns:
+        The seconds, and how many steps an epoch has.
+    """
+    (stage,) = model.stages()
+    optimizer = make_optimizer(stage, model.settings)
+    drawn = itertools.islice(stage.plan.batches(part, 0, 0), 1)
+    (batch,) = BatchLoader(part, torch.device("cpu"), 0).batches(drawn)
+    release(model, stage, 1)
+    model.train()
+    times = []
+    for _ in range(steps + 1):  # the first one fills caches
+        start = time.process_time()
+        changed = three(augment(batch, model.settings.augment, 0))
+        optimizer.zero_grad(set_to_none=True)
+        gradients(model, changed, stage.name, pieces=1, seed=0, autocast=model.autocast())
+        optimizer.step()
+        times.append(time.process_time() - start)
+    return min(times[1:]), stage.plan.length(part)

@@ -20,13 +20,13 @@ from __future__ import annotations
 import argparse
 import itertools
 import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from _data import step_seconds
 
 from sbirctl.cli._console import TerminalReporter
 from sbirctl.core.config import file_layer, parse_assignments
@@ -35,11 +35,7 @@ from sbirctl.models.factory import create
 from sbirctl.stages.embed import embed
 from sbirctl.stages.evaluate import Request, evaluate
 from sbirctl.stages.train import train
-from sbirctl.training.augment import augment
 from sbirctl.training.inputs import Inputs
-from sbirctl.training.loader import BatchLoader, three
-from sbirctl.training.optim import make_optimizer, release
-from sbirctl.training.step import gradients
 
 METRICS = ("map@all", "prec@100")
 MAIN, FROZEN = "Dr. CLIP", "frozen features"
@@ -101,21 +97,8 @@ def epoch_seconds(way: Way, options: argparse.Namespace) -> float:
         classes=train_part.classes,
         layers=layers,
     )
-    (stage,) = model.stages()
-    optimizer = make_optimizer(stage, model.settings)
-    drawn = list(itertools.islice(stage.plan.batches(train_part, 0, 0), 1))
-    (batch,) = BatchLoader(train_part, torch.device("cpu"), 0).batches(drawn)
-    release(model, stage, 1)
-    model.train()
-    times = []
-    for _ in range(options.steps + 1):  # the first one fills caches
-        start = time.process_time()
-        changed = three(augment(batch, model.settings.augment, 0))
-        optimizer.zero_grad(set_to_none=True)
-        gradients(model, changed, stage.name, pieces=1, seed=0, autocast=model.autocast())
-        optimizer.step()
-        times.append(time.process_time() - start)
-    return min(times[1:]) * stage.plan.length(train_part)
+    seconds, length = step_seconds(model, train_part, options.steps)
+    return seconds * length
 
 
 def epochs_for(name: str, options: argparse.Namespace, seconds: dict[str, float]) -> int:

@@ -21,13 +21,12 @@ import itertools
 import json
 import math
 import statistics
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from _data import SMALL_BACKBONE
+from _data import SMALL_BACKBONE, step_seconds
 
 from sbirctl.cli._console import TerminalReporter
 from sbirctl.core.config import parse_assignments
@@ -36,11 +35,7 @@ from sbirctl.models.factory import create
 from sbirctl.stages.embed import embed
 from sbirctl.stages.evaluate import Request, evaluate
 from sbirctl.stages.train import train
-from sbirctl.training.augment import augment
 from sbirctl.training.inputs import Inputs
-from sbirctl.training.loader import BatchLoader, three
-from sbirctl.training.optim import make_optimizer, release
-from sbirctl.training.step import gradients
 
 SHARED = (*SMALL_BACKBONE, "backbone.pad_type=same", "val=none")
 FFMLN = ("preset=small",)
@@ -63,28 +58,13 @@ def model_of(way: str) -> str:
     return "baseline" if way == "baseline" else "ffmln"
 
 
-def step_seconds(way: str, options: argparse.Namespace, steps: int) -> tuple[float, int]:
-    """Processor seconds of a training step, and how many steps an epoch has."""
+def measured(way: str, options: argparse.Namespace) -> tuple[float, int]:
+    """Processor seconds of a training step of a way, and how many steps an epoch has."""
     texts = [*SHARED, *WAYS[way], *options.set]
-    parts = Inputs(dataset=options.dataset, options={"val": "none"}).open().parts
+    part = Inputs(dataset=options.dataset, options={"val": "none"}).open().parts.train
     layers = [parse_assignments(texts)]
-    model = create(
-        model_of(way), device="cpu", weights="none", classes=parts.train.classes, layers=layers
-    )
-    (stage,) = model.stages()
-    optimizer = make_optimizer(stage, model.settings)
-    drawn = itertools.islice(stage.plan.batches(parts.train, 0, 0), steps + 1)
-    release(model, stage, 1)
-    model.train()
-    times = []
-    for batch in BatchLoader(parts.train, torch.device("cpu"), 0).batches(drawn):
-        start = time.process_time()
-        batch = three(augment(batch, model.settings.augment, 0))
-        optimizer.zero_grad(set_to_none=True)
-        gradients(model, batch, stage.name, pieces=1, seed=0, autocast=model.autocast())
-        optimizer.step()
-        times.append(time.process_time() - start)
-    return statistics.median(times[1:]), stage.plan.length(parts.train)
+    model = create(model_of(way), device="cpu", weights="none", classes=part.classes, layers=layers)
+    return step_seconds(model, part, options.steps)
 
 
 def epochs_for(ways: Sequence[str], options: argparse.Namespace) -> dict[str, int]:
@@ -92,7 +72,7 @@ def epochs_for(ways: Sequence[str], options: argparse.Namespace) -> dict[str, in
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     lengths: dict[str, int] = {}
     for _, way in itertools.product(range(3), ways):
-        found, lengths[way] = step_seconds(way, options, options.steps)
+        found, lengths[way] = measured(way, options)
         seconds[way].append(found)
     budget = 60 * options.minutes * torch.get_num_threads()
     whole = {way: budget / (min(seconds[way]) * lengths[way]) for way in ways}
