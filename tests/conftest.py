@@ -1,4 +1,4 @@
-"""A real browser for the tests that need one.
+"""Settings of all tests, and a real browser for the tests that need one.
 
 Chromium comes from the system (`apt-get install chromium`), its driver is Playwright for Python;
 nothing is downloaded. Where one of them is missing these tests are skipped, or fail if
@@ -9,6 +9,12 @@ import os
 import shutil
 
 import pytest
+from hypothesis import HealthCheck, settings
+from waiting import PATIENCE
+
+# how long an example takes says nothing: the machine may be slow, or busy with other tests
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -16,9 +22,9 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 @pytest.fixture(scope="module")
 def chromium():
     """Playwright's handle on a headless Chromium."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ModuleNotFoundError:
+    from browser import sync_playwright  # here, for it is slow and most tests need none
+
+    if sync_playwright is None:
         without("Playwright is not installed")
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
@@ -42,7 +48,7 @@ def tabs(chromium):
     def open_tab(address, **options):
         context = chromium.new_context(**options)
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(1000 * PATIENCE)
         own = (address.partition("?")[0], "data:", "blob:")
         context.on("request", lambda asked: asked.url.startswith(own) or wrong.append(asked.url))
         context.on("console", lambda said: said.type == "error" and wrong.append(said.text))

@@ -11,7 +11,7 @@ const part = (id) => document.getElementById(id);
 const pad = new Pad(part("pad"), part("cursor"));
 const photos = new Photos(part("photos"));
 const viewer = new Viewer(photos);
-const asker = new Asker(show, fail, (yes) => part("found").setAttribute("aria-busy", String(yes)));
+const asker = new Asker(show, fail, busy);
 const COUNT = 48;
 let galleries = [];
 let likeness = null; // the photo that more of is looked for
@@ -39,8 +39,7 @@ async function byDrawing(parameters, signal) {
 }
 
 async function read(path, parameters, options) {
-  const answer = await (await request(path, parameters, options)).json();
-  return { ...answer, gallery: parameters.gallery };
+  return (await request(path, parameters, options)).json();
 }
 
 function ask(live = false) {
@@ -56,13 +55,17 @@ function ask(live = false) {
 }
 
 function show(answer) {
-  if (answer?.gallery && answer.gallery !== gallery()) return; // another was chosen meanwhile
   part("trouble").hidden = true;
   const hits = answer?.photos ?? [];
   photos.show(hits, gallery());
   part("empty").hidden = hits.length > 0;
   const time = answer?.embed_ms ? ` · ${Math.round(answer.embed_ms + answer.search_ms)} ms` : "";
   part("status").textContent = answer ? `${plural(hits.length)}${time}` : "";
+}
+
+/** Whether an answer is yet to come. */
+function busy(yes) {
+  part("found").setAttribute("aria-busy", String(yes));
 }
 
 function fail(error) {
@@ -88,7 +91,7 @@ function like(hit) {
   ask();
 }
 
-photos.addEventListener("open", (event) => viewer.open(event.detail, gallery()));
+photos.addEventListener("open", (event) => viewer.open(event.detail, photos.hits, gallery()));
 photos.addEventListener("like", (event) => like(event.detail));
 viewer.addEventListener("like", (event) => like(event.detail));
 part("back").addEventListener("click", () => like(null));
@@ -201,6 +204,8 @@ async function choose() {
   part("about").textContent = info ? `${plural(info.photos)} · ${info.model}` : "";
   likeness = null;
   part("back").hidden = part("like").hidden = true;
+  asker.forget(); // what was asked of the gallery before
+  busy(true);
   try {
     const { words } = await (await request("api/gallery", { gallery: name })).json();
     if (name !== gallery()) return; // chosen anew meanwhile
@@ -208,6 +213,7 @@ async function choose() {
     ask();
   } catch (error) {
     if (name !== gallery()) return;
+    busy(false);
     show(null);
     fail(error);
   }

@@ -29,6 +29,9 @@ export class Pad extends EventTarget {
     for (const end of ["pointerup", "pointercancel"]) {
       canvas.addEventListener(end, (event) => this.#up(event));
     }
+    // A finger that still moves when it lifts would start a fling, `touch-action: none` or not, and
+    // the next tap, wherever it is, would do nothing but stop it.
+    canvas.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     canvas.addEventListener("keydown", (event) => this.#key(event));
     canvas.addEventListener("focus", () => this.#byKeys(!this.#touched));

@@ -1,21 +1,50 @@
 // The photos found, as a grid that keeps its pictures while the order changes.
 
+const CLICK = 300; // ms at most from a finger's lift to the click that the browser makes of it
+
 export class Photos extends EventTarget {
   #list;
   #hits = [];
   #items = new Map();
   #gallery = "";
+  #pressed = false; // a finger or button is down on a photo, or its click has yet to come
+  #wanted = null; // what to show after that
+  #timer = 0;
 
   constructor(list) {
     super();
     this.#list = list;
     list.addEventListener("keydown", (event) => this.#key(event));
+    list.addEventListener("pointerdown", (event) => event.button || this.#press());
+    addEventListener("pointerup", () => this.#release(CLICK));
+    for (const end of ["click", "pointercancel"]) addEventListener(end, () => this.#release(0));
   }
 
   get hits() { return this.#hits; }
 
-  /** Show hits [{id, score, path}, …] of a gallery. */
+  /** Show hits [{id, score, path}, …] of a gallery, under a press as soon as it is over. */
   show(hits, gallery) {
+    if (this.#pressed) this.#wanted = [hits, gallery];
+    else this.#replace(hits, gallery);
+  }
+
+  // A photo that is moved between press and click gets no click, or another photo gets it.
+  #press() {
+    clearTimeout(this.#timer);
+    this.#pressed = true;
+  }
+
+  #release(wait) {
+    if (!this.#pressed) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#pressed = false;
+      if (this.#wanted) this.#replace(...this.#wanted);
+      this.#wanted = null;
+    }, wait);
+  }
+
+  #replace(hits, gallery) {
     if (gallery !== this.#gallery) this.#items.clear();
     this.#gallery = gallery;
     const focused = this.#items.size && this.#list.contains(document.activeElement);

@@ -7,13 +7,12 @@ const part = (id) => document.getElementById(id);
 export class Viewer extends EventTarget {
   #dialog = part("viewer");
   #photo = part("viewer-photo");
-  #photos;
+  #hits = []; // as found when it was opened, whatever is found behind it
   #at = 0;
   #gallery = "";
 
   constructor(photos) {
     super();
-    this.#photos = photos;
     part("previous").addEventListener("click", () => this.#go(-1));
     part("next").addEventListener("click", () => this.#go(1));
     part("close").addEventListener("click", () => this.#dialog.close());
@@ -23,7 +22,7 @@ export class Viewer extends EventTarget {
     this.#photo.addEventListener("error", () => this.#gone(true));
     this.#dialog.addEventListener("close", () => {
       this.#photo.removeAttribute("src");
-      photos.focus(this.#at);
+      photos.focus(Math.max(0, photos.hits.findIndex((hit) => hit.id === this.#hit.id)));
     });
     this.#dialog.addEventListener("click", (event) => {
       if (event.target === this.#dialog) this.#dialog.close();
@@ -31,14 +30,19 @@ export class Viewer extends EventTarget {
     this.#dialog.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  open(hit, gallery) {
+  /** Show one of hits [{id, score, path}, …] of a gallery. */
+  open(hit, hits, gallery) {
     this.#gallery = gallery;
-    this.#at = this.#photos.hits.indexOf(hit);
-    this.#show(hit);
+    this.#hits = hits;
+    this.#at = hits.indexOf(hit);
+    this.#show();
     this.#dialog.showModal();
   }
 
-  #show(hit) {
+  get #hit() { return this.#hits[this.#at]; }
+
+  #show() {
+    const hit = this.#hit;
     this.#gone(false);
     const place = `photo/${hit.id}?${new URLSearchParams({ gallery: this.#gallery })}`;
     this.#photo.src = place;
@@ -49,7 +53,7 @@ export class Viewer extends EventTarget {
     part("viewer-path").textContent = hit.path;
     part("copy").textContent = "Copy path";
     part("previous").disabled = this.#at <= 0;
-    part("next").disabled = this.#at >= this.#photos.hits.length - 1;
+    part("next").disabled = this.#at >= this.#hits.length - 1;
   }
 
   #gone(yes) {
@@ -59,20 +63,18 @@ export class Viewer extends EventTarget {
   }
 
   #go(step) {
-    const hit = this.#photos.hits[this.#at + step];
-    if (!hit) return;
+    if (!this.#hits[this.#at + step]) return;
     this.#at += step;
-    this.#show(hit);
+    this.#show();
   }
 
   #like() {
-    const hit = this.#photos.hits[this.#at];
     this.#dialog.close();
-    this.dispatchEvent(new CustomEvent("like", { detail: hit }));
+    this.dispatchEvent(new CustomEvent("like", { detail: this.#hit }));
   }
 
   async #copy() {
-    await navigator.clipboard.writeText(this.#photos.hits[this.#at].path);
+    await navigator.clipboard.writeText(this.#hit.path);
     part("copy").textContent = "Copied";
   }
 
