@@ -134,17 +134,22 @@ def _take_parts(folder: Path, old: Gallery | None, state: _State, report: Report
     """Read the parts the manifest names, then those a stopped call left."""
     named = old.parts if old is not None and old.parts_folder == folder else ()
     there = {path.name: path for path in sorted(folder.glob("*.npz"))}
-    left = [(path.stat().st_mtime_ns, name) for name, path in there.items() if name not in named]
-    for name in [*named, *(name for _, name in sorted(left))]:
+    parts: dict[str, Part] = {}
+    for name in dict.fromkeys([*named, *there]):
         try:
-            part = read_part(there.get(name, folder / name))
+            parts[name] = read_part(there.get(name, folder / name))
         except CorruptError as error:
             report.warn(f"{error.message} Its photos are embedded again.")
             (folder / name).unlink(missing_ok=True)
-            continue
-        state.take(name, part)
-        if name not in named:
-            state.entries.update((entry.file, entry) for entry in part.entries)
+
+    def made(name: str) -> tuple[int, bytes]:  # one call makes parts in the order of their files
+        return there[name].stat().st_mtime_ns, parts[name].entries[0].file.path
+
+    left = sorted((name for name in parts if name not in named), key=made)
+    for name in [*(name for name in named if name in parts), *left]:
+        state.take(name, parts[name])
+        if name in left:
+            state.entries.update((entry.file, entry) for entry in parts[name].entries)
 
 
 def _add_unreachable(found: Walk, before: Iterable[Entry]) -> None:

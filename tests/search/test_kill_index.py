@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -56,6 +55,8 @@ def test_stopped_after_some_photos(folder, tmp_path, step):
 
     with pytest.raises(Stop):
         make(tmp_path / "g", [folder], report=Stopping())
+    for part in (tmp_path / "g").rglob("*.npz"):
+        os.utime(part, (1, 1))  # as if a coarse clock told them apart no more
     model = Cells()
     make(tmp_path / "g", [folder], model)
     assert model.seen <= 50 - step // 8 * 5  # a complete part is never made again
@@ -84,17 +85,18 @@ indexing.PART, indexing.BATCH, indexing._CHUNK = 8, 3, 2
 
 class Slow(Cells):
     def embed(self, pixels, modality):
-        time.sleep(0.01)
+        print("batch", flush=True)
+        time.sleep(0.01 if self.seen < most else 1000)  # to be killed, however late
         return super().embed(pixels, modality)
 
-for line in sys.stdin:  # one process imports, its children index and are killed
+for most in map(int, sys.stdin):  # one process imports, its children index and are killed
     child = os.fork()
     if not child:
         make(Path(sys.argv[1]), [Path(sys.argv[2])], Slow())
         os._exit(0)
     print(child, flush=True)
     _, status = os.waitpid(child, 0)
-    print(os.waitstatus_to_exitcode(status), flush=True)
+    print("ended", os.waitstatus_to_exitcode(status), flush=True)
 """
 
 
@@ -104,20 +106,24 @@ def test_killed_at_ten_random_moments(folder, tmp_path):
     command = [sys.executable, "-c", CHILD, str(tmp_path / "g"), str(folder)]
     environment = {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{here.parent.parent}"}
     rng = random.Random(0)
-    killed = 0
+    ends = []
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     ) as parent:
         for turn in range(11):
-            parent.stdin.write("go\n")
+            at = rng.randrange(5) if turn < 10 else PHOTOS  # the batch it is killed in, or after
+            parent.stdin.write(f"{3 * (at + 2)}\n")
             parent.stdin.flush()
             child = int(parent.stdout.readline())
-            if turn < 10:
-                time.sleep(rng.uniform(0, 0.15))
-                with contextlib.suppress(ProcessLookupError):  # it was done before
-                    os.kill(child, signal.SIGKILL)
-            killed += int(parent.stdout.readline()) == -signal.SIGKILL
+            for batch, line in enumerate(iter(parent.stdout.readline, "")):
+                if line.startswith("ended"):
+                    break
+                if batch == at:
+                    with contextlib.suppress(ProcessLookupError):  # it was done before
+                        os.kill(child, signal.SIGKILL)
+            ends.append(line)
         parent.stdin.close()
-    assert killed >= 2
+    assert ends.count(f"ended {-signal.SIGKILL}\n") >= 2
+    assert ends[-1] == "ended 0\n"
     make(tmp_path / "h", [folder])
     assert files_of(tmp_path / "g") == files_of(tmp_path / "h")
