@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image, ImageDraw
+from waiting import PATIENCE
 
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import digest_file, display_path
@@ -36,14 +37,15 @@ class InkSearcher:
         self.vectors = {i: ink(read(path)) for i, path in self.paths.items()}
         self.is_stale = False
         self.hold = None  # an Event that `embed` waits for
-        self.embedded = 0
+        self.begun = self.embedded = 0  # how many drawings
 
     def stale(self):
         return self.is_stale
 
     def embed(self, image, modality):
+        self.begun += 1
         if self.hold is not None:
-            assert self.hold.wait(20)
+            assert self.hold.wait(PATIENCE)
         self.embedded += 1
         return ink(image)
 
@@ -107,7 +109,7 @@ class World:
 
     def ask(self, path, body=None, *, method=None, headers=None):
         """(status, headers, bytes) of one request."""
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             line.request(method or ("GET" if body is None else "POST"), path, body, headers or {})
             answer = line.getresponse()
@@ -145,7 +147,7 @@ def serving(searchers, *, token=None, chosen=(), **limits):
             yield world
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(PATIENCE)
     assert not thread.is_alive()
 
 

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
+from waiting import PATIENCE
 
 from sbirctl.core.errors import MissingError
 from sbirctl.search.gallery import GalleryInfo
@@ -85,13 +86,13 @@ def test_many_threads_open_one_gallery_once_and_others_need_not_wait():
     gate, plain = threading.Event(), shelf.open
 
     def slow(name):
-        assert gate.wait(20)
+        assert gate.wait(2 * PATIENCE)
         return plain(name)
 
     galleries._opener = slow
     with ThreadPoolExecutor(8) as pool:
         jobs = [pool.submit(galleries.get, "slow") for _ in range(7)]
-        assert pool.submit(galleries.get, "a").result(10).info.name == "a"
+        assert pool.submit(galleries.get, "a").result(PATIENCE).info.name == "a"
         gate.set()
-        assert {job.result(10).info.name for job in jobs} == {"slow"}
+        assert {job.result(PATIENCE).info.name for job in jobs} == {"slow"}
     assert shelf.opened == ["a", "slow"]

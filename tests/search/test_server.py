@@ -4,12 +4,13 @@ import http.client
 import io
 import json
 import threading
-import time
 
 import pytest
 from PIL import Image
 from serving import SPOTS, InkSearcher, drawn, make_photos, png, serving
+from waiting import wait_for
 
+from sbirctl.search.server import answers
 from sbirctl.search.server.page import page_routes
 
 
@@ -102,8 +103,6 @@ def test_large_photos_shrink_and_odd_kinds_become_jpeg(tmp_path):
 
 def test_a_thumbnail_is_made_once(photos, monkeypatch):
     made = []
-    from sbirctl.search.server import answers
-
     real = answers.as_jpeg
     monkeypatch.setattr(answers, "as_jpeg", lambda *more: made.append(1) or real(*more))
     one = InkSearcher("one", photos.values())
@@ -147,21 +146,32 @@ def test_a_gallery_indexed_again_is_opened_again(photos):
         assert len(world.found(png(drawn("left")))) == 4
 
 
-def test_a_search_nobody_waits_for_any_more_is_not_computed(photos):
+def test_a_search_nobody_waits_for_any_more_is_not_computed(photos, monkeypatch):
+    asked, ended = [], []
+    real = answers._unless_gone
+
+    async def watched(request, work):
+        asked.append(request)
+        try:
+            return await real(request, work)
+        finally:
+            ended.append(request)
+
+    monkeypatch.setattr(answers, "_unless_gone", watched)
     one = InkSearcher("one", photos.values())
     with serving({"one": one}) as world:
         one.hold = threading.Event()
         data = png(drawn("left"))
         first = threading.Thread(target=world.search, args=[data])
         first.start()
-
+        wait_for(lambda: one.begun == 1)
         for _ in range(5):
             line = http.client.HTTPConnection("127.0.0.1", world.port)
             line.request("POST", "/api/search", data)
-            time.sleep(0.05)
+            wait_for(lambda: len(asked) == len(ended) + 2)  # this one and the first
             line.close()
-        time.sleep(0.2)
+            wait_for(lambda: len(asked) == len(ended) + 1)
         one.hold.set()
         first.join()
         assert world.search(data).status == 200
-        assert one.embedded < 6  # all seven, had nobody noticed
+        assert one.embedded == 2
