@@ -16,7 +16,7 @@ def run(*words, home, code=0):
         [sys.executable, "-m", "sbirctl", "splits", *map(str, words)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         env={**os.environ, "SBIRCTL_HOME": str(home)},
     )
     assert done.returncode == code, done.stderr

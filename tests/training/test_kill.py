@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,21 +13,26 @@ import torch
 
 from sbirctl.training.loop import LoopOptions, Trainer
 
-# Runs the training of the test's own process, slowly enough to be killed between two steps.
+# Runs the training of the test's own process, and kills it once its log has so many lines.
 SCRIPT = """
-import sys, time
+import os, signal, sys
 sys.path.insert(0, sys.argv[1])
 import test_kill
 torch_threads = test_kill.torch.set_num_threads(1)
 from contextlib import contextmanager
 from sbirctl.core.progress import Reporter
 
-class Slow(Reporter):
+folder, workers, enough = test_kill.Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+
+class Killing(Reporter):
     @contextmanager
     def bar(self, label, total=None, done=0):
-        yield lambda steps=1: time.sleep(0.05)
+        def advance(steps=1):
+            if len(test_kill.lines(folder)) >= enough:
+                os.kill(os.getpid(), signal.SIGKILL)
+        yield advance
 
-test_kill.train(test_kill.Path(sys.argv[2]), Slow(), workers=int(sys.argv[3]))
+test_kill.train(folder, Killing(), workers=workers)
 """
 
 
@@ -59,13 +63,10 @@ def test_killed_twice_the_checkpoint_is_the_same(tmp_path, one_thread):
     expected = train(tmp_path / "whole")
     cut = tmp_path / "cut"
     for workers, enough in ((1, 8), (0, 19)):  # lines: in the second epoch, then in the fourth
-        command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(cut), str(workers)]
-        child = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        deadline = time.monotonic() + 120
-        while len(lines(cut)) < enough and child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        child.send_signal(signal.SIGKILL)
-        assert child.wait() == -signal.SIGKILL
+        words = [str(Path(__file__).parent), str(cut), str(workers), str(enough)]
+        command = [sys.executable, "-c", SCRIPT, *words]
+        child = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        assert child.returncode == -signal.SIGKILL
         assert len(lines(cut)) >= enough
         assert not (cut / "state" / "train.json").exists()
     assert train(cut) == expected

@@ -21,9 +21,15 @@ TESTS = Path(__file__).parents[1]
 
 def start(function: str, folder: Path, world: int = 2) -> list[tuple[int, str, str]]:
     """Exit code, stdout and stderr of every process of `test_processes.<function>(folder)`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with socket.socket() as taken:
+        # kept until the end, for nobody else to be given the port; a second socket may be bound
+        # beside one that does not listen, if both allow it
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", 0))
+        return _start(function, folder, world, taken.getsockname()[1])
+
+
+def _start(function: str, folder: Path, world: int, port: int) -> list[tuple[int, str, str]]:
     paths = f"{TESTS / 'training'}:{TESTS / 'models'}"
     shared = {
         **os.environ,
