@@ -40,7 +40,7 @@ PLANS = [
 ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(counts, st.sampled_from(PLANS), st.integers(0, 5))
 def test_equal_arguments_give_equal_batches_of_the_promised_number(numbers, plan, epoch):
     part = make_part(*zip(*numbers, strict=True))
@@ -61,7 +61,7 @@ def test_another_epoch_or_seed_gives_other_batches(plan, change):
     assert not np.array_equal(one, two)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(counts, st.sampled_from([(4, 2), (12, 4), (16, 8), (30, 6)]))
 def test_balanced_batches_hold_each_class_equally_often_in_both_modalities(numbers, sizes):
     batch, per_class = sizes
@@ -107,7 +107,7 @@ def test_impossible_balanced_batches_are_refused(batch, per_class):
         BalancedPlan(batch, per_class)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(counts, st.integers(1, 7))
 def test_pairs_are_of_the_anchors_class_and_of_another(numbers, batch):
     part = make_part(*zip(*numbers, strict=True))
@@ -123,7 +123,7 @@ def test_pairs_are_of_the_anchors_class_and_of_another(numbers, batch):
     assert np.array_equal(np.sort(np.concatenate(anchors)), np.arange(len(part.sketch)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(counts, st.integers(1, 7))
 def test_quadruplets_have_both_negatives_from_one_other_class(numbers, batch):
     part = make_part(*zip(*numbers, strict=True))
@@ -191,7 +191,7 @@ def test_one_class_cannot_be_contrasted(plan):
         list(plan.batches(make_part([4, 0], [4, 4]), 0, 0))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(counts, st.sampled_from(PLANS), st.integers(1, 5))
 def test_shares_partition_the_batch_and_keep_tuples_and_classes_whole(numbers, plan, world):
     part = make_part(*zip(*numbers, strict=True))

@@ -166,7 +166,7 @@ def test_nothing_to_draw(strokes):
         render(strokes, Pen())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(-900, 900), st.integers(-900, 900)), min_size=1, max_size=8),
     st.sampled_from([1.0, 2.5, 9.0]),

@@ -540,7 +540,7 @@ def test_cd_refuses_a_source_split_that_leaks():
 # Holding out
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 11), st.integers(0, 14)), min_size=60, max_size=140),
     st.sampled_from(["cg", "gzs", "sbir"]),

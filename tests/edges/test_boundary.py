@@ -65,7 +65,7 @@ def test_filters_by_a_naive_loop() -> None:
     st.integers(3, 23),
     st.integers(0, 10_000),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_responses_by_direct_correlation(radius: int, height: int, width: int, seed: int) -> None:
     layers = np.random.default_rng(seed).normal(size=(1, 2, height, width)).astype(np.float32)
     index_y = [_mirror(i, height) for i in range(-radius, height + radius)]
@@ -140,7 +140,7 @@ def test_an_exactly_vertical_edge_is_found() -> None:
 
 
 @given(st.integers(0, 10_000), st.floats(-50, 50), st.permutations(range(3)))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_offset_sign_and_order_of_layers_change_nothing(
     seed: int, offset: float, order: list[int]
 ) -> None:
@@ -154,7 +154,7 @@ def test_offset_sign_and_order_of_layers_change_nothing(
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_rotation_turns_the_strength_and_shifts_the_angle(seed: int) -> None:
     layers = torch.rand(1, 2, 24, 31, generator=torch.Generator().manual_seed(seed))
     strength, angle = boundary(layers, 4)
@@ -166,7 +166,7 @@ def test_rotation_turns_the_strength_and_shifts_the_angle(seed: int) -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_strength_and_angle_are_the_leading_eigenvector(seed: int) -> None:
     layers = torch.rand(1, 3, 20, 20, generator=torch.Generator().manual_seed(seed))
     along_y, along_x = (r[0, :, 9, 11].double().numpy() for r in step_responses(layers, 5))

@@ -70,7 +70,7 @@ def test_lines_along_the_frame_go_and_others_stay() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_against_naive_loops(seed: int) -> None:
     generator = np.random.default_rng(seed)
     strength = np.zeros((30, 32), dtype=np.float32)

@@ -28,7 +28,7 @@ def test_a_layer_is_rounded_by_half_a_level_of_its_range_at_most() -> None:
 
 
 @given(st.integers(0, 1000), st.integers(1, 12), st.integers(1, 12))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_both_ways_agree(seed: int, height: int, width: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     levels = torch.randint(0, 256, (2, 3, height, width), generator=generator).to(torch.uint8)

@@ -29,7 +29,7 @@ def pieces(mask: np.ndarray) -> tuple[int, int]:
 
 
 @given(masks)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_skeleton_breaks_nothing_and_joins_nothing(mask: np.ndarray) -> None:
     thinned = skeleton_of(mask)
     assert not np.any(thinned & ~mask)

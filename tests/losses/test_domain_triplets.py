@@ -49,7 +49,7 @@ def _naive(
     st.sampled_from(["soft", "hard"]),
     st.booleans(),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_equals_a_loop(
     n: int, classes: int, seed: int, term: TripletTerm, kind: HingeKind, released: bool
 ) -> None:

@@ -10,7 +10,7 @@ from sbirctl.losses.mining import hardest_negative, hardest_positive, others
 
 
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 10_000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_equals_a_loop(n: int, m: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     distances = torch.rand(n, m, generator=generator)

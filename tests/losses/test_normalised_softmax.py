@@ -30,7 +30,7 @@ def draw(n: int, classes: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, t
 @given(
     st.integers(1, 7), st.integers(1, 6), st.sampled_from([0.05, 0.5, 1.0]), st.integers(0, 9999)
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_equals_a_loop(n: int, classes: int, temperature: float, seed: int) -> None:
     drawn = draw(n, classes, seed)
     loss = normalised_softmax(*drawn, temperature=temperature)

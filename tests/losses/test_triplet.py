@@ -40,7 +40,7 @@ def naive(x: torch.Tensor, labels: torch.Tensor, margin: float, distance: Distan
     st.sampled_from(["euclidean", "cosine"]),
     st.integers(0, 9999),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_equals_a_loop(n: int, classes: int, margin: float, distance: Distance, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(n, 4, generator=generator)

@@ -64,7 +64,7 @@ def test_k_ends_with_the_gallery():
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.integers(0, 3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_band_holds_the_mean(values, seed):
     column = np.array(values)[:, None]
     mean, low, high = band(column, resamples=400, level=0.999, seed=seed)

@@ -14,7 +14,7 @@ def overlaps(centres, sizes):
 
 
 @given(st.integers(1, 40), st.integers(0, 5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_boxes_keep_apart_and_inside(count, seed):
     rng = np.random.default_rng(seed)
     frame = np.array([3.3, 3.0])

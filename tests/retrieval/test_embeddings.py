@@ -177,7 +177,7 @@ def test_a_newer_schema_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["h5", "npz"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cut=st.floats(0.02, 0.98))
 def test_a_file_cut_short_is_an_error_a_person_can_read(suffix, cut, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cut")

@@ -48,7 +48,7 @@ def test_scope_class_sees_its_group_only():
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=20), st.integers(1, 25), st.randoms())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_equal_scores_stay_in_gallery_order(values, k, random):
     order = list(range(len(values)))
     random.shuffle(order)

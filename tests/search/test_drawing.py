@@ -89,7 +89,7 @@ def test_other_shapes_become_square_on_white_not_squashed():
     assert (box.right - box.left, box.bottom - box.top) == (100, 30)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(0, 60), st.integers(0, 60), st.integers(4, 36), st.integers(4, 36), st.booleans()
 )
@@ -204,7 +204,7 @@ def test_limits():
         read_drawing(bomb)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=300), st.sampled_from([b"", b"{", b"<svg", b"\x89PNG\r\n\x1a\n"]))
 def test_whatever_the_bytes_it_is_a_drawing_or_an_error_in_two_lines(tail, head):
     try:

@@ -42,7 +42,7 @@ def qdrant(tmp_path):
     return f"qdrant://{tmp_path}/things"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(-2, 2), min_size=2, max_size=60),
     st.integers(1, 9),
@@ -67,7 +67,7 @@ def test_exact_is_what_a_naive_loop_finds_equal_scores_by_id(values, k, block):
         assert np.allclose(found.scores[row, : len(expected)], [-s for s, _ in pairs[:k]])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.lists(st.integers(0, 12), max_size=8, unique=True), min_size=1, max_size=5))
 def test_exact_follows_whatever_joins_and_leaves(states):
     table = vectors_of(13)

@@ -266,7 +266,7 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(OPERATIONS, min_size=1, max_size=3))
 def test_a_gallery_that_grew_holds_what_one_made_at_once_holds(tmp_path_factory, rounds):
     root = tmp_path_factory.mktemp("grown")

@@ -162,7 +162,7 @@ def test_postscript_is_never_run():
         load_image(stream.getvalue(), "photo", 8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.binary(max_size=6), st.sampled_from(["PNG", "JPEG", "GIF"]))
 def test_damage_gives_an_image_error_or_a_picture(place, junk, kind):
     data = bytearray(encoded(noise(4, (24, 24)), kind))

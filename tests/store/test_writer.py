@@ -210,7 +210,7 @@ def test_many_places_nobody_needs_are_not_kept():
         assert file["photo"].shape[0] == 10
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from([b"1", b"2", b"3", b"empty", None]), min_size=1, max_size=40))
 def test_whatever_repeats_or_fails_each_entry_has_its_pixels(paths):
     """None stands for a picture of its own."""

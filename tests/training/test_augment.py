@@ -33,7 +33,7 @@ def noise(n, channels, size=16, seed=0):
     return torch.randint(0, 256, (n, channels, size, size), dtype=torch.uint8, generator=draws)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**62), st.integers(5, 40), st.sampled_from(["flip", "standard"]))
 def test_blank_paper_stays_exactly_white(seed, size, name):
     paper = torch.full((3, 1, size, size), 255, dtype=torch.uint8)
@@ -42,7 +42,7 @@ def test_blank_paper_stays_exactly_white(seed, size, name):
     assert bool((found.edge == 255).all())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**62))
 def test_corners_of_a_turned_sketch_are_white(seed):
     drawn = torch.full((4, 1, 32, 32), 255, dtype=torch.uint8)
@@ -54,7 +54,7 @@ def test_corners_of_a_turned_sketch_are_white(seed):
     assert bool((found.sketch == 0).flatten(1).any(1).all())  # the ink is still there
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**62), st.integers(0, 255))
 def test_a_plain_photo_has_no_borders(seed, value):
     """Reflection leaves no frame: one grey stays one grey, whatever the colours do."""
