@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -40,12 +41,14 @@ class Ranks:
             relevant photo; equal to `rank` where no score is tied.
         positive: (n,) int32, relevant photos with a score > 0.
         gallery: N.
+        made: what definitions made of these ranks that others will ask for too.
     """
 
     rank: np.ndarray
     upto: np.ndarray
     positive: np.ndarray
     gallery: int
+    made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def relevant(self) -> int:
@@ -143,11 +146,17 @@ def _placed(definition: Definition, ranks: Ranks) -> tuple[np.ndarray, np.ndarra
     return rank, np.arange(ranks.relevant) < ranks.positive[:, None]
 
 
-def _hits(rank: np.ndarray, counted: np.ndarray | None, k: int) -> np.ndarray:
-    """(n, min(k, R)) bool: whether the i-th relevant photo is among the first k."""
-    width = min(k, rank.shape[1])
-    inside = rank[:, :width] <= k
-    return inside if counted is None else inside & counted[:, :width]
+def _hits(definition: Definition, ranks: Ranks, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Whether the i-th relevant photo is among the first k, (n, min(k, R)) bool; how many are."""
+    key = ("hits", definition.ties, definition.nonpositive, k)
+    if key not in ranks.made:
+        rank, counted = _placed(definition, ranks)
+        width = min(k, ranks.relevant)
+        hit = rank[:, :width] <= k
+        if counted is not None:
+            hit &= counted[:, :width]
+        ranks.made[key] = hit, np.count_nonzero(hit, axis=1)
+    return ranks.made[key]
 
 
 def _says_average_precision(metric: Metric, definition: Definition) -> str:
@@ -163,36 +172,34 @@ def _says_average_precision(metric: Metric, definition: Definition) -> str:
     uncut=True,
 )
 def _average_precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
-    rank, counted = _placed(definition, ranks)
     k = ranks.gallery if metric.k is None else metric.k
-    hit = _hits(rank, counted, k)
-    found = np.count_nonzero(hit, axis=1)
-    precision = _precision_at_hits(definition, ranks, rank, hit, k)
-    relevant = np.full(len(rank), ranks.relevant)
-    if counted is not None:
+    _, found = _hits(definition, ranks, k)
+    key = ("precisions", definition.shape, definition.ties, definition.nonpositive, k)
+    if key not in ranks.made:
+        ranks.made[key] = _precision_at_hits(definition, ranks, k).sum(axis=1)
+    relevant = np.full(len(found), ranks.relevant)
+    if definition.nonpositive == "ignore":
         relevant = ranks.positive.astype(np.int64)
     divisor = {
         "min": np.minimum(k, relevant),
         "R": relevant,
         "hits": found,
-        "K": np.full(len(rank), k),
+        "K": np.full(len(found), k),
     }["R" if metric.k is None else definition.denominator]
-    value = np.divide(precision.sum(axis=1), divisor, out=np.zeros(len(rank)), where=divisor > 0)
+    value = np.divide(ranks.made[key], divisor, out=np.zeros(len(found)), where=divisor > 0)
     return _left_out(definition, value, found)
 
 
-def _precision_at_hits(
-    definition: Definition, ranks: Ranks, rank: np.ndarray, hit: np.ndarray, k: int
-) -> np.ndarray:
-    """(n, width) float64: precision at each hit, 0 where the photo is outside the list."""
+def _precision_at_hits(definition: Definition, ranks: Ranks, k: int) -> np.ndarray:
+    """(n, min(k, R)) float64: precision at each hit, 0 where the photo is outside the list."""
+    hit, found = _hits(definition, ranks, k)
     width = hit.shape[1]
     if definition.ties == "grouped":
         # scikit-learn moves through distinct scores: a group's hits share the precision at its end
-        found = np.count_nonzero(hit, axis=1)
         above = np.minimum(ranks.tied[:, :width], found[:, None])
         precision = above / np.minimum(ranks.upto[:, :width], k)
     else:
-        precision = np.arange(1, width + 1) / rank[:, :width]
+        precision = np.arange(1, width + 1) / _placed(definition, ranks)[0][:, :width]
     if not hit.all():
         precision *= hit
     if definition.shape == "voc":
@@ -219,11 +226,11 @@ def _says_precision(metric: Metric, definition: Definition) -> str:
 )
 def _precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     assert metric.k is not None
-    rank, counted = _placed(definition, ranks)
     if definition.precision == "next":
+        rank, counted = _placed(definition, ranks)
         exact = rank == metric.k + 1
         return (exact if counted is None else exact & counted).any(axis=1).astype(np.float64)
-    found = np.count_nonzero(_hits(rank, counted, metric.k), axis=1)
+    _, found = _hits(definition, ranks, metric.k)
     divisor = {
         "K": metric.k,
         "min": min(metric.k, ranks.relevant),
@@ -240,8 +247,7 @@ def _precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarr
 )
 def _recall(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     assert metric.k is not None
-    rank, counted = _placed(definition, ranks)
-    found = np.count_nonzero(_hits(rank, counted, metric.k), axis=1)
+    _, found = _hits(definition, ranks, metric.k)
     return _left_out(definition, found / ranks.relevant, found)
 
 
