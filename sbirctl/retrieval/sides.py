@@ -10,11 +10,12 @@ from sbirctl.core.errors import CorruptError
 from sbirctl.retrieval.codes import Encoder
 from sbirctl.retrieval.embeddings import Embeddings
 
-TILE = 256
+TILE = 512
 """Queries of one product. Always this many (the last tile is filled with zeros): float32 products
 of other shapes differ in the last bits, so a fixed shape makes results independent of memory and
 thread count."""
-_BLOCK = 4096
+_BLOCK = 64
+"""Photos turned at a time: few enough that both the rows and the columns stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Sides:
         return -(-len(self.query) // TILE)
 
     def query_tile(self, index: int) -> np.ndarray:
-        """(256, D): the queries of one product, zeros after the last."""
+        """(512, D): the queries of one product, zeros after the last."""
         rows = self.query[index * TILE : (index + 1) * TILE]
         tile = np.zeros((TILE, len(self.gallery)), dtype=self.gallery.dtype)
         tile[: len(rows)] = _convert(
@@ -59,7 +60,7 @@ class Sides:
         return tile
 
     def scores(self, index: int, out: np.ndarray) -> None:
-        """Fill `out` (256, n) with the scores of one tile, the higher the better."""
+        """Fill `out` (512, n) with the scores of one tile, the higher the better."""
         np.matmul(self.query_tile(index), self.gallery, out=out)
         if self.half is not None:
             out -= self.half
