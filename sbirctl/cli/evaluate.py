@@ -46,7 +46,7 @@ BitsOption = Annotated[
 MemoryOption = Annotated[
     str,
     typer.Option(
-        "--memory", help="Most memory to use beyond the embeddings; auto is 1G or what is needed."
+        "--memory", help="Most memory to use beyond the embeddings; auto is 2G or what is needed."
     ),
 ]
 RankDeviceOption = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or mps.")]

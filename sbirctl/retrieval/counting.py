@@ -1,38 +1,50 @@
 """Ranks of the relevant photos in rows of scores, by counting instead of ordering the photos.
 
-Every measure needs only the relevant photos' ranks, and a rank is a count of higher scores; the
-two ways of counting are in `below`. Equal scores are put in gallery order afterwards.
+Every measure needs only the relevant photos' ranks, and a rank is a count of higher scores. NumPy's
+two ways of counting are in `below`, after which equal scores are put in gallery order; `onepass`
+does all of it in compiled code, where numba is installed and there is enough to count.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from sbirctl.retrieval.below import Below, quicker
+from sbirctl.retrieval.metrics import Ranks
+from sbirctl.retrieval.sides import Sides
 
+COMPILED_FROM = 10**8
+"""Scores from which compiled code saves more than importing numba and loading it cost, 0.4 s."""
 _FEW = 8
 
 
 class Counter(Protocol):
     """Finds ranks in rows of scores; one thread uses one counter."""
 
-    def __call__(
-        self, rows: np.ndarray, relevant: np.ndarray, columns: slice
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, rows: np.ndarray, columns: slice) -> Ranks:
         """Count in rows whose queries are of one class.
 
         Args:
             rows: (n, N) scores, photos ordered by label.
-            relevant: (n, R) the scores `rows[:, columns]`, ascending.
             columns: where the relevant photos are.
-
-        Returns:
-            (n, R) int32 ascending ranks, equal scores in gallery order; and (n, R) int32: photos
-            with a score at least as high, best relevant photo first.
         """
+
+
+def counter(sides: Sides) -> Counter:
+    """The counter for a ranking problem."""
+    if sides.encoder is not None:
+        return CodeCounter(sides.order, sides.encoder.bits)
+    if len(sides.query) * len(sides.order) >= COMPILED_FROM:
+        # no numba, none for this NumPy, or no folder in which it could keep what it compiles
+        with contextlib.suppress(ImportError, RuntimeError):
+            from sbirctl.retrieval.onepass import OnePassCounter
+
+            return OnePassCounter(sides.order)
+    return FloatCounter(sides.order, sides.gallery.dtype)
 
 
 @dataclass(frozen=True)
@@ -69,16 +81,14 @@ class FloatCounter:
     """
 
     def __init__(self, order: np.ndarray, dtype: np.dtype, way: type[Below] | None = None) -> None:
-        self._inverse = np.empty(len(order), dtype=np.intp)
-        self._inverse[order] = np.arange(len(order))
+        self._inverse = inverse(order)
         self._order = order
         self._below = (way or quicker(len(order), dtype))(len(order), dtype)
         self._places = np.arange(1, len(order) + 1, dtype=np.int32)
 
-    def __call__(
-        self, rows: np.ndarray, relevant: np.ndarray, columns: slice
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, rows: np.ndarray, columns: slice) -> Ranks:
         """See `Counter`."""
+        relevant = np.sort(rows[:, columns], axis=1)
         size = relevant.shape[1]
         rank = np.empty(relevant.shape, dtype=np.int32)
         upto = np.empty(relevant.shape, dtype=np.int32)
@@ -93,7 +103,7 @@ class FloatCounter:
             for i in np.flatnonzero(tied.any(axis=1)).tolist():
                 ties = _Ties.find(own[i], tied[i], self._below, i)
                 self._break_ties(some[i], columns, ties, rank[start + i], upto[start + i])
-        return rank, upto
+        return Ranks(rank, upto, np.count_nonzero(relevant > 0, axis=1), rows.shape[1])
 
     def _break_ties(
         self,
@@ -108,7 +118,7 @@ class FloatCounter:
         upto[place] = np.repeat(rank[ties.first] + ties.own - 1, ties.own)
         mixed = ties.others > 0
         if np.count_nonzero(mixed) > _FEW:
-            self._order_row(row, columns, rank)
+            rank[:] = in_gallery_order(row, self._inverse, columns)
             return
         parts = (ties.score[mixed], ties.first[mixed], ties.own[mixed])
         for score, start, count in zip(*parts, strict=True):
@@ -118,12 +128,6 @@ class FloatCounter:
             mine = np.sort(self._order[same[relevant_ones]])
             before = len(rest) - rest.searchsorted(mine)
             rank[start : start + count] -= before.astype(np.int32)
-
-    def _order_row(self, row: np.ndarray, columns: slice, rank: np.ndarray) -> None:
-        in_gallery_order = row.take(self._inverse)
-        ordered = self._inverse[np.argsort(-in_gallery_order, kind="stable")]
-        wanted = (ordered >= columns.start) & (ordered < columns.stop)
-        rank[:] = np.flatnonzero(wanted) + 1
 
 
 class CodeCounter:
@@ -138,25 +142,37 @@ class CodeCounter:
     """
 
     def __init__(self, order: np.ndarray, bits: int) -> None:
-        self._inverse = np.empty(len(order), dtype=np.intp)
-        self._inverse[order] = np.arange(len(order))
+        self._inverse = inverse(order)
         self._bits = bits
         self._kind = np.uint8 if bits <= 255 else np.uint16
 
-    def __call__(
-        self, rows: np.ndarray, relevant: np.ndarray, columns: slice
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, rows: np.ndarray, columns: slice) -> Ranks:
         """See `Counter`."""
-        rank = np.empty(relevant.shape, dtype=np.int32)
-        upto = np.empty(relevant.shape, dtype=np.int32)
+        own = rows[:, columns]
+        rank = np.empty(own.shape, dtype=np.int32)
+        upto = np.empty(own.shape, dtype=np.int32)
         for i, row in enumerate(rows):
             distance = ((self._bits - row) / 2).astype(self._kind)
             column = self._inverse.take(np.argsort(distance.take(self._inverse), kind="stable"))
             wanted = (column >= columns.start) & (column < columns.stop)
             rank[i] = np.flatnonzero(wanted) + 1
             within = np.cumsum(np.bincount(distance, minlength=self._bits + 1))
-            upto[i] = within[((self._bits - relevant[i, ::-1]) / 2).astype(np.intp)]
-        return rank, upto
+            upto[i] = within[np.sort(distance[columns])]
+        return Ranks(rank, upto, np.count_nonzero(own > 0, axis=1), rows.shape[1])
+
+
+def inverse(order: np.ndarray) -> np.ndarray:
+    """(N,) int64: the column of each place in the gallery."""
+    columns = np.empty(len(order), dtype=np.intp)
+    columns[order] = np.arange(len(order))
+    return columns
+
+
+def in_gallery_order(row: np.ndarray, inverse: np.ndarray, columns: slice) -> np.ndarray:
+    """(R,) int64: ranks of the photos `columns` by a stable sort of the (N,) scores of a row."""
+    ordered = inverse[np.argsort(-row.take(inverse), kind="stable")]
+    wanted = (ordered >= columns.start) & (ordered < columns.stop)
+    return np.flatnonzero(wanted) + 1
 
 
 def _counting(lengths: np.ndarray) -> np.ndarray:

@@ -15,11 +15,11 @@ import numpy as np
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import human_bytes
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.retrieval.counting import CodeCounter, Counter, FloatCounter
+from sbirctl.retrieval.counting import counter
 from sbirctl.retrieval.metrics import Ranks
 from sbirctl.retrieval.sides import TILE, Sides
 
-DEFAULT_MEMORY = 10**9
+DEFAULT_MEMORY = 2 * 10**9
 AUTO = "auto"
 
 
@@ -28,7 +28,7 @@ class Plan:
     """How the work is spread; none of it changes the result.
 
     Attributes:
-        memory: bytes that may be used beyond the embeddings; None: 1 GB, or what one tile needs
+        memory: bytes that may be used beyond the embeddings; None: 2 GB, or what one tile needs
             where that is more.
         threads: most threads, None for all cores (or OMP_NUM_THREADS).
         device: "cpu", or a torch device.
@@ -122,29 +122,18 @@ class _Worker:
         self._sides = sides
         self._own = own
         self._scores = np.empty((TILE, len(sides.order)), dtype=sides.gallery.dtype)
-        self._counter: Counter
-        if sides.encoder is not None:
-            self._counter = CodeCounter(sides.order, sides.encoder.bits)
-        else:
-            self._counter = FloatCounter(sides.order, sides.gallery.dtype)
+        self._count = counter(sides)
 
     def run(self, index: int, consumer: Consumer) -> None:
         scores, sides = self._scores, self._sides
         sides.scores(index, scores)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for rows, queries, columns in segments(sides, index):
-                ranks = self._count(scores[rows], columns)
-                consumer.ranks(queries, ranks)
+                consumer.ranks(queries, self._count(scores[rows], columns))
         if consumer.own is not None and self._own is not None:
             queries = sides.query[index * TILE : (index + 1) * TILE]
             found = [self._own.rank(q, scores[i]) for i, q in enumerate(queries)]
             consumer.own(queries, np.array(found))
-
-    def _count(self, scores: np.ndarray, columns: slice) -> Ranks:
-        relevant = np.sort(scores[:, columns], axis=1)
-        ranks, upto = self._counter(scores, relevant, columns)
-        positive = np.count_nonzero(relevant > 0, axis=1)
-        return Ranks(ranks, upto, positive, scores.shape[1])
 
 
 def segments(sides: Sides, index: int) -> Iterator[tuple[slice, np.ndarray, slice]]:

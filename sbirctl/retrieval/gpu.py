@@ -8,7 +8,7 @@ import numpy as np
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import Reporter
-from sbirctl.retrieval.counting import CodeCounter, Counter, FloatCounter
+from sbirctl.retrieval.counting import counter
 from sbirctl.retrieval.engine import Consumer, OwnPhotos, segments
 from sbirctl.retrieval.metrics import Ranks
 from sbirctl.retrieval.sides import TILE, Sides
@@ -65,11 +65,7 @@ class _Ranker:
         self._gallery = torch.from_numpy(sides.gallery).to(place)
         self._half = None if sides.half is None else torch.from_numpy(sides.half).to(place)
         self._own: OwnPhotos | None = None
-        self._counter: Counter
-        if sides.encoder is not None:
-            self._counter = CodeCounter(sides.order, sides.encoder.bits)
-        else:
-            self._counter = FloatCounter(sides.order, sides.gallery.dtype)
+        self._on_cpu = counter(sides)
 
     def run(self, index: int, consumer: Consumer) -> None:
         torch, sides = self._torch, self._sides
@@ -97,8 +93,8 @@ class _Ranker:
         rank = upto.copy()
         tied = torch.nonzero((equal > 1).any(dim=1)).flatten()
         if len(tied):
-            rows, own = scores[tied].cpu().numpy(), relevant[tied].cpu().numpy()
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                rank[tied.cpu().numpy()] = self._counter(rows, own, columns)[0]
+                ranks = self._on_cpu(scores[tied].cpu().numpy(), columns)
+            rank[tied.cpu().numpy()] = ranks.rank
         positive = (relevant > 0).sum(dim=1).cpu().numpy()
         return Ranks(rank, upto, positive, size)

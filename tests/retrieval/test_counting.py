@@ -1,12 +1,36 @@
 """Counted ranks equal those of a plain stable sort, whatever the ties."""
 
+import sys
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbirctl.retrieval.below import WAYS, Buckets, Sorted, quicker
+from sbirctl.retrieval import counting, definitions, metrics
+from sbirctl.retrieval.below import Buckets, Sorted, quicker
 from sbirctl.retrieval.counting import CodeCounter, FloatCounter
+from sbirctl.retrieval.embeddings import Embeddings
+from sbirctl.retrieval.engine import Plan
+from sbirctl.retrieval.evaluation import Options, evaluate
+from sbirctl.retrieval.sides import prepare
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def one_pass(order, dtype):
+    pytest.importorskip("numba")
+    from sbirctl.retrieval.onepass import OnePassCounter
+
+    return OnePassCounter(order)
+
+
+every_way = pytest.mark.parametrize(
+    "make",
+    [partial(FloatCounter, way=Sorted), partial(FloatCounter, way=Buckets), one_pass],
+    ids=["sorted", "buckets", "one pass"],
+)
 
 
 def naive(row, order, columns):
@@ -23,11 +47,11 @@ def check(counter, rows, order, columns):
     """Compare all rows (one is wrapped) with the plain sort."""
     rows = np.atleast_2d(rows)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        rank, upto = counter(rows, np.sort(rows[:, columns], axis=1), columns)
+        ranks = counter(rows, columns)
     for i, row in enumerate(rows):
         expected = naive(row, order, columns)
-        assert rank[i].tolist() == expected[0]
-        assert upto[i].tolist() == expected[1]
+        assert ranks.rank[i].tolist() == expected[0]
+        assert ranks.upto[i].tolist() == expected[1]
 
 
 @st.composite
@@ -44,16 +68,13 @@ def rows(draw):
     return made, rng.permutation(size), slice(first, last)
 
 
-both_ways = pytest.mark.parametrize("way", WAYS)
-
-
-@both_ways
-@settings(max_examples=150, deadline=None)
+@every_way
+@settings(max_examples=150)
 @given(case=rows())
-def test_ranks_of_scores_with_any_ties(way, case):
+def test_ranks_of_scores_with_any_ties(make, case):
     rows, order, columns = case
-    check(FloatCounter(order, rows.dtype, way), rows, order, columns)
-    check(FloatCounter(order, np.dtype(np.float64), way), rows.astype(np.float64), order, columns)
+    for dtype in FLOATS:
+        check(make(order, dtype), rows.astype(dtype), order, columns)
 
 
 def test_the_quicker_way_is_one_of_them():
@@ -61,16 +82,16 @@ def test_the_quicker_way_is_one_of_them():
     assert quicker(5000, np.dtype(np.float32)) in (Sorted, Buckets)
 
 
-@both_ways
+@every_way
 @pytest.mark.parametrize("relevant", [1, 8, 9, 300, 3000])
-def test_ranks_of_many_distinct_scores(way, relevant):
+def test_ranks_of_many_distinct_scores(make, relevant):
     rng = np.random.default_rng(relevant)
     many = rng.standard_normal((40, 3000)).astype(np.float32)
     many[:, :relevant] += 1
     order = rng.permutation(3000)
     columns = slice(3000 - relevant, 3000)
-    counter = FloatCounter(order, many.dtype, way)
-    rank, upto = counter(many, np.sort(many[:, columns], axis=1), columns)
+    ranks = make(order, many.dtype)(many, columns)
+    rank, upto = ranks.rank, ranks.upto
     for i, row in enumerate(many):
         place = np.empty(3000, dtype=int)
         place[np.argsort(-row, kind="stable")] = np.arange(1, 3001)
@@ -81,27 +102,92 @@ def test_ranks_of_many_distinct_scores(way, relevant):
             assert upto[i].tolist() == rank[i].tolist()
 
 
-@both_ways
-def test_a_gallery_full_of_pairs(way):
+@every_way
+def test_a_gallery_full_of_pairs(make):
     """Every photo twice: some pairs within the relevant ones, some across."""
     rng = np.random.default_rng(5)
     row = np.repeat(rng.standard_normal(200).astype(np.float32), 2)
     rng.shuffle(row[:300])
     order = rng.permutation(400)
-    check(FloatCounter(order, row.dtype, way), row, order, slice(100, 180))
-    check(FloatCounter(order, row.dtype, way), row, order, slice(300, 400))
+    check(make(order, row.dtype), row, order, slice(100, 180))
+    check(make(order, row.dtype), row, order, slice(300, 400))
 
 
-@both_ways
-def test_a_counter_forgets_the_row_before(way):
+@every_way
+def test_a_counter_forgets_the_row_before(make):
     rng = np.random.default_rng(6)
     order = np.arange(500)
-    counter = FloatCounter(order, np.dtype(np.float32), way)
+    counter = make(order, np.dtype(np.float32))
     for _ in range(5):
         check(counter, rng.standard_normal(500).astype(np.float32), order, slice(20, 90))
 
 
-@settings(max_examples=100, deadline=None)
+@every_way
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("columns", [slice(700, 701), slice(300, 900), slice(0, 1500)])
+def test_scores_that_spread_badly(make, dtype, columns):
+    """What a map onto buckets of one width finds hard, and far more ties than photos."""
+    rng = np.random.default_rng(7)
+    far = rng.standard_normal(1500) / 1e6
+    far[columns.start] = 1e6
+    skewed = np.exp(20 * rng.standard_normal(1500))
+    two = rng.integers(0, 2, 1500).astype(float)
+    ends = np.linspace(-1, 1, 1500)
+    ends[::3], ends[1::3] = np.inf, -np.inf
+    largest = np.linspace(-1, 1, 1500) * np.finfo(dtype).max
+    rows = np.array([far, skewed, two, np.zeros(1500), ends, largest, -far]).astype(dtype)
+    order = rng.permutation(1500)
+    check(make(order, dtype), rows, order, columns)
+
+
+@every_way
+def test_relevant_photos_with_a_positive_score(make):
+    rows = np.array([[3, -1, 0, 2, 1], [1, 0, -2, 0, 5]], dtype=np.float32)
+    counter = make(np.arange(5), rows.dtype)
+    assert counter(rows, slice(1, 4)).positive.tolist() == [1, 0]
+    assert counter(rows, slice(0, 5)).positive.tolist() == [3, 2]
+
+
+def problem(dtype):
+    """Half of the photos stand twice in the gallery, often with another label."""
+    rng = np.random.default_rng(8)
+    gallery = np.repeat(rng.standard_normal((450, 12)), 2, axis=0)[:900]
+    query, label = rng.standard_normal((1100, 12)), rng.integers(0, 5, 1100)
+    names = tuple("abcde")
+    return Embeddings(
+        query.astype(dtype), gallery.astype(dtype), label, rng.integers(0, 5, 900), names
+    )
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_figures_are_the_same_bits_with_and_without_numba(dtype, monkeypatch):
+    pytest.importorskip("numba")
+    wanted = [metrics.parse(name) for name in metrics.DEFAULT]
+    every = [d for d in definitions.PRESETS.values() if d.similarity != "hamming"]
+    found = []
+    for least, threads in [(10**9, 1), (0, 1), (0, 3)]:
+        monkeypatch.setattr(counting, "COMPILED_FROM", least)
+        plan = Plan(threads=threads)
+        found.append(evaluate(problem(dtype), wanted, every, Options(plan=plan)))
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            for name in a.values:
+                np.testing.assert_array_equal(a.values[name], b.values[name])
+
+
+def test_which_counter_is_taken(monkeypatch):
+    sides = prepare(problem(FLOATS[0]), "cosine")
+    assert isinstance(counting.counter(sides), FloatCounter)
+    monkeypatch.setattr(counting, "COMPILED_FROM", 1100 * 900)
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "numba", None)
+        without.delitem(sys.modules, "sbirctl.retrieval.onepass", raising=False)
+        assert isinstance(counting.counter(sides), FloatCounter)
+    pytest.importorskip("numba")
+    assert not isinstance(counting.counter(sides), FloatCounter)
+
+
+@settings(max_examples=100)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 300), st.integers(1, 60))
 def test_ranks_of_codes(seed, bits, size):
     rng = np.random.default_rng(seed)
