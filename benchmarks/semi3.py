@@ -1,14 +1,14 @@
 """Semi3-Net's ablations (Tables II, III, IV and Section IV-D) with light branches: mAP@all.
 
     python benchmarks/semi3.py --dataset NAME [--seeds 0,1,2] [--weights FILE] [--device cpu]
-        [--ways semi fc-only …] [--pretrain-epochs 3] [--epochs 6] [--out semi3.json]
+        [--ways semi fc-only …] [--pretrain-epochs 0] [--epochs 5] [--out semi3.json]
         [--set KEY=VALUE]
 
 The data set must be prepared with edge maps (`sbirctl prepare NAME --edges gb`). Task `sbir`: all
 classes are seen, held-out sketches are the queries, all photos the gallery. The preset `small`
-(MobileNetV2 branches) stands in for VGG-19. Per seed stage 1 is trained once; the stage 2 of every
-way begins with its branches, so ways differ in stage 2 alone. No run validates: the last epoch is
-scored.
+(MobileNetV2 branches) stands in for VGG-19. With --pretrain-epochs stage 1 is trained once a seed
+and the stage 2 of every way begins with its branches, so ways differ in stage 2 alone. No run
+validates: the last epoch is scored.
 
 What is measured goes into `--out`, and finished runs are found again, so the same command goes on
 where it was stopped, and `--seeds` and `--ways` can grow.
@@ -70,6 +70,8 @@ def trained(way: str, seed: int, options: argparse.Namespace) -> Path:
         whole = trained("semi", seed, options)
         return run([*settings, "pretrain_epochs=0", "epochs=0"], seed, options, init=str(whole))
     first = [f"pretrain_epochs={options.pretrain_epochs}"]
+    if not options.pretrain_epochs:
+        return run([*first, f"epochs={options.epochs}", *settings], seed, options)
     branches = run([*first, "epochs=0"], seed, options)
     return run(
         [*first, f"epochs={options.epochs}", *settings],
@@ -101,7 +103,7 @@ def score(way: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Means over the seeds beside the paper's figures, as Markdown."""
     lines = [
-        "| way | seeds | mAP@all | deviation | minutes of stage 2 | parameters | paper, VGG-19 |",
+        "| way | seeds | mAP@all | deviation | minutes | parameters | paper, VGG-19 |",
         "|---|---|---|---|---|---|---|",
     ]
     for way, (_, published) in WAYS.items():
@@ -126,8 +128,8 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS), metavar="WAY")
     parser.add_argument("--weights", default="pretrained", help="pretrained, none or a file")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--pretrain-epochs", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--pretrain-epochs", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("semi3.json"))
     parser.add_argument("--set", action="append", default=[])
     options = parser.parse_args()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sbirctl.core.errors import UsageError
+from sbirctl.losses.distance import pairwise_cosine
 from sbirctl.models.backbones import Backbone
 from sbirctl.models.co_attention import ChannelAttention, co_attend, rescale
 
@@ -71,26 +72,41 @@ class Trunk(nn.Module):
 
 
 class Head(nn.Module):
-    """FC6 and FC7 of VGG, and beside each other on FC7 the embedding layer and the classifier.
+    """FC6 and FC7 of VGG, on FC7 the embedding layer, on either of the two the classifier.
 
     Args:
         channels: of the maps. grid: they are averaged to grid x grid first.
         width: outputs of FC6 and FC7. dim: of the embedding.
         classes: of the classifier, 0 for none.
         dropout: after FC6 and FC7, in training.
+        temperature: 0 for a linear classifier on FC7, else that of a normalised softmax: its
+            logits are the embedding's cosines to one proxy a class, divided by it.
     """
 
     def __init__(
-        self, channels: int, grid: int, width: int, dim: int, classes: int, dropout: float
+        self,
+        channels: int,
+        grid: int,
+        width: int,
+        dim: int,
+        classes: int,
+        dropout: float,
+        temperature: float = 0.0,
     ) -> None:
         super().__init__()
-        self.grid, self.dropout = grid, dropout
+        self.grid, self.dropout, self.temperature = grid, dropout, temperature
         self.fc6 = nn.Linear(channels * grid**2, width)
         self.fc7 = nn.Linear(width, width)
         for layer in (self.fc6, self.fc7):
             _start(layer)
         self.embedding = nn.Linear(width, dim)
-        self.classifier = nn.Linear(width, classes) if classes else None
+        self.classifier: nn.Linear | None = None
+        if classes and temperature:
+            self.classifier = nn.Linear(dim, classes, bias=False)
+            # Unit variance: the loss ignores the norm, an optimiser's step does not.
+            nn.init.normal_(self.classifier.weight)
+        elif classes:
+            self.classifier = nn.Linear(width, classes)
 
     def adopt(self, layers: Sequence[nn.Linear]) -> None:
         """Copy the values of a backbone's own FC6 and FC7 where they have these shapes."""
@@ -106,6 +122,14 @@ class Head(nn.Module):
         pooled = F.adaptive_avg_pool2d(maps, self.grid).flatten(1)
         hidden = F.dropout(self.fc6(pooled).relu(), self.dropout, self.training)
         return F.dropout(self.fc7(hidden).relu(), self.dropout, self.training)
+
+    def logits(self, features: Tensor, embeddings: Tensor) -> Tensor | None:
+        """(n, width) features and their (n, dim) embeddings to (n, classes), None without any."""
+        if self.classifier is None:
+            return None
+        if self.temperature:
+            return pairwise_cosine(embeddings, self.classifier.weight) / self.temperature
+        return self.classifier(features)
 
 
 class Branches(nn.Module):

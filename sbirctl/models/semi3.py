@@ -55,6 +55,10 @@ class Semi3Settings(ModelSettings):
     grid: int = setting(0, help="side of the map FC6 sees; 0: as in the backbone, else 1")
     dropout: float = setting(0.5, help="after FC6 and FC7, in training")
     dim: int = setting(256, help="size of the embedding")
+    classify: Literal["fc7", "embedding"] = setting(
+        "fc7", help="what Eq. 10 classifies; embedding: by normalised softmax"
+    )
+    temperature: float = setting(0.2, help="of the normalised softmax, with classify=embedding")
     alpha: float = setting(10.0, help="weight of the sketch-photo contrastive loss, Eq. 12")
     beta: float = setting(100.0, help="weight of the alignment loss")
     gamma: float = setting(10.0, help="weight of the sketch-edge contrastive loss")
@@ -64,7 +68,8 @@ class Semi3Settings(ModelSettings):
     epochs: int = setting(20, help="of stage 2, all together; 0: without")
     batch: int = setting(32, help="sketches of a step, each with two photos, over all processes")
     optimizer: Literal["adamw", "adam", "sgd"] = "sgd"
-    lr: float = setting(2e-4, help="learning rate of embedding, classifier and attention")
+    lr: float = setting(2e-4, help="learning rate of embedding and attention")
+    lr_classifier: float = setting(2e-4, help="learning rate of the classifier")
     lr_fc: float = setting(2e-4, help="learning rate of FC6 and FC7")
     lr_backbone: float = setting(2e-4, help="learning rate of the convolutions")
     schedule: Literal["constant", "cosine", "step", "drop"] = setting(
@@ -90,21 +95,31 @@ class Semi3(Model):
             "sharing": "fc-only",
         },
         # Little data or little time: a light backbone whose pooled features pass through FC6 and
-        # FC7 as they are at first (`fc` is their number); beta = 100 would outweigh all else.
+        # FC7 as they are at first (`fc` is their number), many small steps, all branches together
+        # from the start, cross-entropy on the embedding itself, which the contrastive losses at
+        # the paper's weights and margins draw into one point.
         "small": {
             "backbone": "mobilenetv2_100",
             "fc": 1280,
             "dropout": 0.0,
-            "beta": 10.0,
+            "classify": "embedding",
+            "temperature": 0.1,
+            "alpha": 1.0,
+            "beta": 1.0,
+            "gamma": 1.0,
+            "margin_photo": 1.0,
+            "margin_edge": 1.0,
+            "batch": 12,
             "optimizer": "adamw",
             "lr": 1e-3,
+            "lr_classifier": 5e-2,
             "lr_fc": 3e-4,
             "lr_backbone": 2e-4,
             "schedule": "cosine",
-            "warmup": 0.5,
+            "warmup": 0.1,
             "augment": "standard",
-            "pretrain_epochs": 1,
-            "epochs": 4,
+            "pretrain_epochs": 0,
+            "epochs": 5,
         },
     }
 
@@ -124,6 +139,7 @@ class Semi3(Model):
             settings.dim,
             len(classes or ()),
             settings.dropout,
+            settings.temperature if settings.classify == "embedding" else 0.0,
         )
         names: tuple[Branch, ...] = ("photo", "sketch", "edge")
         self.branches = Branches(
@@ -198,8 +214,9 @@ class Semi3(Model):
         for branch, found in self.branches(given).items():
             head = self.branches.head(branch)
             embedded[branch] = F.normalize(head.embedding(found).float(), dim=-1)
-            if head.classifier is not None:
-                logits[f"{branch}_logits"] = head.classifier(found)
+            classified = head.logits(found, embedded[branch])
+            if classified is not None:
+                logits[f"{branch}_logits"] = classified
         return Encoded(**embedded, extra=logits)
 
     def losses(self, encoded: Encoded, batch: Batch, stage: str) -> dict[str, Tensor]:
@@ -239,14 +256,19 @@ class Semi3(Model):
         if self.classes is None:
             raise UsageError("A model made without training classes cannot be trained.")
         options = self.settings
-        rates = {"convolutions": options.lr_backbone, "fc": options.lr_fc}
+        rates = {
+            "convolutions": options.lr_backbone,
+            "fc": options.lr_fc,
+            "classifier": options.lr_classifier,
+        }
         groups = [
             ParamGroup(name, params, rates.get(name, options.lr), options.weight_decay)
             for name, params in self.branches.parts()
             if params
         ]
         plan = PairPlan(batch=options.batch, same_category=any("/" in c for c in self.classes))
-        early = [g for g in groups if g.name not in ("embedding", "attention")]
+        late = {"attention"} if options.classify == "embedding" else {"attention", "embedding"}
+        early = [g for g in groups if g.name not in late]
         made = (
             Stage(APART, options.pretrain_epochs, plan, early, validate=False),
             Stage(JOINT, options.epochs, plan, groups),

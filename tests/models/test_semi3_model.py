@@ -162,6 +162,30 @@ def test_stage_one_trains_neither_attention_nor_embedding() -> None:
     assert not first.validate
 
 
+def test_a_classified_embedding_is_trained_in_both_stages_by_cosines_to_proxies() -> None:
+    model = model_of(classify="embedding", temperature=0.25)
+    encoded = model.encode(batch())
+    weight = model.branches.head("sketch").classifier.weight
+    assert weight.shape == (len(CLASSES), model.dim)
+    for name in BRANCHES.values():
+        found = getattr(encoded, name)
+        for i, j in itertools.product(range(len(found)), range(len(CLASSES))):
+            cosine = (found[i] @ weight[j]) / (found[i].norm() * weight[j].norm())
+            torch.testing.assert_close(encoded.extra[f"{name}_logits"][i, j], cosine / 0.25)
+    first, second = model.stages()
+    assert {g.name for g in second.groups} - {g.name for g in first.groups} == {"attention"}
+    model.begin(APART)
+    model(batch(), APART)["total"].backward()
+    for name, parameter in model.named_parameters():
+        assert (parameter.grad is None) == ("attentions" in name), name
+
+
+def test_the_classifier_has_a_rate_of_its_own() -> None:
+    (*_, stage) = model_of(lr=1e-3, lr_classifier=0.5).stages()
+    rates = {group.name: group.lr for group in stage.groups}
+    assert (rates["classifier"], rates["embedding"], rates["attention"]) == (0.5, 1e-3, 1e-3)
+
+
 def test_in_stage_one_a_branch_learns_from_its_own_images_alone() -> None:
     model = model_of()
     model.begin(APART)
