@@ -3,12 +3,12 @@
     python benchmarks/ffmln.py --dataset NAME [--minutes 20 | --epochs N] [--seeds 0,1,2]
         [--weights FILE] [--ways baseline,ffmln] [--out ffmln.json] [--set KEY=VALUE]
 
-Baseline: `sbirctl train baseline` with its own recipe. The other ways are FFMLN over the same
-backbone and weights with the preset `small`, whole, with other loss terms (Table 3), and with less
-fusion. First the processor time of a training step of each way is measured, in turns; the budget,
-that many minutes of all threads, gives the number of epochs, rounded up for the baseline and down
-for the others. With --epochs every way has that many instead, whatever its steps cost. No run
-validates: the last epoch is scored.
+Baseline: `sbirctl train baseline` with its own recipe, and with the stages frozen that FFMLN has
+frozen. The other ways are FFMLN over the same backbone and weights with the preset `small`, whole,
+with other loss terms (Table 3), and with less fusion. First the processor time of a training step
+of each way is measured, in turns; the budget, that many minutes of all threads, gives the number of
+epochs, rounded up for the baseline and down for the others. With --epochs every way has that many
+instead, whatever its steps cost. No run validates: the last epoch is scored.
 
 What is measured goes into `--out`, and finished runs are found again, so the same command goes on
 where it was stopped, and `--seeds` and `--ways` can grow.
@@ -38,15 +38,17 @@ from sbirctl.stages.train import train
 from sbirctl.training.inputs import Inputs
 
 SHARED = (*SMALL_BACKBONE, "backbone.pad_type=same", "val=none")
-FFMLN = ("preset=small",)
+FROZEN = "backbone.freeze=3"  # of MobileNetV2's five stages: a step costs half
+FFMLN = ("preset=small", FROZEN)
 WAYS: dict[str, tuple[str, ...]] = {
     "baseline": (),
+    "frozen baseline": (FROZEN,),
     "ffmln": FFMLN,
     "norm": (*FFMLN, "terms=norm"),
     "norm+mul": (*FFMLN, "terms=norm,mul"),
     "norm+cro": (*FFMLN, "terms=norm,cro"),
     "with cls": (*FFMLN, "terms=norm,cls,mul,cro"),
-    "all terms, 4 a class": (*FFMLN, "terms=norm,cls,sin,mul,cro", "per_class=4"),
+    "all terms at 4 a class": (*FFMLN, "terms=norm,cls,sin,mul,cro", "per_class=4"),
     "without transformer": (*FFMLN, "depth=0"),
     "without fusion": (*FFMLN, "network=siamese-cnn"),
 }
@@ -55,7 +57,7 @@ METRICS = ("map@all", "prec@100")
 
 def model_of(way: str) -> str:
     """The model that a way trains."""
-    return "baseline" if way == "baseline" else "ffmln"
+    return "baseline" if way.endswith("baseline") else "ffmln"
 
 
 def measured(way: str, options: argparse.Namespace) -> tuple[float, int]:
@@ -77,7 +79,7 @@ def epochs_for(ways: Sequence[str], options: argparse.Namespace) -> dict[str, in
     budget = 60 * options.minutes * torch.get_num_threads()
     whole = {way: budget / (min(seconds[way]) * lengths[way]) for way in ways}
     return {
-        way: max(1, math.ceil(count) if way == "baseline" else math.floor(count))
+        way: max(1, math.ceil(count) if model_of(way) == "baseline" else math.floor(count))
         for way, count in whole.items()
     }
 
