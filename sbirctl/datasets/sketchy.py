@@ -195,7 +195,10 @@ def _extended(files: Iterable[Found], originals: Sequence[RawItem], ids: Ids) ->
     """Extended photos; those that repeat an original say so."""
     by_instance = {item.instance: item.id for item in originals}
     made = (_photo(found, "extended", ids) for found in files)
-    return [replace(item, copy_of=by_instance.get(item.instance, "")) for item in made]
+    return [
+        replace(item, copy_of=by_instance[item.instance]) if item.instance in by_instance else item
+        for item in made
+    ]
 
 
 def _item(

@@ -24,6 +24,9 @@ _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b
 MAGIC_BYTES = 16
 NO_IMAGE = "no image"
 
+# Opening a pipe or a device that took a file's place would wait for ever.
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
 ReadBytes = Callable[[bytes], bytes]
 
 
@@ -90,14 +93,19 @@ class ReadFolder:
             OSError: it cannot be read.
             SbirctlError: it is larger than any picture.
         """
-        # Opening a pipe or a device that took the file's place would wait for ever.
-        handle = os.open(os.path.join(self.root, path), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with open(handle, "rb") as stream:
+        handle = os.open(os.path.join(self.root, path), _READ)
+        try:
             facts = os.fstat(handle)
             if not stat.S_ISREG(facts.st_mode):
                 raise OSError("it is no regular file any more")
             check_size(facts.st_size)
-            return stream.read(self.most)
+            wanted = facts.st_size if self.most < 0 else min(self.most, facts.st_size)
+            data = os.read(handle, wanted)
+            while len(data) < wanted and (more := os.read(handle, wanted - len(data))):
+                data += more
+            return data
+        finally:
+            os.close(handle)
 
 
 def check_size(size: int) -> None:

@@ -10,8 +10,6 @@ Colour profiles are not applied.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -79,11 +77,14 @@ def decode_photo(data: bytes, least: int = 0, *, max_pixels: int = MAX_PIXELS) -
 def _open(data: bytes) -> Image.Image:
     if not data:
         raise ImageError("the file is empty")
+    # Pillow's own limit warns on stderr before ours is asked; opening reads the header only.
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        with _no_pillow_limit():
-            return Image.open(io.BytesIO(data), formats=_formats())
+        return Image.open(io.BytesIO(data), formats=_formats())
     except Exception as error:
         raise ImageError("it is no image of a kind that can be read") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def _decode(data: bytes, max_pixels: int, least: int = 0) -> Image.Image:
@@ -95,7 +96,7 @@ def _decode(data: bytes, max_pixels: int, least: int = 0) -> Image.Image:
             "Make the picture smaller.",
         )
     try:
-        if least:
+        if least and min(width, height) >= 2 * least:
             image.draft("RGB", (least, least))  # JPEG only: the nearest eighth that is not below
         image.load()
         return _upright(image)
@@ -108,17 +109,6 @@ def _formats() -> tuple[str, ...]:
     """Those of `FORMATS` that this build of Pillow has."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
-@contextmanager
-def _no_pillow_limit() -> Iterator[None]:
-    """Pillow's own limit warns on stderr before ours is asked; opening reads the header only."""
-    limit = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
 
 
 def _upright(image: Image.Image) -> Image.Image:

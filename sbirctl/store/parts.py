@@ -128,7 +128,7 @@ def make_part(task: PartTask) -> Made:
             made.append((digest, reason, 0 if pixels is None else checksum(pixels)))
             if place != NO_PLACE:
                 # Nothing of an earlier, stopped run may stay in the place of an unreadable file.
-                data = bytes(image) if pixels is None else np.ascontiguousarray(pixels).data
+                data = bytes(image) if pixels is None else pixels.data
                 write_at(stream, task.offset + place * image, data)
     digests, reasons, checksums = zip(*made, strict=True)
     return Made(digests, reasons, checksums)
@@ -136,10 +136,10 @@ def make_part(task: PartTask) -> Made:
 
 def write_at(stream: IO[bytes], offset: int, data: bytes | memoryview) -> None:
     """Write all of it there; an unbuffered stream may take a piece at a time."""
-    rest = memoryview(data).cast("B")
     stream.seek(offset)
-    while rest:
-        rest = rest[stream.write(rest) :]
+    written = stream.write(data)
+    while written < len(rest := memoryview(data).cast("B")):
+        written += stream.write(rest[written:])
 
 
 def _picture(task: PartTask, item: RawItem) -> tuple[np.ndarray | None, str, str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from isal import isal_zlib
 
 from sbirctl.core.files import digest_bytes
 from sbirctl.store.manifest import MODALITIES, Modality
@@ -26,8 +26,12 @@ def image_bytes(modality: Modality, size: int) -> int:
 
 
 def checksum(pixels: np.ndarray) -> int:
-    """CRC-32 of an image's pixels: finds damage, and is cheap enough to be always there."""
-    return zlib.crc32(np.ascontiguousarray(pixels).data)
+    """CRC-32 of an image's pixels: finds damage, and is cheap enough to be always there.
+
+    Args:
+        pixels: uint8, contiguous.
+    """
+    return isal_zlib.crc32(pixels)  # the value of `zlib.crc32` in a tenth of the time
 
 
 def checksum_name(modality: str) -> str:

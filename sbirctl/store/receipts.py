@@ -68,7 +68,7 @@ class Receipts:
             os.fsync(self._pixels.fileno())
         for part, made in batch:
             with atomic_open(receipt_path(self._path.parent, part), "w", durable=False) as stream:
-                json.dump(vars(made), stream)
+                stream.write(json.dumps(vars(made)))
 
     def __exit__(
         self,
