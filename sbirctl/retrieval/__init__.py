@@ -1,1 +1,1 @@
-"""Embeddings, exact ranking, metrics and their published definitions, statistics. NumPy only."""
+"""Embeddings, exact ranking, metrics and their published definitions, statistics; without torch."""
