@@ -11,9 +11,11 @@ import sys
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from PIL import Image, ImageDraw
+from waiting import PATIENCE
 
 from sbirctl.cli import _app
 
@@ -42,7 +44,9 @@ def served(home, *words, **more):
     env = {**os.environ, "SBIRCTL_HOME": str(home), "OMP_NUM_THREADS": "1", **more}
     command = [sys.executable, "-m", "sbirctl", "serve", "--port", "0", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, env=env, text=True, **pipes) as process:
+    # what a shell runs in the background, tests too, ignores Ctrl-C, and so do its children
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, env=env, text=True, preexec_fn=heeding, **pipes) as process:
         try:
             yield process, process.stdout.readline().strip()
         finally:
@@ -59,7 +63,7 @@ def drawing():
 def ask(url, data=None, token=TOKEN):
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(url, data, headers)
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return answer.read()
 
 
@@ -76,7 +80,7 @@ def test_the_page_finds_photos_and_ctrl_c_ends_it(home):
         with pytest.raises(urllib.error.HTTPError, match="401"):
             ask(url, token=None)
         process.send_signal(signal.SIGINT)
-        out, said = process.communicate(timeout=60)
+        out, said = process.communicate(timeout=PATIENCE)
         assert process.returncode == 130
         assert out == ""
         assert "Traceback" not in said
