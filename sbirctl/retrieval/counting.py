@@ -19,6 +19,8 @@ from sbirctl.retrieval.sides import Sides
 
 COMPILED_FROM = 10**8
 """Scores from which compiled code saves more than importing numba and loading it cost, 0.4 s."""
+COMPILED_MEMORY = 2 * 10**8
+"""Bytes numba takes for itself while it compiles; some 120 MB later."""
 _FEW = 8
 
 
@@ -34,11 +36,20 @@ class Counter(Protocol):
         """
 
 
-def counter(sides: Sides) -> Counter:
-    """The counter for a ranking problem."""
+def worth_compiling(sides: Sides) -> bool:
+    """Whether there is enough to count for compiled code."""
+    return sides.encoder is None and len(sides.query) * len(sides.order) >= COMPILED_FROM
+
+
+def counter(sides: Sides, compiled: bool = True) -> Counter:
+    """The counter for a ranking problem.
+
+    Args:
+        compiled: whether it may take `COMPILED_MEMORY` beyond its buffers.
+    """
     if sides.encoder is not None:
         return CodeCounter(sides.order, sides.encoder.bits)
-    if len(sides.query) * len(sides.order) >= COMPILED_FROM:
+    if compiled and worth_compiling(sides):
         # no numba, none for this NumPy, or no folder in which it could keep what it compiles
         with contextlib.suppress(ImportError, RuntimeError):
             from sbirctl.retrieval.onepass import OnePassCounter

@@ -15,7 +15,7 @@ import numpy as np
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import human_bytes
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.retrieval.counting import counter
+from sbirctl.retrieval.counting import COMPILED_MEMORY, counter, worth_compiling
 from sbirctl.retrieval.metrics import Ranks
 from sbirctl.retrieval.sides import TILE, Sides
 
@@ -64,11 +64,11 @@ def rank(sides: Sides, consumer: Consumer, plan: Plan, report: Reporter = SILENT
 
         rank_on(plan.device, sides, consumer, report)
         return
-    workers = _workers(sides, plan)
+    workers, compiled = _workers(sides, plan)
     own = OwnPhotos(sides) if consumer.own is not None else None
     spare: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
     for _ in range(workers):
-        spare.put(_Worker(sides, own))
+        spare.put(_Worker(sides, own, compiled))
 
     def work(index: int) -> None:
         worker = spare.get()
@@ -118,11 +118,11 @@ class OwnPhotos:
 class _Worker:
     """The buffers of one thread."""
 
-    def __init__(self, sides: Sides, own: OwnPhotos | None) -> None:
+    def __init__(self, sides: Sides, own: OwnPhotos | None, compiled: bool) -> None:
         self._sides = sides
         self._own = own
         self._scores = np.empty((TILE, len(sides.order)), dtype=sides.gallery.dtype)
-        self._count = counter(sides)
+        self._count = counter(sides, compiled)
 
     def run(self, index: int, consumer: Consumer) -> None:
         scores, sides = self._scores, self._sides
@@ -165,20 +165,24 @@ def parse_memory(text: str) -> int | None:
     return int(float(match[1]) * 1000 ** " kmgt".index(match[2] or " "))
 
 
-def _workers(sides: Sides, plan: Plan) -> int:
+def _workers(sides: Sides, plan: Plan) -> tuple[int, bool]:
+    """How many threads there is memory for, and whether also for compiled code."""
     columns, item = len(sides.order), sides.gallery.dtype.itemsize
     widest = int(np.diff(sides.start).max(initial=0))
     # Scores, a counter's buffers, the relevant scores with their ranks and what metrics make of it.
     each = TILE * columns * item + columns * (3 * item + 32) + TILE * widest * (2 * item + 48)
     fixed = sides.gallery.nbytes + 16 * columns + 10**7
-    possible = ((plan.memory or DEFAULT_MEMORY) - fixed) // each
-    if plan.memory is not None and possible < 1:
+    left = (plan.memory or DEFAULT_MEMORY) - fixed
+    if plan.memory is not None and left < each:
         raise UsageError(
             f"--memory {human_bytes(plan.memory)} is too little: {TILE} queries against "
             f"{columns} photos need {human_bytes(fixed + each)}.",
             f"Give at least --memory {-(-(fixed + each) // 10**6)}M.",
         )
-    return int(max(1, min(possible, plan.threads or _cores(), sides.tiles)))
+    roomy = plan.memory is None or left - COMPILED_MEMORY >= each
+    compiled = roomy and worth_compiling(sides)
+    possible = (left - COMPILED_MEMORY * compiled) // each
+    return int(max(1, min(possible, plan.threads or _cores(), sides.tiles))), compiled
 
 
 def _cores() -> int:

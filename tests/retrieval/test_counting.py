@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbirctl.retrieval import counting, definitions, metrics
+from sbirctl.retrieval import counting, definitions, engine, metrics
 from sbirctl.retrieval.below import Buckets, Sorted, quicker
 from sbirctl.retrieval.counting import CodeCounter, FloatCounter
 from sbirctl.retrieval.embeddings import Embeddings
@@ -185,6 +185,24 @@ def test_which_counter_is_taken(monkeypatch):
         assert isinstance(counting.counter(sides), FloatCounter)
     pytest.importorskip("numba")
     assert not isinstance(counting.counter(sides), FloatCounter)
+
+
+@pytest.mark.parametrize("memory, compiled", [(100, False), (400, True), (None, True)])
+def test_compiled_code_is_left_where_it_would_pass_the_memory(memory, compiled, monkeypatch):
+    """numba takes more than 100 MB for itself."""
+    pytest.importorskip("numba")
+    monkeypatch.setattr(counting, "COMPILED_FROM", 0)
+    made = []
+
+    def note(sides, allowed):
+        made.append(counting.counter(sides, allowed))
+        return made[-1]
+
+    monkeypatch.setattr(engine, "counter", note)
+    plan = Plan(memory=memory and memory * 10**6, threads=2)
+    wanted = [metrics.parse("map@all")]
+    evaluate(problem(FLOATS[0]), wanted, [definitions.PRESETS["standard"]], Options(plan=plan))
+    assert {isinstance(one, FloatCounter) for one in made} == {not compiled}
 
 
 @settings(max_examples=100)
