@@ -129,6 +129,8 @@ class Semi3(Model):
             check_two_branches(settings.sharing, settings.co_attention, settings.hybrid)
             if settings.feature == "edge":
                 raise UsageError("feature=edge needs edge maps.", "Leave out edges=false.")
+        if settings.classify == "embedding" and not settings.temperature > 0:
+            raise UsageError("classify=embedding needs a temperature above 0.", "Set 0.1 to 0.2.")
         self.dim = settings.dim
         trunk = Trunk(build(settings.backbone, freeze_bn=settings.freeze_bn))
         trunk.take_own()

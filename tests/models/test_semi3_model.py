@@ -180,6 +180,14 @@ def test_a_classified_embedding_is_trained_in_both_stages_by_cosines_to_proxies(
         assert (parameter.grad is None) == ("attentions" in name), name
 
 
+@pytest.mark.parametrize("temperature", [0.0, -0.1, float("nan")])
+def test_proxies_need_a_temperature(temperature: float) -> None:
+    """0 would make the classifier that of classify=fc7 without a word."""
+    with pytest.raises(UsageError, match="temperature"):
+        model_of(classify="embedding", temperature=temperature)
+    model_of(classify="fc7", temperature=temperature)
+
+
 def test_the_classifier_has_a_rate_of_its_own() -> None:
     (*_, stage) = model_of(lr=1e-3, lr_classifier=0.5).stages()
     rates = {group.name: group.lr for group in stage.groups}
