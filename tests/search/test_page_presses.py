@@ -94,6 +94,21 @@ def test_an_open_photo_stays_what_it_is_when_others_are_found(tab, world):
     expect_first(tab, "upright.png")
 
 
+def test_a_photo_opens_from_the_gallery_it_was_found_in(tab, world):
+    draw(tab, *LINES["cross.png"])
+    other = world.searchers["two of <b>them</b>"]  # without the cross
+    other.hold = threading.Event()
+    tab.locator("#gallery").select_option(other.info.name)
+    asking(tab)
+    tab.get_by_label("Open cross.png").click()
+    expect(tab.locator("#viewer-photo")).to_be_visible()
+    tab.wait_for_function("document.getElementById('viewer-photo').naturalWidth > 0")
+    other.hold.set()
+    tab.keyboard.press("Escape")
+    settled(tab)
+    expect(tab.locator("#photos li")).to_have_count(2)
+
+
 def asked_and_held(tab, world):
     """Make of an upright line a cross; its answer comes when the function given back is called."""
     searcher = world.searchers["ink"]

@@ -91,7 +91,7 @@ function like(hit) {
   ask();
 }
 
-photos.addEventListener("open", (event) => viewer.open(event.detail, photos.hits, gallery()));
+photos.addEventListener("open", (event) => viewer.open(event.detail, photos.hits, photos.gallery));
 photos.addEventListener("like", (event) => like(event.detail));
 viewer.addEventListener("like", (event) => like(event.detail));
 part("back").addEventListener("click", () => like(null));

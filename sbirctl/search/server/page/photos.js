@@ -22,6 +22,9 @@ export class Photos extends EventTarget {
 
   get hits() { return this.#hits; }
 
+  /** The gallery that the photos are of. */
+  get gallery() { return this.#gallery; }
+
   /** Show hits [{id, score, path}, …] of a gallery, under a press as soon as it is over. */
   show(hits, gallery) {
     if (this.#pressed) this.#wanted = [hits, gallery];
