@@ -127,7 +127,7 @@ class Buckets:
             high = np.where(low == high, low + 1, high)
         scale = (self._buckets - 3) / (high - low)
         shift = 1 - low * scale
-        if np.isfinite(scale).all() and np.isfinite(shift).all():
+        if all(np.isfinite(found).all() for found in (high - low, scale, shift)):
             lower, near, cuts = self._bucketed(rows, relevant, columns, scale, shift)
         else:
             rest = np.delete(rows, columns, axis=1)

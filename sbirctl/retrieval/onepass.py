@@ -117,7 +117,7 @@ def _table(sorted_own: np.ndarray, first: np.ndarray) -> tuple[float, float]:
     low, high = sorted_own[0], sorted_own[R - 1]
     scale = kind(len(first) - 4) / (high - low)
     shift = kind(1) - low * scale
-    if not (np.isfinite(scale) and np.isfinite(shift)):
+    if not (np.isfinite(high - low) and np.isfinite(scale) and np.isfinite(shift)):
         scale, shift = kind(0), kind(0)  # one bucket: every place is searched for
     top = kind(len(first) - 2)
     filled = np.uint32(0)
