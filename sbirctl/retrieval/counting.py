@@ -50,8 +50,8 @@ def counter(sides: Sides, compiled: bool = True) -> Counter:
     if sides.encoder is not None:
         return CodeCounter(sides.order, sides.encoder.bits)
     if compiled and worth_compiling(sides):
-        # no numba, none for this NumPy, or no folder in which it could keep what it compiles
-        with contextlib.suppress(ImportError, RuntimeError):
+        # no numba, none for this NumPy or system, or no folder to keep what it compiles
+        with contextlib.suppress(ImportError, OSError, RuntimeError):
             from sbirctl.retrieval.onepass import OnePassCounter
 
             return OnePassCounter(sides.order)
