@@ -133,8 +133,9 @@ def describe(
     scores["facts"] = e.facts
     if e.seen is not None and e.seen.any():
         rows = e.seen[e.query_label]
-        scores["seen"] = {name: result.mean(name, rows) for name in names}
-        scores["unseen"] = {name: result.mean(name, ~rows) for name in names}
+        if not rows.all():  # else there is nothing to tell apart
+            scores["seen"] = {name: result.mean(name, rows) for name in names}
+            scores["unseen"] = {name: result.mean(name, ~rows) for name in names}
     if request.interval:
         scores["intervals"] = {name: _interval(result, name) for name in names}
     if request.per_class:

@@ -225,3 +225,18 @@ def test_metrics_lists_every_definition(tmp_path):
     assert list(listed["definitions"]) == list(PRESETS)
     lines = shell("sbirctl metrics", tmp_path).stdout.splitlines()
     assert [line.split("\t")[1] for line in lines if line.startswith("definition")] == list(PRESETS)
+
+
+@pytest.mark.parametrize(
+    ("seen", "header"),
+    [
+        ([True, False, False], ["metric", "value", "unseen", "seen", "definition"]),
+        ([True, True, True], ["metric", "value", "definition"]),
+        ([False, False, False], ["metric", "value", "definition"]),
+    ],
+)
+def test_seen_and_unseen_are_told_apart_where_there_are_both(vectors, tmp_path, seen, header):
+    arrays = dict(np.load(vectors))
+    np.savez(vectors, **arrays, seen=np.array(seen))
+    done = shell("sbirctl evaluate vectors.npz --metric map@all", tmp_path)
+    assert done.stdout.splitlines()[0].split("\t") == header
