@@ -32,7 +32,7 @@ SMALL = [
     ("train.py", f"{RESNET} --set batch=16 --steps 2 --rounds 1"),
     ("embed.py", "--rounds 1 --images 256"),
     ("embed.py", f"{RESNET} --rounds 1 --images 64"),
-    ("evaluate.py", "--size small --repeats 2 --sample 10"),
+    ("evaluate.py", "--size sketchy --repeats 3 --sample 4"),
     ("edges.py", "--seconds 5 --count 4"),
     ("memory.py", "--images 4000 --steps 20"),
 ]
