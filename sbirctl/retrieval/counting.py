@@ -129,7 +129,7 @@ class FloatCounter:
         upto[place] = np.repeat(rank[ties.first] + ties.own - 1, ties.own)
         mixed = ties.others > 0
         if np.count_nonzero(mixed) > _FEW:
-            rank[:] = in_gallery_order(row, self._inverse, columns)
+            rank[:] = in_gallery_order(-row, self._inverse, columns)
             return
         parts = (ties.score[mixed], ties.first[mixed], ties.own[mixed])
         for score, start, count in zip(*parts, strict=True):
@@ -164,9 +164,7 @@ class CodeCounter:
         upto = np.empty(own.shape, dtype=np.int32)
         for i, row in enumerate(rows):
             distance = ((self._bits - row) / 2).astype(self._kind)
-            column = self._inverse.take(np.argsort(distance.take(self._inverse), kind="stable"))
-            wanted = (column >= columns.start) & (column < columns.stop)
-            rank[i] = np.flatnonzero(wanted) + 1
+            rank[i] = in_gallery_order(distance, self._inverse, columns)
             within = np.cumsum(np.bincount(distance, minlength=self._bits + 1))
             upto[i] = within[np.sort(distance[columns])]
         return Ranks(rank, upto, np.count_nonzero(own > 0, axis=1), rows.shape[1])
@@ -179,9 +177,9 @@ def inverse(order: np.ndarray) -> np.ndarray:
     return columns
 
 
-def in_gallery_order(row: np.ndarray, inverse: np.ndarray, columns: slice) -> np.ndarray:
-    """(R,) int64: ranks of the photos `columns` by a stable sort of the (N,) scores of a row."""
-    ordered = inverse[np.argsort(-row.take(inverse), kind="stable")]
+def in_gallery_order(distance: np.ndarray, inverse: np.ndarray, columns: slice) -> np.ndarray:
+    """(R,) int64: ranks of the photos `columns` by a stable sort of a row's (N,) distances."""
+    ordered = inverse.take(np.argsort(distance.take(inverse), kind="stable"))
     wanted = (ordered >= columns.start) & (ordered < columns.stop)
     return np.flatnonzero(wanted) + 1
 

@@ -50,7 +50,7 @@ class OnePassCounter:
         first = self._first[: buckets + 1]
         _count(rows, relevant, start, stop, self._place, first, rank, upto, crowded)
         for i in np.flatnonzero(crowded).tolist():
-            rank[i] = in_gallery_order(rows[i], self._inverse, columns)
+            rank[i] = in_gallery_order(-rows[i], self._inverse, columns)
         positive = np.count_nonzero(relevant > 0, axis=1)
         return Ranks(rank, upto, positive, rows.shape[1])
 
