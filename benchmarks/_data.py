@@ -14,13 +14,13 @@ from contextlib import contextmanager
 
 import torch
 
-from sbirctl.datasets.parts import Part
 from sbirctl.models.base import Model
-from sbirctl.stages.prepare import prepare
+from sbirctl.pipeline.prepare import prepare
+from sbirctl.sampling.subsets import Subset
 from sbirctl.training.augment import augment
 from sbirctl.training.inputs import Data, Inputs
-from sbirctl.training.loader import BatchLoader, three
-from sbirctl.training.optim import make_optimizer, release
+from sbirctl.training.loader import BatchLoader, to_rgb
+from sbirctl.training.optim import make_optimizer, set_trainable
 from sbirctl.training.step import gradients
 
 SMALL_BACKBONE = ("backbone=mobilenetv2_100", "mean=0.5", "std=0.5")
@@ -114,22 +114,22 @@ def watched(device: str) -> Iterator[list[str]]:
     found.append(f"{busy} {memory:.1f} GB at most")
 
 
-def step_seconds(model: Model, part: Part, steps: int) -> tuple[float, int]:
+def step_seconds(model: Model, part: Subset, steps: int) -> tuple[float, int]:
     """Processor seconds of a training step on the CPU, the fastest of some on one batch.
 
     Returns:
         The seconds, and how many steps an epoch has.
     """
-    (stage,) = model.stages()
+    (stage,) = model.recipe()
     optimizer = make_optimizer(stage, model.settings)
     drawn = itertools.islice(stage.plan.batches(part, 0, 0), 1)
     (batch,) = BatchLoader(part, torch.device("cpu"), 0).batches(drawn)
-    release(model, stage, 1)
+    set_trainable(model, stage, 1)
     model.train()
     times = []
     for _ in range(steps + 1):  # the first one fills caches
         start = time.process_time()
-        changed = three(augment(batch, model.settings.augment, 0))
+        changed = to_rgb(augment(batch, model.settings.augment, 0))
         optimizer.zero_grad(set_to_none=True)
         gradients(model, changed, stage.name, pieces=1, seed=0, autocast=model.autocast())
         optimizer.step()

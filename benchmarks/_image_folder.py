@@ -10,13 +10,13 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
-from sbirctl.datasets.parts import Part
+from sbirctl.sampling.subsets import Subset
 
 SIDE = 256
 
 
 @contextmanager
-def image_files(part: Part) -> Iterator[Path]:
+def image_files(part: Subset) -> Iterator[Path]:
     """A part's images as files of 256 x 256 pixels, `<photo or sketch>/<class>/<number>`."""
     with tempfile.TemporaryDirectory() as folder:
         for side in (part.photo, part.sketch):

@@ -30,11 +30,11 @@ from torch.nn import functional as F
 
 from sbirctl.core.allocator import keep_freed_memory
 from sbirctl.core.config import parse_assignments
-from sbirctl.datasets.batch import Batch
 from sbirctl.models.clip import build_clip
 from sbirctl.models.drclip import DrClip
 from sbirctl.models.factory import create
-from sbirctl.training.optim import make_optimizer, release
+from sbirctl.sampling.batch import Batch
+from sbirctl.training.optim import make_optimizer, set_trainable
 from sbirctl.training.step import gradients
 
 BARE, CACHED, UNCACHED = (
@@ -120,9 +120,9 @@ def step(options: argparse.Namespace, *, known: bool) -> Callable[[], int]:
     """A step of training as the loop does it."""
     model = made(options)
     batch = batch_of(model, options)
-    (stage,) = model.stages()
+    (stage,) = model.recipe()
     optimizer = make_optimizer(stage, model.settings)
-    release(model, stage, 0)
+    set_trainable(model, stage, 0)
     model.train()
     model._text_features()  # once a run
     if known:

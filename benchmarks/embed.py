@@ -22,16 +22,16 @@ from sbirctl.core.config import parse_assignments
 from sbirctl.models.base import Model
 from sbirctl.models.factory import create
 from sbirctl.retrieval.embeddings import write
-from sbirctl.training.assemble import to_embeddings
 from sbirctl.training.embedding import BATCH, device_of
-from sbirctl.training.gather import Gatherer
 from sbirctl.training.inputs import Data
 from sbirctl.training.loader import to_tensor
+from sbirctl.training.resumable_embedding import ResumableEmbedder
+from sbirctl.training.to_embeddings import to_embeddings
 
 
 def bare(model: Model, opened: Data) -> Callable[[], int]:
     """The baseline."""
-    test = opened.parts.test
+    test = opened.partition.test
     batches = []
     for side in (test.sketch, test.photo):
         rows = np.unique(side.row)
@@ -50,12 +50,12 @@ def bare(model: Model, opened: Data) -> Callable[[], int]:
 
 def embedded(model: Model, opened: Data, folder: Path) -> Callable[[], int]:
     """What `embed` does between its reading of the checkpoint and its end."""
-    test = opened.parts.test
+    test = opened.partition.test
 
     def work() -> int:
-        gatherer = Gatherer(model, folder / "parts", {"checkpoint": ""})
+        gatherer = ResumableEmbedder(model, folder / "parts", {"checkpoint": ""})
         query, gallery = gatherer.gather([test.sketch, test.photo])
-        write(to_embeddings(test, query, gallery, opened.parts.facts), folder / "embeddings.h5")
+        write(to_embeddings(test, query, gallery, opened.partition.facts), folder / "embeddings.h5")
         gatherer.clear()
         return len(np.unique(test.sketch.row)) + len(np.unique(test.photo.row))
 
@@ -64,7 +64,7 @@ def embedded(model: Model, opened: Data, folder: Path) -> Callable[[], int]:
 
 def shortened(opened: Data, images: int) -> Data:
     """The same with so many test sketches and photos."""
-    test = opened.parts.test
+    test = opened.partition.test
     first = np.arange(images)
     test = replace(test, sketch=test.sketch.take(first), photo=test.photo.take(first))
     return replace(opened, parts=replace(opened.parts, test=test))

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from prepare import SIZE, drawn
 
-from sbirctl.stages.prepare import prepare
+from sbirctl.pipeline.prepare import prepare
 from sbirctl.store.images import load_image
 from sbirctl.store.manifest import MODALITIES
 from sbirctl.store.reader import IMAGES, Store

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sbirctl.search.engines import ID, engine_class
+from sbirctl.galleries.engines import ID, engine_class
 
 ASKED = 100
 

@@ -17,15 +17,15 @@ import torch
 from _data import compare, data
 from _image_folder import folder_batches, image_files
 
-from sbirctl.datasets.plans import BalancedPlan
+from sbirctl.sampling.plans import BalancedPlan
 from sbirctl.training.augment import Name, augment
 from sbirctl.training.inputs import Data
-from sbirctl.training.loader import BatchLoader, three, to_tensor
+from sbirctl.training.loader import BatchLoader, to_rgb, to_tensor
 
 
 def in_memory(opened: Data, plan: BalancedPlan, device: torch.device) -> Callable[[], int]:
     """The baseline: fancy indexing into arrays."""
-    part = opened.parts.train
+    part = opened.partition.train
     photos = opened.store.read("photo", part.photo.row)
     sketches = opened.store.read("sketch", part.sketch.row)
 
@@ -44,13 +44,13 @@ def loaded(
     opened: Data, plan: BalancedPlan, device: torch.device, workers: int, kind: Name
 ) -> Callable[[], int]:
     """The loader, with augmentation `kind`."""
-    part = opened.parts.train
+    part = opened.partition.train
 
     def work() -> int:
         done = 0
         loader = BatchLoader(part, device, workers)
         for step, batch in enumerate(loader.batches(plan.batches(part, 0, 0))):
-            done += len(three(augment(batch, kind, step)).ids)
+            done += len(to_rgb(augment(batch, kind, step)).ids)
         if device.type == "cuda":
             torch.cuda.synchronize()
         return done
@@ -82,7 +82,7 @@ def main() -> None:
             ways[f"store, {workers} threads"] = loaded(opened, plan, device, workers, "none")
         for kind in ("flip", "standard"):
             ways[f"store, 1 thread, {kind}"] = loaded(opened, plan, device, 1, kind)  # type: ignore[arg-type]
-        with image_files(opened.parts.train) as folder:
+        with image_files(opened.partition.train) as folder:
             ways["ImageFolder and Pillow, 2 workers"] = lambda: folder_images(
                 folder, options.size, options.batch
             )

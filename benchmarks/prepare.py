@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sbirctl.stages.prepare import prepare
+from sbirctl.pipeline.prepare import prepare
 
 SIZE = 224
 CHUNK = 128

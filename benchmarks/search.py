@@ -21,15 +21,15 @@ from pathlib import Path
 
 import numpy as np
 
-from sbirctl.search.drawing import read_drawing
-from sbirctl.search.embedder import Embedder
-from sbirctl.search.engines import ID
-from sbirctl.search.engines.exact import Exact
-from sbirctl.search.indexing import BATCH, index
-from sbirctl.search.searcher import Searcher
-from sbirctl.search.walk import walk
-from sbirctl.stages.index import ModelChoice
-from sbirctl.stages.index import index as index_command
+from sbirctl.galleries.drawing import read_drawing
+from sbirctl.galleries.embedder import Embedder
+from sbirctl.galleries.engines import ID
+from sbirctl.galleries.engines.exact import Exact
+from sbirctl.galleries.indexing import BATCH, index
+from sbirctl.galleries.searcher import Searcher
+from sbirctl.galleries.walk import walk
+from sbirctl.pipeline.index import ModelChoice
+from sbirctl.pipeline.index import index as index_command
 from sbirctl.store.images import load_image
 
 SMALL = ("backbone=mobilenetv2_100", "mean=0.5", "std=0.5", "size=128", "mirror=false")

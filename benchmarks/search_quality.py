@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
+from sbirctl.galleries.drawing import read_drawing
+from sbirctl.galleries.engines import ID, engine_class, recall
+from sbirctl.galleries.searcher import Searcher
+from sbirctl.pipeline.embed import embed
+from sbirctl.pipeline.evaluate import Request, evaluate
 from sbirctl.retrieval.embeddings import Embeddings, write
-from sbirctl.search.drawing import read_drawing
-from sbirctl.search.engines import ID, engine_class, recall
-from sbirctl.search.searcher import Searcher
-from sbirctl.stages.embed import embed
-from sbirctl.stages.evaluate import Request, evaluate
 
 
 def by_class(folder: Path, classes: list[str]) -> list[tuple[Path, str]]:
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def _files(searcher: Searcher) -> list[tuple[str, object]]:
-    from sbirctl.search.gallery import find_gallery
+    from sbirctl.galleries.gallery import find_gallery
 
     return [(e.id, e.file) for e in find_gallery(searcher.info.name).entries() if not e.reason]
 

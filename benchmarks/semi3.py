@@ -26,9 +26,9 @@ from _data import SMALL_BACKBONE
 
 from sbirctl.cli._console import TerminalReporter
 from sbirctl.core.files import read_json, write_json
-from sbirctl.stages.embed import embed
-from sbirctl.stages.evaluate import Request, evaluate
-from sbirctl.stages.train import train
+from sbirctl.pipeline.embed import embed
+from sbirctl.pipeline.evaluate import Request, evaluate
+from sbirctl.pipeline.train import train
 
 SHARED = ("preset=small", *SMALL_BACKBONE, "backbone.pad_type=same", "val=none")
 TWO = ("edges=false", "co_attention=false", "hybrid=false")

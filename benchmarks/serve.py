@@ -28,19 +28,19 @@ from PIL import Image
 
 from sbirctl.core.config import parse_assignments
 from sbirctl.datasets.tree import File
-from sbirctl.search.catalogue import Listed
-from sbirctl.search.drawing import read_drawing
-from sbirctl.search.embedder import Embedder
-from sbirctl.search.engines import ID
-from sbirctl.search.engines.exact import Exact
-from sbirctl.search.gallery import GalleryInfo
-from sbirctl.search.listing import Entry
-from sbirctl.search.searcher import Searcher
-from sbirctl.search.server import listen
-from sbirctl.search.server.access import access_for
-from sbirctl.search.server.app import application
-from sbirctl.search.server.galleries import Galleries
-from sbirctl.search.server.limits import Limits
+from sbirctl.galleries.catalogue import Listed
+from sbirctl.galleries.drawing import read_drawing
+from sbirctl.galleries.embedder import Embedder
+from sbirctl.galleries.engines import ID
+from sbirctl.galleries.engines.exact import Exact
+from sbirctl.galleries.gallery import GalleryInfo
+from sbirctl.galleries.listing import Entry
+from sbirctl.galleries.searcher import Searcher
+from sbirctl.galleries.server import listen
+from sbirctl.galleries.server.access import access_for
+from sbirctl.galleries.server.app import application
+from sbirctl.galleries.server.galleries import Galleries
+from sbirctl.galleries.server.limits import Limits
 from sbirctl.training.source import find_checkpoint
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ def drawings_of(folder: str, count: int) -> list[bytes]:
         return [path.read_bytes() for path in paths[:: max(1, len(paths) // count)][:count]]
     made = []
     with data("", 256) as opened:
-        side = opened.parts.test.sketch
+        side = opened.partition.test.sketch
         for pixels in side.store.read("sketch", np.unique(side.row)[:count]):
             stream = io.BytesIO()
             Image.fromarray(pixels[..., 0]).save(stream, "PNG")

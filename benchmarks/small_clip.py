@@ -38,12 +38,12 @@ from torch.nn import functional as F
 
 from sbirctl.core.files import atomic_open, write_json
 from sbirctl.core.seeds import rng_for, seed_for
-from sbirctl.datasets.batch import Batch
-from sbirctl.datasets.tasks import split_for
 from sbirctl.edges import edge_maps
 from sbirctl.models.clip import ClipBackbone, build_clip
 from sbirctl.models.drclip import DrClipSettings, text_of_class
+from sbirctl.sampling.batch import Batch
 from sbirctl.store.reader import Store
+from sbirctl.tasks import split_for
 from sbirctl.training.augment import augment
 
 SETTINGS = DrClipSettings()

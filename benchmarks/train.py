@@ -31,10 +31,10 @@ from sbirctl.losses.normalised_softmax import normalised_softmax
 from sbirctl.models.base import Model
 from sbirctl.models.factory import create
 from sbirctl.training.inputs import Data
-from sbirctl.training.journal import Journal
-from sbirctl.training.loader import BatchLoader, three
+from sbirctl.training.loader import BatchLoader, to_rgb
 from sbirctl.training.loop import LoopOptions, Trainer
-from sbirctl.training.optim import make_optimizer, release
+from sbirctl.training.metrics_log import MetricsLog
+from sbirctl.training.optim import make_optimizer, set_trainable
 
 
 class ShortPlan:
@@ -52,14 +52,14 @@ class ShortPlan:
 
 def bare(model: Model, opened: Data, steps: int) -> Callable[[], int]:
     """The baseline."""
-    (stage,) = model.stages()
+    (stage,) = model.recipe()
     device = next(model.parameters()).device
-    drawn = ShortPlan(stage.plan, steps).batches(opened.parts.train, 0, 0)
-    batches = [three(b) for b in BatchLoader(opened.parts.train, device, 0).batches(drawn)]
+    drawn = ShortPlan(stage.plan, steps).batches(opened.partition.train, 0, 0)
+    batches = [to_rgb(b) for b in BatchLoader(opened.partition.train, device, 0).batches(drawn)]
     optimizer = make_optimizer(stage, model.settings)
 
     def work() -> int:
-        release(model, stage, 0)
+        set_trainable(model, stage, 0)
         model.train()
         for batch in batches:
             optimizer.zero_grad(set_to_none=True)
@@ -77,11 +77,11 @@ def looped(model: Model, opened: Data, steps: int, kind: str, folder: Path) -> C
     """One epoch of the loop, with augmentation `kind`."""
     model.settings = replace(model.settings, augment=kind)
     trainer = Trainer(model, opened.parts, folder, options=LoopOptions(save_seconds=1e9))
-    (stage,) = model.stages()
+    (stage,) = model.recipe()
     stage = replace(stage, plan=ShortPlan(stage.plan, steps))
     optimizer = make_optimizer(stage, model.settings)
-    trainer.keeper.resume()
-    trainer.keeper.journal = Journal(folder / "log.jsonl")
+    trainer.checkpointer.resume()
+    trainer.checkpointer.log = MetricsLog(folder / "log.jsonl")
 
     def work() -> int:
         before = trainer.progress.images
@@ -94,13 +94,13 @@ def looped(model: Model, opened: Data, steps: int, kind: str, folder: Path) -> C
 
 def from_folder(model: Model, folder: Path, steps: int) -> Callable[[], int]:
     """A plain loop over ImageFolder."""
-    (stage,) = model.stages()
+    (stage,) = model.recipe()
     optimizer = make_optimizer(stage, model.settings)
     device = next(model.parameters()).device
     options = model.settings
 
     def work() -> int:
-        release(model, stage, 0)
+        set_trainable(model, stage, 0)
         model.train()
         done = 0
         batches = folder_batches(folder, options.size, options.batch)
@@ -144,7 +144,7 @@ def main() -> None:
                 options.model,
                 device=options.device,
                 weights="none",
-                classes=opened.parts.train.classes,
+                classes=opened.partition.train.classes,
                 layers=layers,
             )
 
@@ -152,7 +152,7 @@ def main() -> None:
         for kind in ("none", "standard"):
             place = Path(folder) / kind
             ways[f"loop, augment={kind}"] = looped(model(), opened, options.steps, kind, place)
-        with image_files(opened.parts.train) as files:
+        with image_files(opened.partition.train) as files:
             if options.model == "baseline":
                 ways["ImageFolder and Pillow, 2 workers"] = from_folder(
                     model(), files, options.steps

@@ -16,15 +16,17 @@ RANK = {
     "retrieval": 1,
     "store": 2,
     "datasets": 3,
+    "sampling": 3,
+    "tasks": 4,
     "models": 4,
     "training": 5,
-    "search": 6,
+    "galleries": 6,
     "report": 6,
-    "stages": 7,
+    "pipeline": 7,
     "cli": 8,
 }
 # Pure NumPy and data rooms: usable where torch is not installed.
-LIGHT = ("core", "splits", "retrieval", "cli", "stages")
+LIGHT = ("core", "splits", "retrieval", "cli", "pipeline")
 
 
 def imports(path, top_only=False):

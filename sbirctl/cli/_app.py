@@ -19,7 +19,7 @@ import typer
 import sbirctl.cli
 from sbirctl import __version__
 from sbirctl.cli import _console
-from sbirctl.core import processes
+from sbirctl.core import distributed
 from sbirctl.core.errors import SbirctlError, UsageError
 
 PANELS = ("Pipeline", "Your own photos", "Pictures and tables", "What there is")
@@ -30,7 +30,7 @@ _debug = False
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code, after printing any error in two lines."""
-    if not processes.is_first():  # of many processes one prints
+    if not distributed.is_first():  # of many processes one prints
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
         code = build()(arguments, prog_name="sbirctl", standalone_mode=False)

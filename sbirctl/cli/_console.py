@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sbirctl.core import processes
+from sbirctl.core import distributed
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.progress import Reporter
 
@@ -105,7 +105,7 @@ def input_path(text: str) -> Path:
         raise UsageError("An empty path was given.", "Is a shell variable not set?")
     if text != "-":
         return Path(text).expanduser()
-    if processes.world() > 1:
+    if distributed.world() > 1:
         raise UsageError("Several processes cannot read one stdin.", "Name the run instead of -.")
     data = sys.stdin.buffer.read()
     separator = b"\0" if b"\0" in data else b"\n"

@@ -41,7 +41,7 @@ def command(
 
     For runs of models with attention: ffmln and drclip.
     """
-    from sbirctl.stages.attention import attention
+    from sbirctl.pipeline.attention import attention
 
     made = attention(
         str(_console.input_path(run)) if run == "-" else run,

@@ -42,7 +42,7 @@ def command(
 
     `--binary` says which codes the definitions that rank by Hamming distance take.
     """
-    from sbirctl.stages.audit import audit
+    from sbirctl.pipeline.audit import audit
 
     options = ranking_options(binary, bits, memory, device)
     report = _console.reporter()

@@ -58,7 +58,7 @@ def command(
     Several files a side are seeds of one configuration: figures are their mean and deviation, and
     the test is on each query's mean over the seeds.
     """
-    from sbirctl.stages.compare import compare
+    from sbirctl.pipeline.compare import compare
 
     if not against and len(files) != 2:
         raise UsageError(

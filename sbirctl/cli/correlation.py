@@ -44,7 +44,7 @@ def command(
     sketches' own class, or above it (margin); its share is how many of the first K photos of the
     one class's sketches are of the other. Beside the picture lie all values as CSV.
     """
-    from sbirctl.stages.correlation import correlation
+    from sbirctl.pipeline.correlation import correlation
 
     report = _console.reporter()
     found = correlation(

@@ -37,7 +37,7 @@ def command(
 
     Bands are 95 % bootstrap intervals over queries. Beside the picture lies the same as CSV.
     """
-    from sbirctl.stages.curves import curves
+    from sbirctl.pipeline.curves import curves
 
     picture = curves(
         [_console.input_path(source) for source in sources or []],

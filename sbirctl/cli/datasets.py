@@ -20,7 +20,7 @@ def list_(context: typer.Context, json: _console.JsonOption = False) -> None:
     if context.invoked_subcommand is not None:
         return
     from sbirctl.core.files import display_path, human_bytes
-    from sbirctl.stages.datasets import list_datasets
+    from sbirctl.pipeline.datasets import list_datasets
 
     listed = list_datasets()
     if json:
@@ -52,7 +52,7 @@ def verify(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A prepared data set.")],
 ) -> None:
     """Read a prepared data set back and check every digest and count; prints its path."""
-    from sbirctl.stages.datasets import verify_dataset
+    from sbirctl.pipeline.datasets import verify_dataset
 
     report = _console.reporter()
     store = verify_dataset(name, report=report)
@@ -63,7 +63,7 @@ def verify(
 @app.command()
 def table(json: _console.JsonOption = False) -> None:
     """Dr. CLIP's Table 1 from what is prepared here, beside the published numbers."""
-    from sbirctl.stages.datasets_table import ITEMS, drclip_table
+    from sbirctl.pipeline.datasets_table import ITEMS, drclip_table
 
     rows = drclip_table()
     if json:
@@ -114,7 +114,7 @@ def sheet(
     print0: _console.Print0Option = False,
 ) -> None:
     """Show samples, sketches over photos, one column a class; prints the picture's path."""
-    from sbirctl.stages.datasets import sheet_dataset
+    from sbirctl.pipeline.datasets import sheet_dataset
 
     path = sheet_dataset(
         name,

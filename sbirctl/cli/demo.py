@@ -30,7 +30,7 @@ def command(
     Needs neither network nor files and about two minutes. Prints mAP@all and prec@10 of the
     untrained network, the trained one and chance, and the paths of what was made.
     """
-    from sbirctl.stages.demo import METRICS, demo
+    from sbirctl.pipeline.demo import METRICS, demo
 
     outcome = demo(
         seed=seed, epochs=epochs, per_class=per_class, fresh=fresh, report=_console.reporter()

@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Draw photo, boundary strength, thin edges and Canny side by side; prints the sheet's path."""
     from sbirctl.core.config import parse_assignments
-    from sbirctl.stages.edges import edge_sheet
+    from sbirctl.pipeline.edges import edge_sheet
 
     made = edge_sheet(
         [path.expanduser() for path in images],

@@ -17,7 +17,7 @@ _SIDES = ("train", "val", "test")
 
 def _sources(incomplete: str) -> list[str]:
     from sbirctl.models import MODELS
-    from sbirctl.stages.runs import rows
+    from sbirctl.pipeline.runs import rows
 
     known = [*MODELS.names(), *(row["run"] for row in rows())]
     return [name for name in known if name.startswith(incomplete)]
@@ -72,10 +72,10 @@ def command(
         raise UsageError(f"There is no side {side!r}.", nearest(side, _SIDES))
     chosen = str(_console.input_path("-")) if source == "-" else source
     if not chosen:
-        from sbirctl.stages.runs import newest_run
+        from sbirctl.pipeline.runs import newest_run
 
         chosen = str(newest_run())
-    from sbirctl.stages.embed import embed
+    from sbirctl.pipeline.embed import embed
 
     path = embed(
         chosen,

@@ -9,7 +9,7 @@ panel = "What there is"
 
 def command(json: _console.JsonOption = False) -> None:
     """Show versions, devices, threads and the home folder."""
-    from sbirctl.stages.env import describe
+    from sbirctl.pipeline.env import describe
 
     facts = describe()
     if json:

@@ -85,7 +85,7 @@ def command(
     device: RankDeviceOption = "cpu",
 ) -> None:
     """Rank the gallery for every query, exactly, and print the metrics."""
-    from sbirctl.stages.evaluate import Request, evaluate
+    from sbirctl.pipeline.evaluate import Request, evaluate
 
     limits = _limits(minimum or [])
     wanted = [*(metric or []), *limits]

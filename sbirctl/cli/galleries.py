@@ -15,7 +15,7 @@ app = typer.Typer(help="Galleries of your own photos: list and remove them.")
 
 
 def _known(incomplete: str) -> list[str]:
-    from sbirctl.search.gallery import list_galleries
+    from sbirctl.galleries.gallery import list_galleries
 
     return [info.name for info in list_galleries() if info.name.startswith(incomplete)]
 
@@ -27,7 +27,7 @@ def _list(context: typer.Context, json: _console.JsonOption = False) -> None:
         return
     from dataclasses import asdict
 
-    from sbirctl.search.gallery import list_galleries
+    from sbirctl.galleries.gallery import list_galleries
 
     found = list_galleries()
     if json:
@@ -46,7 +46,7 @@ def _rm(
     print0: _console.Print0Option = False,
 ) -> None:
     """Remove galleries; prints their folders. Photos stay, and so does what a server keeps."""
-    from sbirctl.stages.index import remove
+    from sbirctl.pipeline.index import remove
 
     for path in remove(names):
         _console.print_path(path, null=print0)

@@ -11,7 +11,7 @@ import typer
 from sbirctl.cli import _console
 
 if TYPE_CHECKING:
-    from sbirctl.search.indexing import Outcome
+    from sbirctl.galleries.indexing import Outcome
 
 panel = "Your own photos"
 order = 1
@@ -19,7 +19,7 @@ order = 1
 
 def _models(incomplete: str) -> list[str]:
     from sbirctl.models import MODELS
-    from sbirctl.stages.runs import rows
+    from sbirctl.pipeline.runs import rows
 
     known = [*MODELS.names(), *(row["run"] for row in rows())]
     return [name for name in known if name.startswith(incomplete)]
@@ -81,8 +81,8 @@ def command(
     is left out (hidden, broken, huge, copies, no images) is counted, and listed in left-out.tsv.
     A stopped call continues with the same command.
     """
-    from sbirctl.search.listing import kind_of
-    from sbirctl.stages.index import ModelChoice, index
+    from sbirctl.galleries.listing import kind_of
+    from sbirctl.pipeline.index import ModelChoice, index
 
     chosen = ModelChoice(model, weights, tuple(assignments or ()), config, seed)
     outcome = index(

@@ -25,7 +25,7 @@ def list_all(context: typer.Context, json: _console.JsonOption = False) -> None:
     """List the models, or show one with its settings."""
     if context.invoked_subcommand is not None:
         return
-    from sbirctl.stages.models import rows
+    from sbirctl.pipeline.models import rows
 
     found = rows()
     if json:
@@ -44,8 +44,8 @@ def show(
     ] = False,
 ) -> None:
     """Print a model's card, its settings with their defaults, and its presets."""
-    from sbirctl.stages.models import markdown as page
-    from sbirctl.stages.models import show as describe
+    from sbirctl.pipeline.models import markdown as page
+    from sbirctl.pipeline.models import show as describe
 
     if markdown:
         print(page(name), end="")

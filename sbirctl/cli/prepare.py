@@ -162,7 +162,7 @@ def command(
     store is there.
     """
     from sbirctl.core.config import parse_assignments
-    from sbirctl.stages.prepare import BadLimit, prepare
+    from sbirctl.pipeline.prepare import BadLimit, prepare
 
     make_edges = _edges(edges, edges_from, edges_set, device)
     inputs = {"from": from_, "photos": photos and [photos], "sketches": sketches and [sketches]}
@@ -241,7 +241,7 @@ def _edges(
 
     from sbirctl.core.config import parse_assignments
     from sbirctl.edges import edge_settings
-    from sbirctl.stages.edges import prepare_edges
+    from sbirctl.pipeline.edges import prepare_edges
 
     report = _console.reporter()
     if maps is not None:

@@ -77,8 +77,8 @@ def command(
     cannot be compared, the reason stands instead of the difference. Runs that differ only in the
     seed make one row, mean ± standard deviation.
     """
+    from sbirctl.pipeline.report import Request, check, report
     from sbirctl.retrieval import definitions
-    from sbirctl.stages.report import Request, check, report
 
     chosen = _format(form, output)
     request = Request(

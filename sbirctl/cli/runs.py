@@ -16,7 +16,7 @@ _COLUMNS = ("run", "state", "epochs", "validation", "minutes", "parameters", "im
 
 
 def _complete(incomplete: str) -> list[str]:
-    from sbirctl.stages.runs import rows
+    from sbirctl.pipeline.runs import rows
 
     return [row["run"] for row in rows() if row["run"].startswith(incomplete)]
 
@@ -35,7 +35,7 @@ def list_all(json: _console.JsonOption = False) -> None:
     `validation` is the best map@all on held-out data; `minutes` are of training, `images/s` of
     embedding.
     """
-    from sbirctl.stages.runs import rows
+    from sbirctl.pipeline.runs import rows
 
     found = rows()
     if json:
@@ -52,7 +52,7 @@ def remove(
     print0: _console.Print0Option = False,
 ) -> None:
     """Remove runs with their checkpoints, embeddings and logs."""
-    from sbirctl.stages.runs import remove as remove_runs
+    from sbirctl.pipeline.runs import remove as remove_runs
 
     for path in remove_runs(names):
         _console.print_path(path, null=print0)

@@ -12,14 +12,14 @@ from sbirctl.cli import _console
 from sbirctl.core.files import display_path
 
 if TYPE_CHECKING:
-    from sbirctl.stages.search import Answer, Drawing
+    from sbirctl.pipeline.search import Answer, Drawing
 
 panel = "Your own photos"
 order = 2
 
 
 def _galleries(incomplete: str) -> list[str]:
-    from sbirctl.search.gallery import list_galleries
+    from sbirctl.galleries.gallery import list_galleries
 
     return [info.name for info in list_galleries() if info.name.startswith(incomplete)]
 
@@ -82,8 +82,8 @@ def command(
 
     Several drawings are several queries, answered one after the other.
     """
-    from sbirctl.search.combining import parse_weights
-    from sbirctl.stages.search import Query, search
+    from sbirctl.galleries.combining import parse_weights
+    from sbirctl.pipeline.search import Query, search
 
     query = Query(
         drawings=[_drawing(name) for name in drawings or []],
@@ -112,8 +112,8 @@ def command(
 
 
 def _drawing(name: str) -> Drawing:
-    from sbirctl.search.drawing import MAX_BYTES
-    from sbirctl.stages.search import Drawing, read_file
+    from sbirctl.galleries.drawing import MAX_BYTES
+    from sbirctl.pipeline.search import Drawing, read_file
 
     if name == "-":
         return Drawing("stdin", sys.stdin.buffer.read(MAX_BYTES + 1))

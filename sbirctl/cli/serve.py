@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sbirctl.cli import _console
-from sbirctl.stages.serve import HOST, PORT
+from sbirctl.pipeline.serve import HOST, PORT
 
 panel = "Your own photos"
 order = 3
@@ -45,7 +45,7 @@ def command(
 
     Only this machine can reach the page, unless --host says otherwise. Ctrl-C ends it.
     """
-    from sbirctl.stages.serve import serve
+    from sbirctl.pipeline.serve import serve
 
     serve(
         gallery or (),

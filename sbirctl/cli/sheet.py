@@ -76,8 +76,8 @@ def command(
 
     The sheet says how its queries were chosen. Beside it lies the same as a table (.tsv).
     """
+    from sbirctl.pipeline.sheet import sheet
     from sbirctl.report.sheet_selection import Selection
-    from sbirctl.stages.sheet import sheet
 
     if count is None:
         count = 0 if select == "median" else 10

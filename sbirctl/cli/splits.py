@@ -28,7 +28,7 @@ def list_all(
     """List, print and check the splits into seen and unseen classes."""
     if context.invoked_subcommand is not None:
         return
-    from sbirctl.stages.splits import rows
+    from sbirctl.pipeline.splits import rows
 
     found = rows(dataset)
     if json:
@@ -51,8 +51,8 @@ def show(
 ) -> None:
     """Print the unseen classes, one a line."""
     from sbirctl.core.errors import MissingError
+    from sbirctl.pipeline.splits import get
     from sbirctl.splits.listfile import write
-    from sbirctl.stages.splits import get
 
     split = get(name)
     names = split.seen if seen else split.unseen
@@ -80,8 +80,8 @@ def audit(name: NameArgument, json: _console.JsonOption = False) -> None:
     """Compare the unseen classes with ImageNet-1k's, by WordNet id where known, and by name."""
     from dataclasses import asdict
 
+    from sbirctl.pipeline.splits import check
     from sbirctl.splits.audit import summary
-    from sbirctl.stages.splits import check
 
     split, findings = check(name)
     if json:

@@ -19,7 +19,7 @@ def _models(incomplete: str) -> list[str]:
 
 
 def _tasks(incomplete: str) -> list[str]:
-    from sbirctl.datasets.tasks import TASKS
+    from sbirctl.tasks import TASKS
 
     return [name for name in TASKS.names() if name.startswith(incomplete)]
 
@@ -89,7 +89,7 @@ def command(
 ) -> None:
     """Train a model; the same command continues a stopped run and finds a finished one."""
     from sbirctl.core.errors import UsageError, nearest
-    from sbirctl.stages.train import train
+    from sbirctl.pipeline.train import train
 
     if monitor not in ("", "unseen"):
         raise UsageError(f"--monitor {monitor!r} is not known.", nearest(monitor, ["unseen"]))
@@ -116,7 +116,7 @@ def command(
         "report": _console.reporter(),
     }
     if sweep:
-        from sbirctl.stages.sweep import sweep as sweep_over
+        from sbirctl.pipeline.sweep import sweep as sweep_over
 
         rows = sweep_over(model, sweep, **options)
         _console.print_table(list(rows[0]), [list(row.values()) for row in rows])

@@ -59,8 +59,8 @@ def command(
     Beside the picture lie the coordinates as CSV, and as JSON the counts, trustworthiness and
     modality gap.
     """
+    from sbirctl.pipeline.tsne import tsne
     from sbirctl.report.tsne import TsneSettings
-    from sbirctl.stages.tsne import tsne
 
     listed = tuple(part.strip() for part in (classes or "").split(",") if part.strip())
     picture = tsne(

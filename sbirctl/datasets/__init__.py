@@ -1,4 +1,4 @@
-"""Data sets (one file each), tasks, batch plans."""
+"""Data sets, one file each."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from sbirctl.core.registry import Registry
 
 if TYPE_CHECKING:
-    from sbirctl.datasets.source import Dataset
+    from sbirctl.datasets.base import Dataset
 
 DATASETS: Registry[type[Dataset]] = Registry(
     "data set",
     "sbirctl.datasets",
-    plumbing=("archive", "batch", "parts", "plans", "pooled", "source", "tasks", "tree"),
+    plumbing=("archive", "base", "tree"),
     group="sbirctl.datasets",
 )

@@ -12,7 +12,7 @@ from sbirctl.datasets._listfiles import KeepListed, find_lists
 from sbirctl.datasets._naming import Ids
 from sbirctl.datasets.tree import Tree
 from sbirctl.store.manifest import MODALITIES, Modality
-from sbirctl.store.source import RawItem
+from sbirctl.store.raw import RawItem
 
 
 @dataclass

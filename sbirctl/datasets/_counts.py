@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from sbirctl.datasets._catalogue import KINDS, catalogue
 from sbirctl.datasets._published import compare, published_counts
 from sbirctl.store.manifest import MODALITIES
+from sbirctl.store.raw import RawItem
 from sbirctl.store.reader import Store
-from sbirctl.store.source import RawItem
 
 _WORDS = {"extended": "extended photos"}
 

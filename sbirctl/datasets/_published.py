@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from sbirctl.store.source import RawItem
+from sbirctl.store.raw import RawItem
 
 _SHOWN = 5
 

@@ -29,9 +29,9 @@ from sbirctl.datasets._naming import Ids, before_number
 from sbirctl.datasets._qmul_places import Placed, coordinates, one_place, recognise
 from sbirctl.datasets._qmul_sides import Lists, Sides, find_sides
 from sbirctl.datasets._strokes import LINE_WIDTH, Pen, as_png, check_line_width, render
-from sbirctl.datasets.source import Dataset
+from sbirctl.datasets.base import Dataset
 from sbirctl.datasets.tree import ReadBytes, Tree
-from sbirctl.store.source import RawItem, Source
+from sbirctl.store.raw import RawDataset, RawItem
 
 _EXPECTED = (
     "Expected are <name>_photo/ and <name>_sketch/, {train,test}{A,B}/, "
@@ -65,7 +65,7 @@ class PairedSketches(Dataset):
         *,
         name: str,
         report: Reporter = SILENT,
-    ) -> Source:
+    ) -> RawDataset:
         """See `Dataset.read`."""
         return read_pairs(
             trees["from"],
@@ -113,7 +113,7 @@ class ReadPairs:
 
 def read_pairs(
     trees: Sequence[Tree], *, dataset: str, class_name: str, pen: Pen, facts: dict[str, Any]
-) -> Source:
+) -> RawDataset:
     """The source of ShoeV2 or ChairV2.
 
     Args:
@@ -144,7 +144,7 @@ def read_pairs(
     items += [_item(f, class_name, before_number(f.stem, "_"), ids) for f in sides.sketches]
     layout = _words(photos, drawn, lists)
     counts = sides.counts()
-    return Source(
+    return RawDataset(
         dataset=dataset,
         items=tuple(items),
         read=ReadPairs(tuple(tree.read for tree in trees), pen),

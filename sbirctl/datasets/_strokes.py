@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from sbirctl.core.errors import CorruptError, UsageError
 from sbirctl.datasets.tree import ReadBytes, Tree
-from sbirctl.store.source import RawItem
+from sbirctl.store.raw import RawItem
 
 Strokes = list[np.ndarray]  # each (n, 2) float: x to the right, y downwards
 

@@ -27,10 +27,10 @@ from sbirctl.datasets._drawing.things_outdoors import OUTDOORS
 from sbirctl.datasets._drawing.things_plants import PLANTS
 from sbirctl.datasets._drawing.things_room import ROOM
 from sbirctl.datasets._drawing.things_tools import TOOLS
-from sbirctl.datasets.source import Dataset
+from sbirctl.datasets.base import Dataset
 from sbirctl.datasets.tree import Tree
 from sbirctl.store.manifest import MODALITIES, Modality
-from sbirctl.store.source import RawItem, Source
+from sbirctl.store.raw import RawDataset, RawItem
 
 VERSION = 1  # to be raised whenever the same seed would draw other pictures
 PAIRED = 0.6  # share of the sketches that are drawn from a photo
@@ -63,7 +63,7 @@ class Demo(Dataset):
         *,
         name: str,
         report: Reporter = SILENT,
-    ) -> Source:
+    ) -> RawDataset:
         """See `Dataset.read`; nothing is drawn before the store asks for it.
 
         Raises:
@@ -75,7 +75,7 @@ class Demo(Dataset):
                 "Take at least 1 picture a class, of 48 to 1024 pixels.",
             )
         facts = asdict(options)
-        return Source(
+        return RawDataset(
             dataset=self.name,
             items=tuple(
                 _item(modality, class_name, number, options)

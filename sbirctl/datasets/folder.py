@@ -18,10 +18,10 @@ from sbirctl.core.files import digest_json
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS
 from sbirctl.datasets._naming import Ids, before_number, shown, stem
-from sbirctl.datasets.source import Dataset
+from sbirctl.datasets.base import Dataset
 from sbirctl.datasets.tree import File, ReadTrees, Tree
 from sbirctl.store.manifest import Modality
-from sbirctl.store.source import RawItem, Source
+from sbirctl.store.raw import RawDataset, RawItem
 
 _SHOWN = 5
 
@@ -51,7 +51,7 @@ class Folder(Dataset):
         *,
         name: str,
         report: Reporter = SILENT,
-    ) -> Source:
+    ) -> RawDataset:
         """See `Dataset.read`."""
         inputs = [*trees["photos"], *trees["sketches"]]
         ignored: Counter[str] = Counter()
@@ -73,7 +73,7 @@ class Folder(Dataset):
         photos = sum(item.modality == "photo" for item in items)
         counted = f"{len(classes):,} classes" if len(classes) > 1 else "1 class"
         summary = f"{photos:,} photos, {len(items) - photos:,} sketches, {counted}."
-        return Source(
+        return RawDataset(
             dataset=self.name,
             items=tuple(items),
             read=ReadTrees(tuple(tree.read for tree in inputs)),

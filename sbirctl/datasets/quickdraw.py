@@ -38,10 +38,10 @@ from sbirctl.datasets._strokes import (
     drawings,
     ndjson_files,
 )
-from sbirctl.datasets.source import Dataset
+from sbirctl.datasets.base import Dataset
 from sbirctl.datasets.tree import NO_IMAGE, Tree
 from sbirctl.splits.spellings import canonical, key
-from sbirctl.store.source import RawItem, Source
+from sbirctl.store.raw import RawDataset, RawItem
 
 _LAYOUTS = (
     Layout("official", re.compile(rb"(?:.*/)?QuickDraw_sketches(?:_final)?"), "sketch"),
@@ -100,7 +100,7 @@ class QuickDraw(Dataset):
         *,
         name: str,
         report: Reporter = SILENT,
-    ) -> Source:
+    ) -> RawDataset:
         """See `Dataset.read`."""
         inputs = trees["from"]
         found = read_class_folders(inputs, _LAYOUTS, self.name)
@@ -116,7 +116,7 @@ class QuickDraw(Dataset):
             {"sketches": "sketches", "photos": "photos"},
             catalogue(self.name).totals("sketches", "photos"),
         )
-        return Source(
+        return RawDataset(
             dataset=self.name,
             items=tuple(found.items),
             read=ReadDrawings(tuple(tree.read for tree in inputs), Pen(options.line_width, CANVAS)),

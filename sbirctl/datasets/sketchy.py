@@ -41,9 +41,9 @@ from sbirctl.datasets._layouts import (
 from sbirctl.datasets._listfiles import KeepListed, find_lists
 from sbirctl.datasets._naming import Ids, before_number, stem
 from sbirctl.datasets._published import compare, published_counts
-from sbirctl.datasets.source import Dataset
+from sbirctl.datasets.base import Dataset
 from sbirctl.datasets.tree import ReadTrees, Tree
-from sbirctl.store.source import RawItem, Source
+from sbirctl.store.raw import RawDataset, RawItem
 
 ORIGINS = ("original", "extended")
 RENAMED = {("camel", "c"): "n02437136_5405"}  # the extension's name for an original photo
@@ -102,7 +102,7 @@ class Sketchy(Dataset):
         *,
         name: str,
         report: Reporter = SILENT,
-    ) -> Source:
+    ) -> RawDataset:
         """See `Dataset.read`."""
         inputs = trees["from"]
         ignored: Counter[str] = Counter()
@@ -119,7 +119,7 @@ class Sketchy(Dataset):
         layout += ", file lists" if lists else ""
         kinds = {"sketches": "sketches", "photos": "photos", "extended": "extended photos"}
         comparison = compare(items, published_counts(self.name), kinds)
-        return Source(
+        return RawDataset(
             dataset=self.name,
             items=tuple(items),
             read=ReadTrees(tuple(tree.read for tree in inputs)),

@@ -12,7 +12,7 @@ from pathlib import Path
 from sbirctl.core.errors import MissingError, SbirctlError
 from sbirctl.core.files import digest_json, display_path, human_bytes
 from sbirctl.store.manifest import quote_path
-from sbirctl.store.source import RawItem
+from sbirctl.store.raw import RawItem
 
 IMAGE_ENDINGS = frozenset(
     b".jpg .jpeg .jpe .jfif .png .gif .bmp .tif .tiff .webp .ppm .pgm .avif .jp2".split()

@@ -25,9 +25,9 @@ from sbirctl.datasets._catalogue import catalogue
 from sbirctl.datasets._class_folders import must_have, read_class_folders
 from sbirctl.datasets._layouts import PLAIN_TREE, SPLIT_TREE, Layout
 from sbirctl.datasets._published import compare, published_counts
-from sbirctl.datasets.source import Dataset
+from sbirctl.datasets.base import Dataset
 from sbirctl.datasets.tree import ReadTrees, Tree
-from sbirctl.store.source import Source
+from sbirctl.store.raw import RawDataset
 
 _LAYOUTS = (
     Layout("official", re.compile(rb"(?:.*/)?(?:png|sketches_png)(?:_ready)?"), "sketch"),
@@ -61,7 +61,7 @@ class TUBerlin(Dataset):
         *,
         name: str,
         report: Reporter = SILENT,
-    ) -> Source:
+    ) -> RawDataset:
         """See `Dataset.read`."""
         inputs = trees["from"]
         found = read_class_folders(inputs, _LAYOUTS, self.name)
@@ -73,7 +73,7 @@ class TUBerlin(Dataset):
             {"sketches": "sketches", "photos": "photos"},
             catalogue(self.name).totals("photos"),
         )
-        return Source(
+        return RawDataset(
             dataset=self.name,
             items=tuple(found.items),
             read=ReadTrees(tuple(tree.read for tree in inputs)),

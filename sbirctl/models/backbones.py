@@ -77,7 +77,7 @@ class Backbone(nn.Module):
         """(n, 3, H, W) normalised images to (n, width) pooled features."""
         return self.net(images)
 
-    def stages(self, images: Tensor) -> list[Tensor]:
+    def feature_maps(self, images: Tensor) -> list[Tensor]:
         """The last map of each resolution, finest first.
 
         Args:
@@ -176,7 +176,7 @@ class Backbone(nn.Module):
         """`stages` of an empty image, in evaluation mode."""
         was_training = self.training
         self.eval()
-        maps = self.stages(torch.zeros(1, 3, height, width))
+        maps = self.feature_maps(torch.zeros(1, 3, height, width))
         self.train(was_training)
         return maps
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import MissingError
-from sbirctl.datasets.batch import Batch
-from sbirctl.datasets.plans import BatchPlan
 from sbirctl.models.weights import WeightsRecord
+from sbirctl.sampling.batch import Batch
+from sbirctl.sampling.plans import BatchPlan
 from sbirctl.store.manifest import Modality
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -49,7 +49,7 @@ class ModelSettings:
     mirror: bool = setting(
         False, help="embed an image and its mirror image, and take the mean of both"
     )
-    val: Literal["auto", "none"] = setting("auto", help="none: no held-out part, last checkpoint")
+    val: Literal["auto", "none"] = setting("auto", help="none: no held-out subset, last checkpoint")
     val_fraction: float = 0.1
     patience: int = setting(0, help="epochs without a better validation before stopping, 0: never")
 
@@ -90,7 +90,7 @@ class Stage:
         plan: how batches are drawn.
         groups: what is trained. Parameters in no group get no gradient in this stage.
         frozen_epochs: {group name: number of first epochs in which it does not move}.
-        validate: whether retrieval on the held-out part chooses the epoch; else the last is kept.
+        validate: whether retrieval on the held-out subset chooses the epoch; else the last is kept.
     """
 
     name: str
@@ -249,7 +249,7 @@ class Model(nn.Module):
         return nn.functional.normalize(found.float(), dim=-1)
 
     @abstractmethod
-    def stages(self) -> Sequence[Stage]:
+    def recipe(self) -> Sequence[Stage]:
         """The recipe. Models with `trainable = False` return ()."""
 
     def begin(self, stage: str) -> None:

@@ -16,14 +16,14 @@ from torch.nn import functional as F
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import UsageError
-from sbirctl.datasets.batch import Batch
-from sbirctl.datasets.plans import BalancedPlan
 from sbirctl.losses.normalised_softmax import normalised_softmax
 from sbirctl.losses.triplet import batch_hard_triplet
 from sbirctl.models import MODELS
 from sbirctl.models.backbones import BackboneSettings, build
 from sbirctl.models.base import Encoded, Model, ModelSettings, ParamGroup, Stage
 from sbirctl.models.weights import WeightsRecord
+from sbirctl.sampling.batch import Batch
+from sbirctl.sampling.plans import BalancedPlan
 from sbirctl.store.manifest import Modality
 
 
@@ -101,7 +101,7 @@ class Baseline(Model):
         total = softmax + options.triplet * triplet
         return {"softmax": softmax, "triplet": triplet, "total": total}
 
-    def stages(self) -> Sequence[Stage]:
+    def recipe(self) -> Sequence[Stage]:
         """One stage; backbone, embedding layer and proxies have learning rates of their own."""
         if self.classes is None:
             raise UsageError("A model made without training classes cannot be trained.")

@@ -68,7 +68,7 @@ class Trunk(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(n, 3, H, W) normalised images to the last map, (n, C, h, w)."""
-        return self.backbone.stages(images)[-1]
+        return self.backbone.feature_maps(images)[-1]
 
 
 class Head(nn.Module):

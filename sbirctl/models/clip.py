@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import MismatchError, MissingError, UsageError, nearest
-from sbirctl.datasets.batch import Batch
 from sbirctl.models import MODELS
 from sbirctl.models import weights as files
 from sbirctl.models.base import Encoded, Model, ModelSettings, Stage
 from sbirctl.models.download import Published, fetch
 from sbirctl.models.weights import WeightsRecord
+from sbirctl.sampling.batch import Batch
 from sbirctl.store.manifest import Modality
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -105,7 +105,7 @@ class Clip(Model):
         """There is nothing to train."""
         raise UsageError("clip is not trained.", "Type `sbirctl embed clip`.")
 
-    def stages(self) -> Sequence[Stage]:
+    def recipe(self) -> Sequence[Stage]:
         """No stages."""
         return ()
 

@@ -16,8 +16,6 @@ from torch.nn import functional as F
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import MismatchError, UsageError
-from sbirctl.datasets.batch import Batch
-from sbirctl.datasets.plans import QuadrupletPlan
 from sbirctl.losses.class_logits import class_logits
 from sbirctl.losses.classification import classification
 from sbirctl.losses.cosine_triplet import cosine_triplet
@@ -30,6 +28,8 @@ from sbirctl.models.base import IMAGENET_MEAN, IMAGENET_STD, Encoded, Model, Par
 from sbirctl.models.clip import ClipSettings, build_clip, encode_texts, load_clip_weights
 from sbirctl.models.prompted_clip import Part, PromptedEncoder
 from sbirctl.models.weights import RANDOM, WeightsRecord
+from sbirctl.sampling.batch import Batch
+from sbirctl.sampling.plans import QuadrupletPlan
 from sbirctl.store.manifest import Modality
 
 _DIGEST = "frozen.sha256"
@@ -208,7 +208,7 @@ class DrClip(Model):
         )
         return {**terms, "total": total}
 
-    def stages(self) -> Sequence[Stage]:
+    def recipe(self) -> Sequence[Stage]:
         """One stage over quadruplets; prompts have a learning rate of their own."""
         if self.classes is None:
             raise UsageError("A model made without training classes cannot be trained.")

@@ -66,7 +66,7 @@ class EmbeddingNetwork(nn.Module):
 
     def maps(self, images: Tensor) -> list[Tensor]:
         """The maps of the chosen stages, finest first."""
-        found = self.backbone.stages(images)
+        found = self.backbone.feature_maps(images)
         return [found[number - LAST - 1] for number in self.numbers]
 
     def forward(self, images: Tensor, is_sketch: Tensor) -> Tensor:

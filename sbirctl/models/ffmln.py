@@ -16,9 +16,6 @@ from torch.nn import functional as F
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import UsageError
-from sbirctl.datasets.batch import Batch
-from sbirctl.datasets.plans import BalancedPlan, BatchPlan
-from sbirctl.datasets.pooled import PooledPlan
 from sbirctl.losses.classification import classification
 from sbirctl.losses.domain_triplets import TERMS, domain_triplets
 from sbirctl.losses.ffmln import ffmln_objective
@@ -31,6 +28,9 @@ from sbirctl.models.base import Encoded, Model, ModelSettings, ParamGroup, Stage
 from sbirctl.models.embedding_networks import AttentionNetwork
 from sbirctl.models.network_choice import choose_network
 from sbirctl.models.weights import WeightsRecord
+from sbirctl.sampling.batch import Batch
+from sbirctl.sampling.plans import BalancedPlan, BatchPlan
+from sbirctl.sampling.pooled import PooledPlan
 from sbirctl.store.manifest import Modality
 
 Term = Literal["norm", "cls", "sin", "mul", "cro"]
@@ -198,7 +198,7 @@ class Ffmln(Model):
         norm, cls, pairs = (found.get(name, none) for name in ("norm", "cls", "triplets"))
         return {**found, "total": ffmln_objective(norm, cls, pairs, options.lambda_)}
 
-    def stages(self) -> Sequence[Stage]:
+    def recipe(self) -> Sequence[Stage]:
         """One stage; backbone, fusion, projection with classifier, and proxies have their rates."""
         if self.classes is None:
             raise UsageError("A model made without training classes cannot be trained.")

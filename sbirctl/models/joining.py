@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sbirctl.datasets.batch import Share
 from sbirctl.models.base import Encoded
+from sbirctl.sampling.batch import Share
 
 SIDES = ("photo", "sketch", "edge")
 

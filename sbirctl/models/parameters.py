@@ -14,7 +14,7 @@ def parameters_by_part(model: Model) -> dict[str, int]:
     """
     counts: dict[str, int] = {}
     grouped: set[int] = set()
-    for stage in model.stages() if model.trainable else ():
+    for stage in model.recipe() if model.trainable else ():
         for group in stage.groups:
             new = [p for p in group.params if id(p) not in grouped]
             grouped |= {id(p) for p in new}

@@ -16,8 +16,6 @@ from torch.nn import functional as F
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import UsageError
-from sbirctl.datasets.batch import Batch
-from sbirctl.datasets.plans import PairPlan
 from sbirctl.losses.alignment import alignment
 from sbirctl.losses.classification import classification
 from sbirctl.losses.contrastive import contrastive
@@ -27,6 +25,8 @@ from sbirctl.models.backbones import BackboneSettings, build
 from sbirctl.models.base import Encoded, Model, ModelSettings, ParamGroup, Stage
 from sbirctl.models.branches import Branch, Branches, Head, Trunk, check_two_branches
 from sbirctl.models.weights import RANDOM, WeightsRecord
+from sbirctl.sampling.batch import Batch
+from sbirctl.sampling.plans import PairPlan
 from sbirctl.store.manifest import Modality
 
 APART = "branches"
@@ -253,7 +253,7 @@ class Semi3(Model):
         )
         return {**terms, "total": total}
 
-    def stages(self) -> Sequence[Stage]:
+    def recipe(self) -> Sequence[Stage]:
         """Stage 1, `branches`, and stage 2, `joint`; one of zero epochs is left out."""
         if self.classes is None:
             raise UsageError("A model made without training classes cannot be trained.")

@@ -36,7 +36,7 @@ def published_sizes(subject: Subject) -> Sizes:
 
 
 def _supervised(dataset: str) -> Sizes:
-    from sbirctl.datasets.tasks.sbir import PUBLISHED
+    from sbirctl.tasks.sbir import PUBLISHED
 
     if dataset not in PUBLISHED:
         return UNKNOWN

@@ -13,7 +13,7 @@ from sbirctl.core.errors import SbirctlError
 from sbirctl.core.files import digest_json, display_path, read_json
 from sbirctl.retrieval.embeddings import Embeddings
 
-# What may differ between seeds of one configuration: the validation part is drawn from the seed.
+# What may differ between seeds of one configuration: the validation subset is drawn from the seed.
 _DRAWN = {"seed", "run", "val_classes", "counts", "left_out", "dropped", "notes"}
 
 

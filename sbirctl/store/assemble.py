@@ -13,10 +13,10 @@ from sbirctl.core.files import atomic_open, disk_advice
 from sbirctl.store.manifest import MODALITIES, Items, count_items, items_to_json, store_digest
 from sbirctl.store.pixels import digest_of
 from sbirctl.store.pool import Workers
+from sbirctl.store.raw import RawDataset
 from sbirctl.store.reader import IMAGES, MANIFEST, SCHEMA
 from sbirctl.store.rewrite import rewrite
 from sbirctl.store.rows import Survey
-from sbirctl.store.source import Source
 from sbirctl.store.spool import Spool
 
 MOST_SPARE = 1 / 16  # of the pixels; with more, writing them anew is worth its time
@@ -25,7 +25,7 @@ MOST_SPARE = 1 / 16  # of the pixels; with more, writing them anew is worth its 
 def assemble(
     folder: Path,
     found: Survey,
-    source: Source,
+    source: RawDataset,
     settings: dict[str, Any],
     spool: Spool,
     workers: Workers,

@@ -19,7 +19,7 @@ from sbirctl.core.files import digest_bytes, digest_json, disk_advice
 from sbirctl.store.images import load_image
 from sbirctl.store.manifest import MODALITIES, Modality, quote_path
 from sbirctl.store.pixels import checksum, image_bytes
-from sbirctl.store.source import RawItem
+from sbirctl.store.raw import RawItem
 
 PART_IMAGES = 128
 _SCHEMA = 3

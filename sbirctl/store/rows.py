@@ -9,7 +9,7 @@ import numpy as np
 
 from sbirctl.store.manifest import MODALITIES, Modality, quote_path
 from sbirctl.store.parts import NO_PLACE, Made, Part
-from sbirctl.store.source import RawItem
+from sbirctl.store.raw import RawItem
 
 
 @dataclass(frozen=True)

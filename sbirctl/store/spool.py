@@ -18,8 +18,8 @@ from sbirctl.core.files import disk_advice, display_path, move_into_place, sync_
 from sbirctl.store.manifest import MODALITIES, Modality
 from sbirctl.store.parts import Part, PartTask, make_part, write_at
 from sbirctl.store.pixels import annotate, image_bytes, lay_out
+from sbirctl.store.raw import RawDataset
 from sbirctl.store.rows import Survey
-from sbirctl.store.source import Source
 
 _COPY_BYTES = 1 << 20
 
@@ -70,12 +70,12 @@ class Spool:
         """
         return self.path.with_name(f"{self.path.name}.moved")
 
-    def task(self, part: Part, source: Source) -> PartTask:
+    def task(self, part: Part, source: RawDataset) -> PartTask:
         """The making of one part."""
         offset = self.offsets[part.modality]
         return PartTask(part, self.path, offset, source.read, self.size, self.max_pixels)
 
-    def fill(self, found: Survey, source: Source) -> None:
+    def fill(self, found: Survey, source: RawDataset) -> None:
         """Bring the pictures that are kept into one piece.
 
         What is moved stays where it was too, so this can be stopped and done again.

@@ -21,10 +21,10 @@ from sbirctl.store.manifest import MODALITIES, Modality
 from sbirctl.store.parts import NO_PLACE, PART_IMAGES, Made, Part, make_part, plan_parts
 from sbirctl.store.pixels import shape_of
 from sbirctl.store.pool import Workers
+from sbirctl.store.raw import RawDataset, RawItem
 from sbirctl.store.reader import IMAGES, MANIFEST, store_folder
 from sbirctl.store.receipts import Receipts, read_receipt, receipt_path
 from sbirctl.store.rows import survey
-from sbirctl.store.source import RawItem, Source
 from sbirctl.store.spool import Spool
 
 PARTS = "parts"
@@ -48,7 +48,7 @@ class StoreSettings:
 
 def build_store(
     name: str,
-    source: Source,
+    source: RawDataset,
     settings: StoreSettings | None = None,
     *,
     workers: int | None = None,
@@ -90,7 +90,7 @@ def expect_images(workers: Workers, count: int) -> None:
 
 def write_store(
     folder: Path,
-    source: Source,
+    source: RawDataset,
     settings: StoreSettings,
     workers: Workers,
     *,
@@ -124,7 +124,7 @@ def write_store(
 
 
 def _make(
-    spool: Spool, todo: Sequence[Part], source: Source, workers: Workers
+    spool: Spool, todo: Sequence[Part], source: RawDataset, workers: Workers
 ) -> Iterator[tuple[Part, Made]]:
     if not todo:
         return
@@ -135,7 +135,7 @@ def _make(
             yield task.part, made
 
 
-def _sorted(source: Source) -> list[RawItem]:
+def _sorted(source: RawDataset) -> list[RawItem]:
     order = {origin: place for place, origin in enumerate(source.origins)}
 
     def place(item: RawItem) -> tuple[int, str, int, bytes, str]:

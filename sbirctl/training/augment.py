@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sbirctl.datasets.batch import Batch
+from sbirctl.sampling.batch import Batch
 from sbirctl.training.released_augment import released_augment
 
 Name = Literal["none", "flip", "standard", "strong", "released"]

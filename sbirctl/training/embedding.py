@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sbirctl.core.processes import ALONE, Group
-from sbirctl.datasets.parts import Side
+from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.models.base import Model
+from sbirctl.sampling.subsets import ImageSubset
 from sbirctl.store.manifest import Modality
 from sbirctl.store.reader import Store
 from sbirctl.training.loader import auto_workers, read_ahead, to_tensor
@@ -28,11 +28,11 @@ def device_of(model: Model) -> torch.device:
 
 def embed_side(
     model: Model,
-    side: Side,
+    side: ImageSubset,
     *,
     workers: int | None = None,
     advance: Advance | None = None,
-    group: Group = ALONE,
+    group: ProcessGroup = SINGLE,
 ) -> np.ndarray:
     """Embeddings of one side; images that share their pixels are embedded once.
 
@@ -54,7 +54,7 @@ def embed_rows(
     *,
     workers: int | None = None,
     advance: Advance | None = None,
-    group: Group = ALONE,
+    group: ProcessGroup = SINGLE,
 ) -> np.ndarray:
     """Embeddings of pixel rows of a store, in evaluation mode; the model's mode is kept.
 
@@ -85,7 +85,7 @@ def embed_rows(
     finally:
         model.train(training)
     own = torch.cat(made).float().cpu().numpy()
-    shares = group.collect(own, [sum(map(len, share)) for share in dealt])
+    shares = group.all_gather_rows(own, [sum(map(len, share)) for share in dealt])
     found = np.empty((len(rows), model.dim), dtype=np.float32)
     for index, batch in enumerate(batches):
         start = index // group.world * BATCH

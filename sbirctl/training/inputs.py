@@ -1,4 +1,4 @@
-"""What a run reads: data set, task, split and options by name, and the parts they give."""
+"""What a run reads: data set, task, split and options by name, and the partition they give."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from sbirctl.core.errors import MismatchError
-from sbirctl.datasets.parts import Parts
-from sbirctl.datasets.tasks import TASKS, TaskOptions, split_for, with_options
+from sbirctl.sampling.subsets import Partition
 from sbirctl.store.reader import Store, prepared
+from sbirctl.tasks import TASKS, TaskOptions, split_for, with_options
 
 DEFAULT_DATASET = "sketchy"
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Names, as typed or recorded, of what parts are made from.
+    """Names, as typed or recorded, of what partition are made from.
 
     Attributes:
         dataset: name or folder of a prepared data set, "" for the default one.
@@ -34,7 +34,7 @@ class Inputs:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def open(self) -> Data:
-        """Open the stores and build the parts.
+        """Open the stores and build the partition.
 
         Raises:
             MissingError: a data set is not prepared.
@@ -47,14 +47,14 @@ class Inputs:
         split = None
         if self.split or task.split == "default":
             split = split_for(target or source, _absolute(self.split))
-        parts = task.build(source, target, split, with_options(self.options))
+        partition = task.build(source, target, split, with_options(self.options))
         resolved = replace(
             self,
             dataset=self.dataset or source.name,
             split=_absolute(self.split) or (split.name if split else ""),
             options=asdict(with_options(self.options)),
         )
-        return Data(resolved, source, target, parts)
+        return Data(resolved, source, target, partition)
 
 
 @dataclass(frozen=True)
@@ -64,29 +64,29 @@ class Data:
     Attributes:
         inputs: with every default filled in.
         store: the data set. target: the second one, or None.
-        parts: what the task makes of them.
+        partition: what the task makes of them.
     """
 
     inputs: Inputs
     store: Store
     target: Store | None
-    parts: Parts
+    partition: Partition
 
     def identity(self) -> dict[str, Any]:
-        """What decides the parts, by content: digests instead of names and paths."""
+        """What decides the partition, by content: digests instead of names and paths."""
         return {
             "task": self.inputs.task,
             "options": dict(self.inputs.options),
             "store": self.store.digest,
             "target": self.target.digest if self.target else "",
-            "split": self.parts.facts.get("split_digest", ""),
+            "split": self.partition.facts.get("split_digest", ""),
         }
 
     def label(self) -> str:
         """`<task>-<data set>-<split>` for folder names."""
         names = [self.inputs.task, self.store.name]
         names += [self.target.name] if self.target else []
-        split = str(self.parts.facts.get("split", "")).rpartition("/")[2]
+        split = str(self.partition.facts.get("split", "")).rpartition("/")[2]
         return "-".join([*names, split] if split else names)
 
     def record(self) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class Data:
             "inputs": asdict(self.inputs),
             "identity": self.identity(),
             "store_settings": dict(self.store.settings),
-            **self.parts.facts,
+            **self.partition.facts,
         }
 
 

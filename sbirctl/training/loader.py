@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sbirctl.core.processes import ALONE, Group, local_world
-from sbirctl.datasets.batch import Batch, GlobalIndices, Share
-from sbirctl.datasets.parts import Part, Side
-from sbirctl.datasets.plans import rows_for
+from sbirctl.core.distributed import SINGLE, ProcessGroup, local_world
+from sbirctl.sampling.batch import Batch, GlobalIndices, Share
+from sbirctl.sampling.plans import rows_for
+from sbirctl.sampling.subsets import ImageSubset, Subset
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -59,10 +59,10 @@ def read_ahead(items: Iterable[T], load: Callable[[T], R], workers: int) -> Iter
 
 
 class BatchLoader:
-    """Makes the batches of a part.
+    """Makes the batches of a subset.
 
     Args:
-        part: where labels and pixels come from.
+        subset: where labels and pixels come from.
         device: where the batches go; pinned memory and asynchronous copies on CUDA.
         workers: reading threads, 0 for none.
         edges: also read the photos' edge maps.
@@ -71,14 +71,14 @@ class BatchLoader:
 
     def __init__(
         self,
-        part: Part,
+        subset: Subset,
         device: torch.device,
         workers: int,
         *,
         edges: bool = False,
-        group: Group = ALONE,
+        group: ProcessGroup = SINGLE,
     ) -> None:
-        self.part = part
+        self.subset = subset
         self.device = device
         self.workers = workers
         self.edges = edges
@@ -100,7 +100,7 @@ class BatchLoader:
                 indices.photo[share.photo], indices.sketch[share.sketch], None, 0
             )
             batch = replace(self._without_pixels(indices), share=share)
-        photo, sketch = self.part.photo, self.part.sketch
+        photo, sketch = self.subset.photo, self.subset.sketch
         edge = None
         if self.edges:
             edge = to_tensor(photo.store.read_edges(photo.row[indices.photo]))
@@ -113,7 +113,7 @@ class BatchLoader:
         return _pin(batch) if self.device.type == "cuda" else batch
 
     def _without_pixels(self, indices: GlobalIndices) -> Batch:
-        photo, sketch = self.part.photo, self.part.sketch
+        photo, sketch = self.subset.photo, self.subset.sketch
         return Batch(
             photo=None,
             sketch=None,
@@ -127,7 +127,7 @@ class BatchLoader:
         )
 
 
-def share_of(indices: GlobalIndices, whole: Batch, group: Group) -> Share:
+def share_of(indices: GlobalIndices, whole: Batch, group: ProcessGroup) -> Share:
     """One process's share of a batch.
 
     A process that nothing is left for holds the batch's first piece and adds no row of it: its
@@ -154,7 +154,7 @@ def share_of(indices: GlobalIndices, whole: Batch, group: Group) -> Share:
     )
 
 
-def three(batch: Batch) -> Batch:
+def to_rgb(batch: Batch) -> Batch:
     """The batch as models take it: sketches with three equal channels (no copy)."""
     if batch.sketch is None or batch.sketch.shape[1] == 3:
         return batch
@@ -172,7 +172,7 @@ def _long(values: np.ndarray) -> Tensor:
     return torch.from_numpy(np.asarray(values, dtype=np.int64).copy())
 
 
-def _ids(side: Side, positions: np.ndarray) -> tuple[str, ...]:
+def _ids(side: ImageSubset, positions: np.ndarray) -> tuple[str, ...]:
     return tuple(side.store.items.id[i] for i in side.item[positions])
 
 

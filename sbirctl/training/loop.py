@@ -16,24 +16,24 @@ from typing import Any
 import torch
 from torch import nn
 
+from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.errors import SbirctlError, UsageError, nearest
-from sbirctl.core.processes import ALONE, Group
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import seed_for
-from sbirctl.datasets.batch import Batch
-from sbirctl.datasets.parts import Part, Parts
 from sbirctl.models.base import Model, Stage
+from sbirctl.sampling.batch import Batch
+from sbirctl.sampling.subsets import Partition, Subset
 from sbirctl.training.augment import augment
+from sbirctl.training.checkpointer import Checkpointer
 from sbirctl.training.compiled import compile_networks
 from sbirctl.training.embedding import device_of
-from sbirctl.training.keeper import Keeper
-from sbirctl.training.loader import BatchLoader, auto_workers, three
-from sbirctl.training.optim import make_optimizer, rate_factor, release, set_rates
+from sbirctl.training.loader import BatchLoader, auto_workers, to_rgb
+from sbirctl.training.loss_meter import LossMeter, NotFiniteError
+from sbirctl.training.optim import make_optimizer, rate_factor, set_rates, set_trainable
 from sbirctl.training.parallel import check_batch_norm, data_parallel, synchronise_batch_norm
 from sbirctl.training.state import Progress
 from sbirctl.training.step import gradients
-from sbirctl.training.validate import CHOOSES, validate
-from sbirctl.training.window import NotFiniteError, Window
+from sbirctl.training.validate import SELECTION_METRIC, validate
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class LoopOptions:
         epochs: stage name to number of epochs, instead of the recipe's.
         from_stage: the stage to begin with, "" for the first one.
         workers: reading threads, None for what suits the device.
-        monitor: log the test part's figures after every epoch; they choose nothing.
+        monitor: log the test subset's figures after every epoch; they choose nothing.
         log_every: steps between log lines.
         save_seconds: time between saved states, besides the one after every epoch.
         save_steps: save after so many steps instead, 0 for by time.
@@ -66,16 +66,16 @@ class LoopOptions:
 
 
 class Trainer:
-    """Trains a model on the training part and keeps its best epoch on the validation part.
+    """Trains a model on the training subset and keeps its best epoch on the validation subset.
 
     A phase is one pass through all stages of the recipe: to choose the number of epochs, or to
     train again for that number.
 
     Args:
         model: with its starting weights, on its device.
-        parts: training, validation (or None: the last epoch is kept) and test part.
+        partition: training, validation (or None: the last epoch is kept) and test subset.
         folder: the run's folder.
-        phase: name of the phase, see `Keeper`.
+        phase: name of the phase, see `Checkpointer`.
         facts: recorded in checkpoints.
         log_start: bytes of log.jsonl that belong to earlier phases.
         group: the processes that train; each takes its share of every batch.
@@ -87,26 +87,26 @@ class Trainer:
     def __init__(
         self,
         model: Model,
-        parts: Parts,
+        partition: Partition,
         folder: Path,
         *,
         phase: str = "train",
         options: LoopOptions | None = None,
         facts: Mapping[str, Any] | None = None,
         log_start: int = 0,
-        group: Group = ALONE,
+        group: ProcessGroup = SINGLE,
         report: Reporter = SILENT,
     ) -> None:
-        self.model, self.parts, self.report, self.group = model, parts, report, group
+        self.model, self.partition, self.report, self.group = model, partition, report, group
         self.options = options or LoopOptions()
-        self.first = _place([s.name for s in model.stages()], self.options.from_stage)
+        self.first = _stage_index([s.name for s in model.recipe()], self.options.from_stage)
         self.device = device_of(model)
         wanted = self.options.workers
         self.workers = auto_workers(self.device) if wanted is None else wanted
         self.loader = BatchLoader(
-            parts.train, self.device, self.workers, edges=model.needs_edges, group=group
+            partition.train, self.device, self.workers, edges=model.needs_edges, group=group
         )
-        self.keeper = Keeper(
+        self.checkpointer = Checkpointer(
             folder,
             phase,
             model,
@@ -115,7 +115,7 @@ class Trainer:
             tensorboard=self.options.tensorboard,
             group=group,
         )
-        self.window = Window()
+        self.loss_meter = LossMeter()
         self.wrapped: nn.Module | None = None
         synchronise_batch_norm(model, group, self.device)
         if self.options.compile:
@@ -124,37 +124,37 @@ class Trainer:
     @property
     def progress(self) -> Progress:
         """Where the phase stands."""
-        return self.keeper.progress
+        return self.checkpointer.progress
 
     @property
     def checkpoint(self) -> Path:
         """The result of a complete phase."""
-        return self.keeper.checkpoint
+        return self.checkpointer.checkpoint
 
     def run(self) -> Progress:
         """Train to the end, from the saved state if there is one; the model holds the result.
 
         Raises:
             NotFiniteError: the loss became NaN; the last good checkpoint is kept.
-            SbirctlError: the training part does not fill one batch.
+            SbirctlError: the training subset does not fill one batch.
         """
-        if self.keeper.finished():
+        if self.checkpointer.finished():
             return self.progress
-        kept = self.keeper.resume()
+        kept = self.checkpointer.resume()
         progress = self.progress
         if progress.steps:
             self.report.note(f"continuing after step {progress.steps}")
         progress.stage = max(progress.stage, self.first)
         try:
-            while progress.stage < len(stages := self.model.stages()):
+            while progress.stage < len(stages := self.model.recipe()):
                 if kept is None:
                     self.model.begin(stages[progress.stage].name)
                 # Beginning a stage may have exchanged parameters: its groups are asked for now.
-                self._run_stage(self.model.stages()[progress.stage], kept)
+                self._run_stage(self.model.recipe()[progress.stage], kept)
                 kept = None
-            self.keeper.finish()
+            self.checkpointer.finish()
         finally:
-            self.keeper.journal.close()
+            self.checkpointer.log.close()
         return self.progress
 
     def _run_stage(self, stage: Stage, kept: dict[str, Any] | None) -> None:
@@ -163,29 +163,29 @@ class Trainer:
         if kept is not None:
             optimizer.load_state_dict(kept)
         epochs = self.options.epochs.get(stage.name, stage.epochs)
-        if not stage.plan.length(self.parts.train):
+        if not stage.plan.length(self.partition.train):
             raise SbirctlError(
-                "The training part does not fill one batch.", "Lower it: --set batch=…"
+                "The training subset does not fill one batch.", "Lower it: --set batch=…"
             )
         while progress.epoch < epochs and not (patience and progress.stale >= patience):
             self._run_epoch(stage, optimizer, epochs)
             progress.epoch += 1
             progress.step = 0
-            self._judge(stage, epochs)
-            self.keeper.save(optimizer)
-        self.keeper.adopt_best(stage.name)
+            self._end_epoch(stage, epochs)
+            self.checkpointer.save(optimizer)
+        self.checkpointer.load_best(stage.name)
         progress.chosen[stage.name] = progress.best_epoch
         progress.stage += 1
         progress.epoch = progress.best_epoch = progress.stale = 0
         progress.best = None
-        self.keeper.save(None)
+        self.checkpointer.save(None)
 
     def _run_epoch(self, stage: Stage, optimizer: torch.optim.Optimizer, epochs: int) -> None:
         progress, settings = self.progress, self.model.settings
-        length = stage.plan.length(self.parts.train)
+        length = stage.plan.length(self.partition.train)
         seed = seed_for(self.options.seed, "plan", stage.name)
-        drawn = stage.plan.batches(self.parts.train, progress.epoch, seed)
-        release(self.model, stage, progress.epoch)
+        drawn = stage.plan.batches(self.partition.train, progress.epoch, seed)
+        set_trainable(self.model, stage, progress.epoch)
         self.model.train()
         check_batch_norm(self.model, self.group, settings.accumulate)
         self.wrapped = None
@@ -201,14 +201,14 @@ class Trainer:
                 last = progress.step == length
                 if last or progress.steps == 1 or progress.step % self.options.log_every == 0:
                     self._log(stage, optimizer)
-                    if not last and self._due():
-                        self.keeper.save(optimizer)
+                    if not last and self._should_save():
+                        self.checkpointer.save(optimizer)
                 advance()
 
     def _step(self, stage: Stage, optimizer: torch.optim.Optimizer, batch: Batch) -> None:
         progress, settings = self.progress, self.model.settings
         at = (self.options.seed, stage.name, progress.epoch, progress.step)
-        batch = three(augment(batch, settings.augment, seed_for("augment", *at)))
+        batch = to_rgb(augment(batch, settings.augment, seed_for("augment", *at)))
         optimizer.zero_grad(set_to_none=True)
         # Dropout draws for the images at hand, so every process has draws of its own.
         own = (self.group.rank,) if self.group.world > 1 else ()
@@ -231,61 +231,61 @@ class Trainer:
         progress.steps += 1
         ids = batch.whole.ids
         progress.images += len(ids)
-        self.window.add(terms, progress.epoch + 1, progress.step, ids)
+        self.loss_meter.add(terms, progress.epoch + 1, progress.step, ids)
         if self.device.type == "cpu" and not bool(terms["total"].isfinite()):
             self._log(stage, optimizer)  # there is no device to wait for: stop at once
 
     def _log(self, stage: Stage, optimizer: torch.optim.Optimizer) -> None:
         progress = self.progress
         try:
-            terms = self.window.fetch()
+            terms = self.loss_meter.fetch()
         except NotFiniteError as error:
-            self.keeper.stop(error)
+            self.checkpointer.stop(error)
         progress.losses.setdefault("first", terms)
         progress.losses["last"] = terms
-        where = {"phase": self.keeper.phase, "stage": stage.name, "epoch": progress.epoch + 1}
+        where = {"phase": self.checkpointer.phase, "stage": stage.name, "epoch": progress.epoch + 1}
         rate = optimizer.param_groups[0]["lr"]
-        self.keeper.journal.write("step", progress.steps, {**where, "lr": rate, **terms})
+        self.checkpointer.log.write("step", progress.steps, {**where, "lr": rate, **terms})
 
-    def _judge(self, stage: Stage, epochs: int) -> None:
-        """Validate and keep the epoch if it is the best; the test part is only looked at."""
+    def _end_epoch(self, stage: Stage, epochs: int) -> None:
+        """Validate and keep the epoch if it is the best; the test subset is only looked at."""
         progress = self.progress
         loss = progress.losses["last"]["total"]
-        figures: dict[str, Any] = {"phase": self.keeper.phase, "stage": stage.name}
+        figures: dict[str, Any] = {"phase": self.checkpointer.phase, "stage": stage.name}
         figures |= {"epoch": progress.epoch, "loss": loss}
         told = f"epoch {progress.epoch}/{epochs}: loss {loss:.4f}"
-        self.keeper.check_weights()
-        if self.parts.val is None or not stage.validate:
-            self.keeper.keep_best(stage.name)
+        self.checkpointer.check_weights()
+        if self.partition.val is None or not stage.validate:
+            self.checkpointer.save_best(stage.name)
         else:
             # A class has too few held-out instances (`fg`) to rank them within it.
-            facts = {**self.parts.facts, "scope": "all"}
-            found = self._validate(self.parts.val, facts)
+            facts = {**self.partition.facts, "scope": "all"}
+            found = self._validate(self.partition.val, facts)
             figures |= {f"val_{name}": value for name, value in found.items()}
-            told += f", validation {CHOOSES} {found[CHOOSES]:.4f}"
+            told += f", validation {SELECTION_METRIC} {found[SELECTION_METRIC]:.4f}"
             progress.stale += 1
-            if progress.best is None or found[CHOOSES] > progress.best:
-                progress.best, progress.stale = found[CHOOSES], 0
-                self.keeper.keep_best(stage.name)
+            if progress.best is None or found[SELECTION_METRIC] > progress.best:
+                progress.best, progress.stale = found[SELECTION_METRIC], 0
+                self.checkpointer.save_best(stage.name)
                 told += " (best)"
         if self.options.monitor and stage.validate:
-            found = self._validate(self.parts.test, self.parts.facts)
+            found = self._validate(self.partition.test, self.partition.facts)
             figures |= {f"unseen_{name}": value for name, value in found.items()}
-            told += f", unseen {CHOOSES} {found[CHOOSES]:.4f} (only logged)"
+            told += f", unseen {SELECTION_METRIC} {found[SELECTION_METRIC]:.4f} (only logged)"
         progress.history.append(figures)
-        self.keeper.journal.write("epoch", progress.steps, figures)
+        self.checkpointer.log.write("epoch", progress.steps, figures)
         self.report.note(told)
 
-    def _validate(self, part: Part, facts: Mapping[str, Any]) -> dict[str, float]:
+    def _validate(self, part: Subset, facts: Mapping[str, Any]) -> dict[str, float]:
         return validate(self.model, part, facts, workers=self.workers, group=self.group)
 
-    def _due(self) -> bool:
+    def _should_save(self) -> bool:
         if self.options.save_steps:
             return self.progress.step % self.options.save_steps == 0
-        return self.keeper.since_saved() >= self.options.save_seconds
+        return self.checkpointer.since_saved() >= self.options.save_seconds
 
 
-def _place(names: Sequence[str], wanted: str) -> int:
+def _stage_index(names: Sequence[str], wanted: str) -> int:
     if wanted and wanted not in names:
         raise UsageError(f"There is no stage {wanted!r}.", nearest(wanted, names))
     return names.index(wanted) if wanted else 0

@@ -75,7 +75,7 @@ def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = group["peak"] * factor
 
 
-def release(model: nn.Module, stage: Stage, epoch: int) -> None:
+def set_trainable(model: nn.Module, stage: Stage, epoch: int) -> None:
     """Let exactly the parameters that move in this epoch take gradients.
 
     Groups with `frozen_epochs` stay still in their first epochs: without a gradient the optimiser

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from sbirctl.core.distributed import ProcessGroup
 from sbirctl.core.errors import UsageError
-from sbirctl.core.processes import Group
 from sbirctl.models.base import Model
 
 
-def synchronise_batch_norm(model: Model, group: Group, device: torch.device) -> None:
+def synchronise_batch_norm(model: Model, group: ProcessGroup, device: torch.device) -> None:
     """On CUDA let batch norm in training mode take the statistics of all processes' images."""
     if group.world > 1 and device.type == "cuda":
         from timm.layers import convert_sync_batchnorm
@@ -22,7 +22,7 @@ def synchronise_batch_norm(model: Model, group: Group, device: torch.device) -> 
         convert_sync_batchnorm(model)
 
 
-def check_batch_norm(model: Model, group: Group, pieces: int) -> None:
+def check_batch_norm(model: Model, group: ProcessGroup, pieces: int) -> None:
     """Refuse batch norm with the statistics of one process's images.
 
     Args:

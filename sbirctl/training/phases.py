@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from sbirctl.core.config import to_dict
+from sbirctl.core.distributed import ProcessGroup
 from sbirctl.core.files import atomic_path
-from sbirctl.core.processes import Group
 from sbirctl.core.progress import Reporter
 from sbirctl.models.factory import create
-from sbirctl.training.initial import take_over
+from sbirctl.training.initial_weights import load_initial_weights
 from sbirctl.training.loop import LoopOptions, Trainer
 from sbirctl.training.result import finish
 from sbirctl.training.run import Request, write_config
@@ -21,7 +21,7 @@ def run_phases(
     request: Request,
     folder: Path,
     options: LoopOptions,
-    group: Group,
+    group: ProcessGroup,
     threads: int,
     report: Reporter,
 ) -> None:
@@ -61,17 +61,17 @@ def _trainer(
     phase: str,
     options: LoopOptions,
     log_start: int,
-    group: Group,
+    group: ProcessGroup,
     report: Reporter,
 ) -> Trainer:
-    parts, settings = request.data.parts, request.settings
-    with group.one_download():
+    partition, settings = request.data.partition, request.settings
+    with group.first_process_first():
         model = create(
             request.model,
             device=group.device,
             dtype=settings.precision,
             weights=request.weights,
-            classes=parts.train.classes,
+            classes=partition.train.classes,
             layers=[to_dict(settings)],
             seed=request.seed,
         )
@@ -85,10 +85,10 @@ def _trainer(
     if (edges := request.edges()) is not None:
         facts["edges"] = edges
     if request.init is not None:
-        facts["init"] = take_over(model, request.init, request.data)
+        facts["init"] = load_initial_weights(model, request.init, request.data)
     return Trainer(
         model,
-        parts,
+        partition,
         folder,
         phase=phase,
         options=options,
@@ -100,7 +100,7 @@ def _trainer(
 
 
 def _with_all(request: Request) -> Request:
-    """The request with the validation part trained on."""
+    """The request with the validation subset trained on."""
     inputs = request.data.inputs
     options = {**inputs.options, "val": "none"}
     return replace(request, data=replace(inputs, options=options).open())

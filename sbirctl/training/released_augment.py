@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.seeds import seed_for
-from sbirctl.datasets.batch import Batch
+from sbirctl.sampling.batch import Batch
 
 
 def released_augment(batch: Batch, seed: int) -> Batch:

@@ -28,7 +28,7 @@ def finish(
 ) -> None:
     """Write what came of it; the state is of no more use."""
     header = read_checkpoint(folder / "checkpoint.safetensors", tensors=False)
-    groups = [group for stage in model.stages() for group in stage.groups]
+    groups = [group for stage in model.recipe() for group in stage.groups]
     moving = {id(p): p.numel() for group in groups for p in group.params}
     seconds = sum(p.seconds for p in phases.values())
     images = sum(p.images for p in phases.values())
@@ -39,10 +39,12 @@ def finish(
             "run": folder.name,
             "model": request.model,
             "seed": request.seed,
-            **data.parts.facts,
+            **data.partition.facts,
             "unseen": [
                 name
-                for name, seen in zip(data.parts.test.classes, data.parts.test.seen, strict=True)
+                for name, seen in zip(
+                    data.partition.test.classes, data.partition.test.seen, strict=True
+                )
                 if not seen
             ],
             "weights": header.facts["weights"],

@@ -29,9 +29,9 @@ class Request:
         model: registry name.
         settings: resolved.
         data: opened inputs.
-        seed: of starting values, batches, augmentation and the validation part.
+        seed: of starting values, batches, augmentation and the validation subset.
         weights: "pretrained", "none" or a file.
-        refit: train again on training and validation part for the chosen number of epochs.
+        refit: train again on training and validation subset for the chosen number of epochs.
         monitor: log the unseen figures; part of the identity, since it is in the log.
         from_stage: the stage of the recipe to begin with, "" for the first one.
         init: checkpoint of the run whose weights it begins with, or None.

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import atomic_path, display_path
-from sbirctl.core.processes import ALONE, Group
 from sbirctl.models.base import Model
 
 SCHEMA = 1
@@ -67,7 +67,7 @@ def save_state(
 
 
 def load_state(
-    path: Path, model: Model, group: Group = ALONE
+    path: Path, model: Model, group: ProcessGroup = SINGLE
 ) -> tuple[Progress, dict[str, Any] | None] | None:
     """Put the saved weights into `model`; the progress and the optimiser's state.
 
@@ -86,7 +86,7 @@ def load_state(
         return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
 
     try:
-        state = group.from_first(read)
+        state = group.broadcast_from_first(read)
         if state is None:
             return None
         if state["schema"] != SCHEMA:

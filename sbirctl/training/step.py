@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.seeds import seed_for
-from sbirctl.datasets.batch import Batch
 from sbirctl.models.base import Encoded, Model
 from sbirctl.models.joining import SIDES, gathered, join
+from sbirctl.sampling.batch import Batch
 from sbirctl.training.parallel import average_gradients
 
 

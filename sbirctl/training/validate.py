@@ -1,55 +1,55 @@
-"""Retrieval figures of a part while training: the held-out part chooses, the test part never."""
+"""Retrieval figures while training: the validation subset chooses the epoch, the test never."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.errors import MismatchError
-from sbirctl.core.processes import ALONE, Group
-from sbirctl.datasets.parts import Part
 from sbirctl.models.base import Model
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.evaluation import evaluate
 from sbirctl.retrieval.metrics import parse
-from sbirctl.training.assemble import to_embeddings
+from sbirctl.sampling.subsets import Subset
 from sbirctl.training.embedding import embed_side
+from sbirctl.training.to_embeddings import to_embeddings
 
-# The figure that chooses the epoch, on the validation part.
-CHOOSES = "map@all"
-_ALWAYS = (CHOOSES, "prec@10")
+# The figure that chooses the epoch, on the validation subset.
+SELECTION_METRIC = "map@all"
+_ALWAYS = (SELECTION_METRIC, "prec@10")
 _PAIRED = ("acc@1", "acc@10")
 
 
 def validate(
     model: Model,
-    part: Part,
+    subset: Subset,
     facts: Mapping[str, Any],
     *,
     workers: int | None = None,
-    group: Group = ALONE,
+    group: ProcessGroup = SINGLE,
 ) -> dict[str, float]:
-    """The figures of a part's sketches against its photos, by name, in the default definition.
+    """The figures of a subset's sketches against its photos, by name, in the default definition.
 
     Args:
         facts: the task's; the fine-grained task has acc@K, too.
         group: the processes that embed; the first one evaluates.
 
     Raises:
-        MismatchError: no sketch of the part has a photo of its class in it.
+        MismatchError: no sketch of the subset has a photo of its class in it.
     """
-    query = embed_side(model, part.sketch, workers=workers, group=group)
-    gallery = embed_side(model, part.photo, workers=workers, group=group)
+    query = embed_side(model, subset.sketch, workers=workers, group=group)
+    gallery = embed_side(model, subset.photo, workers=workers, group=group)
     names = _ALWAYS + (_PAIRED if facts.get("task") == "fg" else ())
 
     def figures() -> dict[str, float | None]:
-        embeddings = to_embeddings(part, query, gallery, facts)
+        embeddings = to_embeddings(subset, query, gallery, facts)
         (result,) = evaluate(embeddings, [parse(name) for name in names], [Definition()])
         return {name: result.mean(name) for name in names}
 
-    found = group.from_first(figures)
-    if found[CHOOSES] is None:
+    found = group.broadcast_from_first(figures)
+    if found[SELECTION_METRIC] is None:
         raise MismatchError(
-            "No sketch of the validation part has a photo of its class.", "Use --set val=none."
+            "No sketch of the validation subset has a photo of its class.", "Use --set val=none."
         )
     return {name: value for name, value in found.items() if value is not None}

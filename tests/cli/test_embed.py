@@ -13,7 +13,7 @@ from sbirctl.cli import _app
 @pytest.fixture
 def stage(monkeypatch, tmp_path):
     """Replaces the stage; gives the arguments it was called with."""
-    import sbirctl.stages.embed as module
+    import sbirctl.pipeline.embed as module
 
     calls = []
 

@@ -76,7 +76,7 @@ def test_mistakes_are_found_before_the_images_are_read(words, said, own, tmp_pat
 def test_an_estimate_comes_first_when_it_may_be_long(own, monkeypatch, capfd):
     assert sbirctl(*own, "--edges", "gb-color") == 0
     assert "about" not in capfd.readouterr().err
-    monkeypatch.setattr("sbirctl.stages.edges.WORTH_AN_ESTIMATE", 6)
+    monkeypatch.setattr("sbirctl.pipeline.edges.WORTH_AN_ESTIMATE", 6)
     assert sbirctl(*own, "--edges", "canny") == 0
     assert "Edge maps of 6 photos by canny: about 0 seconds." in capfd.readouterr().err
     assert sbirctl(*own, "--edges", "canny") == 0

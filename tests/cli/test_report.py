@@ -12,7 +12,7 @@ import pytest
 from sbirctl.cli import _app
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.progress import Reporter
-from sbirctl.stages.report import Request, check, report
+from sbirctl.pipeline.report import Request, check, report
 from tests.report.embedded import run_folder
 
 

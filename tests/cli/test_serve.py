@@ -124,7 +124,7 @@ def test_a_taken_port_and_an_empty_home(capsys, home, monkeypatch, tmp_path):
 
 
 def test_without_uvicorn_it_says_what_to_install(capsys, home, monkeypatch):
-    for name in [name for name in sys.modules if name.startswith("sbirctl.search.server")]:
+    for name in [name for name in sys.modules if name.startswith("sbirctl.galleries.server")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     code, said = run(capsys, home, monkeypatch)

@@ -51,7 +51,7 @@ def test_pdf(made, tmp_path):
 
 
 def test_too_many_are_left_out_aloud(made, tmp_path, monkeypatch, capsys):
-    from sbirctl.stages import sheet
+    from sbirctl.pipeline import sheet
 
     monkeypatch.setitem(sheet.MOST, ".html", 9)
     page = tmp_path / "x.html"

@@ -8,7 +8,7 @@ from sbirctl.cli import _app
 @pytest.fixture
 def stage(monkeypatch, tmp_path):
     """Replaces the stage; gives the arguments it was called with."""
-    import sbirctl.stages.train as module
+    import sbirctl.pipeline.train as module
 
     calls = []
 

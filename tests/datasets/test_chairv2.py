@@ -7,7 +7,7 @@ from sbirctl.datasets import DATASETS
 from sbirctl.datasets._qmul import PairOptions
 from sbirctl.datasets._qmul_sides import Sides
 from sbirctl.datasets.tree import folder_tree
-from sbirctl.stages.prepare import prepare
+from sbirctl.pipeline.prepare import prepare
 from sbirctl.store.reader import Store
 
 # The stems of chairs hold the signs that also divide photo and number.
@@ -36,11 +36,11 @@ def test_the_store_has_the_list_of_test_instances(tmp_path, monkeypatch):
     listed = (folder / "splits/test-instances.txt").read_text().splitlines()
     assert listed[-1] == f"chair/{STEMS[1]}"
     assert "# kind: instances" in listed
-    from sbirctl.datasets.tasks import TASKS, TaskOptions
+    from sbirctl.tasks import TASKS, TaskOptions
 
-    parts = TASKS.get("fg").build(Store.open(folder), None, None, TaskOptions(val="none"))
-    assert len(parts.test.sketch) == 2
-    assert parts.test.classes == (f"chair/{STEMS[1]}",)
+    partition = TASKS.get("fg").build(Store.open(folder), None, None, TaskOptions(val="none"))
+    assert len(partition.test.sketch) == 2
+    assert partition.test.classes == (f"chair/{STEMS[1]}",)
 
 
 def test_published_numbers_are_recognised(tmp_path, monkeypatch):

@@ -13,8 +13,8 @@ from sbirctl.core.progress import Reporter
 from sbirctl.datasets import DATASETS, _downloads
 from sbirctl.datasets._catalogue import KINDS, Archive, Catalogue, Copy, catalogue
 from sbirctl.datasets._downloads import choose_copy, downloads_folder, mirror, plan
-from sbirctl.stages.datasets import verify_dataset
-from sbirctl.stages.prepare import prepare
+from sbirctl.pipeline.datasets import verify_dataset
+from sbirctl.pipeline.prepare import prepare
 
 FETCHED = [name for name in DATASETS.names() if catalogue(name).copies]
 

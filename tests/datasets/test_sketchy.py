@@ -10,8 +10,8 @@ from sbirctl.datasets import DATASETS
 from sbirctl.datasets._published import compare, published_counts
 from sbirctl.datasets.sketchy import Sketchy, SketchyOptions
 from sbirctl.datasets.tree import folder_tree
+from sbirctl.store.raw import RawItem
 from sbirctl.store.reader import Store
-from sbirctl.store.source import RawItem
 from sbirctl.store.writer import StoreSettings, build_store
 
 

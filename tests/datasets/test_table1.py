@@ -2,9 +2,9 @@ import pytest
 from raw_files import EXTENDED, OFFICIAL, picture, write
 
 from sbirctl.datasets._counts import _against
+from sbirctl.pipeline.datasets_table import drclip_table
+from sbirctl.pipeline.prepare import prepare
 from sbirctl.splits.resolve import known_classes
-from sbirctl.stages.datasets_table import drclip_table
-from sbirctl.stages.prepare import prepare
 
 
 @pytest.fixture(autouse=True)

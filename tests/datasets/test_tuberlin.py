@@ -7,7 +7,7 @@ from sbirctl.core.errors import MismatchError, MissingError
 from sbirctl.datasets import DATASETS
 from sbirctl.datasets._published import published_counts
 from sbirctl.datasets.archive import open_tree
-from sbirctl.datasets.source import NoOptions
+from sbirctl.datasets.base import NoOptions
 from sbirctl.datasets.tree import folder_tree
 from sbirctl.datasets.tuberlin import TUBerlin
 
@@ -63,11 +63,11 @@ def test_names_of_the_sketch_folder(tmp_path, sketches):
     assert counts(read(write(tmp_path, files)))["sketch", "giraffe"] == 2
 
 
-@pytest.mark.parametrize("parts", [("train", "val"), ("train", "test"), ("", "")])
-def test_one_tree(tmp_path, parts):
+@pytest.mark.parametrize("partition", [("train", "val"), ("train", "test"), ("", "")])
+def test_one_tree(tmp_path, partition):
     files = [
         f"{part}/{role}/{name}"
-        for part, class_name in zip(parts, ["duck", "rollerblades"], strict=True)
+        for part, class_name in zip(partition, ["duck", "rollerblades"], strict=True)
         for role, name in (("sketch", f"{class_name}/5776.jpg"), ("photo", f"{class_name}/1.jpg"))
     ]
     source = read(write(tmp_path, [name.lstrip("/") for name in files]))

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from sbirctl.datasets.batch import Batch
 from sbirctl.models.base import Model
 from sbirctl.models.factory import create
+from sbirctl.sampling.batch import Batch
 
 CLASSES = ("cat", "dog", "owl")
 TINY_CLIP = {

@@ -43,7 +43,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict]:
 def test_the_model_trains_and_embeds(small: dict) -> None:
     assert "hermans" in MODELS.names()
     model = create("hermans", device="cpu", weights="none", classes=("a", "b"), layers=[small])
-    (stage,) = model.train().stages()
+    (stage,) = model.train().recipe()
     model(batch(), stage.name)["total"].backward()
     assert any(p.grad.abs().max() > 0 for p in stage.groups[0].params if p.grad is not None)
     given = images(2)

@@ -31,7 +31,7 @@ def test_torchvision_comes_first_and_a_tag_means_timm(name: str, library: str) -
 @pytest.mark.parametrize("name", ["resnet18", "resnet18.a1_in1k"])
 def test_stages_of_a_resnet(name: str) -> None:
     backbone = build(BackboneSettings(name)).eval()
-    maps = backbone.stages(torch.zeros(1, 3, 64, 64))
+    maps = backbone.feature_maps(torch.zeros(1, 3, 64, 64))
     assert [tuple(m.shape[1:]) for m in maps] == [
         (64, 32, 32),
         (64, 16, 16),
@@ -48,7 +48,7 @@ def test_the_last_stage_of_a_vgg_is_its_last_pooling() -> None:
     backbone = build(BackboneSettings("vgg11")).eval()
     given = torch.randn(1, 3, 64, 64)
     assert backbone.width == 4096
-    torch.testing.assert_close(backbone.stages(given)[-1], backbone.net.features(given))
+    torch.testing.assert_close(backbone.feature_maps(given)[-1], backbone.net.features(given))
 
 
 def test_extra_keys_reach_the_constructor() -> None:
@@ -83,7 +83,7 @@ def test_unknown_names_and_keys_are_refused() -> None:
 def test_a_network_without_maps_says_so() -> None:
     backbone = build(BackboneSettings("swin_t"))
     with pytest.raises(UsageError, match="no feature maps"):
-        backbone.stages(torch.zeros(1, 3, 64, 64))
+        backbone.feature_maps(torch.zeros(1, 3, 64, 64))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_frozen_stages_are_not_trained_and_cost_no_graph(
         parameter.requires_grad_(any(parameter is p for p in backbone.trained()))
     backbone.train()
     buffers = {n: b.clone() for n, b in backbone.net.named_buffers()}
-    maps = backbone.stages(torch.randn(2, 3, 64, 64))
+    maps = backbone.feature_maps(torch.randn(2, 3, 64, 64))
     assert [m.requires_grad for m in maps] == [False, False, *[True] * (len(maps) - 2)]
     counted = [n for n in buffers if n.endswith("num_batches_tracked")]
     now = dict(backbone.net.named_buffers())

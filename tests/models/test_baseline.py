@@ -21,7 +21,7 @@ def test_without_classes_the_pooled_features_are_the_embedding() -> None:
         model.embed(given, "photo"), torch.nn.functional.normalize(pooled, dim=1).detach()
     )
     with pytest.raises(UsageError, match="without training classes"):
-        model.stages()
+        model.recipe()
 
 
 def test_dim_0_trains_the_pooled_features() -> None:
@@ -29,7 +29,7 @@ def test_dim_0_trains_the_pooled_features() -> None:
     model = create("baseline", device="cpu", weights="none", classes=CLASSES, layers=layers)
     assert model.dim == 1280
     assert model.proxies.shape == (3, 1280)
-    assert [group.name for group in model.stages()[0].groups] == ["backbone", "proxies"]
+    assert [group.name for group in model.recipe()[0].groups] == ["backbone", "proxies"]
 
 
 def test_the_total_is_the_weighted_sum_of_the_terms() -> None:
@@ -47,13 +47,13 @@ def test_the_total_is_the_weighted_sum_of_the_terms() -> None:
 def test_each_part_has_its_own_learning_rate() -> None:
     layers = [{"backbone": "resnet18", "size": 32, "lr": 0.5, "lr_backbone": 0.25, "lr_proxies": 2}]
     model = create("baseline", device="cpu", weights="none", classes=CLASSES, layers=layers)
-    rates = {group.name: group.lr for group in model.stages()[0].groups}
+    rates = {group.name: group.lr for group in model.recipe()[0].groups}
     assert rates == {"backbone": 0.25, "projection": 0.5, "proxies": 2.0}
 
 
 def test_every_parameter_is_in_a_group() -> None:
     model = small("baseline")
-    grouped = {id(p) for group in model.stages()[0].groups for p in group.params}
+    grouped = {id(p) for group in model.recipe()[0].groups for p in group.params}
     assert grouped == {id(p) for p in model.parameters()}
 
 
@@ -62,7 +62,7 @@ def test_the_default_rates_learn_from_the_first_steps() -> None:
     layers = [{"backbone": "resnet18", "size": 32}]
     model = create("baseline", device="cpu", weights="none", classes=CLASSES, layers=layers)
     model.train()
-    groups = [{"params": list(g.params), "lr": g.lr} for g in model.stages()[0].groups]
+    groups = [{"params": list(g.params), "lr": g.lr} for g in model.recipe()[0].groups]
     optimizer = torch.optim.AdamW(groups)
     proxies = model.proxies.detach().clone()
     for _ in range(5):

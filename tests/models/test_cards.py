@@ -55,7 +55,7 @@ def test_unknown_model() -> None:
 
 def test_cards_are_read_without_torch() -> None:
     code = (
-        "import sys; from sbirctl.stages.models import rows; assert rows();"
+        "import sys; from sbirctl.pipeline.models import rows; assert rows();"
         "print([m for m in ('torch', 'numpy', 'timm', 'open_clip') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -57,7 +57,7 @@ def test_openais_weights_are_known_to_want_quickgelu() -> None:
 
 def test_it_is_not_trained() -> None:
     model = small("clip")
-    assert model.stages() == ()
+    assert model.recipe() == ()
     with pytest.raises(UsageError, match="not trained"):
         model(batch(), "train")
 

@@ -114,7 +114,7 @@ def test_training_leaves_the_frozen_weights_and_the_reference_as_they_were():
     model = drclip().train()
     digest, given = model.encoder.frozen_digest(), torch.randn(3, 3, 32, 32)
     before = model.encoder.reference(given)
-    parameters = [p for group in model.stages()[0].groups for p in group.params]
+    parameters = [p for group in model.recipe()[0].groups for p in group.params]
     optimizer = torch.optim.Adam(parameters, 0.1)
     for _ in range(2):
         optimizer.zero_grad()
@@ -156,7 +156,7 @@ def test_the_terms_are_those_of_the_equations():
 
 
 @pytest.mark.parametrize(
-    "off, parts",
+    "off, partition",
     [
         ("cls_weight", {"cls_sketch": 1, "cls_photo": 1}),
         ("lambda1", {"fs": 15}),
@@ -164,10 +164,10 @@ def test_the_terms_are_those_of_the_equations():
         ("lambda3", {"rp": 4}),
     ],
 )
-def test_each_term_can_be_switched_off(off, parts):
+def test_each_term_can_be_switched_off(off, partition):
     given = batch()
     full, without = drclip()(given, "train"), drclip(**{off: 0})(given, "train")
-    gone = sum(weight * full[name] for name, weight in parts.items())
+    gone = sum(weight * full[name] for name, weight in partition.items())
     torch.testing.assert_close(without["total"], full["total"] - gone)
 
 
@@ -218,8 +218,8 @@ def test_category_texts_need_two_categories():
 
 
 def test_fine_grained_negatives_are_of_the_same_category():
-    assert drclip(("shoe/1", "shoe/2")).stages()[0].plan.same_category
-    assert not drclip().stages()[0].plan.same_category
+    assert drclip(("shoe/1", "shoe/2")).recipe()[0].plan.same_category
+    assert not drclip().recipe()[0].plan.same_category
 
 
 def test_a_checkpoint_is_small_and_bound_to_its_backbone():

@@ -126,7 +126,7 @@ def test_amff_over_any_backbone_at_any_size(name: str) -> None:
 def test_the_descriptor_is_pooled_stages_and_the_sum_of_their_vectors() -> None:
     network = amff("resnet18", 64)
     given = torch.randn(2, 3, 64, 64)
-    maps = network.backbone.stages(given)[-3:]
+    maps = network.backbone.feature_maps(given)[-3:]
     assert [m.shape[1:] for m in maps] == [(128, 8, 8), (256, 4, 4), (512, 2, 2)]
     vectors = [
         network.transformer(network.patches[i](m).flatten(2).transpose(1, 2))
@@ -147,7 +147,7 @@ def test_stages_are_counted_from_the_coarsest() -> None:
 def test_the_plain_network_pools_the_last_map() -> None:
     network = EmbeddingNetwork(backbone("resnet18"), 64)
     given = torch.randn(2, 3, 64, 64)
-    expected = network.backbone.stages(given)[-1].amax((2, 3))
+    expected = network.backbone.feature_maps(given)[-1].amax((2, 3))
     torch.testing.assert_close(network(given, NONE), expected)
 
 
@@ -166,7 +166,7 @@ def test_conditioned_blocks_start_blind_and_change_sketches_only() -> None:
     after = network(given, second)
     torch.testing.assert_close(after[0], before[0])
     assert not torch.allclose(after[1], before[1])
-    torch.testing.assert_close(network.backbone.stages(given)[-1].amax((2, 3)), before)
+    torch.testing.assert_close(network.backbone.feature_maps(given)[-1].amax((2, 3)), before)
 
 
 def test_energy_of_a_hand_made_map() -> None:
@@ -178,7 +178,7 @@ def test_energy_of_a_hand_made_map() -> None:
 def test_egff_without_a_guide_learns_nothing_of_its_own() -> None:
     network = EnergyNetwork(backbone("resnet18"), 64, (3, 4)).eval()
     given = torch.randn(2, 3, 64, 64)
-    expected = [(m * simam(m)).amax((2, 3)) for m in network.backbone.stages(given)[-2:]]
+    expected = [(m * simam(m)).amax((2, 3)) for m in network.backbone.feature_maps(given)[-2:]]
     torch.testing.assert_close(network(given, NONE), torch.cat(expected, 1))
     assert not network.parts()["guides"]
 
@@ -193,7 +193,7 @@ def test_guided_egff_has_as_many_parameters_as_the_paper_says() -> None:
 def test_the_guide_is_the_coarsest_stage() -> None:
     network = EnergyNetwork(backbone("resnet18"), 64, (3, 4), guided=True).eval()
     given = torch.randn(2, 3, 64, 64)
-    fine, coarse = network.backbone.stages(given)[-2:]
+    fine, coarse = network.backbone.feature_maps(given)[-2:]
     brought = nn.functional.interpolate(network.guides[0](coarse), (4, 4), mode="bilinear")
     fused = (fine * simam((fine + brought).relu())).amax((2, 3))
     torch.testing.assert_close(network(given, NONE), torch.cat([fused, coarse.amax((2, 3))], dim=1))

@@ -9,7 +9,7 @@ from small_models import CLASSES, SMALL, batch, images, small
 from sbirctl.core.config import to_dict
 from sbirctl.models import MODELS
 from sbirctl.models.factory import rebuild
-from sbirctl.training.optim import make_optimizer, release
+from sbirctl.training.optim import make_optimizer, set_trainable
 
 TRAINABLE = [name for name in MODELS.names() if MODELS.get(name).trainable]
 
@@ -17,7 +17,7 @@ TRAINABLE = [name for name in MODELS.names() if MODELS.get(name).trainable]
 @pytest.mark.parametrize("name", TRAINABLE)
 def test_losses_are_finite_and_reach_every_group(name: str) -> None:
     model = small(name).train()
-    for stage in model.stages():
+    for stage in model.recipe():
         model.zero_grad()
         terms = model(batch(), stage.name)
         assert all(torch.isfinite(v) and v.ndim == 0 for v in terms.values())
@@ -30,7 +30,7 @@ def test_losses_are_finite_and_reach_every_group(name: str) -> None:
 
 @pytest.mark.parametrize("name", TRAINABLE)
 def test_groups_share_no_parameter(name: str) -> None:
-    for stage in small(name).stages():
+    for stage in small(name).recipe():
         seen = [id(p) for group in stage.groups for p in group.params]
         assert len(seen) == len(set(seen))
 
@@ -38,11 +38,11 @@ def test_groups_share_no_parameter(name: str) -> None:
 @pytest.mark.parametrize("name", ["baseline", "ffmln", "semi3"])
 def test_a_step_leaves_frozen_stages_as_they_are(name: str) -> None:
     frozen = {"backbone": {"name": SMALL[name]["backbone"], "freeze": 5}}  # of 5
-    for stage in small(name, settings=frozen).stages():
+    for stage in small(name, settings=frozen).recipe():
         model = small(name, settings=frozen)
         model.begin(stage.name)
-        (stage,) = (s for s in model.stages() if s.name == stage.name)
-        release(model, stage, 10)
+        (stage,) = (s for s in model.recipe() if s.name == stage.name)
+        set_trainable(model, stage, 10)
         before = {key: value.clone() for key, value in model.train().state_dict().items()}
         model(batch(), stage.name)["total"].backward()
         make_optimizer(stage, model.settings).step()
@@ -93,7 +93,7 @@ def test_encode_agrees_with_embed(name: str) -> None:
 def test_a_checkpoint_and_its_settings_make_the_model_again(name: str) -> None:
     model = small(name)
     with torch.no_grad():
-        for stage in model.stages():
+        for stage in model.recipe():
             for group in stage.groups:
                 for parameter in group.params:
                     parameter.add_(0.1 * torch.randn_like(parameter))

@@ -14,8 +14,6 @@ from torch.nn import functional as F
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.core.seeds import rng_for
-from sbirctl.datasets.parts import Part, Side
-from sbirctl.datasets.pooled import PooledPlan
 from sbirctl.losses.domain_triplets import TERMS, domain_triplets
 from sbirctl.losses.normalised_softmax import normalised_softmax
 from sbirctl.models.base import Encoded
@@ -23,6 +21,8 @@ from sbirctl.models.cards import load_card
 from sbirctl.models.factory import create, resolve_settings
 from sbirctl.models.ffmln import Ffmln
 from sbirctl.models.parameters import count_parts, parameters_by_part
+from sbirctl.sampling.pooled import PooledPlan
+from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.training.checkpoint import Checkpoint
 from sbirctl.training.restore import restore
 
@@ -85,7 +85,7 @@ def test_terms_of_the_ablation(changes: dict[str, str], present: set[str]) -> No
     terms = model(batch(), "train")
     assert set(terms) == present | {"total"}
     terms["total"].backward()
-    (stage,) = model.stages()
+    (stage,) = model.recipe()
     groups = {group.name for group in stage.groups}
     assert ("classifier" in groups) == ("cls" in present)
     assert ("proxies" in groups) == ("norm" in present)
@@ -118,7 +118,7 @@ def test_released_weighting_is_its_broadcast_product() -> None:
 
 def test_every_part_has_its_learning_rate_and_the_backbone_rests_first() -> None:
     rates = {"lr": 1, "lr_backbone": 2, "lr_fusion": 3, "lr_proxies": 4}
-    (stage,) = tiny(**rates, frozen_epochs=2).stages()
+    (stage,) = tiny(**rates, frozen_epochs=2).recipe()
     assert {group.name: group.lr for group in stage.groups} == {
         "backbone": 2,
         "patches": 3,
@@ -132,7 +132,7 @@ def test_every_part_has_its_learning_rate_and_the_backbone_rests_first() -> None
 
 def test_the_classifier_can_stay_as_it_is() -> None:
     model = tiny(freeze_classifier="true")
-    (stage,) = model.stages()
+    (stage,) = model.recipe()
     assert "classifier" not in {group.name for group in stage.groups}
     assert parameters_by_part(model)["frozen"] == 3 * 8 + 3
 
@@ -152,7 +152,7 @@ def test_the_released_preset() -> None:
     assert (settings.augment, settings.val) == ("released", "none")
     model = tiny(preset="released", backbone="mobilenetv2_100")
     assert model.classifier.bias is None
-    assert model.stages()[0].plan == PooledPlan(8)
+    assert model.recipe()[0].plan == PooledPlan(8)
 
 
 def test_a_pooled_batch_may_lack_a_modality() -> None:
@@ -168,9 +168,9 @@ def test_a_pooled_batch_may_lack_a_modality() -> None:
 
 def test_the_sampler_gives_every_anchor_every_kind_of_triplet() -> None:
     label = np.repeat(np.arange(10), 7)
-    side = Side(None, "photo", np.arange(70), label, np.full(70, -1))  # type: ignore[arg-type]
-    part = Part(side, side, tuple(map(str, range(10))), np.zeros(10, bool))
-    plan = tiny(batch=64, per_class=8).stages()[0].plan
+    side = ImageSubset(None, "photo", np.arange(70), label, np.full(70, -1))  # type: ignore[arg-type]
+    part = Subset(side, side, tuple(map(str, range(10))), np.zeros(10, bool))
+    plan = tiny(batch=64, per_class=8).recipe()[0].plan
     rng = rng_for(0, "embeddings")
     for drawn in plan.batches(part, 0, 0):
         labels = torch.from_numpy(np.concatenate([label[drawn.photo], label[drawn.sketch]]))
@@ -195,8 +195,8 @@ def test_both_sizes_embed_and_their_checkpoints_refuse_each_other(dim: int) -> N
 
 
 def test_parts_add_up_to_the_card_and_to_the_papers_count() -> None:
-    parts = count_parts(Ffmln, resolve_settings("ffmln"))
-    assert parts == {
+    partition = count_parts(Ffmln, resolve_settings("ffmln"))
+    assert partition == {
         "backbone": 23_508_032,  # torchvision's ResNet-50 without its classifier
         "patches": 49 * 768 * (512 + 1024 + 2048) + 3 * 768,
         "transformer": 12 * 7_087_872 + 2 * 768 + 768,
@@ -204,7 +204,7 @@ def test_parts_add_up_to_the_card_and_to_the_papers_count() -> None:
         "classifier": 512 + 1,
         "proxies": 512,
     }
-    assert sum(parts.values()) - 1025 == load_card("ffmln").parameters
+    assert sum(partition.values()) - 1025 == load_card("ffmln").parameters
     released = count_parts(Ffmln, resolve_settings("ffmln", [{"preset": "released"}]))
     unused = 49 * 768 * 256 + 768 + 9 * 2048 * (512 + 1024 + 256) + 512 + 1024 + 256
     allocated = sum(released.values()) - 1024 + unused
@@ -225,7 +225,7 @@ def test_without_training_classes_it_embeds_but_does_not_train() -> None:
     model = tiny(None)
     assert model.embed(images(1), "photo").shape == (1, 8)
     with pytest.raises(UsageError, match="without training classes"):
-        model.stages()
+        model.recipe()
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def model_of(**settings: Any) -> Semi3:
 
 def step(model: Semi3, stage: str = JOINT) -> None:
     """One step of SGD with momentum and decay, on the stage's own groups."""
-    groups = [g.params for s in model.stages() if s.name == stage for g in s.groups]
+    groups = [g.params for s in model.recipe() if s.name == stage for g in s.groups]
     params = [p for group in groups for p in group]
     optimizer = torch.optim.SGD(params, 0.1, momentum=0.9, weight_decay=0.1)
     model(batch(), stage)["total"].backward()
@@ -144,10 +144,10 @@ def test_gradients_reach_every_part() -> None:
     model = model_of()
     model(batch(), JOINT)["total"].backward()
     silent = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
-    # a ReLU may be shut for all of so small a batch; whole parts may not
-    parts = {name.rpartition(".")[0] for name, _ in model.named_parameters()}
+    # a ReLU may be shut for all of so small a batch; whole partition may not
+    partition = {name.rpartition(".")[0] for name, _ in model.named_parameters()}
     reached = {n.rpartition(".")[0] for n, _ in model.named_parameters() if n not in silent}
-    assert parts == reached
+    assert partition == reached
 
 
 def test_stage_one_trains_neither_attention_nor_embedding() -> None:
@@ -157,7 +157,7 @@ def test_stage_one_trains_neither_attention_nor_embedding() -> None:
     idle = ("attentions", "embedding")
     for name, parameter in model.named_parameters():
         assert (parameter.grad is None) == any(part in name for part in idle), name
-    (first, _) = model.stages()
+    (first, _) = model.recipe()
     assert {group.name for group in first.groups} == {"convolutions", "fc", "classifier"}
     assert not first.validate
 
@@ -172,7 +172,7 @@ def test_a_classified_embedding_is_trained_in_both_stages_by_cosines_to_proxies(
         for i, j in itertools.product(range(len(found)), range(len(CLASSES))):
             cosine = (found[i] @ weight[j]) / (found[i].norm() * weight[j].norm())
             torch.testing.assert_close(encoded.extra[f"{name}_logits"][i, j], cosine / 0.25)
-    first, second = model.stages()
+    first, second = model.recipe()
     assert {g.name for g in second.groups} - {g.name for g in first.groups} == {"attention"}
     model.begin(APART)
     model(batch(), APART)["total"].backward()
@@ -189,7 +189,7 @@ def test_proxies_need_a_temperature(temperature: float) -> None:
 
 
 def test_the_classifier_has_a_rate_of_its_own() -> None:
-    (*_, stage) = model_of(lr=1e-3, lr_classifier=0.5).stages()
+    (*_, stage) = model_of(lr=1e-3, lr_classifier=0.5).recipe()
     rates = {group.name: group.lr for group in stage.groups}
     assert (rates["classifier"], rates["embedding"], rates["attention"]) == (0.5, 1e-3, 1e-3)
 
@@ -317,7 +317,7 @@ def test_the_defaults_are_vgg19_with_its_own_fully_connected_layers() -> None:
     assert not any("classifier" in name for name, _ in branches.trunks.named_parameters())
     convolutions = [m for m in branches.trunk("photo").modules() if isinstance(m, nn.Conv2d)]
     assert len(convolutions) == 16
-    assert [g.lr for stage in model.stages() for g in stage.groups] == [2e-4] * 8
+    assert [g.lr for stage in model.recipe() for g in stage.groups] == [2e-4] * 8
 
 
 def test_a_backbones_own_layers_are_taken_over_where_they_fit() -> None:

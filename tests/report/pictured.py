@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from sbirctl.retrieval.embeddings import Embeddings, write
+from sbirctl.store.raw import RawDataset, RawItem
 from sbirctl.store.reader import Store
-from sbirctl.store.source import RawItem, Source
 from sbirctl.store.writer import StoreSettings, build_store
 
 CLASSES = ("<script>alert(1)</script>", 'a "b" & c', "größer kühn")
@@ -41,7 +41,7 @@ def prepare(name: str = "drawn things", seed: int = 0) -> Store:
         for place, class_name in enumerate(CLASSES)
         for number in range(EACH)
     )  # fmt: skip
-    source = Source("drawn", items, draw, f"v{seed}")
+    source = RawDataset("drawn", items, draw, f"v{seed}")
     build_store(name, source, StoreSettings(size=24), workers=1)
     return Store.open(name)
 

@@ -9,8 +9,8 @@ import pytest
 from sbirctl.cli import _app
 from sbirctl.core.errors import CorruptError, UsageError
 from sbirctl.models import MODELS
+from sbirctl.pipeline.models import markdown, measured
 from sbirctl.report.model_page import model_page
-from sbirctl.stages.models import markdown, measured
 
 PAGES = Path(__file__).parents[2] / "docs" / "models"
 FIGURE = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sbirctl.store.source import RawItem, Source
+from sbirctl.store.raw import RawDataset, RawItem
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -36,14 +36,14 @@ def item(modality: str, class_name: str, path: bytes, **more: str) -> RawItem:
     return RawItem(more.pop("id", name), path, modality, class_name, **more)
 
 
-def source(count: int = 10, extra: tuple[RawItem, ...] = (), **more: object) -> Source:
+def source(count: int = 10, extra: tuple[RawItem, ...] = (), **more: object) -> RawDataset:
     """`count` photos and as many sketches in three classes, all different."""
     items = tuple(
         item(modality, f"c{number % 3}", b"%d" % (number + place * 1000))
         for place, modality in enumerate(("photo", "sketch"))
         for number in range(count)
     )
-    return Source("drawn", items + extra, draw, "v1", **more)
+    return RawDataset("drawn", items + extra, draw, "v1", **more)
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -16,8 +16,8 @@ from sbirctl.core import files as core_files
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.store import assemble, parts, receipts, rewrite, spool, writer
 from sbirctl.store.images import load_image
+from sbirctl.store.raw import RawDataset, RawItem
 from sbirctl.store.reader import Store, store_folder
-from sbirctl.store.source import RawItem, Source
 from sbirctl.store.verify import verify
 from sbirctl.store.writer import StoreSettings, build_store, store_lock
 
@@ -74,7 +74,7 @@ def test_bytes_do_not_depend_on_workers_order_or_repetition(encoding, monkeypatc
     values = StoreSettings(size=16, encoding=encoding)
     expected = files_of(build(name="a", values=values))
     made = source()
-    turned = Source("drawn", made.items[::-1], draw, "v1")
+    turned = RawDataset("drawn", made.items[::-1], draw, "v1")
     manifest = expected["manifest.json"].replace(b'"name": "a"', b'"name": "b"')
     found = files_of(build(turned, name="b", values=values, workers=2))
     assert found["images.h5"] == expected["images.h5"]
@@ -112,7 +112,7 @@ def test_equal_bytes_are_kept_once():
 def test_a_copy_by_name_takes_the_originals_pixels():
     original = item("photo", "c0", b"700", id="o", origin="original")
     copy = item("photo", "c0", b"1", id="a-copy", origin="extended", copy_of="o")
-    made = Source("drawn", (copy, original), draw, "v1", origins=("original", "extended"))
+    made = RawDataset("drawn", (copy, original), draw, "v1", origins=("original", "extended"))
     store = Store.open(build(made))
     assert store.items.id == ("o", "a-copy")
     assert store.items.copy_of.tolist() == [-1, 0]
@@ -127,7 +127,7 @@ def test_a_copy_whose_original_is_broken_stands_for_itself():
     copies = tuple(
         item("photo", "c0", b"1", id=name, origin="extended", copy_of="o") for name in ("p", "q")
     )
-    made = Source("drawn", (*copies, original), draw, "v1", origins=("original", "extended"))
+    made = RawDataset("drawn", (*copies, original), draw, "v1", origins=("original", "extended"))
     store = Store.open(build(made))
     assert store.items.id == ("p", "q")
     assert store.items.copy_of.tolist() == [-1, 0]
@@ -158,7 +158,9 @@ def test_a_copy_takes_the_place_of_its_broken_original():
         for name, path in (("p", b"11"), ("q", b"12"))
     )
     more = tuple(item("photo", "c1", b"%d" % n, origin="original") for n in range(20, 60))
-    made = Source("drawn", (*more, *copies, broken), draw, "v1", origins=("original", "extended"))
+    made = RawDataset(
+        "drawn", (*more, *copies, broken), draw, "v1", origins=("original", "extended")
+    )
     store = Store.open(build(made))
     assert store.items.id[:2] == ("p", "q")
     assert store.items.copy_of[:3].tolist() == [-1, 0, -1]
@@ -179,7 +181,7 @@ def test_a_copy_that_changes_before_it_is_written_is_an_error(tmp_path):
 
     broken = item("photo", "c0", b"empty", id="o", origin="original")
     copy = item("photo", "c0", b"1", id="p", origin="extended", copy_of="o")
-    made = Source("drawn", (copy, broken), read, "v1", origins=("original", "extended"))
+    made = RawDataset("drawn", (copy, broken), read, "v1", origins=("original", "extended"))
     with pytest.raises(SbirctlError, match="p has changed"):
         build(made)
 
@@ -222,7 +224,7 @@ def test_whatever_repeats_or_fails_each_entry_has_its_pixels(paths):
         return
     with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patched:
         patched.setenv("SBIRCTL_HOME", home)
-        build(Source("drawn", items, draw, "v1"))
+        build(RawDataset("drawn", items, draw, "v1"))
         check_pixels()
         assert Store.open("s").rows("photo") == len(
             {path or n for n, path in enumerate(paths) if path != b"empty"}
@@ -232,7 +234,7 @@ def test_whatever_repeats_or_fails_each_entry_has_its_pixels(paths):
 def test_only_broken_files_make_no_store():
     with pytest.raises(MissingError, match="None of the 2"):
         build(
-            Source(
+            RawDataset(
                 "drawn", (item("photo", "c", b"empty"), item("photo", "c", b"missing")), draw, ""
             )
         )
@@ -243,7 +245,7 @@ def test_only_broken_files_make_no_store():
 def test_only_sketches_can_be_stored():
     made = source()
     sketches = tuple(i for i in made.items if i.modality == "sketch")
-    store = Store.open(build(Source("drawn", sketches, draw, "v1")))
+    store = Store.open(build(RawDataset("drawn", sketches, draw, "v1")))
     assert store.rows("photo") == 0
     assert store.read("photo", []).shape == (0, 16, 16, 3)
     verify(store)
@@ -407,7 +409,7 @@ class TestChangedAfterFilling:
         first = RawItem("first", b"5", "photo", "a", stamp=stamp)
         others = (item("photo", "c", b"%d" % n) for n in range(100, 140))
         items = (first, item("photo", "b", b"5", id="twin"), *others)
-        return Source("drawn", items, drawn_by_stamp, "v1")
+        return RawDataset("drawn", items, drawn_by_stamp, "v1")
 
     @pytest.mark.parametrize("encoding", ["raw", "gzip"])
     def test_no_place_holds_a_picture_that_was_moved(self, monkeypatch, encoding):
@@ -551,7 +553,7 @@ def refuse(item):
 
 def test_a_killed_worker_is_an_error_with_advice():
     with pytest.raises(SbirctlError, match="was killed") as caught:
-        build(Source("drawn", source().items, refuse, "v1"), workers=2)
+        build(RawDataset("drawn", source().items, refuse, "v1"), workers=2)
     assert "--workers" in caught.value.hint
 
 

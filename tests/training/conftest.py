@@ -6,7 +6,7 @@ import tiny_world
 from PIL import Image
 
 from sbirctl.datasets._unseen import UnseenChoice
-from sbirctl.stages.prepare import prepare
+from sbirctl.pipeline.prepare import prepare
 
 
 @pytest.fixture
@@ -15,14 +15,14 @@ def store():
 
 
 @pytest.fixture
-def parts(store):
-    return tiny_world.make_parts(store)
+def partition(store):
+    return tiny_world.make_partition(store)
 
 
 @pytest.fixture
-def make_model(parts):
+def make_model(partition):
     """A function of settings."""
-    return lambda **settings: tiny_world.make_tiny(parts.train.classes, **settings)
+    return lambda **settings: tiny_world.make_tiny(partition.train.classes, **settings)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbirctl.datasets.batch import Batch
+from sbirctl.sampling.batch import Batch
 from sbirctl.training.augment import augment, move
 
 

@@ -26,11 +26,11 @@ class Networked(tiny_world.Tiny):
 
 def train(folder, backend, **settings):
     # Without validation there is one thing to compile.
-    parts = replace(tiny_world.make_parts(tiny_world.FakeStore()), val=None)
+    partition = replace(tiny_world.make_partition(tiny_world.FakeStore()), val=None)
     torch.manual_seed(1)
-    model = Networked(tiny_world.TinySettings(epochs=1, **settings), parts.train.classes)
+    model = Networked(tiny_world.TinySettings(epochs=1, **settings), partition.train.classes)
     options = LoopOptions(log_every=1, workers=0, compile=backend)
-    trainer = Trainer(model, parts, folder, options=options)
+    trainer = Trainer(model, partition, folder, options=options)
     trainer.run()
     return read_checkpoint(trainer.checkpoint).state
 

@@ -37,11 +37,11 @@ test_kill.train(folder, Killing(), workers=workers)
 
 
 def train(folder, report=None, **options):
-    parts = tiny_world.make_parts(tiny_world.FakeStore())
-    model = tiny_world.make_tiny(parts.train.classes, epochs=6)
+    partition = tiny_world.make_partition(tiny_world.FakeStore())
+    model = tiny_world.make_tiny(partition.train.classes, epochs=6)
     options = LoopOptions(log_every=1, save_steps=2, **options)
     more = {} if report is None else {"report": report}
-    trainer = Trainer(model, parts, folder, options=options, **more)
+    trainer = Trainer(model, partition, folder, options=options, **more)
     trainer.run()
     return trainer.checkpoint.read_bytes()
 

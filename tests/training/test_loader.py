@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_world import ShuffledPlan
 
-from sbirctl.training.loader import BatchLoader, read_ahead, three
+from sbirctl.training.loader import BatchLoader, read_ahead, to_rgb
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
@@ -42,11 +42,11 @@ def test_an_error_comes_out_in_its_place_and_the_threads_end():
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_batches_hold_what_the_plan_drew(parts, store, workers):
-    loader = BatchLoader(parts.train, torch.device("cpu"), workers)
-    drawn = list(ShuffledPlan(8).batches(parts.train, 1, 7))
+def test_batches_hold_what_the_plan_drew(partition, store, workers):
+    loader = BatchLoader(partition.train, torch.device("cpu"), workers)
+    drawn = list(ShuffledPlan(8).batches(partition.train, 1, 7))
     for indices, batch in zip(drawn, loader.batches(iter(drawn)), strict=True):
-        photo, sketch = parts.train.photo, parts.train.sketch
+        photo, sketch = partition.train.photo, partition.train.sketch
         pixels = store.pixels["photo"][photo.row[indices.photo]]
         assert np.array_equal(batch.photo.permute(0, 2, 3, 1).numpy(), pixels)
         assert batch.photo_label.tolist() == photo.label[indices.photo].tolist()
@@ -54,14 +54,14 @@ def test_batches_hold_what_the_plan_drew(parts, store, workers):
         names = [photo.ids[i] for i in indices.photo] + [sketch.ids[i] for i in indices.sketch]
         assert batch.ids == tuple(names)
         assert batch.sketch.shape[1] == 1
-        assert three(batch).sketch.shape == (8, 3, 8, 8)
+        assert to_rgb(batch).sketch.shape == (8, 3, 8, 8)
 
 
-def test_read_only_pixels_are_copied(parts, store):
+def test_read_only_pixels_are_copied(partition, store):
     """A memory map gives read-only arrays; torch would warn and write through."""
     for pixels in store.pixels.values():
         pixels.flags.writeable = False
-    drawn = ShuffledPlan(8).batches(parts.train, 0, 0)
-    batch = next(BatchLoader(parts.train, torch.device("cpu"), 0).batches(drawn))
+    drawn = ShuffledPlan(8).batches(partition.train, 0, 0)
+    batch = next(BatchLoader(partition.train, torch.device("cpu"), 0).batches(drawn))
     batch.photo.fill_(0)
     assert store.pixels["photo"].any()

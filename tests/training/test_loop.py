@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 import torch
 from crashes import Crash, CrashingReporter
-from tiny_world import FakeStore, make_parts, make_tiny
+from tiny_world import FakeStore, make_partition, make_tiny
 
 from sbirctl.core.errors import SbirctlError
 from sbirctl.training import loop
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.loop import LoopOptions, Trainer
-from sbirctl.training.window import NotFiniteError
+from sbirctl.training.loss_meter import NotFiniteError
 
 
-def train(model, parts, folder, report=None, **options):
+def train(model, partition, folder, report=None, **options):
     options = {"log_every": 2, "save_steps": 2, "workers": 0, **options}
     more = {} if report is None else {"report": report}
-    trainer = Trainer(model, parts, folder, options=LoopOptions(**options), **more)
+    trainer = Trainer(model, partition, folder, options=LoopOptions(**options), **more)
     return trainer, trainer.run()
 
 
@@ -30,26 +30,26 @@ def log_lines(folder):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """An uninterrupted run of two stages: its checkpoint's bytes and its log."""
-    folder, parts = tmp_path_factory.mktemp("whole"), make_parts(FakeStore())
-    trainer, _ = train(make_tiny(parts.train.classes, second_stage=2), parts, folder)
+    folder, partition = tmp_path_factory.mktemp("whole"), make_partition(FakeStore())
+    trainer, _ = train(make_tiny(partition.train.classes, second_stage=2), partition, folder)
     return trainer.checkpoint.read_bytes(), log_lines(folder)
 
 
 # Five steps an epoch: in the middle of an epoch, at its end, in the next stage, at the very end.
 @pytest.mark.parametrize("steps", [1, 2, 3, 5, 7, 10, 15, 16, 19, 25])
-def test_a_crash_at_any_step_leaves_no_trace(tmp_path, make_model, parts, whole, steps):
+def test_a_crash_at_any_step_leaves_no_trace(tmp_path, make_model, partition, whole, steps):
     with pytest.raises(Crash):
-        train(make_model(second_stage=2), parts, tmp_path / "cut", CrashingReporter(steps))
-    trainer, _ = train(make_model(second_stage=2), parts, tmp_path / "cut")
+        train(make_model(second_stage=2), partition, tmp_path / "cut", CrashingReporter(steps))
+    trainer, _ = train(make_model(second_stage=2), partition, tmp_path / "cut")
     assert trainer.checkpoint.read_bytes() == whole[0]
     assert log_lines(tmp_path / "cut") == whole[1]
 
 
-def test_many_crashes_leave_no_trace_either(tmp_path, make_model, parts, whole):
+def test_many_crashes_leave_no_trace_either(tmp_path, make_model, partition, whole):
     for _ in range(40):
         try:
             trainer, _ = train(
-                make_model(second_stage=2), parts, tmp_path / "cut", CrashingReporter(4)
+                make_model(second_stage=2), partition, tmp_path / "cut", CrashingReporter(4)
             )
             break
         except Crash:
@@ -59,58 +59,58 @@ def test_many_crashes_leave_no_trace_either(tmp_path, make_model, parts, whole):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_workers_change_nothing(tmp_path, make_model, parts, whole, workers):
-    trainer, _ = train(make_model(second_stage=2), parts, tmp_path / "w", workers=workers)
+def test_workers_change_nothing(tmp_path, make_model, partition, whole, workers):
+    trainer, _ = train(make_model(second_stage=2), partition, tmp_path / "w", workers=workers)
     assert trainer.checkpoint.read_bytes() == whole[0]
 
 
-def test_another_seed_changes_the_result(tmp_path, make_model, parts, whole):
-    trainer, _ = train(make_model(second_stage=2), parts, tmp_path / "s", seed=1)
+def test_another_seed_changes_the_result(tmp_path, make_model, partition, whole):
+    trainer, _ = train(make_model(second_stage=2), partition, tmp_path / "s", seed=1)
     assert trainer.checkpoint.read_bytes() != whole[0]
 
 
-def test_training_lowers_the_loss(tmp_path, make_model, parts):
-    _, progress = train(make_model(epochs=8, augment="none"), parts, tmp_path)
+def test_training_lowers_the_loss(tmp_path, make_model, partition):
+    _, progress = train(make_model(epochs=8, augment="none"), partition, tmp_path)
     assert progress.losses["last"]["total"] < 0.7 * progress.losses["first"]["total"]
 
 
-def test_the_best_validation_epoch_is_kept(tmp_path, make_model, parts):
-    trainer, progress = train(make_model(epochs=6), parts, tmp_path)
+def test_the_best_validation_epoch_is_kept(tmp_path, make_model, partition):
+    trainer, progress = train(make_model(epochs=6), partition, tmp_path)
     figures = [entry["val_map@all"] for entry in progress.history]
     assert progress.chosen == {"first": 1 + int(np.argmax(figures))}
     shorter = make_model(epochs=6)
-    short, _ = train(shorter, replace(parts, val=None), tmp_path / "short", epochs={"first": 6})
+    short, _ = train(shorter, replace(partition, val=None), tmp_path / "short", epochs={"first": 6})
     same = read_checkpoint(short.checkpoint).digest == read_checkpoint(trainer.checkpoint).digest
     assert same == (progress.chosen["first"] == 6)
 
 
-def test_without_validation_the_last_epoch_is_kept(tmp_path, make_model, parts):
-    trainer, progress = train(make_model(), replace(parts, val=None), tmp_path)
+def test_without_validation_the_last_epoch_is_kept(tmp_path, make_model, partition):
+    trainer, progress = train(make_model(), replace(partition, val=None), tmp_path)
     assert progress.chosen == {"first": 3}
     state = read_checkpoint(trainer.checkpoint).state
     assert all(torch.equal(state[k], v) for k, v in trainer.model.state_dict().items())
 
 
-def test_patience_ends_a_stage(tmp_path, make_model, parts, monkeypatch):
+def test_patience_ends_a_stage(tmp_path, make_model, partition, monkeypatch):
     figures = iter([0.5, 0.6, 0.6, 0.4, 0.9])
     monkeypatch.setattr(loop, "validate", lambda *_, **__: {"map@all": next(figures)})
-    _, progress = train(make_model(epochs=40, patience=2), parts, tmp_path)
+    _, progress = train(make_model(epochs=40, patience=2), partition, tmp_path)
     assert progress.chosen == {"first": 2}  # of equal figures the first
     assert len(progress.history) == 4
 
 
 def test_validation_ranks_across_classes_and_the_test_part_as_its_task_says(
-    tmp_path, make_model, parts, monkeypatch
+    tmp_path, make_model, partition, monkeypatch
 ):
     scopes = []
 
     def recorded(model, part, facts, **_):
-        scopes.append((part is parts.val, facts["scope"]))
+        scopes.append((part is partition.val, facts["scope"]))
         return {"map@all": 0.5}
 
     monkeypatch.setattr(loop, "validate", recorded)
-    parts = replace(parts, facts={**parts.facts, "scope": "class"})
-    train(make_model(epochs=1), parts, tmp_path, monitor=True)
+    partition = replace(partition, facts={**partition.facts, "scope": "class"})
+    train(make_model(epochs=1), partition, tmp_path, monitor=True)
     assert scopes == [(True, "all"), (False, "class")]
 
 
@@ -119,31 +119,31 @@ def test_the_unseen_classes_cannot_choose(tmp_path, make_model):
     results = []
     for noise in (False, True):
         store = FakeStore()
-        parts = make_parts(store)
+        partition = make_partition(store)
         if noise:
             rng = np.random.default_rng(9)
             for modality in ("photo", "sketch"):
-                rows = getattr(parts.test, modality).row
+                rows = getattr(partition.test, modality).row
                 shape = store.pixels[modality][rows].shape
                 store.pixels[modality][rows] = rng.integers(0, 256, shape, np.uint8)
-            labels = rng.permutation(parts.test.sketch.label)
-            sketch = replace(parts.test.sketch, label=labels)
-            parts = replace(parts, test=replace(parts.test, sketch=sketch))
+            labels = rng.permutation(partition.test.sketch.label)
+            sketch = replace(partition.test.sketch, label=labels)
+            partition = replace(partition, test=replace(partition.test, sketch=sketch))
         folder = tmp_path / str(noise)
-        trainer, progress = train(make_model(), parts, folder, monitor=True)
+        trainer, progress = train(make_model(), partition, folder, monitor=True)
         unseen = [entry["unseen_map@all"] for entry in progress.history]
         results.append((trainer.checkpoint.read_bytes(), progress.chosen, unseen))
     assert results[0][:2] == results[1][:2]
     assert results[0][2] != results[1][2]
 
 
-def test_the_test_side_is_not_even_read_without_monitor(tmp_path, make_model, parts, store):
-    train(make_model(), parts, tmp_path)
-    unseen = set(parts.test.photo.row)
+def test_the_test_side_is_not_even_read_without_monitor(tmp_path, make_model, partition, store):
+    train(make_model(), partition, tmp_path)
+    unseen = set(partition.test.photo.row)
     assert not any(unseen & set(rows) for _, rows in store.reads)
 
 
-def test_nan_stops_with_the_batch_and_keeps_the_last_good_checkpoint(tmp_path, make_model, parts):
+def test_nan_stops_with_the_batch_and_keeps_the_last_good(tmp_path, make_model, partition):
     model = make_model(epochs=3)
     losses, calls = model.losses, []
 
@@ -154,7 +154,7 @@ def test_nan_stops_with_the_batch_and_keeps_the_last_good_checkpoint(tmp_path, m
 
     model.losses = broken
     with pytest.raises(NotFiniteError) as caught:
-        train(model, parts, tmp_path, log_every=4)
+        train(model, partition, tmp_path, log_every=4)
     assert (caught.value.epoch, caught.value.step) == (2, 3)
     assert caught.value.ids == calls[7]
     assert calls[7][0] in caught.value.message
@@ -165,7 +165,7 @@ def test_nan_stops_with_the_batch_and_keeps_the_last_good_checkpoint(tmp_path, m
     assert (last["event"], last["ids"]) == ("stopped", list(calls[7]))
 
 
-def test_weights_that_became_infinite_are_never_saved(tmp_path, make_model, parts):
+def test_weights_that_became_infinite_are_never_saved(tmp_path, make_model, partition):
     """The last step's loss is fine, what it did to the weights is not."""
     model = make_model(epochs=1)
     losses, calls = model.losses, []
@@ -176,38 +176,38 @@ def test_weights_that_became_infinite_are_never_saved(tmp_path, make_model, part
             model.conv.weight.data.fill_(float("inf"))
         return losses(encoded, batch, stage)
 
-    stage_steps = model.stages()[0].plan.length(parts.train)
+    stage_steps = model.recipe()[0].plan.length(partition.train)
     model.losses = breaking
     with pytest.raises(NotFiniteError, match="conv.weight"):
-        train(model, parts, tmp_path)
+        train(model, partition, tmp_path)
     assert not list(tmp_path.glob("state/*.safetensors"))
 
 
-def test_frozen_groups_do_not_move_in_their_first_epochs(tmp_path, make_model, parts):
+def test_frozen_groups_do_not_move_in_their_first_epochs(tmp_path, make_model, partition):
     model = make_model(epochs=1, frozen=1)
     before = {k: v.clone() for k, v in model.named_parameters()}
-    train(model, replace(parts, val=None), tmp_path)
+    train(model, replace(partition, val=None), tmp_path)
     moved = {k for k, v in model.named_parameters() if not torch.equal(v, before[k])}
     assert moved == {"head.weight", "head.bias"}
     later = make_model(epochs=2, frozen=1)
-    train(later, replace(parts, val=None), tmp_path / "later")
+    train(later, replace(partition, val=None), tmp_path / "later")
     assert not torch.equal(later.conv.weight, before["conv.weight"])
 
 
-def test_parameters_in_no_group_never_move(tmp_path, make_model, parts):
-    _, progress = train(make_model(epochs=1, second_stage=2), parts, tmp_path)
+def test_parameters_in_no_group_never_move(tmp_path, make_model, partition):
+    _, progress = train(make_model(epochs=1, second_stage=2), partition, tmp_path)
     assert set(progress.chosen) == {"first", "second"}
     lines = [entry for entry in log_lines(tmp_path) if entry["event"] == "epoch"]
     assert [entry["stage"] for entry in lines] == ["first", "second", "second"]
 
 
-def test_a_part_too_small_for_a_batch_is_an_error(tmp_path, make_model, parts):
+def test_a_part_too_small_for_a_batch_is_an_error(tmp_path, make_model, partition):
     with pytest.raises(SbirctlError, match="does not fill one batch"):
-        train(make_model(batch=1000), parts, tmp_path)
+        train(make_model(batch=1000), partition, tmp_path)
 
 
-def test_log_steps_rise_and_the_rate_follows_the_schedule(tmp_path, make_model, parts):
-    train(make_model(schedule="cosine", lr=0.01, epochs=2), parts, tmp_path)
+def test_log_steps_rise_and_the_rate_follows_the_schedule(tmp_path, make_model, partition):
+    train(make_model(schedule="cosine", lr=0.01, epochs=2), partition, tmp_path)
     steps = [entry for entry in log_lines(tmp_path) if entry["event"] == "step"]
     assert [entry["step"] for entry in steps] == [1, 2, 4, 5, 7, 9, 10]
     expected = [0.005 * (1 + np.cos(np.pi * (s["step"] - 1) / 10)) for s in steps]

@@ -8,7 +8,7 @@ from torch import nn
 
 from sbirctl.core.errors import SbirctlError
 from sbirctl.models.base import ModelSettings, ParamGroup, Stage
-from sbirctl.training.optim import make_optimizer, rate_factor, release, set_rates
+from sbirctl.training.optim import make_optimizer, rate_factor, set_rates, set_trainable
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_release_moves_the_stages_groups_after_their_frozen_epochs():
     stage = Stage("s", 3, None, groups, {"a": 2})
     moving = []
     for epoch in range(3):
-        release(model, stage, epoch)
+        set_trainable(model, stage, epoch)
         moving.append([layer.weight.requires_grad for layer in model])
     assert moving == [[False, True, False], [False, True, False], [True, True, False]]
 

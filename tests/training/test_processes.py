@@ -18,17 +18,17 @@ import torch
 from together import start
 
 from sbirctl.cli._app import run
+from sbirctl.core.distributed import joined
 from sbirctl.core.errors import SbirctlError, UsageError
-from sbirctl.core.processes import joined
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.datasets.batch import GlobalIndices
 from sbirctl.models import MODELS
 from sbirctl.retrieval.embeddings import read
+from sbirctl.sampling.batch import GlobalIndices
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.embedding import embed_side
 from sbirctl.training.loader import BatchLoader, share_of
 from sbirctl.training.loop import LoopOptions, Trainer
-from sbirctl.training.optim import release
+from sbirctl.training.optim import set_trainable
 from sbirctl.training.parallel import data_parallel
 from sbirctl.training.step import gradients
 
@@ -50,12 +50,12 @@ WAYS = {
 
 def train(folder, report=SILENT, group=None, **settings):
     """Three epochs of the tiny model, without anything that depends on the number of processes."""
-    parts = tiny_world.make_parts(tiny_world.FakeStore())
+    partition = tiny_world.make_partition(tiny_world.FakeStore())
     fixed = {"dropout": 0.0, "freeze_bn": True, "augment": "standard", **settings}
-    model = tiny_world.make_tiny(parts.train.classes, **fixed)
+    model = tiny_world.make_tiny(partition.train.classes, **fixed)
     options = LoopOptions(log_every=1, save_steps=2, workers=0)
     more = {"group": group} if group else {}
-    trainer = Trainer(model, parts, folder, options=options, report=report, **more)
+    trainer = Trainer(model, partition, folder, options=options, report=report, **more)
     trainer.run()
     return trainer
 
@@ -115,10 +115,12 @@ def everything(folder):
 
 
 def embed_all(model, group=None):
-    parts = tiny_world.make_parts(tiny_world.FakeStore(each=40))
+    partition = tiny_world.make_partition(tiny_world.FakeStore(each=40))
     more = {"group": group} if group else {}
-    part = parts.train
-    return [embed_side(model, side, **more) for side in (part.photo, part.sketch, parts.test.photo)]
+    part = partition.train
+    return [
+        embed_side(model, side, **more) for side in (part.photo, part.sketch, partition.test.photo)
+    ]
 
 
 def check_all_gradients(clip, group):
@@ -156,9 +158,9 @@ def check_gradients(name, group):
     ways = {"one": (whole, 1), "two": (own, 1), "wrapped": (own, 1), "cached": (own, 2)}
     for way, (given, pieces) in ways.items():
         model = small(name)
-        model.begin(model.stages()[-1].name)
-        last = model.stages()[-1]
-        release(model, last, 99)
+        model.begin(model.recipe()[-1].name)
+        last = model.recipe()[-1]
+        set_trainable(model, last, 99)
         stage = last.name
         more = {"pieces": pieces, "seed": 1, "autocast": nullcontext()}
         terms = gradients(model, given, stage, **more)
@@ -183,7 +185,7 @@ def test_losses_step_by_step_and_weights_are_those_of_one_process(tmp_path, toge
 
 
 def test_embeddings_are_those_of_one_process(together):
-    model = tiny_world.make_tiny(tiny_world.make_parts(tiny_world.FakeStore()).train.classes)
+    model = tiny_world.make_tiny(tiny_world.make_partition(tiny_world.FakeStore()).train.classes)
     model.load_checkpoint_state(read_checkpoint(together / "whole/state/train.safetensors").state)
     expected = embed_all(model.eval())
     for rank in range(2):
@@ -257,7 +259,7 @@ def test_the_commands_speak_once_and_write_what_one_process_writes(started, tmp_
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
-    from sbirctl.core import processes
+    from sbirctl.core import distributed
 
     for name in ("RANK", "MASTER_ADDR", "MASTER_PORT", "LOCAL_RANK"):
         monkeypatch.setenv(name, "1")
@@ -265,7 +267,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(UsageError, match="4 processes") as caught, processes.joined("auto"):
+    with pytest.raises(UsageError, match="4 processes") as caught, distributed.joined("auto"):
         pass
     assert "--nproc-per-node 2" in caught.value.hint
 
@@ -274,18 +276,18 @@ def test_without_a_launcher_a_process_is_alone(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "4")  # some schedulers set it for other reasons
     monkeypatch.delenv("RANK", raising=False)
     with joined("cpu") as group:
-        assert (group.world, group.first, group.from_first(lambda: 3)) == (1, True, 3)
+        assert (group.world, group.first, group.broadcast_from_first(lambda: 3)) == (1, True, 3)
 
 
-def test_shares_read_only_their_own_pixels(parts, store):
-    whole = BatchLoader(parts.train, torch.device("cpu"), 0)
-    (drawn,) = list(tiny_world.ShuffledPlan(8).batches(parts.train, 0, 3))[:1]
+def test_shares_read_only_their_own_pixels(partition, store):
+    whole = BatchLoader(partition.train, torch.device("cpu"), 0)
+    (drawn,) = list(tiny_world.ShuffledPlan(8).batches(partition.train, 0, 3))[:1]
     (all_of_it,) = whole.batches([drawn])
-    from sbirctl.core.processes import Group
+    from sbirctl.core.distributed import ProcessGroup
 
     store.reads.clear()
     for rank in range(3):
-        loader = BatchLoader(parts.train, torch.device("cpu"), 0, group=Group(rank, 3))
+        loader = BatchLoader(partition.train, torch.device("cpu"), 0, group=ProcessGroup(rank, 3))
         (own,) = loader.batches([drawn])
         assert torch.equal(own.photo, all_of_it.photo[own.share.photo])
         assert torch.equal(own.whole.photo_label, all_of_it.photo_label)

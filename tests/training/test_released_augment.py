@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from sbirctl.core.errors import UsageError
-from sbirctl.datasets.batch import Batch
 from sbirctl.models.factory import resolve_settings
+from sbirctl.sampling.batch import Batch
 from sbirctl.training.augment import augment
 
 

@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from sbirctl.core.errors import UsageError
-from sbirctl.training.loader import BatchLoader, three
+from sbirctl.training.loader import BatchLoader, to_rgb
 from sbirctl.training.step import gradients, split
 
 
 @pytest.fixture
-def batch(parts):
-    loader = BatchLoader(parts.train, torch.device("cpu"), 0)
+def batch(partition):
+    loader = BatchLoader(partition.train, torch.device("cpu"), 0)
     from tiny_world import ShuffledPlan
 
-    return three(next(loader.batches(ShuffledPlan(8).batches(parts.train, 0, 3))))
+    return to_rgb(next(loader.batches(ShuffledPlan(8).batches(partition.train, 0, 3))))
 
 
 def found(model, batch, pieces):

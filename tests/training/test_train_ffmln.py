@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sbirctl.core.files import read_json
+from sbirctl.pipeline.embed import embed
+from sbirctl.pipeline.train import train
 from sbirctl.retrieval.embeddings import read
-from sbirctl.stages.embed import embed
-from sbirctl.stages.train import train
 
 SETTINGS = ("backbone=mobilenetv2_050", "size=32", "width=8", "depth=1", "heads=2", "per_class=4")
 

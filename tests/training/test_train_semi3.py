@@ -13,13 +13,13 @@ from crashes import Crash, CrashingReporter
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.models.factory import create
 from sbirctl.models.semi3 import Semi3
+from sbirctl.pipeline.edges import prepare_edges
+from sbirctl.pipeline.embed import embed
+from sbirctl.pipeline.train import train
 from sbirctl.retrieval import embeddings as files
-from sbirctl.stages.edges import prepare_edges
-from sbirctl.stages.embed import embed
-from sbirctl.stages.train import train
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.inputs import Inputs
-from sbirctl.training.loader import BatchLoader, three
+from sbirctl.training.loader import BatchLoader, to_rgb
 from sbirctl.training.loop import LoopOptions, Trainer
 from sbirctl.training.restore import restore
 from sbirctl.training.step import gradients
@@ -71,11 +71,11 @@ def trainer(folder, report=None, **options):
     data = Inputs(task="sbir").open()
     layer = {key: value for key, _, value in (text.partition("=") for text in SMALL)}
     model = create(
-        "semi3", device="cpu", weights="none", classes=data.parts.train.classes, layers=[layer]
+        "semi3", device="cpu", weights="none", classes=data.partition.train.classes, layers=[layer]
     )
     chosen = LoopOptions(workers=0, log_every=2, save_steps=2, **options)
     more = {} if report is None else {"report": report}
-    return Trainer(model, data.parts, folder, options=chosen, **more)
+    return Trainer(model, data.partition, folder, options=chosen, **more)
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +185,7 @@ def test_embedding_takes_the_stores_edge_maps_and_no_others(edged, with_edges, m
     assert found.facts["edges"] == checkpoint.facts["edges"]
     model = restore(checkpoint, device="cpu")
     assert isinstance(model, Semi3)
-    part = Inputs(task="sbir").open().parts.test
+    part = Inputs(task="sbir").open().partition.test
     photos = torch.from_numpy(part.photo.store.read("photo", part.photo.row[:3]))
     # outside a store the same maps are made on the fly
     again = model.embed(photos.permute(0, 3, 1, 2), "photo")
@@ -212,11 +212,11 @@ def test_a_data_set_without_edge_maps_is_refused_unless_none_are_needed(home):
 def test_a_batch_in_pieces_gives_the_whole_batchs_gradients(edged):
     data = Inputs(task="sbir").open()
     layer = {"backbone": "squeezenet1_1", "size": 32, "fc": 16, "dim": 8, "dropout": 0, "batch": 4}
-    model = create("semi3", weights="none", classes=data.parts.train.classes, layers=[layer])
+    model = create("semi3", weights="none", classes=data.partition.train.classes, layers=[layer])
     model.train()
-    plan = model.stages()[1].plan
-    loader = BatchLoader(data.parts.train, torch.device("cpu"), 0, edges=model.needs_edges)
-    batch = three(next(iter(loader.batches(plan.batches(data.parts.train, 0, 0)))))
+    plan = model.recipe()[1].plan
+    loader = BatchLoader(data.partition.train, torch.device("cpu"), 0, edges=model.needs_edges)
+    batch = to_rgb(next(iter(loader.batches(plan.batches(data.partition.train, 0, 0)))))
     assert batch.edge.shape == (8, 1, 32, 32)
     found = []
     for pieces in (1, 2):

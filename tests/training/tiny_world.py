@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sbirctl.datasets.batch import GlobalIndices
-from sbirctl.datasets.parts import Part, Parts, Side
 from sbirctl.models.base import Encoded, Model, ModelSettings, ParamGroup, Stage
 from sbirctl.models.weights import WeightsRecord
+from sbirctl.sampling.batch import GlobalIndices
+from sbirctl.sampling.subsets import ImageSubset, Partition, Subset
 from sbirctl.store.manifest import Items
 
 SIZE = 8
@@ -50,8 +50,8 @@ class FakeStore:
             entries = entries[np.isin(self.items.label[entries], labels)]
             own = np.array([table[i] for i in self.items.label[entries]], dtype=np.int64)
             instance = self.items.instance[entries].astype(np.int64)
-            sides[modality] = Side(self, modality, entries, own, instance)
-        return Part(sides["photo"], sides["sketch"], names, np.zeros(len(names), bool))
+            sides[modality] = ImageSubset(self, modality, entries, own, instance)
+        return Subset(sides["photo"], sides["sketch"], names, np.zeros(len(names), bool))
 
 
 def _items(classes, each):
@@ -155,7 +155,7 @@ class Tiny(Model):
         pairs = F.mse_loss(encoded.sketch @ encoded.photo.T, same)
         return {"softmax": softmax, "pairs": pairs, "total": softmax + pairs}
 
-    def stages(self):
+    def recipe(self):
         options = self.settings
         body = [*self.conv.parameters(), *self.norm.parameters(), *self.linear.parameters()]
         groups = [
@@ -172,9 +172,9 @@ class Tiny(Model):
 FACTS = {"task": "cg", "split": "tiny/one", "scope": "all"}
 
 
-def make_parts(store):
+def make_partition(store):
     """Seven classes to train on, three to validate, two unseen."""
-    return Parts(store.part(range(7)), store.part([7, 8, 9]), store.part([10, 11]), FACTS)
+    return Partition(store.part(range(7)), store.part([7, 8, 9]), store.part([10, 11]), FACTS)
 
 
 def make_tiny(classes, **settings):

@@ -1,0 +1,191 @@
+"""What the server answers: searches, small pictures and photos."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from sbirctl.galleries.searcher import Searcher
+from sbirctl.galleries.server.galleries import Galleries
+from sbirctl.galleries.server.limits import Limits
+from sbirctl.galleries.server.photos import as_jpeg, blocks, media_type, open_photo
+from sbirctl.galleries.server.question import Question, drawing_of, number_of
+from sbirctl.galleries.server.rate import Rate
+from sbirctl.galleries.server.refusal import PlainJSON, RefusedError
+from sbirctl.galleries.server.thumbnails import Thumbnails
+from sbirctl.galleries.server.uploads import Uploads
+from sbirctl.galleries.server.worker import Worker
+
+T = TypeVar("T")
+_ID = re.compile(r"[0-9a-f]{64}")
+_KEEP = {"Cache-Control": "private, max-age=3600, immutable"}  # an id is the digest of the bytes
+
+
+class Answers:
+    """The endpoints and what they share.
+
+    Args:
+        galleries: what may be searched.
+        limits: how much.
+    """
+
+    def __init__(self, galleries: Galleries, limits: Limits) -> None:
+        self._galleries = galleries
+        self._limits = limits
+        self._uploads = Uploads(limits)
+        self._rate = Rate(limits.rate, limits.burst)
+        self._searching = Worker("search", 1, limits.waiting)
+        self._reading = Worker("read", 2, limits.pictures)
+        self._thumbnails = Thumbnails(limits.thumbnails)
+
+    def routes(self) -> list[Route]:
+        """Everything that can be asked."""
+        return [
+            Route("/api/galleries", self.galleries),
+            Route("/api/gallery", self.gallery),
+            Route("/api/search", self.search, methods=["POST"]),
+            Route("/api/drawing", self.drawing, methods=["POST"]),
+            Route("/api/like/{id}", self.like),
+            Route("/thumbnail/{id}", self.thumbnail),
+            Route("/photo/{id}", self.photo),
+        ]
+
+    def close(self) -> None:
+        """End the threads."""
+        self._searching.close()
+        self._reading.close()
+
+    async def galleries(self, request: Request) -> Response:
+        """Name, number of photos and model of each gallery."""
+        infos = await self._reading.run(self._galleries.infos)
+        return PlainJSON(
+            [{"name": one.name, "photos": one.photos, "model": one.model} for one in infos]
+        )
+
+    async def gallery(self, request: Request) -> Response:
+        """Open a gallery, so that the first search does not wait for its model."""
+        self._rate.take(_address(request))
+
+        def work() -> dict[str, Any]:
+            one = self._open(request)
+            return {"name": one.info.name, "words": one.has_text}
+
+        return PlainJSON(await _unless_gone(request, self._searching.run(work)))
+
+    async def search(self, request: Request) -> Response:
+        """The photos nearest to an uploaded drawing or photo, to words, or to both."""
+        self._rate.take(_address(request))
+        question = Question.of(request.query_params, self._limits)
+        async with self._uploads.body(request) as data:
+
+            def work() -> dict[str, Any]:
+                one = self._open(request)
+                started = time.perf_counter()
+                vector = question.vector(one, data)
+                embedded = time.perf_counter()
+                photos = _photos(one, vector, question.k)
+                ended = time.perf_counter()
+                return {
+                    "photos": photos,
+                    "embed_ms": round(1000 * (embedded - started), 2),
+                    "search_ms": round(1000 * (ended - embedded), 2),
+                }
+
+            return PlainJSON(await _unless_gone(request, self._searching.run(work)))
+
+    async def like(self, request: Request) -> Response:
+        """The photos nearest to one of the gallery."""
+        self._rate.take(_address(request))
+        name, k = _id(request), number_of(request.query_params, self._limits)
+
+        def work() -> dict[str, Any]:
+            one = self._open(request)
+            return {"photos": _photos(one, one.vector(name), k)}
+
+        return PlainJSON(await _unless_gone(request, self._searching.run(work)))
+
+    async def drawing(self, request: Request) -> Response:
+        """An uploaded picture or file of strokes cleaned to black on white, as PNG."""
+        self._rate.take(_address(request))
+        async with self._uploads.body(request) as data:
+
+            def work() -> bytes:
+                out = io.BytesIO()
+                drawing_of(data, self._limits).save(out, "PNG")
+                return out.getvalue()
+
+            made = await _unless_gone(request, self._searching.run(work))
+        return Response(made, media_type="image/png")
+
+    async def thumbnail(self, request: Request) -> Response:
+        """A photo, small."""
+        name = _id(request)
+
+        def work() -> bytes:
+            path = self._open(request).photo(name)
+            side, most = self._limits.thumbnail, self._limits.file
+            return self._thumbnails.get(name, lambda: as_jpeg(open_photo(path, name, most), side))
+
+        made = await _unless_gone(request, self._reading.run(work))
+        return Response(made, media_type="image/jpeg", headers=_KEEP)
+
+    async def photo(self, request: Request) -> Response:
+        """A photo as it is; one that browsers do not show, as JPEG."""
+        name = _id(request)
+
+        def work() -> Response:
+            stream = open_photo(self._open(request).photo(name), name, self._limits.file)
+            kind = media_type(stream)
+            if not kind:
+                return Response(as_jpeg(stream), media_type="image/jpeg", headers=_KEEP)
+            return StreamingResponse(blocks(stream), media_type=kind, headers=_KEEP)
+
+        return await self._reading.run(work)
+
+    def _open(self, request: Request) -> Searcher:
+        return self._galleries.get(request.query_params.get("gallery", ""))
+
+
+def _photos(searcher: Searcher, vector: Any, k: int) -> list[dict[str, Any]]:
+    return [
+        {"id": hit.id, "score": round(float(hit.score), 4), "path": hit.path}
+        for hit in searcher.search(vector, k)
+    ]
+
+
+def _id(request: Request) -> str:
+    name = request.path_params["id"]
+    if not _ID.fullmatch(name):
+        raise RefusedError(404, "There is no photo of that id.")
+    return name
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`; where the browser has stopped waiting, work not begun is dropped."""
+    job = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({job, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not job.done():
+            raise RefusedError(499, "The browser has stopped waiting.")
+        return await job
+    finally:
+        job.cancel()
+        gone.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

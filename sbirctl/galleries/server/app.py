@@ -1,0 +1,67 @@
+"""The application: routes, errors as JSON, and the guard before everything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from sbirctl.core.errors import SbirctlError
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.galleries.server.access import Access
+from sbirctl.galleries.server.answers import Answers
+from sbirctl.galleries.server.galleries import Galleries
+from sbirctl.galleries.server.guard import FAILED, Guard
+from sbirctl.galleries.server.limits import Limits
+from sbirctl.galleries.server.page import page_routes
+from sbirctl.galleries.server.refusal import RefusedError, response
+
+
+def application(
+    galleries: Galleries, access: Access, limits: Limits, report: Reporter = SILENT
+) -> ASGIApp:
+    """Everything the server answers.
+
+    Args:
+        galleries: what may be searched.
+        access: who may ask.
+        limits: how much.
+        report: told of what should not happen.
+    """
+    answers = Answers(galleries, limits)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        answers.close()
+
+    inner = Starlette(
+        routes=[*page_routes(), *answers.routes()],
+        lifespan=lifespan,
+        exception_handlers={
+            HTTPException: _not_there,
+            SbirctlError: _failed,
+            Exception: _broken,
+        },
+    )
+    inner.router.redirect_slashes = False
+    return Guard(inner, access, report.warn)
+
+
+async def _not_there(_: Request, error: Exception) -> Response:
+    status = cast(HTTPException, error).status_code
+    return response(RefusedError(status, "There is nothing here that answers to that."))
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    return response(cast(SbirctlError, error))
+
+
+async def _broken(_: Request, _error: Exception) -> Response:
+    return response(FAILED)  # raised again by Starlette, and told by the guard

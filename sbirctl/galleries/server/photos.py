@@ -1,0 +1,111 @@
+"""A photo of the gallery: the very file that was indexed, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image
+
+from sbirctl.core.files import human_bytes
+from sbirctl.galleries.server.refusal import RefusedError
+from sbirctl.store.images import decode_photo
+
+# What browsers show; anything else is sent as JPEG. Told by the bytes, never by the name.
+_SHOWN = {
+    b"\xff\xd8\xff": "image/jpeg",
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+    b"BM": "image/bmp",
+}
+_BLOCK = 1 << 18
+_BINARY = getattr(os, "O_BINARY", 0)
+_GREATEST = 4096  # side in pixels of a photo that browsers do not show as it is
+
+
+def open_photo(path: Path, digest: str, most: int) -> BinaryIO:
+    """Open a photo for reading, after its bytes were found to be those that were indexed.
+
+    So a path that has since become a link, a pipe or another file gives nothing away.
+
+    Args:
+        path: where the index saw it.
+        digest: SHA-256 of its bytes then, in hexadecimal.
+        most: bytes a file may have.
+
+    Raises:
+        RefusedError: it is not that file any more, cannot be read, or is too large.
+    """
+    try:
+        # without O_NONBLOCK opening a pipe waits for its other end
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+    except OSError as error:
+        raise _changed() from error
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise _changed()
+        if status.st_size > most:
+            raise RefusedError(413, f"The photo has {human_bytes(status.st_size)}; it is not sent.")
+        with open(handle, "rb", closefd=False) as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
+                raise _changed()
+        os.lseek(handle, 0, os.SEEK_SET)
+    except OSError as error:
+        os.close(handle)
+        raise _changed() from error
+    except RefusedError:
+        os.close(handle)
+        raise
+    return open(handle, "rb")
+
+
+def media_type(stream: BinaryIO) -> str:
+    """What a browser shows that file as, or "" where it shows it not at all."""
+    head = stream.read(32)
+    stream.seek(0)
+    for start, name in _SHOWN.items():
+        if head.startswith(start):
+            return name
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head[4:12] in (b"ftypavif", b"ftypavis"):
+        return "image/avif"
+    return ""
+
+
+def blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """The bytes of a file, piece by piece; closes it."""
+    with stream:
+        while block := stream.read(_BLOCK):
+            yield block
+
+
+def as_jpeg(stream: BinaryIO, side: int = _GREATEST, quality: int = 85) -> bytes:
+    """The photo as JPEG, upright, no side greater than `side`; closes the file.
+
+    Raises:
+        ImageError: it cannot be decoded.
+    """
+    with stream:
+        # no bound on pixels: these very bytes were decoded when they were indexed
+        image = decode_photo(stream.read(), side, max_pixels=sys.maxsize)
+    image.thumbnail((side, side), Image.Resampling.BICUBIC)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def _changed() -> RefusedError:
+    return RefusedError(
+        410,
+        "This photo is not there any more, or not the one that was indexed.",
+        "Type `sbirctl index` for its folder again.",
+    )

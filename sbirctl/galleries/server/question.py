@@ -1,0 +1,113 @@
+"""A search as it was asked: a drawing or a photo, words, or both, and how many answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from sbirctl.core.errors import CorruptError
+from sbirctl.core.files import human_bytes
+from sbirctl.galleries.combining import combine
+from sbirctl.galleries.drawing import read_drawing
+from sbirctl.galleries.framing import Frame
+from sbirctl.galleries.searcher import Searcher
+from sbirctl.galleries.server.limits import Limits
+from sbirctl.galleries.server.refusal import RefusedError
+from sbirctl.store.images import ImageError, decode_photo
+
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+PHOTOS = 24  # answers where nothing else is asked for
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the address of a search says.
+
+    Attributes:
+        modality: of the picture that is sent, sketch or photo.
+        words: a description; "" for none.
+        k: how many photos to find.
+        limits: what the picture may be.
+    """
+
+    modality: str
+    words: str
+    k: int
+    limits: Limits
+
+    @classmethod
+    def of(cls, given: Mapping[str, str], limits: Limits) -> Question:
+        """Read and check the parameters.
+
+        Raises:
+            RefusedError: one is out of bounds.
+        """
+        modality = given.get("as", "sketch")
+        if modality not in ("sketch", "photo"):
+            raise RefusedError(400, f"A picture is a sketch or a photo, not {modality[:40]!r}.")
+        words = given.get("words", "").strip()
+        if len(words) > limits.words:
+            raise RefusedError(400, f"More than {limits.words} letters.", "Say it shorter.")
+        return cls(modality, words, number_of(given, limits), limits)
+
+    def vector(self, searcher: Searcher, data: bytes) -> np.ndarray:
+        """What to look for: (dim,) float32, L2-normalised.
+
+        Args:
+            searcher: the gallery and its model.
+            data: the bytes of the picture; empty where only words are asked for.
+
+        Raises:
+            RefusedError: nothing is asked for, or words of a model that knows none.
+            SbirctlError: the bytes are no picture.
+        """
+        parts: list[tuple[str, np.ndarray]] = []
+        if data:
+            image = self._image(searcher, data)
+            parts.append((self.modality, searcher.embed(image, self.modality)))
+        if self.words:
+            if not searcher.has_text:
+                raise RefusedError(400, "The model of this gallery knows no words.", "Draw it.")
+            parts.append(("text", searcher.embed_text(self.words)))
+        if not parts:
+            raise RefusedError(400, "There is nothing to search with.", "Send a drawing.")
+        return combine(parts)
+
+    def _image(self, searcher: Searcher, data: bytes) -> Image.Image:
+        if self.modality == "sketch":
+            return drawing_of(data, self.limits, searcher.frame)
+        try:
+            return decode_photo(data, max_pixels=self.limits.pixels)
+        except ImageError as error:
+            raise RefusedError(400, f"The photo cannot be read: {error.message}.") from error
+
+
+def drawing_of(data: bytes, limits: Limits, frame: Frame | None = None) -> Image.Image:
+    """The drawing in some bytes, dark on white; moved to its place in `frame` where that is given.
+
+    Raises:
+        RefusedError: there is none, or it is too large.
+    """
+    if data.lstrip(_BLANK)[:1] in (b"<", b"{") and len(data) > limits.strokes:
+        raise RefusedError(
+            413, f"A drawing of lines may have {human_bytes(limits.strokes)}.", "Send a picture."
+        )
+    try:
+        return read_drawing(data, centre=frame is not None, frame=frame, max_pixels=limits.pixels)
+    except CorruptError as error:
+        raise RefusedError(400, error.message, "Take a PNG, JPEG, SVG or .ndjson.") from error
+
+
+def number_of(given: Mapping[str, str], limits: Limits) -> int:
+    """How many photos are asked for.
+
+    Raises:
+        RefusedError: it is no number, or too many.
+    """
+    text = given.get("k", str(PHOTOS))
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and 0 < int(text) <= limits.photos):
+        raise RefusedError(400, f"k={text[:20]!r} is not 1 to {limits.photos}.")
+    return int(text)

@@ -1,0 +1,28 @@
+"""One ranking under every published definition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.pipeline.evaluate import find_embeddings
+from sbirctl.retrieval import audit as audits
+from sbirctl.retrieval import embeddings as files
+from sbirctl.retrieval.audit import METRICS, Audit
+from sbirctl.retrieval.evaluation import Options
+
+
+def audit(
+    where: Path | None,
+    metrics: Sequence[str] = (),
+    options: Options | None = None,
+    report: Reporter = SILENT,
+) -> tuple[Path, Audit]:
+    """Audit an embeddings file, a run folder, or the newest run (None).
+
+    Returns:
+        The embeddings file and what was found.
+    """
+    path = find_embeddings(where, report)
+    return path, audits.audit(files.read(path), metrics or METRICS, options, report)

@@ -1,0 +1,60 @@
+"""Two systems, each with one or more seeds, on the same queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sbirctl.core.errors import UsageError
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.pipeline.evaluate import find_embeddings
+from sbirctl.retrieval import embeddings as files
+from sbirctl.retrieval import metrics as measures
+from sbirctl.retrieval.comparison import Comparison, System, align, reorder
+from sbirctl.retrieval.comparison import compare as compare_metric
+from sbirctl.retrieval.definitions import Definition
+from sbirctl.retrieval.embeddings import Embeddings
+from sbirctl.retrieval.evaluation import Options, evaluate
+
+
+def compare(
+    ours: Sequence[Path],
+    theirs: Sequence[Path],
+    metrics: Sequence[str],
+    definition: Definition,
+    options: Options | None = None,
+    report: Reporter = SILENT,
+) -> list[Comparison]:
+    """Compare two configurations; several files a side are seeds of one configuration.
+
+    Args:
+        ours, theirs: embeddings files or run folders.
+        metrics: names, the default ones if empty.
+
+    Raises:
+        UsageError: a side has no file.
+        MismatchError: the sides do not rank the same queries.
+    """
+    if not ours or not theirs:
+        raise UsageError(
+            "There are no two sides to compare.",
+            "Type `sbirctl compare A B`, or `sbirctl compare A1 A2 --against B1 --against B2`.",
+        )
+    parsed = [measures.parse(name) for name in dict.fromkeys(metrics or measures.DEFAULT)]
+    reference: Embeddings | None = None
+    systems = []
+    for side in (ours, theirs):
+        results = []
+        for where in side:
+            embeddings = files.read(find_embeddings(where, report))
+            (result,) = evaluate(embeddings, parsed, [definition], options, report)
+            reference = reference or embeddings
+            if len(embeddings.gallery) != len(reference.gallery):
+                report.warn(
+                    f"The galleries differ: {len(reference.gallery)} photos and "
+                    f"{len(embeddings.gallery)}."
+                )
+            results.append(reorder(result, align(reference, embeddings)))
+        assert reference is not None
+        systems.append(System(reference, results))
+    return [compare_metric(systems[0], systems[1], str(metric)) for metric in parsed]

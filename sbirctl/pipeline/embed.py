@@ -1,0 +1,234 @@
+"""Embed the test side of a data set: a run or a model in, an embeddings file out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sbirctl.core.allocator import keep_freed_memory
+from sbirctl.core.config import environment_layer, file_layer, parse_assignments
+from sbirctl.core.distributed import ProcessGroup, joined
+from sbirctl.core.errors import MissingError
+from sbirctl.core.files import lock, write_json
+from sbirctl.core.progress import SILENT, Reporter
+
+if TYPE_CHECKING:
+    from sbirctl.retrieval.embeddings import Embeddings
+    from sbirctl.sampling.subsets import Partition, Subset
+    from sbirctl.training.resumable_embedding import ResumableEmbedder
+    from sbirctl.training.source import Source
+
+SideName = Literal["train", "val", "test"]
+
+
+def embed(
+    source: str | Path,
+    *,
+    dataset: str = "",
+    target: str = "",
+    task: str = "",
+    split: str = "",
+    seed: int = 0,
+    side: SideName = "test",
+    with_train: bool = False,
+    assignments: Sequence[str] = (),
+    config: Path | None = None,
+    weights: str = "",
+    device: str = "auto",
+    workers: int | None = None,
+    out: Path | None = None,
+    fresh: bool = False,
+    report: Reporter = SILENT,
+) -> Path:
+    """Embed sketches (queries) and photos (gallery) of one side.
+
+    Args:
+        source: a run's folder or name, a checkpoint file, or a model's name.
+        dataset, target, task, split: for a model's name; a checkpoint has its own.
+        seed: for a model's name, of random starting values.
+        side: which part; "test" holds the unseen classes.
+        with_train: add the embeddings of the training subset's photos and sketches.
+        assignments, config: settings, for a model's name only.
+        weights: where the starting weights are, "" for the published ones or those of training.
+        device: auto, cpu, cuda, …; of several processes (`torchrun`) each takes a GPU of its own.
+        workers: reading threads, None for what suits the device.
+        out: the file to write, else embeddings.h5 in the run's folder, or a file of its own in
+            `<home>/embeddings`.
+        fresh: embed again even if the file is there.
+
+    Returns:
+        The file. A stopped call is continued by the same call; the file's bytes are the same.
+        Without `out` a JSON file beside it says how fast it was made.
+
+    Raises:
+        MissingError: no such run or data set, or the task has no such side.
+        MismatchError: the checkpoint does not fit the data set.
+        CorruptError: the checkpoint is damaged.
+    """
+    given = {"dataset": dataset, "target": target, "task": task, "split": split}
+    with joined(device) as group:
+        report = report if group.first else SILENT
+        with group.first_process_first():
+            found = _open(str(source), given, assignments, config, weights, group.device, seed)
+        target_file = out.expanduser() if out else _place(found, side)
+        wanted = _attributes(found, side)
+        if group.broadcast_from_first(lambda: not fresh and _fits(target_file, wanted, with_train)):
+            report.note("These embeddings are there already; --fresh makes them again.")
+            return target_file
+        with ExitStack() as held:
+            group.broadcast_from_first(lambda: _claim(held, target_file))
+            speed = _write(found, side, wanted, with_train, target_file, workers, group, report)
+            if group.first and speed:
+                report.note("{images:,} images, {images_per_second:,} images/s".format(**speed))
+                if out is None:
+                    write_json(target_file.with_suffix(".json"), {"schema": 1, **speed})
+    return target_file
+
+
+def _open(
+    source: str,
+    given: Mapping[str, str],
+    assignments: Sequence[str],
+    config: Path | None,
+    weights: str,
+    device: str,
+    seed: int,
+) -> Source:
+    from sbirctl.training import source as sources
+
+    if sources.is_model(source):
+        layers = [file_layer(config)] if config else []
+        layers += [environment_layer(), parse_assignments(assignments)]
+        layers = [{k: v for k, v in layer.items() if k != "run"} for layer in layers]
+        names = {**given, "task": given["task"] or "cg"}
+        return sources.from_registry(
+            source, names, layers, device=device, weights=weights, seed=seed
+        )
+    sources.refuse_settings([*assignments, *([str(config)] if config else [])])
+    path = sources.find_checkpoint(source)
+    return sources.from_checkpoint(path, given, device=device, weights=weights)
+
+
+def _claim(held: ExitStack, target: Path) -> None:
+    """Keep other calls away from the file."""
+    beside = target.with_name(f".{target.name}.lock")
+    held.enter_context(lock(beside, busy=f"{target} is being written"))
+
+
+def _write(
+    found: Source,
+    side: SideName,
+    wanted: Mapping[str, Any],
+    with_train: bool,
+    target: Path,
+    workers: int | None,
+    group: ProcessGroup,
+    report: Reporter,
+) -> dict[str, Any]:
+    """Write the file; gives what was embedded how fast, {} if nothing had to be."""
+    import numpy as np
+
+    from sbirctl.retrieval.embeddings import write
+    from sbirctl.training.resumable_embedding import ResumableEmbedder
+    from sbirctl.training.to_embeddings import digests, to_embeddings
+
+    keep_freed_memory()
+    partition = found.data.partition
+    part = _part(partition, side)
+    for note in partition.facts.get("notes", ()):
+        report.note(note)
+    identity = {"checkpoint": found.digest, "precision": str(found.model.compute_dtype)}
+    if "edges" in found.facts:
+        identity["edges"] = found.facts["edges"]["pixels"]
+    pieces = target.with_name(f"{target.name}.partition")
+    gatherer = ResumableEmbedder(
+        found.model, pieces, identity, workers=workers, group=group, report=report
+    )
+    sides = [part.sketch, part.photo]
+    if with_train:
+        sides += [partition.train.sketch, partition.train.photo]
+    vectors = gatherer.gather(sides)
+    if not group.first:
+        return {}
+    query, gallery, *train = vectors
+    more: dict[str, Any] = dict(wanted)
+    facts = more.pop("facts")
+    # What was trained on is always named, so that an audit can find leaks.
+    both = (partition.train.sketch, partition.train.photo)
+    more["train_digest"] = np.concatenate([digests(side) for side in both])
+    more["train_classes"] = partition.train.classes
+    if with_train:
+        more["train"] = np.concatenate(train)
+        more["train_label"] = np.concatenate([side.label for side in both]).astype(np.int64)
+    write(to_embeddings(part, query, gallery, facts, **more), target)
+    gatherer.clear()
+    return _speed(gatherer, group)
+
+
+def _speed(gatherer: ResumableEmbedder, group: ProcessGroup) -> dict[str, Any]:
+    import torch
+
+    from sbirctl.training.embedding import device_of
+
+    if not gatherer.images:
+        return {}
+    return {
+        "images": gatherer.images,
+        "seconds": round(gatherer.seconds, 3),
+        "images_per_second": round(gatherer.images / gatherer.seconds, 1),
+        "device": str(device_of(gatherer.model)),
+        "precision": str(gatherer.model.compute_dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "processes": group.world,
+    }
+
+
+def _attributes(found: Source, side: SideName) -> dict[str, Any]:
+    """What names the vectors: model, digests, task, split and the facts of the result."""
+    facts = found.data.partition.facts
+    return {
+        "model": found.model.name,
+        "checkpoint": found.digest,
+        "store": _part(found.data.partition, side).photo.store.digest,
+        "task": found.data.inputs.task,
+        "split": str(facts.get("split", "")),
+        "facts": {**facts, **found.facts, "side": side, "unseen": _unseen(found.data.partition)},
+    }
+
+
+def _unseen(partition: Partition) -> list[str]:
+    test = partition.test
+    return [name for name, seen in zip(test.classes, test.seen, strict=True) if not seen]
+
+
+def _part(partition: Partition, side: SideName) -> Subset:
+    part = getattr(partition, side)
+    if part is None:
+        raise MissingError(
+            "This run has no validation subset.",
+            "Embed its test side, or train with --set val=auto.",
+        )
+    return part
+
+
+def _place(found: Source, side: SideName) -> Path:
+    ending = "" if side == "test" else f"-{side}"
+    return found.place.with_name(f"{found.place.name}{ending}.h5")
+
+
+def _fits(path: Path, wanted: Mapping[str, Any], with_train: bool) -> bool:
+    """Whether the file holds just these embeddings."""
+    from sbirctl.core.errors import SbirctlError
+    from sbirctl.retrieval.embeddings import read
+
+    if not path.is_file():
+        return False
+    try:
+        there: Embeddings = read(path)
+    except SbirctlError:
+        return False
+    keys = ("model", "checkpoint", "store", "task", "split", "facts")
+    same = all(getattr(there, key) == wanted[key] for key in keys)
+    return same and (there.train is not None) == with_train

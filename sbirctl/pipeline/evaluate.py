@@ -1,0 +1,192 @@
+"""Scores of an embeddings file or a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sbirctl.core.errors import MissingError, SbirctlError
+from sbirctl.core.files import atomic_open, display_path, write_json
+from sbirctl.core.home import runs_dir
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.retrieval import embeddings as files
+from sbirctl.retrieval import metrics as measures
+from sbirctl.retrieval.definitions import Definition
+from sbirctl.retrieval.definitions import get as get_definition
+from sbirctl.retrieval.duplicates import count_duplicates
+from sbirctl.retrieval.embeddings import Embeddings
+from sbirctl.retrieval.evaluation import Options, Result
+from sbirctl.retrieval.evaluation import evaluate as rank_and_measure
+from sbirctl.retrieval.statistics import bootstrap_interval
+
+SCHEMA = 1
+EMBEDDINGS = "embeddings.h5"
+SCORES = "scores.json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        metrics: names, the default ones if empty.
+        definition: which definition.
+        options: codes, memory, device.
+        interval: also a 95 % bootstrap interval of each figure.
+        per_class: also the mean of every class.
+        per_query: file for the values of every query, or None.
+    """
+
+    metrics: Sequence[str] = ()
+    definition: Definition = field(default_factory=lambda: get_definition("standard"))
+    options: Options = field(default_factory=Options)
+    interval: bool = False
+    per_class: bool = False
+    per_query: Path | None = None
+
+
+def find_embeddings(where: Path | None, report: Reporter = SILENT) -> Path:
+    """The embeddings file meant by a file, a run's folder or name, or nothing (the newest run).
+
+    A run without embeddings is embedded.
+
+    Raises:
+        MissingError: it is not there.
+    """
+    if where is None:
+        from sbirctl.pipeline.runs import newest_run
+
+        where = newest_run()
+        report.note(f"The newest run is {display_path(where)}.")
+    elif not where.exists():
+        named = runs_dir() / where
+        if not named.is_dir():
+            raise MissingError(
+                f"There is no file or run {display_path(where)}.",
+                "Name embeddings (HDF5 or NPZ), or a run: see `sbirctl runs`.",
+            )
+        where = named
+    if not where.is_dir():
+        return where
+    path = where / EMBEDDINGS
+    if path.is_file():
+        return path
+    from sbirctl.pipeline.embed import embed
+
+    return embed(where, report=report)
+
+
+def evaluate(
+    where: Path | None, request: Request | None = None, report: Reporter = SILENT
+) -> dict[str, Any]:
+    """Evaluate and return the scores as `evaluate --json` prints them.
+
+    The scores of a run are also kept in its folder.
+
+    Args:
+        where: an embeddings file, a run's folder or name, or None for the newest run.
+    """
+    request = request or Request()
+    path = find_embeddings(where, report)
+    embeddings = files.read(path)
+    metrics = [measures.parse(name) for name in dict.fromkeys(request.metrics or measures.DEFAULT)]
+    (result,) = rank_and_measure(embeddings, metrics, [request.definition], request.options, report)
+    scores = describe(embeddings, result, metrics, request)
+    _warn(scores, embeddings, report)
+    if request.per_query is not None:
+        write_per_query(request.per_query, embeddings, result)
+    if path.name == EMBEDDINGS and (path.parent / "config.toml").is_file():
+        try:
+            write_json(path.parent / SCORES, scores)
+        except SbirctlError as error:
+            report.warn(error.message)
+    return scores
+
+
+def describe(
+    e: Embeddings, result: Result, metrics: Sequence[measures.Metric], request: Request
+) -> dict[str, Any]:
+    """The scores as JSON values; docs/formats.md lists the keys."""
+    names = list(result.values)
+    scores: dict[str, Any] = {
+        "schema": SCHEMA,
+        "metrics": {name: result.mean(name) for name in names},
+        "definitions": {str(m): measures.explain(m, result.definition) for m in metrics},
+        "definition": {"name": result.definition.name, **result.definition.parts()},
+        "queries": len(e.query),
+        "gallery": len(e.gallery),
+        "classes": len(np.unique(e.query_label)),
+        "queries_without_relevant": int(np.count_nonzero(result.relevant == 0)),
+        "gallery_duplicates": count_duplicates(e),
+        "scope": e.scope,
+    }
+    if result.definition.similarity == "hamming":
+        itq = request.options.binary == "itq"
+        bits = request.options.bits if itq else e.query.shape[1]
+        scores["binary"] = {"code": request.options.binary, "bits": bits}
+    for key in ("model", "checkpoint", "store", "task", "split"):
+        scores[key] = getattr(e, key)
+    scores["facts"] = e.facts
+    if e.seen is not None and e.seen.any():
+        rows = e.seen[e.query_label]
+        if not rows.all():  # else there is nothing to tell apart
+            scores["seen"] = {name: result.mean(name, rows) for name in names}
+            scores["unseen"] = {name: result.mean(name, ~rows) for name in names}
+    if request.interval:
+        scores["intervals"] = {name: _interval(result, name) for name in names}
+    if request.per_class:
+        scores["per_class"] = _per_class(e, result)
+    return scores
+
+
+def write_per_query(path: Path, e: Embeddings, result: Result) -> None:
+    """Tab-separated values of every query in file order; empty where a query is left out."""
+    names = list(result.values)
+    columns = [result.values[name] for name in names]
+    with atomic_open(path, "w") as stream:
+        print("query", "path", "class", "relevant", *names, sep="\t", file=stream)
+        for i, label in enumerate(e.query_label):
+            shown = "" if e.query_path is None else display_path(bytes(e.query_path[i]))
+            cells = ["" if np.isnan(c[i]) else repr(float(c[i])) for c in columns]
+            name = e.classes[label].replace("\t", " ").replace("\n", " ")
+            print(i, shown, name, result.relevant[i], *cells, sep="\t", file=stream)
+
+
+def _interval(result: Result, name: str) -> list[float] | None:
+    value = result.values[name]
+    counts = ~np.isnan(value)
+    if not counts.any():
+        return None
+    group = None if result.group is None else result.group[counts]
+    return list(bootstrap_interval(value[counts], group))
+
+
+def _per_class(e: Embeddings, result: Result) -> dict[str, dict[str, Any]]:
+    label, classes = e.query_label, e.classes
+    if e.scope == "class" and e.query_group is not None:
+        label, classes = e.query_group, e.groups
+    found: dict[str, dict[str, Any]] = {}
+    for code in np.unique(label):
+        name = classes[code] if classes else str(code)
+        found[name] = {"queries": int(np.count_nonzero(label == code))}
+    for metric in result.values:
+        means = result.per_class(metric, label)
+        for entry, (mean, _) in zip(found.values(), means.values(), strict=True):
+            entry[metric] = mean
+    return found
+
+
+def _warn(scores: dict[str, Any], e: Embeddings, report: Reporter) -> None:
+    if scores["queries_without_relevant"]:
+        report.warn(
+            f"{scores['queries_without_relevant']} of {len(e.query)} queries have no photo of "
+            f"their class in the gallery (no_relevant={scores['definition']['no_relevant']})."
+        )
+    for name in scores["metrics"]:
+        cut = name.partition("@")[2]
+        if cut != "all" and int(cut) > len(e.gallery):
+            report.warn(f"{name} looks further than the gallery of {len(e.gallery)} photos.")

@@ -1,0 +1,240 @@
+"""`index`: folders of photos in, a gallery that can be searched out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sbirctl.core.allocator import keep_freed_memory
+from sbirctl.core.config import environment_layer, file_layer, parse_assignments
+from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
+from sbirctl.core.files import display_path, lock
+from sbirctl.core.home import galleries_dir
+from sbirctl.core.progress import SILENT, Reporter
+
+if TYPE_CHECKING:
+    from sbirctl.galleries.embedder import Embedder
+    from sbirctl.galleries.gallery import Gallery
+    from sbirctl.galleries.indexing import Outcome
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model makes the vectors.
+
+    Attributes:
+        name: a run's folder or name, a checkpoint, or a model's name; "" for the gallery's own, or
+            the newest run.
+        weights: where the starting weights are, "" for the published ones or those of training.
+        assignments, config: settings, for a model's name only.
+        seed: for a model with random starting values.
+    """
+
+    name: str = ""
+    weights: str = ""
+    assignments: Sequence[str] = ()
+    config: Path | None = None
+    seed: int = 0
+
+
+def index(
+    folders: Sequence[Path],
+    *,
+    name: str = "",
+    model: ModelChoice | None = None,
+    engine: str = "",
+    forget: Sequence[Path] = (),
+    max_pixels: int | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+    fresh: bool = False,
+    report: Reporter = SILENT,
+) -> Outcome:
+    """Bring a gallery up to date with its folders.
+
+    Args:
+        folders: to add to the gallery's; none to look again at those it has.
+        name: of the gallery; "" for the name of the first folder, or the only gallery.
+        model: what makes the vectors.
+        engine: "exact", "faiss:hnsw", …; "" for the gallery's own, or exact.
+        forget: folders that are no longer part of the gallery.
+        max_pixels: larger pictures are left out; None for the usual limit.
+        workers: reading threads, None for one a processor.
+        device: auto, cpu, cuda, …
+        fresh: embed everything again.
+
+    Returns:
+        What came of it. A stopped call is continued by the same call.
+
+    Raises:
+        MissingError: no such folder, no photo, no such run, or no run at all.
+        UsageError: a name, engine or setting that cannot be.
+        SbirctlError: the gallery is being indexed already.
+    """
+    from sbirctl.galleries.engines import EXACT, engine_class
+    from sbirctl.galleries.gallery import LOCK
+    from sbirctl.galleries.indexing import index as bring_up_to_date
+    from sbirctl.store.images import MAX_PIXELS
+
+    keep_freed_memory()
+    added = [_absolute(folder) for folder in folders]
+    place = _place(added, name)
+    if engine:
+        engine_class(engine).check(engine)
+    with lock(place / LOCK, busy=f"{display_path(place.name)} is being indexed"):
+        old = _old(place, added, guessed=not name, fresh=fresh)
+        walked = _folders(old, added, forget)
+        embedder = _embedder(model or ModelChoice(), old, device)
+        if old is not None and old.record.key != embedder.record.key:
+            report.note(f"The model is another one than before: {embedder.record.label}.")
+        if fresh:
+            shutil.rmtree(place / embedder.record.key, ignore_errors=True)
+        return bring_up_to_date(
+            place,
+            None if fresh else old,
+            walked,
+            embedder,
+            engine or (old.engine if old is not None else EXACT),
+            max_pixels=MAX_PIXELS if max_pixels is None else max_pixels,
+            workers=workers,
+            report=report,
+        )
+
+
+def remove(names: Sequence[str]) -> list[Path]:
+    """Remove galleries, not their photos; gives their folders.
+
+    Raises:
+        MissingError: there is no gallery of that name (nothing is removed then).
+        SbirctlError: it is being indexed.
+    """
+    from sbirctl.galleries.gallery import LOCK, MANIFEST, check_name, list_galleries
+
+    places = []
+    for name in names:
+        check_name(name)
+        place = galleries_dir() / name
+        if not place.is_dir():
+            known = [info.name for info in list_galleries()]
+            raise MissingError(f"There is no gallery {name!r}.", nearest(name, known))
+        places.append(place)
+    for place in places:
+        with lock(place / LOCK, busy=f"{display_path(place.name)} is being indexed"):
+            (place / MANIFEST).unlink(missing_ok=True)  # first: half a gallery is none
+        shutil.rmtree(place)
+    return places
+
+
+def _absolute(folder: Path) -> bytes:
+    path = os.path.abspath(folder.expanduser())
+    if not os.path.isdir(path):
+        raise MissingError(
+            f"There is no folder {display_path(folder)}.", "Name a folder with photos."
+        )
+    return os.fsencode(path)
+
+
+def _place(added: Sequence[bytes], name: str) -> Path:
+    """The folder of the gallery that is meant.
+
+    Raises:
+        UsageError: nothing says which, or its name cannot be.
+        MissingError: it is not there, and no folder of photos is named.
+    """
+    from sbirctl.galleries.gallery import MANIFEST, check_name, list_galleries
+
+    if not name and not added:
+        known = [info.name for info in list_galleries()]
+        if len(known) != 1:
+            raise UsageError(
+                "No folder was named." if not known else "There are several galleries.",
+                f"Name {'a folder of photos' if not known else 'one: --name ' + known[0]}.",
+            )
+        name = known[0]
+    name = name or display_path(os.path.basename(added[0])) or "photos"
+    check_name(name)
+    place = galleries_dir() / name
+    if not added and not (place / MANIFEST).is_file():
+        raise MissingError(f"There is no gallery {name!r}.", "Name its folders as well.")
+    return place
+
+
+def _old(place: Path, added: Sequence[bytes], *, guessed: bool, fresh: bool) -> Gallery | None:
+    """The gallery as it is now that nobody else changes it; None where there is none.
+
+    Raises:
+        UsageError: its name was only guessed from a folder, and it is one of other folders.
+        CorruptError: it is damaged, and not to be made anew from folders that are named.
+    """
+    from sbirctl.galleries.gallery import MANIFEST, read_gallery
+
+    if not (place / MANIFEST).is_file():
+        return None
+    try:
+        old = read_gallery(place)
+    except CorruptError:
+        if fresh and added:
+            return None
+        raise
+    if guessed and not set(added) <= set(old.folders):
+        raise UsageError(
+            f"There is a gallery {place.name!r} of another folder, {display_path(old.folders[0])}.",
+            f"Add to it with --name {place.name}, or give this one a name of its own.",
+        )
+    return old
+
+
+def _folders(old: Gallery | None, added: Sequence[bytes], forget: Sequence[Path]) -> list[bytes]:
+    known = [] if old is None else list(old.folders)
+    gone = [os.fsencode(os.path.abspath(folder.expanduser())) for folder in forget]
+    for folder in gone:
+        if folder not in known:
+            raise UsageError(
+                f"{display_path(folder)} is no folder of the gallery.",
+                f"It has {', '.join(map(display_path, known)) or 'none'}.",
+            )
+    left = [folder for folder in dict.fromkeys([*known, *added]) if folder not in gone]
+    if not left:
+        raise UsageError("No folder is left to the gallery.", "Remove it: `sbirctl galleries rm`.")
+    return left
+
+
+def _embedder(choice: ModelChoice, old: Gallery | None, device: str) -> Embedder:
+    from sbirctl.galleries.embedder import Embedder
+    from sbirctl.training.source import find_checkpoint, is_model, refuse_settings
+
+    given = [*choice.assignments, *([str(choice.config)] if choice.config else [])]
+    if not choice.name and old is not None:
+        refuse_settings(given)
+        return Embedder.renewed(old.record, device=device, weights=choice.weights)
+    if is_model(choice.name):
+        layers = [file_layer(choice.config)] if choice.config else []
+        layers += [environment_layer(), parse_assignments(choice.assignments)]
+        layers = [{k: v for k, v in layer.items() if k != "run"} for layer in layers]
+        return Embedder.from_registry(
+            choice.name,
+            layers,
+            device=device,
+            weights=choice.weights or "pretrained",
+            seed=choice.seed,
+        )
+    refuse_settings(given)
+    path = find_checkpoint(choice.name or str(_newest_run()))
+    return Embedder.from_checkpoint(path, device=device, weights=choice.weights)
+
+
+def _newest_run() -> Path:
+    from sbirctl.pipeline.runs import newest_run
+
+    try:
+        return newest_run()
+    except MissingError as error:
+        raise MissingError(
+            "There is no trained run to embed photos with.",
+            "Type `sbirctl demo` and --model with the run it prints, or --model clip (its weights "
+            "are downloaded once; --weights FILE takes them from disk).",
+        ) from error

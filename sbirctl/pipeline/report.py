@@ -1,0 +1,121 @@
+"""Runs against the figures that papers print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sbirctl.core.errors import SbirctlError
+from sbirctl.core.files import display_path
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.models import MODELS
+from sbirctl.models.cards import load_card
+from sbirctl.pipeline.evaluate import find_embeddings
+from sbirctl.report.comparison import Cell, Measured, Row, cells_for, rows_of
+from sbirctl.report.published import Figure, figures
+from sbirctl.report.subject import subject_of
+from sbirctl.retrieval import embeddings as files
+from sbirctl.retrieval import metrics as measures
+from sbirctl.retrieval.definitions import Definition
+from sbirctl.retrieval.embeddings import Embeddings
+from sbirctl.retrieval.evaluation import Options
+from sbirctl.retrieval.evaluation import evaluate as rank_and_measure
+
+PAPER = "paper"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        against: "paper" for each model's own, or the model whose card is meant.
+        metrics: measured besides those of the card.
+        definition: of ours, None for the paper's.
+        options: codes, memory, device.
+    """
+
+    against: str = PAPER
+    metrics: Sequence[str] = ()
+    definition: Definition | None = None
+    options: Options = field(default_factory=Options)
+
+
+def report(
+    places: Sequence[Path | None], request: Request | None = None, report: Reporter = SILENT
+) -> list[Row]:
+    """Measure what a card has figures for, under its definition, and set both side by side.
+
+    Args:
+        places: embeddings files or run folders, None for the newest run. Runs that differ only in
+            the seed make one row.
+
+    Raises:
+        UsageError: `against` is no model, or a metric is none.
+        MissingError: there is no such file or run.
+    """
+    request = request or Request()
+    against = None if request.against == PAPER else figures(load_card(request.against))
+    measured: dict[Path, Measured] = {}
+    for where in places:
+        path = find_embeddings(where, report)
+        if path.absolute() in measured:
+            report.warn(f"{display_path(path)} is named twice and counted once.")
+            continue
+        measured[path.absolute()] = _measure(path, against, request, report)
+    return rows_of(list(measured.values()))
+
+
+def check(rows: Sequence[Row], tolerance: float) -> None:
+    """Nothing, if every figure that can be compared is near enough.
+
+    Args:
+        tolerance: the largest difference, in either direction, a fraction of 1.
+
+    Raises:
+        SbirctlError: a difference is larger, or nothing can be compared.
+    """
+    compared = [(row, row.difference) for row in rows if row.difference is not None]
+    if not compared:
+        raise SbirctlError(
+            "No figure can be compared with a published one.",
+            "The rows say why; `--against MODEL` takes another model's paper.",
+        )
+    far = [f"{r.dataset} {r.metric} by {d:+.4f}" for r, d in compared if abs(d) > tolerance]
+    if far:
+        raise SbirctlError(
+            f"{len(far)} of {len(compared)} figures differ by more than {tolerance:g}: "
+            f"{', '.join(far)}.",
+            "A larger --tolerance lets them pass.",
+        )
+
+
+def _measure(
+    path: Path, against: Sequence[Figure] | None, request: Request, report: Reporter
+) -> Measured:
+    embeddings = files.read(path)
+    subject = subject_of(embeddings, path)
+    if against is None and subject.model not in MODELS:
+        report.warn(f"{display_path(path)} names no model with a card, so no paper is known.")
+    own = figures(load_card(subject.model)) if subject.model in MODELS else ()
+    cells = cells_for(
+        subject, own if against is None else against, request.metrics, request.definition
+    )
+    if embeddings.query_instance is None and any(c.metric.startswith("acc") for c in cells):
+        report.warn(f"{display_path(path)} has no instances: acc@K is left empty.")
+    return Measured(subject, cells, _values(embeddings, cells, request.options, report))
+
+
+def _values(
+    e: Embeddings, cells: Sequence[Cell], options: Options, report: Reporter
+) -> tuple[float | None, ...]:
+    """The figure of each cell, from one evaluation; `acc@K` without instances has none."""
+    known = [c for c in cells if e.query_instance is not None or not c.metric.startswith("acc")]
+    if not known:
+        return tuple(None for _ in cells)
+    definitions = list({c.definition.name: c.definition for c in known}.values())
+    metrics = [measures.parse(name) for name in dict.fromkeys(c.metric for c in known)]
+    results = rank_and_measure(e, metrics, definitions, options, report)
+    named = {result.definition.name: result for result in results}
+    return tuple(named[c.definition.name].mean(c.metric) if c in known else None for c in cells)

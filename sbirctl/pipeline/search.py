@@ -1,0 +1,216 @@
+"""`search`: drawings, photos and words in, the nearest photos of a gallery out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError
+from sbirctl.core.files import display_path
+from sbirctl.core.progress import SILENT, Reporter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+    from sbirctl.galleries.searcher import Hit, Searcher
+    from sbirctl.report.answers import AnswerRow, Shown
+
+_SIDE = 144  # of a picture on a sheet
+_ROWS, _IN_A_ROW = 60, 40  # of a sheet: about 100 million pixels of PNG
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing to search with: what it is called, and the bytes of its file."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is searched for.
+
+    Attributes:
+        drawings: each is a query of its own; none where photos or words are enough.
+        photos: files that go into every query.
+        text: words that go into every query, "" for none.
+        weights: of the kinds "sketch", "photo" and "text", 1 where not named.
+        clean: "auto", "yes" or "no", see `search.drawing.read_drawing`.
+        centre: put drawings where the model's training sketches lay.
+    """
+
+    drawings: Sequence[Drawing] = ()
+    photos: Sequence[Path] = ()
+    text: str = ""
+    weights: Mapping[str, float] | None = None
+    clean: str = "auto"
+    centre: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found for one query.
+
+    Attributes:
+        query: the drawing's name, or the words and photos.
+        hits: best first.
+        paths: where each lies.
+    """
+
+    query: str
+    hits: tuple[Hit, ...]
+    paths: tuple[Path, ...]
+
+
+def read_file(path: Path) -> Drawing:
+    """A drawing from a file.
+
+    Raises:
+        MissingError: it is not there or cannot be read.
+    """
+    from sbirctl.galleries.drawing import MAX_BYTES
+
+    return Drawing(display_path(path), _bytes(path, MAX_BYTES + 1))
+
+
+def search(
+    query: Query,
+    *,
+    gallery: str | None = None,
+    k: int = 20,
+    sheet: Path | None = None,
+    device: str = "auto",
+    report: Reporter = SILENT,
+) -> list[Answer]:
+    """Find the photos nearest to each query.
+
+    Args:
+        query: what to look for.
+        gallery: its name or address, None for the one indexed last.
+        k: photos a query.
+        sheet: a picture of what was asked and found, .png or .pdf.
+        device: auto, cpu, cuda, …
+
+    Raises:
+        MissingError: no such gallery or file.
+        UsageError: nothing to search with, or words of a model without a text tower.
+        CorruptError: a drawing or photo cannot be read.
+    """
+    import numpy as np
+
+    from sbirctl.galleries.combining import combine
+    from sbirctl.galleries.searcher import Searcher
+
+    if not (query.drawings or query.photos or query.text):
+        raise UsageError("There is nothing to search with.", "Name a drawing, --photo or --text.")
+    if sheet is not None and sheet.suffix.lower() not in (".png", ".pdf"):
+        raise UsageError(f"{sheet.name!r} has no ending of a sheet.", "End it in .png or .pdf.")
+    searcher = Searcher.open(gallery, device=device, report=report)
+    common = _common(searcher, query)
+    pictures = [_picture(searcher, drawing, query) for drawing in query.drawings]
+    asked = [[("sketch", searcher.embed(image, "sketch")), *common] for image in pictures]
+    vectors = [combine(parts, query.weights) for parts in asked or [common]]
+    names = [drawing.name for drawing in query.drawings] or [_words(query)]
+    found = searcher.search_all(np.stack(vectors), k)
+    answers = [
+        Answer(name, tuple(hits), tuple(searcher.path(hit.id) for hit in hits))
+        for name, hits in zip(names, found, strict=True)
+    ]
+    _warn_of_lost(answers, searcher, report)
+    if sheet is not None:
+        if len(answers) > _ROWS or k > _IN_A_ROW:
+            report.warn(f"The sheet shows {_ROWS} queries and {_IN_A_ROW} photos each at most.")
+        _write_sheet(sheet, searcher, answers[:_ROWS], pictures)
+    return answers
+
+
+def _picture(searcher: Searcher, drawing: Drawing, query: Query) -> Image.Image:
+    from sbirctl.galleries.drawing import read_drawing
+
+    return read_drawing(
+        drawing.data,
+        name=drawing.name,
+        clean=query.clean,
+        centre=query.centre,
+        frame=searcher.frame,
+    )
+
+
+def _common(searcher: Searcher, query: Query) -> list[tuple[str, np.ndarray]]:
+    """What goes into every query: photos and words."""
+    from sbirctl.core.errors import CorruptError
+    from sbirctl.datasets.tree import MAX_FILE_BYTES
+    from sbirctl.store.images import ImageError
+
+    parts = []
+    for path in query.photos:
+        try:
+            parts.append(("photo", searcher.embed_photo(_bytes(path, MAX_FILE_BYTES))))
+        except ImageError as error:
+            raise CorruptError(
+                f"The photo {display_path(path)} cannot be read: {error.message}.",
+                error.hint or "Give a JPEG, PNG or WebP file.",
+            ) from error
+    if query.text:
+        parts.append(("text", searcher.embed_text(query.text)))
+    return parts
+
+
+def _bytes(path: Path, most: int) -> bytes:
+    try:
+        with open(path.expanduser(), "rb") as stream:
+            return stream.read(most)
+    except OSError as error:
+        raise MissingError(
+            f"{display_path(path)} cannot be read: {error.strerror or error}.",
+            "Give the path of a file, or - for stdin.",
+        ) from error
+
+
+def _words(query: Query) -> str:
+    return " + ".join([*([query.text] if query.text else []), *map(display_path, query.photos)])
+
+
+def _warn_of_lost(answers: Sequence[Answer], searcher: Searcher, report: Reporter) -> None:
+    lost = {path for answer in answers for path in answer.paths if not path.is_file()}
+    if lost:
+        report.warn(
+            f"{len(lost)} of the photos found are not here, or not any more; index again: "
+            f"{searcher.info.renewal}."
+        )
+
+
+def _write_sheet(
+    target: Path, searcher: Searcher, answers: Sequence[Answer], pictures: Sequence[Image.Image]
+) -> None:
+    from sbirctl.report.answers import AnswerRow, Shown, answers_page
+    from sbirctl.report.sheet_paint import save_pdf, save_png
+
+    rows: list[AnswerRow] = []
+    for number, answer in enumerate(answers):
+        image = pictures[number] if pictures else None
+        name = answer.query.rpartition("/")[2] if pictures else answer.query
+        asked = Shown(image, name, "", "")
+        hits = list(zip(answer.hits, answer.paths, strict=True))[:_IN_A_ROW]
+        rows.append(AnswerRow(asked, [_shown(hit, path) for hit, path in hits]))
+    about = f"{searcher.info.photos:,} photos, {searcher.info.model}, {searcher.info.engine}"
+    page = answers_page(display_path(searcher.info.name), about, rows, _SIDE)
+    if target.suffix.lower() == ".pdf":
+        save_pdf([page], target)
+    else:
+        save_png(page, target)
+
+
+def _shown(hit: Hit, path: Path) -> Shown:
+    from sbirctl.report.answers import Shown
+    from sbirctl.store.images import decode_photo
+
+    try:
+        image = decode_photo(path.read_bytes(), 2 * _SIDE)
+    except (OSError, SbirctlError):
+        return Shown(None, "gone", "", "")
+    return Shown(image, display_path(path.name), f"{hit.score:.3f}", display_path(path.parent.name))

@@ -1,0 +1,79 @@
+"""The stage `serve`: the page to draw on, for galleries of one's own photos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sbirctl.core.errors import MissingError
+from sbirctl.core.progress import SILENT, Reporter
+
+HOST = "127.0.0.1"
+PORT = 8321
+
+
+def serve(
+    names: Sequence[str] = (),
+    *,
+    host: str = HOST,
+    port: int = PORT,
+    token: str | None = None,
+    device: str = "auto",
+    announce: Callable[[str], None],
+    report: Reporter = SILENT,
+) -> None:
+    """Serve until the process is interrupted.
+
+    Args:
+        names: the galleries to show, the first by default; none for all there are.
+        host: address to listen at; one that others can reach demands a token.
+        port: 0 for any that is free.
+        token: to be shown by every browser; made where it is demanded and not given.
+        device: to embed on.
+        announce: given the address to open, with the token, once the server answers.
+
+    Raises:
+        MissingError: there is no gallery, or none of a name, or Starlette or uvicorn is not
+            installed.
+        UsageError: the server cannot listen there, or the token is too short.
+        KeyboardInterrupt: it was interrupted.
+    """
+    try:
+        from sbirctl.galleries.server import listen
+        from sbirctl.galleries.server.access import access_for
+        from sbirctl.galleries.server.app import application
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
+            raise
+        raise MissingError(
+            f"The server needs {error.name}, which is not installed.",
+            "Type `pip install starlette uvicorn`.",
+        ) from error
+    from sbirctl.galleries.gallery import find_gallery
+    from sbirctl.galleries.searcher import Searcher
+    from sbirctl.galleries.server.galleries import Galleries
+    from sbirctl.galleries.server.limits import Limits
+
+    if not names:
+        find_gallery(None)
+    for name in names:
+        if "://" not in name:
+            find_gallery(name)
+    limits = Limits()
+    with listen.listen(host, port) as taken:
+        access = access_for(host, listen.address_of(taken), token)
+        galleries = Galleries(
+            names,
+            opener=lambda name: Searcher.open(name, device=device, report=report),
+            most=limits.open_galleries,
+        )
+        info = galleries.get("").info
+        report.note(f"its model is {info.model}")
+        if not access.loopback:
+            report.warn(
+                "Others can reach this server, and the network between sees what is sent. "
+                "Safer: serve without --host, and `ssh -L` from the other machine."
+            )
+        report.note("Open this in a browser; Ctrl-C ends it:")
+        announce(listen.url_of(taken, access.token))
+        app = application(galleries, access, limits, report)
+        listen.server(app, limits).run(sockets=[taken])

@@ -1,0 +1,110 @@
+"""Train one run for every value of a setting, and put what came of them into one table."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sbirctl.core.config import parse_assignments
+from sbirctl.core.errors import UsageError
+from sbirctl.core.files import read_json
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.pipeline.train import train
+
+COLUMNS = (
+    "validation map@all",
+    "unseen map@all",
+    "epochs",
+    "minutes",
+    "images/s",
+    "parameters",
+    "run",
+)
+
+
+def parse_sweep(text: str) -> tuple[str, tuple[str, ...]]:
+    """`lambda=0.5,0.8` as key and values; with a semicolon in it, that parts the values.
+
+    So `terms=norm;norm,cls` has the two values `norm` and `norm,cls`.
+
+    Raises:
+        UsageError: no key or no value.
+    """
+    key, _, values = text.partition("=")
+    found = tuple(v.strip() for v in values.split(";" if ";" in values else ",") if v.strip())
+    if not key.strip() or not found:
+        raise UsageError(f"{text!r} is no sweep.", "Write it as key=value,value,….")
+    return key.strip(), found
+
+
+def sweep(
+    model: str,
+    sweeps: Sequence[str],
+    *,
+    assignments: Sequence[str] = (),
+    report: Reporter = SILENT,
+    **options: Any,
+) -> list[dict[str, Any]]:
+    """One run a combination of values; finished ones are found, a stopped one goes on.
+
+    Args:
+        model: as for `train`.
+        sweeps: `key=value,value,…`; of several, every combination is trained.
+        assignments: settings all runs share.
+        options: of `train`.
+
+    Returns:
+        One row a run: the swept settings, then `COLUMNS`. "epochs" are those up to the chosen
+        checkpoint; the unseen figure is there where it was monitored.
+
+    Raises:
+        UsageError: a value that does not hold, before anything is trained; else as `train`.
+    """
+    parsed = [parse_sweep(text) for text in sweeps]
+    keys = [key for key, _ in parsed]
+    if len(set(keys)) < len(keys):
+        raise UsageError(
+            f"One setting is swept twice: {', '.join(keys)}.", "Put its values into one --sweep."
+        )
+    chosen = list(itertools.product(*(values for _, values in parsed)))
+    texts = [[f"{k}={v}" for k, v in zip(keys, values, strict=True)] for values in chosen]
+    for own in texts:
+        _check(model, [*assignments, *own])
+    rows: list[dict[str, Any]] = []
+    for values, own in zip(chosen, texts, strict=True):
+        report.note(f"run {len(rows) + 1} of {len(chosen)}: {' '.join(own)}")
+        folder = train(model, assignments=[*assignments, *own], report=report, **options)
+        rows.append({**dict(zip(keys, values, strict=True)), **_figures(folder)})
+    return rows
+
+
+def _check(model: str, texts: Sequence[str]) -> None:
+    from sbirctl.models.factory import resolve_settings
+    from sbirctl.training.inputs import task_keys
+
+    own = task_keys() - {"seed", "val", "val_fraction"}
+    layer = parse_assignments(texts)
+    resolve_settings(model, [{k: v for k, v in layer.items() if k not in own}])
+
+
+def _figures(folder: Path) -> dict[str, Any]:
+    result = read_json(folder / "result.json")
+    epochs = sum(result["chosen_epochs"].values())
+    history: list[Mapping[str, Any]] = [
+        entry for phase in result["phases"].values() for entry in phase["history"]
+    ]
+    kept = [entry for entry in history if entry["epoch"] == epochs] or history
+    validation = [e["val_map@all"] for e in history if e.get("val_map@all") is not None]
+    unseen = [e["unseen_map@all"] for e in kept if e.get("unseen_map@all") is not None]
+    values = (
+        max(validation, default=None),
+        unseen[-1] if unseen else None,
+        epochs,
+        result["minutes"],
+        result["images_per_second"],
+        result["parameters"]["all"],
+        folder.name,
+    )
+    return dict(zip(COLUMNS, values, strict=True))

@@ -1,0 +1,1 @@
+"""What training draws from: labelled subsets of a store, and batches of them."""

@@ -1,0 +1,109 @@
+"""One training batch, as the loader makes it and a model takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class GlobalIndices:
+    """One batch over all processes, as a batch plan draws it.
+
+    Attributes:
+        photo: (P,) int64 positions in the subset's photo side.
+        sketch: (S,) int64 positions in the subset's sketch side.
+        tuples: (T, k) int64 or None: per tuple the rows within this batch's sketches and photos
+            that belong together; the plan's docstring says which column is which.
+        chunks: number of equal pieces that may be dealt to processes without tearing a tuple or
+            a class apart; piece i is photo[i * P // chunks : (i + 1) * P // chunks], sketches
+            and tuples likewise. 0: there is nothing to tear, every image is dealt by itself.
+    """
+
+    photo: np.ndarray
+    sketch: np.ndarray
+    tuples: np.ndarray | None
+    chunks: int
+
+
+_KEPT = ("ids", "share", "photo_instance", "sketch_instance")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images of one step, uint8 and not yet normalised; a subset a model does not need is None.
+
+    Attributes:
+        photo: (P, 3, H, W) uint8.
+        sketch: (S, 3, H, W) uint8, dark on white.
+        edge: (P, 1, H, W) uint8, row i belongs to photo i.
+        photo_label: (P,) int64. sketch_label: (S,) int64.
+        photo_instance: (P,) int64, -1 for none. sketch_instance: (S,) int64.
+        tuples: (T, k) int64: semi3 (s, p+, p-), drclip (s, p+, p-, s-), rows of this batch; None
+            in a share, the whole has them.
+        ids: ids of the photos, then of the sketches.
+        share: where this belongs in the batch over all processes, None where it is all of it.
+    """
+
+    photo: torch.Tensor | None
+    sketch: torch.Tensor | None
+    edge: torch.Tensor | None
+    photo_label: torch.Tensor
+    sketch_label: torch.Tensor
+    photo_instance: torch.Tensor
+    sketch_instance: torch.Tensor
+    tuples: torch.Tensor | None
+    ids: tuple[str, ...]
+    share: Share | None = None
+
+    @property
+    def whole(self) -> Batch:
+        """The batch over all processes (without pixels where this is only a share of it)."""
+        return self if self.share is None else self.share.whole
+
+    @property
+    def rows(self) -> tuple[slice, slice]:
+        """Which of the whole batch's photos and of its sketches these are."""
+        if self.share is None:
+            return slice(0, len(self.photo_label)), slice(0, len(self.sketch_label))
+        return self.share.photo, self.share.sketch
+
+    def to(self, device: Any, non_blocking: bool = True) -> Batch:
+        """The same batch on `device`; the instances, which no network sees, stay where they are.
+
+        Augmentation reads them, and would else wait for the device in every step.
+        """
+        moved = {
+            f.name: getattr(self, f.name).to(device, non_blocking=non_blocking)
+            for f in fields(self)
+            if f.name not in _KEPT and getattr(self, f.name) is not None
+        }
+        share = self.share
+        if share is not None:
+            share = replace(share, whole=share.whole.to(device, non_blocking))
+        return replace(self, **moved, share=share)
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one process holds of a batch, and where it belongs.
+
+    Attributes:
+        whole: the batch over all processes: labels, instances, tuples and ids, no pixels.
+        rank: of this process.
+        photo, sketch: the rows of the whole this process holds.
+        photos, sketches: how many of its first rows each process adds to the whole, by rank; 0
+            where there is nothing left for it, so that it only goes through the motions.
+    """
+
+    whole: Batch
+    rank: int
+    photo: slice
+    sketch: slice
+    photos: tuple[int, ...]
+    sketches: tuple[int, ...]

@@ -1,0 +1,105 @@
+"""Zero-shot, coarse-grained: train on seen classes, retrieve photos of unseen classes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sbirctl.core.errors import MismatchError
+from sbirctl.core.files import digest_json
+from sbirctl.sampling.subsets import Partition
+from sbirctl.splits.resolve import ClassSplit
+from sbirctl.store.reader import Store
+from sbirctl.tasks import TASKS, Task, TaskOptions
+from sbirctl.tasks._common import (
+    class_subset,
+    counts,
+    gallery_note,
+    gallery_photos,
+    refuse_empty,
+    refuse_target,
+    require_split,
+    store_facts,
+    training_subset,
+    unseen_and_seen,
+)
+from sbirctl.tasks._holdout import val_classes
+from sbirctl.tasks._leaks import held_apart, refuse_classes
+
+
+class CoarseGrained(Task):
+    """Queries are all sketches, the gallery all photos of the unseen classes.
+
+    Refused: a class, or an image, common to training and test. Validation: 10 % of the seen
+    classes.
+    """
+
+    name = "cg"
+    summary = "zero-shot: retrieve photos of classes not trained on"
+    split = "default"
+    target = False
+
+    def build(
+        self,
+        source: Store,
+        target: Store | None,
+        split: ClassSplit | None,
+        options: TaskOptions,
+    ) -> Partition:
+        """See `tasks.Task.build`."""
+        refuse_target(target, self.name)
+        split = require_split(split, self.name)
+        unseen, seen = unseen_and_seen(source, split)
+        photos, convention = gallery_photos(source, options)
+        sketches = source.items.where("sketch")
+        unseen, few = _with_photos(source, photos, unseen, options)
+        held = val_classes(seen, options)
+        train = training_subset(source, [c for c in seen if c not in held], photos, sketches)
+        refuse_classes(train.classes, unseen)
+        test = refuse_empty(class_subset(source, unseen, photos, sketches), "test")
+        val = class_subset(source, held, photos, sketches) if held else None
+        train, val, dropped = held_apart(train, val, test, options)
+        facts = store_facts(self.name, source, split) | {
+            "gallery": convention,
+            "min_photos": options.min_photos,
+            "few_photos": list(few),
+            "val_classes": list(held),
+            "left_out": [c for c in seen if c not in {*train.classes, *held}],
+            "dropped": dropped,
+            "counts": counts(train=train, val=val, test=test),
+            "notes": [*_dropped_note(few, options), *gallery_note(convention, test)],
+        }
+        if few:
+            facts["split_digest"] = digest_json([split.digest, list(unseen)])
+        return Partition(train, val, test, facts)
+
+
+def _with_photos(
+    store: Store, photos: np.ndarray, unseen: tuple[str, ...], options: TaskOptions
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Unseen classes that have enough photos to be tested, and those dropped.
+
+    FFMLN's code leaves out TU-Berlin's test classes of fewer than 400 photos (of sempcyc30: seven).
+    A dropped class is neither tested nor trained on.
+    """
+    label = store.items.label[photos]
+    few = tuple(
+        name
+        for name in unseen
+        if np.count_nonzero(label == store.items.classes.index(name)) < options.min_photos
+    )
+    if unseen and len(few) == len(unseen):
+        raise MismatchError(
+            f"None of the {len(unseen)} unseen classes has {options.min_photos} photos.",
+            "Lower min_photos.",
+        )
+    return tuple(name for name in unseen if name not in few), few
+
+
+def _dropped_note(few: tuple[str, ...], options: TaskOptions) -> list[str]:
+    if not few:
+        return []
+    named = ", ".join(few)
+    return [f"Not tested, fewer than {options.min_photos} photos ({len(few)}): {named}."]
+
+
+TASKS.register(CoarseGrained())

@@ -1,0 +1,102 @@
+"""Fine-grained: find the very photo a sketch was drawn from. A class is a photo instance.
+
+Which instances are tested: those of the unseen classes where a person names a class split; those
+the data set's `splits/test-instances.txt` lists (the published test photos of ShoeV2 and ChairV2);
+else a fifth of each class's instances, by digest order. Photos nobody drew are distractors in the
+gallery. Sketchy's pairs are ranked within the category, single-category data sets in all photos.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.sampling.subsets import Partition, Subset
+from sbirctl.splits.resolve import ClassSplit
+from sbirctl.store.reader import Store
+from sbirctl.tasks import TASKS, Task, TaskOptions
+from sbirctl.tasks._common import counts, refuse_empty, refuse_target, store_facts
+from sbirctl.tasks._holdout import share
+from sbirctl.tasks._instances import Instances, instance_subset
+from sbirctl.tasks._leaks import held_apart
+
+
+class FineGrained(Task):
+    """Queries are all sketches of the test instances, the gallery their photos and distractors.
+
+    Refused: an instance, or an image, common to training and test. Validation: 10 % of the
+    training instances, ranked across classes (a class has too few of them to rank).
+    """
+
+    name = "fg"
+    summary = "fine-grained: find the very photo a sketch was drawn from"
+    split = "optional"
+    target = False
+
+    def build(
+        self,
+        source: Store,
+        target: Store | None,
+        split: ClassSplit | None,
+        options: TaskOptions,
+    ) -> Partition:
+        """See `tasks.Task.build`."""
+        refuse_target(target, self.name)
+        if options.gallery != "auto":
+            raise UsageError(
+                "The gallery of the task fg is the photos that were drawn.",
+                "Leave the gallery at auto; --set scope=all ranks all classes.",
+            )
+        instances = Instances(source)
+        split = split or instances.listed
+        tested, gallery, rule = instances.test(split)
+        trainable = instances.drawn[~np.isin(instances.drawn, tested)]
+        held = _val(instances, trainable, options)
+        test = refuse_empty(instance_subset(source, instances, gallery), "test")
+        train = instance_subset(source, instances, np.setdiff1d(trainable, held), trained=True)
+        if len(train.classes) < 2:
+            raise MismatchError(
+                f"{source.name} leaves {len(train.classes)} instances to train on; two are needed.",
+                "Prepare it with --pairs, or with more pairs.",
+            )
+        val = instance_subset(source, instances, held) if len(held) else None
+        train, val, dropped = held_apart(train, val, test, options)
+        scope = _scope(source, options)
+        facts = store_facts(self.name, source, split) | {
+            "gallery": "instances",
+            "instances": rule,
+            "scope": scope,
+            "distractors": len(test.photo) - len(np.unique(test.sketch.instance)),
+            "dropped": dropped,
+            "counts": counts(train=train, val=val, test=test),
+            "notes": _notes(test, rule, scope),
+        }
+        return Partition(train, val, test, facts)
+
+
+def _val(instances: Instances, trainable: np.ndarray, options: TaskOptions) -> np.ndarray:
+    """Training instances held out, whole components, in a salted order."""
+    if options.val == "none":
+        return trainable[:0]
+    ordered = instances.order(trainable, options.seed, "val-instances")
+    return instances.take(ordered, share(options.val_fraction, len(ordered)))
+
+
+def _scope(store: Store, options: TaskOptions) -> str:
+    if options.scope != "auto":
+        return options.scope
+    return "class" if len(store.items.classes) > 1 else "all"
+
+
+def _notes(test: Subset, rule: str, scope: str) -> list[str]:
+    drawn = len(np.unique(test.sketch.instance))
+    within: dict[str, Any] = {"class": "the photos of its class", "all": "all of them"}
+    return [
+        f"Test: {len(test.sketch):,} sketches of {drawn:,} instances ({rule}) among "
+        f"{len(test.photo):,} photos, each sketch ranked against {within[scope]}."
+    ]
+
+
+TASKS.register(FineGrained())

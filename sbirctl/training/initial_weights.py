@@ -1,0 +1,51 @@
+"""Beginning a run with the weights of another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sbirctl.core.errors import MismatchError
+from sbirctl.models.base import Model
+from sbirctl.training.checkpoint import read_checkpoint
+from sbirctl.training.inputs import Data
+
+
+def load_initial_weights(model: Model, path: Path, data: Data) -> dict[str, str]:
+    """Put a checkpoint's weights into a new model of the same kind.
+
+    The other run must have been trained on just the data of this one, so that nothing of the test
+    or the validation subset comes in by its weights.
+
+    Args:
+        model: with its starting values.
+        path: of the checkpoint.
+        data: of this run.
+
+    Returns:
+        Which run it was, for the record.
+
+    Raises:
+        MismatchError: another model, other training data, or other sizes.
+        MissingError, CorruptError: see `read_checkpoint`.
+    """
+    checkpoint = read_checkpoint(path)
+    run = checkpoint.facts.get("run", path.name)
+    if checkpoint.model != model.name:
+        raise MismatchError(f"{run} is a {checkpoint.model}, not a {model.name}.")
+    then, now = checkpoint.facts.get("identity", {}), data.identity()
+    differing = [key for key, value in now.items() if then.get(key) != value]
+    if checkpoint.classes != model.classes:
+        differing.append("classes")
+    if differing:
+        raise MismatchError(
+            f"{run} was trained on other data: {', '.join(differing)} differ.",
+            "Train the other run with the same data set, task, split, seed and validation subset.",
+        )
+    try:
+        model.load_checkpoint_state(checkpoint.state)
+    except (RuntimeError, KeyError) as error:
+        first = " ".join(str(error).split())[:200]
+        raise MismatchError(
+            f"The weights of {run} do not fit: {first}", "Train both with the same sizes."
+        ) from error
+    return {"run": run, "weights_digest": checkpoint.digest}

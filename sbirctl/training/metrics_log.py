@@ -1,0 +1,80 @@
+"""The log of a run: one JSON object a line, cut back to the saved state when a run resumes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from sbirctl.core.errors import MissingError
+
+
+class MetricsLog:
+    """Appends to `log.jsonl`, and to TensorBoard where that is wanted.
+
+    Args:
+        path: the file, or None to write nothing (of many processes one keeps the log).
+        position: bytes of it that count; what a killed run wrote after its last saved state is
+            cut off, since it will be written again.
+        tensorboard: folder for event files, or None.
+
+    Raises:
+        MissingError: TensorBoard is wanted but not installed.
+    """
+
+    def __init__(
+        self, path: Path | None, position: int = 0, tensorboard: Path | None = None
+    ) -> None:
+        self._stream: IO[bytes] | None = None
+        self._board = None
+        if path is None:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._stream = open(path, "ab")  # noqa: SIM115 - held until `close`
+        self._stream.truncate(min(position, self._stream.tell()))
+        self._board = _board(tensorboard) if tensorboard else None
+
+    def write(self, event: str, step: int, values: Mapping[str, Any]) -> None:
+        """One line: {"event": …, "step": …, …}; numbers that are not finite become null."""
+        if self._stream is None:
+            return
+        line = {"event": event, "step": step, **{k: _plain(v) for k, v in values.items()}}
+        text = json.dumps(line, ensure_ascii=False, allow_nan=False)
+        self._stream.write(text.encode() + b"\n")
+        self._stream.flush()
+        if self._board is not None:
+            for name, value in values.items():
+                if isinstance(value, int | float) and not isinstance(value, bool):
+                    self._board.add_scalar(f"{event}/{name}", value, step)
+
+    def position(self) -> int:
+        """Bytes written so far, safely on the disk."""
+        if self._stream is None:
+            return 0
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        return self._stream.seek(0, os.SEEK_END)
+
+    def close(self) -> None:
+        """Close the files."""
+        if self._stream is not None:
+            self._stream.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _board(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise MissingError(
+            "TensorBoard is not installed.", "pip install 'sbirctl[tensorboard]'"
+        ) from error
+    return SummaryWriter(str(folder))

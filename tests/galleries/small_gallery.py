@@ -1,0 +1,83 @@
+"""Folders of small pictures, and a cheap model that looks at their brightness in 4 x 4 cells."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from sbirctl.galleries.gallery import LEFT_OUT, LOCK, read_gallery
+from sbirctl.galleries.indexing import index
+from sbirctl.galleries.record import ModelRecord
+from sbirctl.store.images import to_pixels
+
+SIZE = 8
+DIM = 16
+
+
+class Cells:
+    """Instead of an `Embedder`."""
+
+    has_text = False
+    dim = DIM
+
+    def __init__(self, key="0" * 16):
+        self.record = ModelRecord("cells", "", {}, "none", 0, "d" * 64, SIZE, key)
+        self.seen = 0
+
+    def pixels(self, image, modality):
+        return to_pixels(image, modality, SIZE)
+
+    def embed(self, pixels, modality):
+        self.seen += len(pixels)
+        grey = pixels.mean(3)
+        cells = grey.reshape(len(grey), 4, SIZE // 4, 4, SIZE // 4).mean((2, 4)).reshape(-1, DIM)
+        return unit(cells - 100).astype(np.float32)
+
+
+def unit(vectors):
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+
+
+def picture(seed, side=12):
+    rng = np.random.default_rng(seed)
+    cells = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return Image.fromarray(cells).resize((side, side), Image.Resampling.BICUBIC)
+
+
+def encoded(image, kind="PNG"):
+    stream = io.BytesIO()
+    image.save(stream, kind)
+    return stream.getvalue()
+
+
+def photo(path, seed):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encoded(picture(seed)))
+    return path
+
+
+def make(place, folders, model=None, engine="exact", **more):
+    """Index folders; goes on from the gallery that is there."""
+    try:
+        old = read_gallery(place)
+    except Exception:
+        old = None
+    paths = [bytes(folder.absolute()) for folder in folders]
+    return index(place, old, paths, model or Cells(), engine, workers=1, **more)
+
+
+def files_of(place):
+    """Everything in a gallery's folder but the lock."""
+    return {
+        path.relative_to(place).as_posix(): path.read_bytes()
+        for path in place.rglob("*")
+        if path.is_file() and path.name != LOCK
+    }
+
+
+def left_out(place):
+    """{file name: reason} as listed."""
+    lines = (place / LEFT_OUT).read_text().splitlines()
+    return {line.rpartition("/")[2]: line.partition("\t")[0] for line in lines}
