@@ -24,11 +24,12 @@ types: $(VENV)/.installed
 
 check: lint types test
 
-# docs/models/ from the cards, after a card or a setting changed
+# docs/models/ and docs/ledger.md, after a card, a setting or the ledger changed
 pages: $(VENV)/.installed
 	for name in $$($(BIN)/sbirctl models | tail -n +2 | cut -f1); do \
 	    $(BIN)/sbirctl models show $$name --markdown > docs/models/$$name.md || exit 1; \
 	done
+	$(BIN)/sbirctl ledger --markdown > docs/ledger.md
 
 # every stage beside the bare cost of its parts; writes benchmarks/results.md
 bench: $(VENV)/.installed
