@@ -35,8 +35,9 @@ pages: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/run.py
 
+# both wheels of a release into dist/: sbirctl-core (light) and sbirctl (everything)
 wheel: $(VENV)/.installed
-	$(BIN)/python -m build --wheel --outdir dist
+	$(BIN)/python .ci/wheels.py dist
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

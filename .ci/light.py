@@ -1,4 +1,4 @@
-"""Checks an installed wheel without torch: `sbirctl splits` and `sbirctl evaluate` on an NPZ."""
+"""Checks an installed core wheel, without torch: what works there, and what says what it needs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,14 @@ def main(bin_folder: str) -> None:
         )
         scores = json.loads(run("evaluate", "e.npz", "--metric", "map@all", "--json"))
         assert scores["metrics"]["map@all"] > 0.95, scores
-    print("the wheel's splits and evaluate work without torch")
+        for words in (["train", "baseline"], ["tsne", "e.npz"]):
+            refused = subprocess.run(
+                [sbirctl, *words], cwd=folder, check=False, capture_output=True, text=True
+            )
+            assert refused.returncode == 3, refused
+            assert "`pip install sbirctl`" in refused.stderr, refused
+            assert refused.stderr.count("\n") == 2, refused
+    print("the core wheel works without torch")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import sbirctl.cli
 from sbirctl import __version__
 from sbirctl.cli import _console
 from sbirctl.core import distributed
-from sbirctl.core.errors import SbirctlError, UsageError
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 
 PANELS = ("Pipeline", "Your own photos", "Pictures and tables", "What there is")
 # Typer ships its own click and exports only the leaves of its errors; this is their root.
@@ -53,6 +53,17 @@ def run(arguments: list[str]) -> int:
         if not error.said:
             _console.error(error)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if _debug or package in ("", "sbirctl"):
+            raise
+        _console.error(
+            MissingError(
+                f"This command needs the Python package {package}, which is not installed.",
+                "Type `pip install sbirctl`; it brings what sbirctl-core leaves out.",
+            )
+        )
+        return MissingError.exit_code
     except Exception as error:
         if _debug:
             raise

@@ -98,3 +98,18 @@ def test_completion_scripts(shell):
 def test_completion_knows_the_commands():
     asked = {"_SBIRCTL_COMPLETE": "complete_bash", "COMP_WORDS": "sbirctl eva", "COMP_CWORD": "1"}
     assert run(env={**os.environ, **asked}).stdout.split() == ["evaluate"]
+
+
+def test_a_missing_package_is_named_with_what_brings_it(tmp_path, monkeypatch, capsys):
+    """As in the core wheel, which leaves the drawing library out."""
+    import numpy as np
+
+    vectors = np.eye(4, dtype=np.float32).repeat(5, axis=0)
+    labels = np.arange(20) // 5
+    np.savez(tmp_path / "e.npz", query=vectors, gallery=vectors, query_label=labels,
+             gallery_label=labels)  # fmt: skip
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert _app.run(["tsne", str(tmp_path / "e.npz")]) == 3
+    said = capsys.readouterr().err.splitlines()
+    assert "matplotlib" in said[-2]
+    assert "`pip install sbirctl`" in said[-1]
