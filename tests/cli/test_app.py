@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from sbirctl.cli import _app
+
 HEAVY = (
     "torch",
     "torchvision",
