@@ -167,16 +167,19 @@ def test_the_terms_are_those_of_the_equations():
 )
 def test_each_term_can_be_switched_off(off, partition):
     given = batch()
-    full, without = drclip()(given, "train"), drclip(**{off: 0})(given, "train")
+    full, without = (
+        loss_terms(drclip(), given, "train"),
+        loss_terms(drclip(**{off: 0}), given, "train"),
+    )
     gone = sum(weight * full[name] for name, weight in partition.items())
     torch.testing.assert_close(without["total"], full["total"] - gone)
 
 
 def test_the_released_relation_loss_has_no_gradient():
     given = batch()
-    terms = drclip(rp_gradient=False)(given, "train")
+    terms = loss_terms(drclip(rp_gradient=False), given, "train")
     assert not terms["rp"].requires_grad
-    torch.testing.assert_close(terms["rp"], drclip()(given, "train")["rp"])
+    torch.testing.assert_close(terms["rp"], loss_terms(drclip(), given, "train")["rp"])
 
 
 def test_a_kept_reference_is_the_computed_one_bit_for_bit():
@@ -209,9 +212,9 @@ def test_texts_of_classes():
 
 def test_category_texts_need_two_categories():
     classes = ("shoe/1", "shoe/2", "shoe/3")
-    drclip(classes)(batch(), "train")
+    loss_terms(drclip(classes), batch(), "train")
     with pytest.raises(UsageError, match="'shoe'"):
-        drclip(classes, fg_text="category")(batch(), "train")
+        loss_terms(drclip(classes, fg_text="category"), batch(), "train")
     two = drclip(("shoe/1", "shoe/2", "chair/3"), fg_text="category")
     texts, index = two._text_features()
     assert len(texts) == 2
