@@ -26,7 +26,12 @@ from sbirctl.losses.quadruplet import domain_balanced_quadruplet
 from sbirctl.models import MODELS, Model, ParamGroup, Stage, WeightsRecord
 from sbirctl.models._base import IMAGENET_MEAN, IMAGENET_STD
 from sbirctl.models._weights import RANDOM
-from sbirctl.models.clip import ClipSettings, build_clip, encode_texts, load_clip_weights
+from sbirctl.models.layers.clip_towers import (
+    ClipSettings,
+    build_clip,
+    encode_texts,
+    load_clip_weights,
+)
 from sbirctl.models.layers.prompted_clip import Part, PromptedEncoder
 from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import QuadrupletPlan

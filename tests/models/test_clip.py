@@ -14,9 +14,9 @@ from safetensors.torch import save_file
 from small_models import batch, images, small
 
 from sbirctl.core.errors import CorruptError, MismatchError, UsageError
-from sbirctl.models import clip as clip_module
 from sbirctl.models import create
-from sbirctl.models.clip import ClipBackbone, build_clip
+from sbirctl.models.layers import clip_towers
+from sbirctl.models.layers.clip_towers import ClipBackbone, build_clip
 from sbirctl.training.step import loss_terms
 
 TINY = {"backbone": {"name": "tiny-clip", "pretrained": "none"}, "size": 32}
@@ -68,7 +68,7 @@ def test_names_tags_sizes_and_keys_are_checked() -> None:
         build_clip(ClipBackbone("ViT-B-23"))
     assert "ViT-B-" in caught.value.hint
     with pytest.raises(UsageError, match=r"'openay' of ViT-B-32") as caught:
-        clip_module.load_clip_weights(
+        clip_towers.load_clip_weights(
             torch.nn.Identity(), ClipBackbone("ViT-B-32", "openay"), "pretrained"
         )
     assert "'openai'" in caught.value.hint
@@ -115,15 +115,15 @@ def test_openais_archive_is_opened_by_its_announced_digest_only(
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     network = torch.nn.Module()
     network.visual = torch.nn.Linear(2, 2)
-    monkeypatch.setattr(clip_module, "_converted", lambda clip, state: state)
+    monkeypatch.setattr(clip_towers, "_converted", lambda clip, state: state)
     with pytest.raises(CorruptError, match="not its publisher's"):
-        clip_module.load_clip_weights(network, ClipBackbone(), str(path))
-    monkeypatch.setattr(clip_module, "_openai_digests", lambda: frozenset({digest}))
-    record = clip_module.load_clip_weights(network, ClipBackbone(), str(path))
+        clip_towers.load_clip_weights(network, ClipBackbone(), str(path))
+    monkeypatch.setattr(clip_towers, "_openai_digests", lambda: frozenset({digest}))
+    record = clip_towers.load_clip_weights(network, ClipBackbone(), str(path))
     assert record.sha256 == digest
 
 
 def test_the_announced_digests_are_openais() -> None:
-    digests = clip_module._openai_digests()
+    digests = clip_towers._openai_digests()
     assert "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af" in digests
     assert all(len(digest) == 64 for digest in digests)
