@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sbirctl.core.errors import CorruptError, UsageError, nearest
-from sbirctl.models import MODELS
+from sbirctl.models._registry import MODELS
 from sbirctl.models._tables import Table, parse_table
 
 

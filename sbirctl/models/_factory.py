@@ -11,7 +11,7 @@ from sbirctl.core.device import pick_device, pick_dtype
 from sbirctl.core.errors import UsageError, nearest
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import seed_for
-from sbirctl.models import MODELS
+from sbirctl.models._registry import MODELS
 
 if TYPE_CHECKING:
     from sbirctl.models._base import Model, ModelSettings

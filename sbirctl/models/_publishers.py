@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
 from sbirctl.core.errors import MissingError
 from sbirctl.models._download import Published
-
-if TYPE_CHECKING:
-    from sbirctl.models.layers.backbones import BackboneSettings
 
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 
@@ -48,16 +45,24 @@ def timm_weights(name: str, net: nn.Module) -> Published:
     raise _unpublished("timm", name)
 
 
-def timm_state(settings: BackboneSettings, published: dict[str, Tensor]) -> dict[str, Tensor]:
-    """timm's conversion of its published tensors: some are renamed or resized on the way in."""
+def timm_state(
+    name: str, extra: Mapping[str, Any], published: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """timm's conversion of its published tensors: some are renamed or resized on the way in.
+
+    Args:
+        name: of the network.
+        extra: further arguments of its constructor.
+        published: tensors by the names of the published file.
+    """
     import timm
 
     net = timm.create_model(
-        settings.name,
+        name,
         pretrained=True,
         pretrained_cfg_overlay={"state_dict": published},
         num_classes=0,
-        **settings.extra,
+        **extra,
     )
     return net.state_dict()
 

@@ -24,8 +24,7 @@ from sbirctl.losses.normalised_softmax import normalised_softmax
 from sbirctl.models import MODELS, Model, ModelSettings, ParamGroup, Stage, WeightsRecord
 from sbirctl.models.layers.attention import StageAttention
 from sbirctl.models.layers.backbones import BackboneSettings
-from sbirctl.models.layers.embedding_networks import AttentionNetwork
-from sbirctl.models.layers.network_choice import choose_network
+from sbirctl.models.layers.embedding_networks import AttentionNetwork, build_network
 from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import BalancedPlan, BatchPlan
 from sbirctl.sampling.pooled import PooledPlan
@@ -124,7 +123,18 @@ class Ffmln(Model):
 
     def __init__(self, settings: FfmlnSettings, classes: tuple[str, ...] | None = None) -> None:
         super().__init__(settings, classes)
-        self.network = choose_network(settings)
+        self.network = build_network(
+            settings.network,
+            settings.backbone,
+            settings.size,
+            freeze_bn=settings.freeze_bn,
+            levels=settings.stages,
+            width=settings.width,
+            depth=settings.depth,
+            heads=settings.heads,
+            patch=settings.patch,
+            energy_guide=settings.energy_guide,
+        )
         self.dim = settings.dim
         self.projection = nn.Linear(self.network.width, self.dim)
         wanted = [t for t in settings.terms if settings.objective == "text" or t != "cro"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from sbirctl.models.ffmln import FfmlnSettings
+from sbirctl.models.ffmln import Ffmln, FfmlnSettings
 from sbirctl.models.layers.amff import Patches, StageTransformer
 from sbirctl.models.layers.backbones import Backbone, BackboneSettings, build
 from sbirctl.models.layers.embedding_networks import (
@@ -16,7 +16,6 @@ from sbirctl.models.layers.embedding_networks import (
     EnergyNetwork,
     simam,
 )
-from sbirctl.models.layers.network_choice import choose_network
 
 NONE = torch.zeros(2, dtype=torch.bool)
 
@@ -66,7 +65,7 @@ def test_a_token_is_the_weighted_sum_of_its_patch() -> None:
 
 def test_vgg16_gives_the_features_its_classifier_would_see() -> None:
     with torch.device("meta"):
-        network = choose_network(FfmlnSettings(network="vgg16")).eval()
+        network = Ffmln(FfmlnSettings(network="vgg16")).network.eval()
         assert network(torch.zeros(2, 3, 224, 224), NONE).shape == (2, 4096) == (2, network.width)
     assert network.backbone.net.classifier[3].out_features == 4096
 

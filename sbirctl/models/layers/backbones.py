@@ -149,12 +149,12 @@ class Backbone(nn.Module):
             path = Path(weights).expanduser()
             self._load(files.read_state(path), path.name)
             return files.record_file(path)
-        name = self.settings.name
+        name, extra = self.settings.name, self.settings.extra
         timm = self.library == "timm"
         published = timm_weights(name, self.net) if timm else torchvision_weights(name)
         path = fetch(published)
         state = files.read_state(path)
-        self._load(timm_state(self.settings, state) if timm else state, published.name)
+        self._load(timm_state(name, extra, state) if timm else state, published.name)
         return files.record_file(path, published.name)
 
     def _ahead_of(self, count: int) -> frozenset[str]:

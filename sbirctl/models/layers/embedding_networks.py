@@ -12,6 +12,7 @@ siamese-cnn   the maximum-pooled last map of the backbone, nothing else
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -19,10 +20,11 @@ from torch.nn import functional as F
 
 from sbirctl.core.errors import UsageError
 from sbirctl.models.layers.amff import Patches, StageTransformer, initialise
-from sbirctl.models.layers.backbones import Backbone
+from sbirctl.models.layers.backbones import Backbone, BackboneSettings, build
 from sbirctl.models.layers.conditioned_se import ConditionedSE
 
 BACKBONES: dict[str, str] = {"vgg16": "vgg16", "cse-resnet50": "seresnet50"}
+DEFAULT_BACKBONE = "resnet50"
 LAST = 4  # number of the coarsest stage
 
 
@@ -200,3 +202,47 @@ def simam(maps: Tensor, eps: float = 1e-4) -> Tensor:
     """
     squared = (maps - maps.mean((2, 3), keepdim=True)).square()
     return (squared / (4 * (squared.mean((2, 3), keepdim=True) + eps)) + 0.5).sigmoid()
+
+
+def build_network(
+    name: str,
+    backbone: BackboneSettings,
+    size: int,
+    *,
+    freeze_bn: bool,
+    levels: Sequence[int],
+    width: int,
+    depth: int,
+    heads: int,
+    patch: int,
+    energy_guide: bool,
+) -> EmbeddingNetwork:
+    """The embedding network of that name with random values.
+
+    Args:
+        name: as in the table above.
+        backbone: "auto" is ResNet-50, or the one the network is named after.
+        size: side of the input in pixels.
+        freeze_bn: batch norm keeps its running statistics.
+        levels: those that amff and egff fuse, see `EmbeddingNetwork`.
+        width, depth, heads, patch: of amff, see `AttentionNetwork`.
+        energy_guide: of egff, see `EnergyNetwork`.
+
+    Raises:
+        UsageError: an unknown backbone, one the network cannot stand on, or a level it has not.
+    """
+    if backbone.name == "auto":
+        backbone = replace(backbone, name=BACKBONES.get(name, DEFAULT_BACKBONE))
+    if name == "vgg16" and not backbone.name.startswith("vgg"):
+        raise UsageError(
+            f"network=vgg16 does not stand on {backbone.name}.", "Leave the backbone out."
+        )
+    built = build(backbone, freeze_bn=freeze_bn)
+    if name == "amff":
+        return AttentionNetwork(
+            built, size, levels, width=width, depth=depth, heads=heads, patch=patch
+        )
+    if name == "egff":
+        return EnergyNetwork(built, size, levels, guided=energy_guide)
+    plain = {"vgg16": WholeNetwork, "cse-resnet50": ConditionedNetwork}
+    return plain.get(name, EmbeddingNetwork)(built, size)
