@@ -31,7 +31,7 @@ from _data import SMALL_BACKBONE, step_seconds
 from sbirctl.cli._console import TerminalReporter
 from sbirctl.core.config import parse_assignments
 from sbirctl.core.files import write_json
-from sbirctl.models.factory import create
+from sbirctl.models import create
 from sbirctl.pipeline.embed import embed
 from sbirctl.pipeline.evaluate import Request, evaluate
 from sbirctl.pipeline.train import train

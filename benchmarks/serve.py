@@ -27,7 +27,7 @@ from _data import SMALL_BACKBONE, data
 from PIL import Image
 
 from sbirctl.core.config import parse_assignments
-from sbirctl.datasets.tree import File
+from sbirctl.datasets.readers.tree import File
 from sbirctl.galleries.catalogue import Listed
 from sbirctl.galleries.drawing import read_drawing
 from sbirctl.galleries.embedder import Embedder

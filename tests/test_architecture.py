@@ -11,6 +11,7 @@ ROOT = Path(sbirctl.__file__).parent
 RANK = {
     "core": 0,
     "splits": 1,
+    "drawings": 1,
     "edges": 1,
     "losses": 1,
     "retrieval": 1,

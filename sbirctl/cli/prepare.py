@@ -221,7 +221,7 @@ def _inputs(dataset: str, name: str, given: dict[str, list[Path]]) -> dict[str, 
 
 
 def _unseen(names: str | None, file: Path | None, fraction: float | None, seed: int) -> Any:
-    from sbirctl.datasets._unseen import UnseenChoice
+    from sbirctl.splits.unseen import UnseenChoice
 
     if names is None and file is None and fraction is None:
         return None

@@ -16,10 +16,9 @@ from sbirctl.core.config import setting
 from sbirctl.core.errors import MismatchError, MissingError
 from sbirctl.core.files import digest_json
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.datasets import DATASETS
-from sbirctl.datasets._naming import Ids, before_number, shown, stem
-from sbirctl.datasets.base import Dataset
-from sbirctl.datasets.tree import File, ReadTrees, Tree
+from sbirctl.datasets import DATASETS, Dataset
+from sbirctl.datasets.readers.naming import Ids, before_number, shown, stem
+from sbirctl.datasets.readers.tree import File, ReadTrees, Tree
 from sbirctl.store.manifest import Modality
 from sbirctl.store.raw import RawDataset, RawItem
 

@@ -28,8 +28,9 @@ from sbirctl.core.config import setting
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import digest_json
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.datasets import DATASETS
-from sbirctl.datasets._layouts import (
+from sbirctl.datasets import DATASETS, Dataset
+from sbirctl.datasets.published.counts import compare, published_counts
+from sbirctl.datasets.readers.layouts import (
     PLAIN_TREE,
     SPLIT_TREE,
     Found,
@@ -38,11 +39,9 @@ from sbirctl.datasets._layouts import (
     recognise,
     take,
 )
-from sbirctl.datasets._listfiles import KeepListed, find_lists
-from sbirctl.datasets._naming import Ids, before_number, stem
-from sbirctl.datasets._published import compare, published_counts
-from sbirctl.datasets.base import Dataset
-from sbirctl.datasets.tree import ReadTrees, Tree
+from sbirctl.datasets.readers.listfiles import KeepListed, find_lists
+from sbirctl.datasets.readers.naming import Ids, before_number, stem
+from sbirctl.datasets.readers.tree import ReadTrees, Tree
 from sbirctl.store.raw import RawDataset, RawItem
 
 ORIGINS = ("original", "extended")

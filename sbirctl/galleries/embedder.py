@@ -19,7 +19,7 @@ from sbirctl.store.images import to_pixels
 from sbirctl.store.manifest import MODALITIES, Modality
 
 if TYPE_CHECKING:
-    from sbirctl.models.base import Model
+    from sbirctl.models import Model
 
 
 class Embedder:
@@ -76,7 +76,7 @@ class Embedder:
         Raises:
             UsageError, MissingError, MismatchError: as `models.factory.create`.
         """
-        from sbirctl.models.factory import create, resolve_settings
+        from sbirctl.models import create, resolve_settings
         from sbirctl.training.checkpoint import digest_state
 
         settings = to_dict(resolve_settings(name, layers))

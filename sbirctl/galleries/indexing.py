@@ -18,7 +18,7 @@ import numpy as np
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.datasets.tree import File
+from sbirctl.datasets.readers.tree import File
 from sbirctl.galleries.embedder import Embedder
 from sbirctl.galleries.engines import ID
 from sbirctl.galleries.engines.exact import unit

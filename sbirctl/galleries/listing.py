@@ -13,7 +13,7 @@ import numpy as np
 
 from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import atomic_open, display_path
-from sbirctl.datasets.tree import File
+from sbirctl.datasets.readers.tree import File
 
 DIGEST_BYTES = 32
 COPY = "copy of another photo"

@@ -10,7 +10,7 @@ import numpy as np
 
 from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import digest_json, display_path
-from sbirctl.datasets.tree import File
+from sbirctl.datasets.readers.tree import File
 from sbirctl.galleries.listing import (
     Entry,
     from_columns,

@@ -10,7 +10,7 @@ import numpy as np
 
 from sbirctl.core.errors import SbirctlError
 from sbirctl.core.files import digest_bytes
-from sbirctl.datasets.tree import File, ReadFolder
+from sbirctl.datasets.readers.tree import File, ReadFolder
 from sbirctl.galleries.listing import Entry
 from sbirctl.store.images import load_image
 

@@ -55,7 +55,7 @@ def record_from_json(values: dict[str, Any]) -> ModelRecord:
 
 def key_of(name: str, digest: str, settings: Mapping[str, Any], size: int) -> str:
     """Of model, weights, what the network is built from and both halves of preprocessing."""
-    from sbirctl.models.base import ModelSettings
+    from sbirctl.models import ModelSettings
 
     recipe = set(to_dict(ModelSettings())) - {"size", "mean", "std", "mirror"}
     own = {key: value for key, value in settings.items() if key not in recipe}

@@ -15,7 +15,7 @@ from PIL import Image
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.datasets.tree import File
+from sbirctl.datasets.readers.tree import File
 from sbirctl.galleries.catalogue import Asked, Catalogue, Listed
 from sbirctl.galleries.embedder import Embedder, as_modality
 from sbirctl.galleries.engines import Engine, engine_class

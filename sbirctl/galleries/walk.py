@@ -7,7 +7,7 @@ import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from sbirctl.datasets.tree import MAGIC_BYTES, File, ReadFolder, left_aside
+from sbirctl.datasets.readers.tree import MAGIC_BYTES, File, ReadFolder, left_aside
 
 HIDDEN = "hidden"
 UNREADABLE_FOLDER = "folder that cannot be read"

@@ -16,14 +16,14 @@ from sbirctl.core.config import resolve, to_dict
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError
 from sbirctl.core.files import human_bytes
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.datasets import DATASETS
-from sbirctl.datasets._catalogue import KINDS, catalogue
-from sbirctl.datasets._downloads import choose_copy, describe, download
-from sbirctl.datasets._test_instances import write_test_instances
-from sbirctl.datasets._unseen import UnseenChoice, write_split
-from sbirctl.datasets.archive import identity_of, open_tree, peek
-from sbirctl.datasets.base import Dataset, RawDataset
-from sbirctl.datasets.tree import Tree
+from sbirctl.datasets import DATASETS, Dataset
+from sbirctl.datasets._base import RawDataset
+from sbirctl.datasets.published.catalogue import KINDS, catalogue
+from sbirctl.datasets.published.downloads import choose_copy, describe, download
+from sbirctl.datasets.readers.archive import identity_of, open_tree, peek
+from sbirctl.datasets.readers.tree import Tree
+from sbirctl.splits.test_instances import write_test_instances
+from sbirctl.splits.unseen import UnseenChoice, write_split
 from sbirctl.store.pool import Workers
 from sbirctl.store.reader import MANIFEST, Store, store_folder
 from sbirctl.store.writer import (

@@ -143,7 +143,7 @@ def _picture(searcher: Searcher, drawing: Drawing, query: Query) -> Image.Image:
 def _common(searcher: Searcher, query: Query) -> list[tuple[str, np.ndarray]]:
     """What goes into every query: photos and words."""
     from sbirctl.core.errors import CorruptError
-    from sbirctl.datasets.tree import MAX_FILE_BYTES
+    from sbirctl.datasets.readers.tree import MAX_FILE_BYTES
     from sbirctl.store.images import ImageError
 
     parts = []

@@ -81,7 +81,7 @@ def sweep(
 
 
 def _check(model: str, texts: Sequence[str]) -> None:
-    from sbirctl.models.factory import resolve_settings
+    from sbirctl.models import resolve_settings
     from sbirctl.training.inputs import task_keys
 
     own = task_keys() - {"seed", "val", "val_fraction"}

@@ -144,8 +144,7 @@ def _request(
     refit: bool,
     monitor: bool,
 ) -> Request:
-    from sbirctl.models import MODELS
-    from sbirctl.models.factory import resolve_settings
+    from sbirctl.models import MODELS, resolve_settings
     from sbirctl.training.inputs import Inputs, task_keys
     from sbirctl.training.run import Request
 

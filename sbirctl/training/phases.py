@@ -10,7 +10,7 @@ from sbirctl.core.config import to_dict
 from sbirctl.core.distributed import ProcessGroup
 from sbirctl.core.files import atomic_path
 from sbirctl.core.progress import Reporter
-from sbirctl.models.factory import create
+from sbirctl.models import create
 from sbirctl.training.initial_weights import load_initial_weights
 from sbirctl.training.loop import LoopOptions, Trainer
 from sbirctl.training.result import finish

@@ -13,8 +13,7 @@ import tomli_w
 from sbirctl.core.config import to_dict
 from sbirctl.core.files import atomic_open, digest_file, digest_json, read_json, write_json
 from sbirctl.core.home import runs_dir
-from sbirctl.models import MODELS
-from sbirctl.models.base import ModelSettings
+from sbirctl.models import MODELS, ModelSettings
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.inputs import Data
 

@@ -11,9 +11,7 @@ from sbirctl.core.config import to_dict
 from sbirctl.core.errors import MismatchError, MissingError, UsageError, nearest
 from sbirctl.core.files import digest_json, display_path
 from sbirctl.core.home import home, runs_dir
-from sbirctl.models import MODELS
-from sbirctl.models.base import Model
-from sbirctl.models.factory import create, resolve_settings
+from sbirctl.models import MODELS, Model, create, resolve_settings
 from sbirctl.training.checkpoint import digest_state, read_checkpoint
 from sbirctl.training.inputs import Data, Inputs, reopen, task_keys
 from sbirctl.training.restore import restore

@@ -4,9 +4,9 @@ import pytest
 from raw_files import picture, write
 
 from sbirctl.datasets import DATASETS
-from sbirctl.datasets._qmul import PairOptions
-from sbirctl.datasets._qmul_sides import Sides
-from sbirctl.datasets.tree import folder_tree
+from sbirctl.datasets.readers.qmul import PairOptions
+from sbirctl.datasets.readers.qmul_sides import Sides
+from sbirctl.datasets.readers.tree import folder_tree
 from sbirctl.pipeline.prepare import prepare
 from sbirctl.store.reader import Store
 

@@ -12,7 +12,7 @@ from small_gallery import Cells, encoded, files_of, left_out, make, photo, pictu
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import digest_bytes, digest_file
 from sbirctl.core.progress import Reporter
-from sbirctl.datasets.tree import ReadFolder
+from sbirctl.datasets.readers.tree import ReadFolder
 from sbirctl.galleries import indexing
 from sbirctl.galleries.engines.exact import Exact
 from sbirctl.galleries.gallery import read_gallery

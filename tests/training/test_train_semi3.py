@@ -11,7 +11,7 @@ import torch
 from crashes import Crash, CrashingReporter
 
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
-from sbirctl.models.factory import create
+from sbirctl.models import create
 from sbirctl.models.semi3 import Semi3
 from sbirctl.pipeline.edges import prepare_edges
 from sbirctl.pipeline.embed import embed

@@ -18,7 +18,7 @@ from sbirctl.core.errors import MissingError, SbirctlError, UsageError, nearest
 from sbirctl.core.files import digest_json, human_bytes, read_json, write_json
 from sbirctl.core.home import home
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.datasets._catalogue import Archive, Catalogue, Copy, catalogue
+from sbirctl.datasets.published.catalogue import Archive, Catalogue, Copy, catalogue
 
 MIRROR = "SBIRCTL_MIRROR"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sbirctl.datasets._catalogue import KINDS, catalogue
-from sbirctl.datasets._published import compare, published_counts
+from sbirctl.datasets.published.catalogue import KINDS, catalogue
+from sbirctl.datasets.published.counts import compare, published_counts
 from sbirctl.store.manifest import MODALITIES
 from sbirctl.store.raw import RawItem
 from sbirctl.store.reader import Store

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sbirctl.core.errors import UsageError
-from sbirctl.models.backbones import build
-from sbirctl.models.embedding_networks import (
+from sbirctl.models.layers.backbones import build
+from sbirctl.models.layers.embedding_networks import (
     BACKBONES,
     AttentionNetwork,
     ConditionedNetwork,

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from sbirctl.core.files import display_path
-from sbirctl.datasets._listfiles import UNLISTED
-from sbirctl.datasets._naming import before_number, stem
-from sbirctl.datasets._qmul_places import TEST, TRAIN, Placed, of_class
-from sbirctl.datasets.tree import Tree
+from sbirctl.datasets.readers.listfiles import UNLISTED
+from sbirctl.datasets.readers.naming import before_number, stem
+from sbirctl.datasets.readers.qmul_places import TEST, TRAIN, Placed, of_class
+from sbirctl.datasets.readers.tree import Tree
 
 _LIST = re.compile(rb"(?P<role>photo|sketch)_(?P<side>train|test)\.txt")
 Lists = Mapping[tuple[str, str], tuple[str, frozenset[str]]]  # {(role, side): (name, stems)}

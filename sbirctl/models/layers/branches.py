@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from sbirctl.core.errors import UsageError
 from sbirctl.losses.distance import pairwise_cosine
-from sbirctl.models.backbones import Backbone
-from sbirctl.models.co_attention import ChannelAttention, co_attend, rescale
+from sbirctl.models.layers.backbones import Backbone
+from sbirctl.models.layers.co_attention import ChannelAttention, co_attend, rescale
 
 Branch = Literal["photo", "sketch", "edge"]
 Sharing = Literal["semi", "all", "fc-only", "sketch-edge-only", "none"]

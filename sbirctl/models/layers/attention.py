@@ -11,8 +11,8 @@ from torch import Tensor
 from sbirctl.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from sbirctl.models.base import Model
-    from sbirctl.models.prompted_clip import PromptedEncoder
+    from sbirctl.models._base import Model
+    from sbirctl.models.layers.prompted_clip import PromptedEncoder
     from sbirctl.store.manifest import Modality
 
 BLOCKS_SHOWN = 3
@@ -43,7 +43,7 @@ def attention_maps(model: Model, images: Tensor, modality: Modality) -> list[Sta
     Raises:
         UsageError: the model has neither stages nor a class token.
     """
-    from sbirctl.models.prompted_clip import PromptedEncoder
+    from sbirctl.models.layers.prompted_clip import PromptedEncoder
 
     own: Any = getattr(model, "attention", None)
     encoder = getattr(model, "encoder", None)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sbirctl.core.files import display_path
-from sbirctl.datasets.tree import File, Tree
+from sbirctl.datasets.readers.tree import File, Tree
 from sbirctl.splits.spellings import key
 
 UNLISTED = "in no file list"

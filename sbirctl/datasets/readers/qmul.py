@@ -23,14 +23,14 @@ from sbirctl.core.config import setting
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import digest_json
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.datasets._catalogue import catalogue
-from sbirctl.datasets._coordinates import FRAME, read_coordinates, strokes_of
-from sbirctl.datasets._naming import Ids, before_number
-from sbirctl.datasets._qmul_places import Placed, coordinates, one_place, recognise
-from sbirctl.datasets._qmul_sides import Lists, Sides, find_sides
-from sbirctl.datasets._strokes import LINE_WIDTH, Pen, as_png, check_line_width, render
-from sbirctl.datasets.base import Dataset
-from sbirctl.datasets.tree import ReadBytes, Tree
+from sbirctl.datasets import Dataset
+from sbirctl.datasets.published.catalogue import catalogue
+from sbirctl.datasets.readers.coordinates import FRAME, read_coordinates, strokes_of
+from sbirctl.datasets.readers.naming import Ids, before_number
+from sbirctl.datasets.readers.qmul_places import Placed, coordinates, one_place, recognise
+from sbirctl.datasets.readers.qmul_sides import Lists, Sides, find_sides
+from sbirctl.datasets.readers.tree import ReadBytes, Tree
+from sbirctl.drawings.strokes import LINE_WIDTH, Pen, as_png, check_line_width, render
 from sbirctl.store.raw import RawDataset, RawItem
 
 _EXPECTED = (
@@ -97,7 +97,7 @@ class ReadPairs:
         data = self.readers[item.tree](item.path)
         if not item.path.lower().endswith(b".svg"):
             return data
-        from sbirctl.datasets._svg import parse_svg
+        from sbirctl.drawings.svg import parse_svg
 
         strokes, frame = parse_svg(data)
         return as_png(render(strokes, self.pen, frame))

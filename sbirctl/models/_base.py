@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import MissingError
-from sbirctl.models.weights import WeightsRecord
-from sbirctl.sampling.batch import Batch
+from sbirctl.models._weights import WeightsRecord
+from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import BatchPlan
 from sbirctl.store.manifest import Modality
 
@@ -52,22 +52,6 @@ class ModelSettings:
     val: Literal["auto", "none"] = setting("auto", help="none: no held-out subset, last checkpoint")
     val_fraction: float = 0.1
     patience: int = setting(0, help="epochs without a better validation before stopping, 0: never")
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """What one joint pass gives; rows follow the batch. Absent modalities are None.
-
-    Attributes:
-        photo, sketch: (n, dim) L2-normalised embeddings.
-        edge: the same for edge maps.
-        extra: further tensors a model's losses need (logits, reference features), first axis n.
-    """
-
-    photo: Tensor | None = None
-    sketch: Tensor | None = None
-    edge: Tensor | None = None
-    extra: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -213,18 +197,6 @@ class Model(nn.Module):
     @abstractmethod
     def losses(self, encoded: Encoded, batch: Batch, stage: str) -> dict[str, Tensor]:
         """Named scalar terms and their weighted sum "total"."""
-
-    def forward(self, batch: Batch, stage: str) -> dict[str, Tensor]:
-        """Encode and compute the losses: what a data-parallel wrapper wraps.
-
-        Of many processes each encodes its share and computes the losses of the whole batch.
-        """
-        encoded = self.encode(batch)
-        if batch.share is not None:
-            from sbirctl.models.joining import gathered
-
-            encoded = gathered(encoded, batch.share)
-        return self.losses(encoded, batch.whole, stage)
 
     @abstractmethod
     def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:

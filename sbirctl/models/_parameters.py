@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sbirctl.core.errors import UsageError
-from sbirctl.models.base import Model, ModelSettings
+from sbirctl.models._base import Model, ModelSettings
 
 
 def parameters_by_part(model: Model) -> dict[str, int]:

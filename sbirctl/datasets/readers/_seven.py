@@ -7,7 +7,7 @@ from pathlib import Path
 import py7zr
 from py7zr.io import Py7zIO, WriterFactory
 
-from sbirctl.datasets._unpack import Unpacker
+from sbirctl.datasets.readers._unpack import Unpacker
 
 DAMAGE = (py7zr.exceptions.ArchiveError, py7zr.PasswordRequired)
 

@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 from sbirctl.core.errors import CorruptError, SbirctlError
 from sbirctl.core.files import digest_bytes, display_path, human_bytes, read_json, write_json
-from sbirctl.datasets.tree import MAX_FILE_BYTES, File, ReadFolder, Tree, select
+from sbirctl.datasets.readers.tree import MAX_FILE_BYTES, File, ReadFolder, Tree, select
 from sbirctl.store.manifest import quote_path
 
 MAX_RATIO = 100  # image archives grow by 1 to 3; a bomb by far more

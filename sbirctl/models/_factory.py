@@ -14,7 +14,7 @@ from sbirctl.core.seeds import seed_for
 from sbirctl.models import MODELS
 
 if TYPE_CHECKING:
-    from sbirctl.models.base import Model, ModelSettings
+    from sbirctl.models._base import Model, ModelSettings
 
 
 def resolve_settings(name: str, layers: Iterable[Mapping[str, Any]] = ()) -> ModelSettings:

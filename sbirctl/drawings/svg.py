@@ -16,7 +16,7 @@ from fontTools.pens.recordingPen import RecordingPen  # type: ignore[import-unty
 from fontTools.svgLib.path import parse_path  # type: ignore[import-untyped]
 
 from sbirctl.core.errors import CorruptError
-from sbirctl.datasets._strokes import Strokes
+from sbirctl.drawings.strokes import Strokes
 
 _STEPS = np.linspace(0, 1, 17)[1:, None]  # points on a curve: strokes' curves are short
 _HIDDEN = ("defs", "clipPath", "mask", "symbol", "pattern", "marker")

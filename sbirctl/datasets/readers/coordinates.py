@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from sbirctl.core.errors import CorruptError
-from sbirctl.datasets._strokes import Strokes
+from sbirctl.drawings.strokes import Strokes
 
 FRAME = (0.0, 0.0, 256.0, 256.0)  # the sheet the coordinates lie on
 _KINDS = "fiub"

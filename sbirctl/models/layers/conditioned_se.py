@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from sbirctl.core.errors import UsageError
-from sbirctl.models.backbones import Backbone
+from sbirctl.models.layers.backbones import Backbone
 
 
 class ConditionedSE(nn.Module):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.datasets.tree import Tree
+from sbirctl.datasets.readers.tree import Tree
 from sbirctl.store.raw import RawDataset, RawItem
 
 __all__ = ["Dataset", "NoOptions", "RawDataset", "RawItem"]

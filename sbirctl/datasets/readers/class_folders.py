@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sbirctl.core.errors import MissingError
-from sbirctl.datasets._layouts import Found, Layout, recognise, take
-from sbirctl.datasets._listfiles import KeepListed, find_lists
-from sbirctl.datasets._naming import Ids
-from sbirctl.datasets.tree import Tree
+from sbirctl.datasets.readers.layouts import Found, Layout, recognise, take
+from sbirctl.datasets.readers.listfiles import KeepListed, find_lists
+from sbirctl.datasets.readers.naming import Ids
+from sbirctl.datasets.readers.tree import Tree
 from sbirctl.store.manifest import MODALITIES, Modality
 from sbirctl.store.raw import RawItem
 

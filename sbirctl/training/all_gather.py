@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sbirctl.models.base import Encoded
-from sbirctl.sampling.batch import Share
+from sbirctl.sampling.batch import Encoded, Share
 
 SIDES = ("photo", "sketch", "edge")
 
 
-def join(pieces: Sequence[Encoded], photos: Sequence[int], sketches: Sequence[int]) -> Encoded:
+def concatenate(
+    pieces: Sequence[Encoded], photos: Sequence[int], sketches: Sequence[int]
+) -> Encoded:
     """One after the other; what follows photos, then sketches, keeps that order.
 
     Args:
@@ -39,7 +40,7 @@ def join(pieces: Sequence[Encoded], photos: Sequence[int], sketches: Sequence[in
     return Encoded(**sides, extra={name: extra(name) for name in pieces[0].extra})
 
 
-def gathered(own: Encoded, share: Share) -> Encoded:
+def all_gather(own: Encoded, share: Share) -> Encoded:
     """The whole batch's embeddings, from every process's share of them, with gradient.
 
     Every process computes the losses of the whole batch, so the gradient of its own rows is known
@@ -55,19 +56,19 @@ def gathered(own: Encoded, share: Share) -> Encoded:
     def side(name: str) -> Tensor | None:
         value = getattr(own, name)
         counts = sketches if name == "sketch" else photos
-        return None if value is None else _all(value, counts, rank)
+        return None if value is None else _all_rows(value, counts, rank)
 
     def extra(value: Tensor) -> Tensor:
         if len(value) == sum(held):
             head, tail = value.split(held)
-            return torch.cat([_all(head, photos, rank), _all(tail, sketches, rank)])
-        return _all(value, photos if len(value) == held[0] else sketches, rank)
+            return torch.cat([_all_rows(head, photos, rank), _all_rows(tail, sketches, rank)])
+        return _all_rows(value, photos if len(value) == held[0] else sketches, rank)
 
     sides: dict[str, Any] = {name: side(name) for name in SIDES}
     return Encoded(**sides, extra={name: extra(value) for name, value in own.extra.items()})
 
 
-def _all(own: Tensor, counts: tuple[int, ...], rank: int) -> Tensor:
+def _all_rows(own: Tensor, counts: tuple[int, ...], rank: int) -> Tensor:
     gather: Callable[..., Tensor] = _Gather.apply
     return gather(own[: counts[rank]], counts, rank)
 

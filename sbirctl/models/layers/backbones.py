@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import UsageError, nearest
-from sbirctl.models import weights as files
+from sbirctl.models import _weights as files
+from sbirctl.models._download import fetch
 from sbirctl.models._publishers import timm_state, timm_weights, torchvision_weights
-from sbirctl.models.download import fetch
-from sbirctl.models.weights import WeightsRecord
+from sbirctl.models._weights import WeightsRecord
 
 _AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
 _HEADS = ("avgpool", "dropout", "fc")

@@ -13,7 +13,7 @@ from typing import Any
 
 from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import display_path
-from sbirctl.datasets.tree import File, Tree, check_size, select
+from sbirctl.datasets.readers.tree import File, Tree, check_size, select
 
 # What zipfile raises on damaged data, beyond OSError.
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError)

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sbirctl.core.errors import UsageError
-from sbirctl.models.amff import Patches, StageTransformer, initialise
-from sbirctl.models.backbones import Backbone
-from sbirctl.models.conditioned_se import ConditionedSE
+from sbirctl.models.layers.amff import Patches, StageTransformer, initialise
+from sbirctl.models.layers.backbones import Backbone
+from sbirctl.models.layers.conditioned_se import ConditionedSE
 
 BACKBONES: dict[str, str] = {"vgg16": "vgg16", "cse-resnet50": "seresnet50"}
 LAST = 4  # number of the coarsest stage

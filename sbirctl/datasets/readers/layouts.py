@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sbirctl.core.errors import MismatchError
 from sbirctl.core.files import display_path
-from sbirctl.datasets.tree import File, Tree
+from sbirctl.datasets.readers.tree import File, Tree
 from sbirctl.splits.spellings import canonical
 
 OUTSIDE = "outside the layout"

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from sbirctl.core.errors import MismatchError
 from sbirctl.core.files import display_path
-from sbirctl.datasets._coordinates import read_coordinates
-from sbirctl.datasets._layouts import OUTSIDE, shown
-from sbirctl.datasets._naming import stem
-from sbirctl.datasets.tree import NO_IMAGE, File, Tree
+from sbirctl.datasets.readers.coordinates import read_coordinates
+from sbirctl.datasets.readers.layouts import OUTSIDE, shown
+from sbirctl.datasets.readers.naming import stem
+from sbirctl.datasets.readers.tree import NO_IMAGE, File, Tree
 from sbirctl.store.manifest import Modality
 
 TRAIN, TEST = "train", "test"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from sbirctl.core.errors import CorruptError, MissingError, UsageError
 from sbirctl.core.files import digest_bytes, digest_json, display_path
-from sbirctl.datasets import _zip
-from sbirctl.datasets._unpack import unpack, unpacked_tree, untar
-from sbirctl.datasets.tree import Tree, folder_tree
+from sbirctl.datasets.readers import _zip
+from sbirctl.datasets.readers._unpack import unpack, unpacked_tree, untar
+from sbirctl.datasets.readers.tree import Tree, folder_tree
 
 _SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c"
 _ENDS_BYTES = 1 << 20
@@ -67,7 +67,7 @@ def _unpacked(path: Path, kind: str, target: Path, identity: str) -> Tree:
     if kind == "tar":
         unpack(path, untar, target)
     else:
-        from sbirctl.datasets import _seven
+        from sbirctl.datasets.readers import _seven
 
         try:
             unpack(path, _seven.unseven, target)
