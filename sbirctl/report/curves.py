@@ -10,10 +10,10 @@ from sbirctl.core.errors import MismatchError
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import rng_for
 from sbirctl.retrieval.embeddings import Embeddings
-from sbirctl.retrieval.engine import Consumer, Plan, rank
 from sbirctl.retrieval.evaluation import problems
 from sbirctl.retrieval.metrics import Ranks
-from sbirctl.retrieval.sides import prepare
+from sbirctl.retrieval.ranking import Consumer, Plan, rank
+from sbirctl.retrieval.ranking_problem import RankingProblem
 
 RECALLS = np.linspace(0, 1, 21)  # finer ones would draw the steps of small classes
 _POINTS = 60  # of the precision@K curve
@@ -80,7 +80,12 @@ def ranking_curves(
         values[queries] = np.hstack([_at_recall(ranks.rank), _at_cut(ranks.rank, cuts)])
 
     for queries, photos in problems(e):
-        rank(prepare(e, "cosine", None, queries, photos), Consumer(take), Plan(), report)
+        rank(
+            RankingProblem.from_embeddings(e, "cosine", None, queries, photos),
+            Consumer(take),
+            Plan(),
+            report,
+        )
     counts = ~np.isnan(values[:, 0])
     if not counts.any():
         raise MismatchError("No query has a relevant photo.", "Choose another file.")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from sbirctl.retrieval.counting import in_gallery_order, inverse
+from sbirctl.retrieval.counters import in_gallery_order, inverse
 from sbirctl.retrieval.metrics import Ranks
 
 _PIECE = 512  # scores whose buckets are computed together, with vector instructions
@@ -21,7 +21,7 @@ _MOST_BUCKETS = 1 << 16
 
 
 class OnePassCounter:
-    """`counting.Counter` for real-valued scores.
+    """`counters.Counter` for real-valued scores.
 
     Compiling takes seconds, once for each installation and float type: numba keeps the result in
     `__pycache__` beside this file or, where that is read-only, in the user's cache folder.
@@ -39,7 +39,7 @@ class OnePassCounter:
         self._first = np.empty(_MOST_BUCKETS + 1, dtype=np.uint32)
 
     def __call__(self, rows: np.ndarray, columns: slice) -> Ranks:
-        """See `counting.Counter`."""
+        """See `counters.Counter`."""
         relevant = np.sort(rows[:, columns], axis=1)
         R = relevant.shape[1]
         buckets = min(_MOST_BUCKETS, max(256, 1 << (4 * R - 1).bit_length()))

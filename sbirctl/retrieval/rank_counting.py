@@ -1,10 +1,11 @@
 """How many scores of a row lie below each relevant one: two ways with one result.
 
-`Sorted` sorts the values and looks the relevant ones up. NumPy's sort costs 2.3 ns a value with
-AVX-512 (Intel Sapphire Rapids) but 15 to 20 ns without (AMD Zen 4), more than the product the
-scores came from. `Buckets` needs no sort: values fall into buckets by a monotone map, one histogram
-counts the buckets below each relevant score, and only values that share a bucket with a relevant
-one are compared. The map is monotone under rounding, so the counts are exact. `quicker` times both.
+`SortRankCounter` sorts the values and looks the relevant ones up. NumPy's sort costs 2.3 ns a value
+with AVX-512 (Intel Sapphire Rapids) but 15 to 20 ns without (AMD Zen 4), more than the product the
+scores came from. `HistogramRankCounter` needs no sort: values fall into buckets by a monotone map,
+one histogram counts the buckets below each relevant score, and only values that share a bucket
+with a relevant one are compared. The map is monotone under rounding, so the counts are exact.
+`quicker` times both.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _SHARE = 0.03  # of the photos are relevant in QuickDraw's and TU-Berlin's galle
 _TRIALS = 3
 
 
-class Below(Protocol):
+class RankCounter(Protocol):
     """Counts in rows of scores; one thread uses one.
 
     Attributes:
@@ -66,7 +67,7 @@ def _rows_at_once(size: int) -> int:
     return int(np.clip(_BATCH // size, 1, 64))
 
 
-class Sorted:
+class SortRankCounter:
     """Sorts whole rows."""
 
     def __init__(self, size: int, dtype: np.dtype) -> None:
@@ -80,7 +81,7 @@ class Sorted:
     def __call__(
         self, rows: np.ndarray, relevant: np.ndarray, columns: slice
     ) -> tuple[np.ndarray, np.ndarray]:
-        """See `Below`."""
+        """See `RankCounter`."""
         n, R = relevant.shape
         ordered = self._ordered[:n]
         np.copyto(ordered, rows)
@@ -96,12 +97,12 @@ class Sorted:
         return lower, tied
 
     def equal(self, row: int, score: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """See `Below`."""
+        """See `RankCounter`."""
         ordered = self._ordered[row]
         return ordered.searchsorted(score, "right") - ordered.searchsorted(score) - own
 
 
-class Buckets:
+class HistogramRankCounter:
     """Counts by a histogram."""
 
     def __init__(self, size: int, dtype: np.dtype) -> None:
@@ -120,7 +121,7 @@ class Buckets:
     def __call__(
         self, rows: np.ndarray, relevant: np.ndarray, columns: slice
     ) -> tuple[np.ndarray, np.ndarray]:
-        """See `Below`."""
+        """See `RankCounter`."""
         low, high = relevant[:, :1], relevant[:, -1:]
         if (low == high).any():  # one relevant photo: spread the buckets over the row instead
             low, high = rows.min(axis=1, keepdims=True), rows.max(axis=1, keepdims=True)
@@ -149,7 +150,7 @@ class Buckets:
         return lower, tied
 
     def equal(self, row: int, score: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """See `Below`."""
+        """See `RankCounter`."""
         others = self._found[self._cuts[row] : self._cuts[row + 1]]
         return others.searchsorted(score, "right") - others.searchsorted(score)
 
@@ -186,14 +187,14 @@ class Buckets:
         return histogram.take(own), rows.ravel().take(found), cuts
 
 
-WAYS: tuple[type[Below], ...] = (Sorted, Buckets)
+WAYS: tuple[type[RankCounter], ...] = (SortRankCounter, HistogramRankCounter)
 
 
 @lru_cache
-def quicker(size: int, dtype: np.dtype) -> type[Below]:
+def quicker(size: int, dtype: np.dtype) -> type[RankCounter]:
     """The way that counts sooner on this processor, from a trial of a few milliseconds."""
     if size < _SHORT:
-        return Buckets
+        return HistogramRankCounter
     row = np.random.default_rng(0).standard_normal((1, size)).astype(dtype)
     columns = slice(0, max(1, int(size * _SHARE)))
     relevant = np.sort(row[:, columns], axis=1)

@@ -1,8 +1,8 @@
 """Ranks of the relevant photos in rows of scores, by counting instead of ordering the photos.
 
 Every measure needs only the relevant photos' ranks, and a rank is a count of higher scores. NumPy's
-two ways of counting are in `below`, after which equal scores are put in gallery order; `onepass`
-does all of it in compiled code, where numba is installed and there is enough to count.
+two ways of counting are in `rank_counting`, after which equal scores are put in gallery order;
+`onepass` does all of it in compiled code, where numba is installed and there is enough to count.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Protocol
 
 import numpy as np
 
-from sbirctl.retrieval.below import Below, quicker
 from sbirctl.retrieval.metrics import Ranks
-from sbirctl.retrieval.sides import Sides
+from sbirctl.retrieval.rank_counting import RankCounter, quicker
+from sbirctl.retrieval.ranking_problem import RankingProblem
 
 COMPILED_FROM = 10**8
 """Scores from which compiled code saves more than importing numba and loading it cost, 0.4 s."""
@@ -36,26 +36,26 @@ class Counter(Protocol):
         """
 
 
-def worth_compiling(sides: Sides) -> bool:
+def worth_compiling(problem: RankingProblem) -> bool:
     """Whether there is enough to count for compiled code."""
-    return sides.encoder is None and len(sides.query) * len(sides.order) >= COMPILED_FROM
+    return problem.encoder is None and len(problem.query) * len(problem.order) >= COMPILED_FROM
 
 
-def counter(sides: Sides, compiled: bool = True) -> Counter:
+def counter(problem: RankingProblem, compiled: bool = True) -> Counter:
     """The counter for a ranking problem.
 
     Args:
         compiled: whether it may take `COMPILED_MEMORY` beyond its buffers.
     """
-    if sides.encoder is not None:
-        return CodeCounter(sides.order, sides.encoder.bits)
-    if compiled and worth_compiling(sides):
+    if problem.encoder is not None:
+        return CodeCounter(problem.order, problem.encoder.bits)
+    if compiled and worth_compiling(problem):
         # no numba, none for this NumPy or system, or no folder to keep what it compiles
         with contextlib.suppress(ImportError, OSError, RuntimeError):
             from sbirctl.retrieval.onepass import OnePassCounter
 
-            return OnePassCounter(sides.order)
-    return FloatCounter(sides.order, sides.gallery.dtype)
+            return OnePassCounter(problem.order)
+    return FloatCounter(problem.order, problem.gallery.dtype)
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class _Ties:
     others: np.ndarray
 
     @classmethod
-    def find(cls, relevant: np.ndarray, tied: np.ndarray, below: Below, row: int) -> _Ties:
-        """Ties of the (R,) marked relevant scores of one row that `below` has counted."""
+    def find(cls, relevant: np.ndarray, tied: np.ndarray, below: RankCounter, row: int) -> _Ties:
+        """Ties of the (R,) marked relevant scores of one row that `rank_counting` has counted."""
         score = np.unique(relevant[tied])
         high = relevant.searchsorted(score, "right")
         own = high - relevant.searchsorted(score)
@@ -91,10 +91,12 @@ class FloatCounter:
         way: how to count, None for the quicker one on this processor.
     """
 
-    def __init__(self, order: np.ndarray, dtype: np.dtype, way: type[Below] | None = None) -> None:
+    def __init__(
+        self, order: np.ndarray, dtype: np.dtype, way: type[RankCounter] | None = None
+    ) -> None:
         self._inverse = inverse(order)
         self._order = order
-        self._below = (way or quicker(len(order), dtype))(len(order), dtype)
+        self._rank_counter = (way or quicker(len(order), dtype))(len(order), dtype)
         self._places = np.arange(1, len(order) + 1, dtype=np.int32)
 
     def __call__(self, rows: np.ndarray, columns: slice) -> Ranks:
@@ -103,16 +105,16 @@ class FloatCounter:
         size = relevant.shape[1]
         rank = np.empty(relevant.shape, dtype=np.int32)
         upto = np.empty(relevant.shape, dtype=np.int32)
-        for start in range(0, len(rows), self._below.batch):
-            part = slice(start, start + self._below.batch)
+        for start in range(0, len(rows), self._rank_counter.batch):
+            part = slice(start, start + self._rank_counter.batch)
             some, own = rows[part], relevant[part]
-            lower, tied = self._below(some, own, columns)
+            lower, tied = self._rank_counter(some, own, columns)
             # as if all other photos of a score stood before the relevant ones
             rank[part] = (rows.shape[1] - size - lower)[:, ::-1]
             rank[part] += self._places[:size]
             upto[part] = rank[part]
             for i in np.flatnonzero(tied.any(axis=1)).tolist():
-                ties = _Ties.find(own[i], tied[i], self._below, i)
+                ties = _Ties.find(own[i], tied[i], self._rank_counter, i)
                 self._break_ties(some[i], columns, ties, rank[start + i], upto[start + i])
         return Ranks(rank, upto, np.count_nonzero(relevant > 0, axis=1), rows.shape[1])
 
