@@ -12,8 +12,9 @@ from sbirctl.core.seeds import rng_for
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import problems
 from sbirctl.retrieval.metrics import Ranks
-from sbirctl.retrieval.ranking import Consumer, Plan, rank
+from sbirctl.retrieval.ranking import Plan, rank
 from sbirctl.retrieval.ranking_problem import RankingProblem
+from sbirctl.retrieval.tiles import Consumer
 
 RECALLS = np.linspace(0, 1, 21)  # finer ones would draw the steps of small classes
 _POINTS = 60  # of the precision@K curve

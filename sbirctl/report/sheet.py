@@ -16,8 +16,9 @@ from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import problems
 from sbirctl.retrieval.metrics import Metric, Ranks, per_query
 from sbirctl.retrieval.neighbours import nearest
-from sbirctl.retrieval.ranking import Consumer, Plan, rank
+from sbirctl.retrieval.ranking import Plan, rank
 from sbirctl.retrieval.ranking_problem import RankingProblem
+from sbirctl.retrieval.tiles import Consumer
 
 
 @dataclass(frozen=True)

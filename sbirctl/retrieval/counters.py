@@ -1,20 +1,20 @@
 """Ranks of the relevant photos in rows of scores, by counting instead of ordering the photos.
 
 Every measure needs only the relevant photos' ranks, and a rank is a count of higher scores. NumPy's
-two ways of counting are in `rank_counting`, after which equal scores are put in gallery order;
-`onepass` does all of it in compiled code, where numba is installed and there is enough to count.
+way of counting is in `rank_counting`, after which equal scores are put in gallery order; `onepass`
+does all of it in compiled code, where numba is installed and there is enough to count.
 """
 
 from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from sbirctl.retrieval.metrics import Ranks
-from sbirctl.retrieval.rank_counting import RankCounter, quicker
+from sbirctl.retrieval.ordering import Counter, in_gallery_order, inverse
+from sbirctl.retrieval.rank_counting import RankCounter
 from sbirctl.retrieval.ranking_problem import RankingProblem
 
 COMPILED_FROM = 10**8
@@ -22,18 +22,6 @@ COMPILED_FROM = 10**8
 COMPILED_MEMORY = 2 * 10**8
 """Bytes numba takes for itself while it compiles; some 120 MB later."""
 _FEW = 8
-
-
-class Counter(Protocol):
-    """Finds ranks in rows of scores; one thread uses one counter."""
-
-    def __call__(self, rows: np.ndarray, columns: slice) -> Ranks:
-        """Count in rows whose queries are of one class.
-
-        Args:
-            rows: (n, N) scores, photos ordered by label.
-            columns: where the relevant photos are.
-        """
 
 
 def worth_compiling(problem: RankingProblem) -> bool:
@@ -76,7 +64,8 @@ class _Ties:
     @classmethod
     def find(cls, relevant: np.ndarray, tied: np.ndarray, below: RankCounter, row: int) -> _Ties:
         """Ties of the (R,) marked relevant scores of one row that `rank_counting` has counted."""
-        score = np.unique(relevant[tied])
+        found = relevant[tied]  # ascending
+        score = found[np.append(True, found[1:] != found[:-1])]
         high = relevant.searchsorted(score, "right")
         own = high - relevant.searchsorted(score)
         return cls(score, len(relevant) - high, own, below.equal(row, score, own))
@@ -88,15 +77,12 @@ class FloatCounter:
     Args:
         order: (N,) int64, place in the gallery of each column of the rows.
         dtype: float32 or float64, of the rows.
-        way: how to count, None for the quicker one on this processor.
     """
 
-    def __init__(
-        self, order: np.ndarray, dtype: np.dtype, way: type[RankCounter] | None = None
-    ) -> None:
+    def __init__(self, order: np.ndarray, dtype: np.dtype) -> None:
         self._inverse = inverse(order)
         self._order = order
-        self._rank_counter = (way or quicker(len(order), dtype))(len(order), dtype)
+        self._rank_counter = RankCounter(len(order), dtype)
         self._places = np.arange(1, len(order) + 1, dtype=np.int32)
 
     def __call__(self, rows: np.ndarray, columns: slice) -> Ranks:
@@ -170,20 +156,6 @@ class CodeCounter:
             within = np.cumsum(np.bincount(distance, minlength=self._bits + 1))
             upto[i] = within[np.sort(distance[columns])]
         return Ranks(rank, upto, np.count_nonzero(own > 0, axis=1), rows.shape[1])
-
-
-def inverse(order: np.ndarray) -> np.ndarray:
-    """(N,) int64: the column of each place in the gallery."""
-    columns = np.empty(len(order), dtype=np.intp)
-    columns[order] = np.arange(len(order))
-    return columns
-
-
-def in_gallery_order(distance: np.ndarray, inverse: np.ndarray, columns: slice) -> np.ndarray:
-    """(R,) int64: ranks of the photos `columns` by a stable sort of a row's (N,) distances."""
-    ordered = inverse.take(np.argsort(distance.take(inverse), kind="stable"))
-    wanted = (ordered >= columns.start) & (ordered < columns.stop)
-    return np.flatnonzero(wanted) + 1
 
 
 def _counting(lengths: np.ndarray) -> np.ndarray:

@@ -15,8 +15,9 @@ from sbirctl.retrieval.codes import Encoder, encoder
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.metrics import Metric, Ranks
-from sbirctl.retrieval.ranking import Consumer, Plan, rank
+from sbirctl.retrieval.ranking import Plan, rank
 from sbirctl.retrieval.ranking_problem import RankingProblem
+from sbirctl.retrieval.tiles import Consumer
 
 
 @dataclass(frozen=True)

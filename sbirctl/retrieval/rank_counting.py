@@ -1,38 +1,43 @@
-"""How many scores of a row lie below each relevant one: two ways with one result.
+"""How many scores of a row lie below each relevant one, with NumPy and without sorting the row.
 
-`SortRankCounter` sorts the values and looks the relevant ones up. NumPy's sort costs 2.3 ns a value
-with AVX-512 (Intel Sapphire Rapids) but 15 to 20 ns without (AMD Zen 4), more than the product the
-scores came from. `HistogramRankCounter` needs no sort: values fall into buckets by a monotone map,
-one histogram counts the buckets below each relevant score, and only values that share a bucket
-with a relevant one are compared. The map is monotone under rounding, so the counts are exact.
-`quicker` times both.
+NumPy sorts a row at 15 to 20 ns a value on AMD Zen 4, whose AVX-512 is slow at what the sort does:
+more than the product the scores came from. So values fall into buckets by a monotone map, one
+histogram counts the buckets below each relevant score, and only values that share a bucket with a
+relevant one are compared. The map is monotone under rounding, so the counts are exact.
 """
 
 from __future__ import annotations
 
-import time
-from functools import lru_cache
-from typing import Protocol
-
 import numpy as np
 
 _BATCH = 100_000
-_SHORT = 2_000  # rows on which timing says nothing and either way will do
-_SHARE = 0.03  # of the photos are relevant in QuickDraw's and TU-Berlin's galleries
-_TRIALS = 3
+"""Scores of a call: short rows are counted several at a time, as a NumPy call costs as much as
+2,000 scores."""
 
 
-class RankCounter(Protocol):
+class RankCounter:
     """Counts in rows of scores; one thread uses one.
+
+    Args:
+        size: scores of a row.
+        dtype: of the scores.
 
     Attributes:
         batch: most rows of a call.
     """
 
-    batch: int
-
     def __init__(self, size: int, dtype: np.dtype) -> None:
-        """Make the buffers for rows of `size` scores."""
+        self._buckets = 1 << int(np.clip(np.ceil(np.log2(max(size, 2))), 8, 16))
+        self.batch = int(np.clip(_BATCH // size, 1, 64))
+        shape = (self.batch, size)
+        self._scaled = np.empty(shape, dtype=dtype)
+        self._small = np.empty(shape, dtype=np.int32)
+        self._code = np.empty(shape, dtype=np.intp)
+        self._near = np.empty(shape, dtype=bool)
+        self._flag = np.zeros(self.batch * self._buckets, dtype=bool)
+        self._offset = (np.arange(self.batch) * self._buckets)[:, None]
+        self._found = np.empty(0, dtype=dtype)
+        self._cuts = np.zeros(1, dtype=np.intp)
 
     def __call__(
         self, rows: np.ndarray, relevant: np.ndarray, columns: slice
@@ -48,80 +53,6 @@ class RankCounter(Protocol):
             (n, R) int64: photos that are not relevant and have a lower score; and (n, R) bool,
             marking every relevant score but one of those that several photos have.
         """
-
-    def equal(self, row: int, score: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """How many photos that are not relevant have the score of relevant ones.
-
-        Args:
-            row: of the last call.
-            score: (m,) scores of relevant photos.
-            own: (m,) how many relevant photos have each.
-
-        Returns:
-            (m,) int64.
-        """
-
-
-def _rows_at_once(size: int) -> int:
-    """Short rows are counted several at a time: a NumPy call costs as much as 2,000 values."""
-    return int(np.clip(_BATCH // size, 1, 64))
-
-
-class SortRankCounter:
-    """Sorts whole rows."""
-
-    def __init__(self, size: int, dtype: np.dtype) -> None:
-        self.batch = _rows_at_once(size)
-        # One value more, equal to nothing: what stands after the highest score of the last row.
-        self._values = np.full(self.batch * size + 1, np.nan, dtype=dtype)
-        self._ordered = self._values[:-1].reshape(self.batch, size)
-        self._after = np.arange(1, self.batch * size + 1, size)[:, None]
-        self._places = np.arange(size)
-
-    def __call__(
-        self, rows: np.ndarray, relevant: np.ndarray, columns: slice
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """See `RankCounter`."""
-        n, R = relevant.shape
-        ordered = self._ordered[:n]
-        np.copyto(ordered, rows)
-        ordered.sort(axis=1)
-        place = np.empty((n, R), dtype=np.intp)
-        for i in range(n):
-            place[i] = ordered[i].searchsorted(relevant[i])
-        # where a row ends this looks at the next row's lowest score: a needless look at most
-        tied = self._values.take(place + self._after[:n]) == relevant
-        lower = place - self._places[:R]
-        for i in np.flatnonzero(tied.any(axis=1)).tolist():
-            lower[i] = place[i] - relevant[i].searchsorted(relevant[i])
-        return lower, tied
-
-    def equal(self, row: int, score: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """See `RankCounter`."""
-        ordered = self._ordered[row]
-        return ordered.searchsorted(score, "right") - ordered.searchsorted(score) - own
-
-
-class HistogramRankCounter:
-    """Counts by a histogram."""
-
-    def __init__(self, size: int, dtype: np.dtype) -> None:
-        self._buckets = 1 << int(np.clip(np.ceil(np.log2(max(size, 2))), 8, 16))
-        self.batch = _rows_at_once(size)
-        shape = (self.batch, size)
-        self._scaled = np.empty(shape, dtype=dtype)
-        self._small = np.empty(shape, dtype=np.int32)
-        self._code = np.empty(shape, dtype=np.intp)
-        self._near = np.empty(shape, dtype=bool)
-        self._flag = np.zeros(self.batch * self._buckets, dtype=bool)
-        self._offset = (np.arange(self.batch) * self._buckets)[:, None]
-        self._found = np.empty(0, dtype=dtype)
-        self._cuts = np.zeros(1, dtype=np.intp)
-
-    def __call__(
-        self, rows: np.ndarray, relevant: np.ndarray, columns: slice
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """See `RankCounter`."""
         low, high = relevant[:, :1], relevant[:, -1:]
         if (low == high).any():  # one relevant photo: spread the buckets over the row instead
             low, high = rows.min(axis=1, keepdims=True), rows.max(axis=1, keepdims=True)
@@ -150,7 +81,16 @@ class HistogramRankCounter:
         return lower, tied
 
     def equal(self, row: int, score: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """See `RankCounter`."""
+        """How many photos that are not relevant have the score of relevant ones.
+
+        Args:
+            row: of the last call.
+            score: (m,) scores of relevant photos.
+            own: (m,) how many relevant photos have each.
+
+        Returns:
+            (m,) int64.
+        """
         others = self._found[self._cuts[row] : self._cuts[row + 1]]
         return others.searchsorted(score, "right") - others.searchsorted(score)
 
@@ -185,26 +125,3 @@ class HistogramRankCounter:
         found = near.ravel().nonzero()[0]
         cuts = found.searchsorted(np.arange(n + 1) * size)
         return histogram.take(own), rows.ravel().take(found), cuts
-
-
-WAYS: tuple[type[RankCounter], ...] = (SortRankCounter, HistogramRankCounter)
-
-
-@lru_cache
-def quicker(size: int, dtype: np.dtype) -> type[RankCounter]:
-    """The way that counts sooner on this processor, from a trial of a few milliseconds."""
-    if size < _SHORT:
-        return HistogramRankCounter
-    row = np.random.default_rng(0).standard_normal((1, size)).astype(dtype)
-    columns = slice(0, max(1, int(size * _SHARE)))
-    relevant = np.sort(row[:, columns], axis=1)
-    seconds = []
-    for way in WAYS:
-        below = way(size, dtype)
-        trials = []
-        for _ in range(_TRIALS):
-            start = time.perf_counter()
-            below(row, relevant, columns)
-            trials.append(time.perf_counter() - start)
-        seconds.append(min(trials))
-    return WAYS[int(np.argmin(seconds))]

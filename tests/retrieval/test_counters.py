@@ -1,7 +1,6 @@
 """Counted ranks equal those of a plain stable sort, whatever the ties."""
 
 import sys
-from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from sbirctl.retrieval import counters, definitions, metrics, ranking
 from sbirctl.retrieval.counters import CodeCounter, FloatCounter
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Options, evaluate
-from sbirctl.retrieval.rank_counting import HistogramRankCounter, SortRankCounter, quicker
 from sbirctl.retrieval.ranking import Plan
 from sbirctl.retrieval.ranking_problem import RankingProblem
 
@@ -28,12 +26,8 @@ def one_pass(order, dtype):
 
 every_way = pytest.mark.parametrize(
     "make",
-    [
-        partial(FloatCounter, way=SortRankCounter),
-        partial(FloatCounter, way=HistogramRankCounter),
-        one_pass,
-    ],
-    ids=["sorted", "buckets", "one pass"],
+    [FloatCounter, one_pass],
+    ids=["NumPy", "compiled"],
 )
 
 
@@ -79,11 +73,6 @@ def test_ranks_of_scores_with_any_ties(make, case):
     rows, order, columns = case
     for dtype in FLOATS:
         check(make(order, dtype), rows.astype(dtype), order, columns)
-
-
-def test_the_quicker_way_is_one_of_them():
-    assert quicker(100, np.dtype(np.float32)) is HistogramRankCounter
-    assert quicker(5000, np.dtype(np.float32)) in (SortRankCounter, HistogramRankCounter)
 
 
 @every_way
