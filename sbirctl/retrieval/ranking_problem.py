@@ -9,6 +9,7 @@ import numpy as np
 from sbirctl.core.errors import CorruptError
 from sbirctl.retrieval.codes import Encoder
 from sbirctl.retrieval.embeddings import Embeddings
+from sbirctl.retrieval.normalisation import normalise_rows
 
 TILE = 512
 """Queries of one product. Always this many (the last tile is filled with zeros): float32 products
@@ -122,8 +123,4 @@ def _convert(
     """Vectors as the products need them; a zero vector has cosine 0 with everything."""
     if encoder is not None:
         return encoder.encode(block).astype(dtype)
-    block = block.astype(dtype)
-    if similarity == "cosine":
-        norm = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64))
-        block /= np.maximum(norm, np.finfo(np.float32).tiny).astype(dtype)[:, None]
-    return block
+    return normalise_rows(block, dtype) if similarity == "cosine" else block.astype(dtype)
