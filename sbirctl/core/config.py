@@ -95,6 +95,11 @@ def resolve(schema: type[S], *layers: Mapping[str, Any]) -> S:
     return _build(schema, merged, "")
 
 
+def keys(schema: type) -> tuple[str, ...]:
+    """Names of the settings of a dataclass as a person types them; of groups only the group's."""
+    return tuple(_key(field) for field in dataclasses.fields(schema))
+
+
 def to_dict(settings: Any) -> dict[str, Any]:
     """Settings as a nested dict of plain values under the keys a person types; None is left out."""
     result: dict[str, Any] = {}
