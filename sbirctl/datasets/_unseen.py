@@ -9,6 +9,7 @@ from pathlib import Path
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.files import atomic_open, display_path
 from sbirctl.core.seeds import rng_for
+from sbirctl.core.text import read_text
 from sbirctl.splits import listfile
 from sbirctl.splits.spellings import match
 
@@ -84,7 +85,7 @@ def _choose(classes: Sequence[str], choice: UnseenChoice) -> tuple[tuple[str, ..
         return names, f"{choice.fraction:g} of the classes, drawn with seed {choice.seed}"
     if choice.file is not None:
         try:
-            text = choice.file.read_text("utf-8")
+            text = read_text(choice.file)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             raise MissingError(
                 f"There is no file {display_path(choice.file)}.", "Give one class name a line."
