@@ -59,7 +59,9 @@ def command(
     ] = "",
     forget: Annotated[
         list[Path] | None,
-        typer.Option("--forget", metavar="FOLDER", help="No longer part of the gallery."),
+        typer.Option(
+            "--forget", metavar="FOLDER", help="No longer part of the gallery; may be repeated."
+        ),
     ] = None,
     max_pixels: Annotated[
         int | None, typer.Option("--max-pixels", min=1, help="Larger pictures are left out.")
