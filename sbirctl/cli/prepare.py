@@ -82,6 +82,15 @@ def command(
             rich_help_panel=_OWN,
         ),
     ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exclude",
+            metavar="PATTERN",
+            help="Leave out files and folders of such a name or path; may be repeated.",
+            rich_help_panel=_OWN,
+        ),
+    ] = None,
     unseen: Annotated[
         list[str] | None,
         typer.Option(
@@ -175,6 +184,7 @@ def command(
         extended={None: None, True: "yes", False: "no"}[extended],
         **{"line-width": line_width},
         pairs=pairs,
+        exclude=exclude or None,
     )
     folder = prepare(
         dataset,

@@ -25,6 +25,8 @@ _REDUCED = 2
 # Pillow's readers for these do not start other programs; EPS and the like are left out.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
 _EXIF_ORIENTATION = 0x0112
+_HEIC_BRANDS = frozenset(b"heic heix heim heis hevc hevx mif1 msf1".split())
+HEIC = "HEIC picture, which is not read: convert it to JPEG"
 
 
 class ImageError(CorruptError):
@@ -74,6 +76,11 @@ def decode_photo(data: bytes, least: int = 0, *, max_pixels: int = MAX_PIXELS) -
     return _flatten(_eight_bits(_decode(data, max_pixels, least)), "RGB")
 
 
+def is_heic(head: bytes) -> bool:
+    """Whether a file with these first bytes is a HEIC or HEIF picture, as telephones make them."""
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS
+
+
 def _open(data: bytes) -> Image.Image:
     if not data:
         raise ImageError("the file is empty")
@@ -82,6 +89,8 @@ def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=_formats())
     except Exception as error:
+        if is_heic(data):
+            raise ImageError(f"it is a {HEIC}") from error
         raise ImageError("it is no image of a kind that can be read") from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit
