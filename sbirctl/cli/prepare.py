@@ -82,10 +82,22 @@ def command(
             rich_help_panel=_OWN,
         ),
     ] = None,
-    unseen: Annotated[
-        str | None,
+    exclude: Annotated[
+        list[str] | None,
         typer.Option(
-            "--unseen", metavar="A,B", help="Classes kept from training.", rich_help_panel=_OWN
+            "--exclude",
+            metavar="PATTERN",
+            help="Leave out files and folders of such a name or path; may be repeated.",
+            rich_help_panel=_OWN,
+        ),
+    ] = None,
+    unseen: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--unseen",
+            metavar="A,B",
+            help="Classes kept from training; may be repeated.",
+            rich_help_panel=_OWN,
         ),
     ] = None,
     unseen_file: Annotated[
@@ -172,6 +184,7 @@ def command(
         extended={None: None, True: "yes", False: "no"}[extended],
         **{"line-width": line_width},
         pairs=pairs,
+        exclude=exclude or None,
     )
     folder = prepare(
         dataset,
@@ -220,13 +233,12 @@ def _inputs(dataset: str, name: str, given: dict[str, list[Path]]) -> dict[str, 
     return {role: [path.expanduser() for path in paths] for role, paths in given.items()}
 
 
-def _unseen(names: str | None, file: Path | None, fraction: float | None, seed: int) -> Any:
+def _unseen(names: list[str] | None, file: Path | None, fraction: float | None, seed: int) -> Any:
     from sbirctl.splits.unseen import UnseenChoice
 
-    if names is None and file is None and fraction is None:
+    if not names and file is None and fraction is None:
         return None
-    listed = tuple(part.strip() for part in (names or "").split(",") if part.strip())
-    return UnseenChoice(listed, file, fraction, seed)
+    return UnseenChoice(tuple(names or ()), file, fraction, seed)
 
 
 def _edges(

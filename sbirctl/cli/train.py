@@ -93,7 +93,7 @@ def command(
         typer.Option(
             "--sweep",
             metavar="KEY=A,B,…",
-            help="A run for every value and one table; `;` parts values with commas.",
+            help="A run for every value, one table; may be repeated. `;` parts values with commas.",
         ),
     ] = None,
     print0: _console.Print0Option = False,

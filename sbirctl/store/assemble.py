@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from sbirctl.core.errors import MissingError
 from sbirctl.core.files import atomic_open, disk_advice
 from sbirctl.store.manifest import MODALITIES, Items, count_items, items_to_json, store_digest
 from sbirctl.store.pixels import digest_of
@@ -33,17 +32,7 @@ def assemble(
     """Write `images.h5` and then `manifest.json`, whose presence says that the store is whole.
 
     Equal parts give equal bytes: nothing in either file tells the time, the place or the machine.
-
-    Raises:
-        MissingError: not one file could be read.
     """
-    if not found.kept:
-        raise MissingError(
-            f"None of the {len(found.skipped)} files found could be read.",
-            f"The first: {found.skipped[0]['path']}: {found.skipped[0]['reason']}."
-            if found.skipped
-            else "Is it the right folder?",
-        )
     items = _items(found, source.origins)
     digest = store_digest(items, settings)
     checksums = {modality: found.moves[modality].checksums for modality in MODALITIES}

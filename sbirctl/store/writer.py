@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from sbirctl.core.config import setting, to_dict
-from sbirctl.core.errors import MissingError, SbirctlError, UsageError
+from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
 from sbirctl.core.files import human_bytes, lock
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.store.assemble import assemble
@@ -24,7 +24,7 @@ from sbirctl.store.pool import Workers
 from sbirctl.store.raw import RawDataset, RawItem
 from sbirctl.store.reader import IMAGES, MANIFEST, store_folder
 from sbirctl.store.receipts import Receipts, read_receipt, receipt_path
-from sbirctl.store.rows import survey
+from sbirctl.store.rows import Survey, survey
 from sbirctl.store.spool import Spool
 
 PARTS = "parts"
@@ -110,17 +110,26 @@ def write_store(
         spool.make()
     _check_space(folder, spool, todo, settings)
     done = len(items) - sum(len(part.items) for part in todo)
-    try:
-        with report.bar("reading images", total=len(items), done=done) as advance:
-            for part, result in _make(spool, todo, source, workers):
-                made[part.name] = result
-                advance(len(part.items))
-        found = survey([(part, made[part.name]) for part in parts], places)
+    with report.bar("reading images", total=len(items), done=done) as advance:
+        for part, result in _make(spool, todo, source, workers):
+            made[part.name] = result
+            advance(len(part.items))
+    found = survey([(part, made[part.name]) for part in parts], places)
+    if found.kept:
         assemble(folder, found, source, values, spool, workers)
-    except MissingError:  # the source was not readable at all; next time it may be
-        shutil.rmtree(spool.path.parent, ignore_errors=True)
-        raise
     shutil.rmtree(spool.path.parent, ignore_errors=True)
+    if not found.kept:
+        raise _nothing_kept(found)
+
+
+def _nothing_kept(found: Survey) -> SbirctlError:
+    if not found.skipped:
+        return MissingError("There are no images.", "Is it the right folder?")
+    first = found.skipped[0]
+    return CorruptError(
+        f"None of the {len(found.skipped)} files found could be read.",
+        f"The first: {first['path']}: {first['reason']}.",
+    )
 
 
 def _make(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pictures import draw, encoded, files_of, item, noise, source
 
 from sbirctl.core import files as core_files
-from sbirctl.core.errors import MissingError, SbirctlError, UsageError
+from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
 from sbirctl.store import assemble, parts, receipts, rewrite, spool, writer
 from sbirctl.store.images import load_image
 from sbirctl.store.raw import RawDataset, RawItem
@@ -232,7 +232,7 @@ def test_whatever_repeats_or_fails_each_entry_has_its_pixels(paths):
 
 
 def test_only_broken_files_make_no_store():
-    with pytest.raises(MissingError, match="None of the 2"):
+    with pytest.raises(CorruptError, match="None of the 2"):
         build(
             RawDataset(
                 "drawn", (item("photo", "c", b"empty"), item("photo", "c", b"missing")), draw, ""
