@@ -33,10 +33,6 @@ def command(
     size: Annotated[
         int | None, typer.Option("--size", help="Side of the images in pixels. [default: 224]")
     ] = None,
-    encoding: Annotated[
-        str | None,
-        typer.Option("--encoding", help="raw (read fastest) or gzip (smaller). [default: raw]"),
-    ] = None,
     max_pixels: Annotated[
         int | None,
         typer.Option("--max-pixels", help="Refuse larger pictures. [default: 80000000]"),
@@ -191,7 +187,7 @@ def command(
         _inputs(dataset, name, _given(**inputs)),
         name=name,
         options=options,
-        settings=_given(size=size, encoding=encoding, max_pixels=max_pixels),
+        settings=_given(size=size, max_pixels=max_pixels),
         unseen=_unseen(unseen, unseen_file, unseen_fraction, seed),
         max_bad=BadLimit(max_bad),
         workers=workers,

@@ -98,7 +98,7 @@ def test_a_finished_store_is_not_made_again(sketchy, home, capfd):
     [
         (["--size", "32"], "size=16, not 32"),
         (["--variant", "tx_000000000010"], "variant=tx_000000000000"),
-        (["--encoding", "gzip"], "encoding=raw, not gzip"),
+        (["--max-pixels", "99"], "max_pixels=80000000, not 99"),
     ],
 )
 def test_another_wish_is_not_taken_for_the_same(sketchy, capfd, words, says):
@@ -172,7 +172,7 @@ def test_own_folders_are_never_fetched(capfd):
         (["folder", "--photos", "x", "--name", "m"], 2),
         (["folder", "--photos", "x", "--sketches", "y"], 2),
         (["sketchy", "--from", "x", "--max-bad", "many"], 2),
-        (["sketchy", "--from", "x", "--encoding", "zip"], 2),
+        (["sketchy", "--from", "x", "--encoding", "raw"], 2),
         (["demo", "--variant", "tx_000000000000"], 2),
         (["sketchy", "--from", "nowhere"], 3),
         (["folder", "--photos", "x", "--sketches", "y", "--name", "../m"], 2),
@@ -249,7 +249,7 @@ def test_listing(sketchy, capfd):
 
 
 def test_listing_tells_the_unfinished_and_the_damaged(home, capfd):
-    (home / "datasets/half/parts").mkdir(parents=True)
+    (home / "datasets/half/unfinished").mkdir(parents=True)
     (home / "datasets/bad").mkdir()
     (home / "datasets/bad/manifest.json").write_text("{")
     assert sbirctl("datasets", "--json") == 0
@@ -285,12 +285,12 @@ def test_killed_with_its_workers_and_continued(tmp_path, home, monkeypatch):
     command = ["prepare", *words, "--workers", "2"]
     waiting = (
         "import sys, time\nfrom sbirctl.cli._app import run\nfrom sbirctl.store import writer\n"
-        "writer.assemble = lambda *more: time.sleep(1000)  # to be killed, however late\n"
+        "writer.finish = lambda *more: time.sleep(1000)  # to be killed, however late\n"
         "run(sys.argv[1:])"
     )
     process = subprocess.Popen([sys.executable, "-c", waiting, *command], stderr=subprocess.DEVNULL)
     store = home / "datasets/m"
-    while not list((store / "parts").glob("*.json")) and process.poll() is None:
+    while not list((store / "unfinished").glob("*.json")) and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
