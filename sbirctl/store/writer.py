@@ -12,7 +12,7 @@ from math import prod
 from pathlib import Path
 
 from sbirctl.core.config import setting, to_dict
-from sbirctl.core.errors import MissingError, SbirctlError, UsageError
+from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
 from sbirctl.core.files import disk_advice, human_bytes, lock
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.store.finish import finish
