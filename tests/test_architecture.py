@@ -21,13 +21,14 @@ RANK = {
     "tasks": 4,
     "models": 4,
     "training": 5,
+    "inference": 5,
     "galleries": 6,
     "report": 6,
     "pipeline": 7,
     "cli": 8,
 }
 # Pure NumPy and data rooms: usable where torch is not installed.
-LIGHT = ("core", "splits", "retrieval", "cli", "pipeline")
+LIGHT = ("core", "splits", "retrieval", "inference", "cli", "pipeline")
 
 
 def imports(path, top_only=False):

@@ -62,6 +62,11 @@ class Clip(Model):
         """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised."""
         return self.clip.encode_image(images)
 
+    @property
+    def text_tower(self) -> Any:
+        """open_clip's model whose `encode_text` embeds texts."""
+        return self.clip
+
     def embed_text(self, texts: Sequence[str]) -> Tensor:
         """Texts to (n, dim) L2-normalised float32 embeddings, comparable with the images'.
 

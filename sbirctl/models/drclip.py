@@ -153,6 +153,11 @@ class DrClip(Model):
         """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised."""
         return self.encoder(images, None) if modality == "sketch" else self.encoder(None, images)
 
+    @property
+    def text_tower(self) -> Any:
+        """open_clip's model whose `encode_text` embeds texts."""
+        return self.text
+
     def embed_text(self, texts: Sequence[str]) -> Tensor:
         """Texts to (n, dim) L2-normalised float32 embeddings of the frozen text encoder."""
         with self.autocast():

@@ -158,7 +158,7 @@ class Ffmln(Model):
 
     def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
         """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised."""
-        is_sketch = torch.full((len(images),), modality == "sketch", device=images.device)
+        is_sketch = torch.full((images.shape[0],), modality == "sketch", device=images.device)
         return self.projection(self.network(images, is_sketch))
 
     def encode(self, batch: Batch) -> Encoded:

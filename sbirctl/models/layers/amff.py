@@ -98,7 +98,7 @@ class StageTransformer(nn.Module):
         return weights.float().softmax(-1).mean(1)[:, 0, 1:]
 
     def _with_cls(self, tokens: Tensor) -> Tensor:
-        return torch.cat([self.cls.to(tokens.dtype).expand(len(tokens), -1, -1), tokens], dim=1)
+        return torch.cat([self.cls.to(tokens.dtype).expand(tokens.shape[0], -1, -1), tokens], dim=1)
 
 
 def initialise(modules: Sequence[nn.Module], transformer: StageTransformer) -> None:

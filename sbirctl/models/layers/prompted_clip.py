@@ -53,11 +53,11 @@ class ModalityLayerNorm(nn.Module):
         sketches = self._choice.sketches
         if sketches is None:
             return self._normalise(x, self.frozen_weight, self.frozen_bias)
-        if len(self.weight) == 1 or sketches in (0, len(x)):
+        if len(self.weight) == 1 or sketches in (0, x.shape[0]):
             row = SKETCH if sketches and len(self.weight) > 1 else PHOTO
             return self._normalise(x, self.weight[row], self.bias[row])
         # split, not slices: its backward joins the two gradients instead of adding padded ones
-        first, second = x.split([sketches, len(x) - sketches])
+        first, second = x.split([sketches, x.shape[0] - sketches])
         return torch.cat(
             [
                 self._normalise(first, self.weight[SKETCH], self.bias[SKETCH]),
@@ -124,7 +124,7 @@ class PromptedEncoder(nn.Module):
             (S + P, dim) features, sketches first, not normalised.
         """
         given = [images for images in (sketches, photos) if images is not None]
-        count = 0 if sketches is None else len(sketches)
+        count = 0 if sketches is None else sketches.shape[0]
         with self._choose(count):
             tokens = self._tokens(torch.cat(given) if len(given) > 1 else given[0])
             tokens = self._with_prompts(tokens, count)
@@ -143,9 +143,9 @@ class PromptedEncoder(nn.Module):
 
         The released code of Dr. CLIP takes these for the frozen reference.
         """
-        with self._choose(len(images)):
+        with self._choose(images.shape[0]):
             tokens = self.visual.transformer(self.visual.ln_pre(self._tokens(images)))
-            return self._project(self.visual.ln_post(tokens[:, 0]), len(images))
+            return self._project(self.visual.ln_post(tokens[:, 0]), images.shape[0])
 
     def trained_state(self) -> dict[str, Tensor]:
         """The trained parameters by name."""
@@ -172,7 +172,7 @@ class PromptedEncoder(nn.Module):
     def _tokens(self, images: Tensor) -> Tensor:
         visual = self.visual
         patches = visual.conv1(images).flatten(2).transpose(1, 2)
-        cls = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
+        cls = visual.class_embedding.to(patches.dtype).expand(patches.shape[0], 1, -1)
         return torch.cat([cls, patches], 1) + visual.positional_embedding.to(patches.dtype)
 
     def _with_prompts(self, tokens: Tensor, sketches: int) -> Tensor:
@@ -181,7 +181,7 @@ class PromptedEncoder(nn.Module):
         chosen = torch.cat(
             [
                 self.prompts[SKETCH].expand(sketches, -1, -1),
-                self.prompts[PHOTO].expand(len(tokens) - sketches, -1, -1),
+                self.prompts[PHOTO].expand(tokens.shape[0] - sketches, -1, -1),
             ]
         ).to(tokens.dtype)
         return torch.cat([tokens, chosen] if self.position == "after" else [chosen, tokens], 1)
@@ -192,7 +192,7 @@ class PromptedEncoder(nn.Module):
             return features if self.visual.proj is None else features @ self.visual.proj
         if len(own) == 1:
             return features @ own[0]
-        first, second = features.split([sketches, len(features) - sketches])
+        first, second = features.split([sketches, features.shape[0] - sketches])
         return torch.cat([first @ own[SKETCH], second @ own[PHOTO]])
 
     def _replace_norms(self, root: nn.Module) -> None:

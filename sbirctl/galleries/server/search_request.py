@@ -1,4 +1,4 @@
-"""A search as it was asked: a drawing or a photo, words, or both, and how many answers."""
+"""A search request: a drawing or a photo, words, or both, and how many photos."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sbirctl.galleries.combining import combine
 from sbirctl.galleries.drawing import read_drawing
 from sbirctl.galleries.framing import Frame
 from sbirctl.galleries.searcher import Searcher
+from sbirctl.galleries.server.http_errors import HttpError
 from sbirctl.galleries.server.limits import Limits
-from sbirctl.galleries.server.refusal import RefusedError
 from sbirctl.store.images import ImageError, decode_photo
 
 _BLANK = b"\xef\xbb\xbf \t\r\n"
@@ -23,7 +23,7 @@ PHOTOS = 24  # answers where nothing else is asked for
 
 
 @dataclass(frozen=True)
-class Question:
+class SearchRequest:
     """What the address of a search says.
 
     Attributes:
@@ -39,18 +39,18 @@ class Question:
     limits: Limits
 
     @classmethod
-    def of(cls, given: Mapping[str, str], limits: Limits) -> Question:
+    def of(cls, given: Mapping[str, str], limits: Limits) -> SearchRequest:
         """Read and check the parameters.
 
         Raises:
-            RefusedError: one is out of bounds.
+            HttpError: one is out of bounds.
         """
         modality = given.get("as", "sketch")
         if modality not in ("sketch", "photo"):
-            raise RefusedError(400, f"A picture is a sketch or a photo, not {modality[:40]!r}.")
+            raise HttpError(400, f"A picture is a sketch or a photo, not {modality[:40]!r}.")
         words = given.get("words", "").strip()
         if len(words) > limits.words:
-            raise RefusedError(400, f"More than {limits.words} letters.", "Say it shorter.")
+            raise HttpError(400, f"More than {limits.words} letters.", "Say it shorter.")
         return cls(modality, words, number_of(given, limits), limits)
 
     def vector(self, searcher: Searcher, data: bytes) -> np.ndarray:
@@ -61,7 +61,7 @@ class Question:
             data: the bytes of the picture; empty where only words are asked for.
 
         Raises:
-            RefusedError: nothing is asked for, or words of a model that knows none.
+            HttpError: nothing is asked for, or words of a model that knows none.
             SbirctlError: the bytes are no picture.
         """
         parts: list[tuple[str, np.ndarray]] = []
@@ -70,10 +70,10 @@ class Question:
             parts.append((self.modality, searcher.embed(image, self.modality)))
         if self.words:
             if not searcher.has_text:
-                raise RefusedError(400, "The model of this gallery knows no words.", "Draw it.")
+                raise HttpError(400, "The model of this gallery knows no words.", "Draw it.")
             parts.append(("text", searcher.embed_text(self.words)))
         if not parts:
-            raise RefusedError(400, "There is nothing to search with.", "Send a drawing.")
+            raise HttpError(400, "There is nothing to search with.", "Send a drawing.")
         return combine(parts)
 
     def _image(self, searcher: Searcher, data: bytes) -> Image.Image:
@@ -82,32 +82,32 @@ class Question:
         try:
             return decode_photo(data, max_pixels=self.limits.pixels)
         except ImageError as error:
-            raise RefusedError(400, f"The photo cannot be read: {error.message}.") from error
+            raise HttpError(400, f"The photo cannot be read: {error.message}.") from error
 
 
 def drawing_of(data: bytes, limits: Limits, frame: Frame | None = None) -> Image.Image:
     """The drawing in some bytes, dark on white; moved to its place in `frame` where that is given.
 
     Raises:
-        RefusedError: there is none, or it is too large.
+        HttpError: there is none, or it is too large.
     """
     if data.lstrip(_BLANK)[:1] in (b"<", b"{") and len(data) > limits.strokes:
-        raise RefusedError(
+        raise HttpError(
             413, f"A drawing of lines may have {human_bytes(limits.strokes)}.", "Send a picture."
         )
     try:
         return read_drawing(data, centre=frame is not None, frame=frame, max_pixels=limits.pixels)
     except CorruptError as error:
-        raise RefusedError(400, error.message, "Take a PNG, JPEG, SVG or .ndjson.") from error
+        raise HttpError(400, error.message, "Take a PNG, JPEG, SVG or .ndjson.") from error
 
 
 def number_of(given: Mapping[str, str], limits: Limits) -> int:
     """How many photos are asked for.
 
     Raises:
-        RefusedError: it is no number, or too many.
+        HttpError: it is no number, or too many.
     """
     text = given.get("k", str(PHOTOS))
     if not (text.isascii() and text.isdigit() and len(text) < 9 and 0 < int(text) <= limits.photos):
-        raise RefusedError(400, f"k={text[:20]!r} is not 1 to {limits.photos}.")
+        raise HttpError(400, f"k={text[:20]!r} is not 1 to {limits.photos}.")
     return int(text)

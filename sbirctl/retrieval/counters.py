@@ -1,7 +1,7 @@
 """Ranks of the relevant photos in rows of scores, by counting instead of ordering the photos.
 
 Every measure needs only the relevant photos' ranks, and a rank is a count of higher scores. NumPy's
-two ways of counting are in `below`, after which equal scores are put in gallery order; `onepass`
+way of counting is in `rank_counting`, after which equal scores are put in gallery order; `onepass`
 does all of it in compiled code, where numba is installed and there is enough to count.
 """
 
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
-from sbirctl.retrieval.below import Below, quicker
 from sbirctl.retrieval.metrics import Ranks
-from sbirctl.retrieval.sides import Sides
+from sbirctl.retrieval.ordering import Counter, in_gallery_order, inverse
+from sbirctl.retrieval.rank_counting import RankCounter
+from sbirctl.retrieval.ranking_problem import RankingProblem
 
 COMPILED_FROM = 10**8
 """Scores from which compiled code saves more than importing numba and loading it cost, 0.4 s."""
@@ -24,38 +24,26 @@ COMPILED_MEMORY = 2 * 10**8
 _FEW = 8
 
 
-class Counter(Protocol):
-    """Finds ranks in rows of scores; one thread uses one counter."""
-
-    def __call__(self, rows: np.ndarray, columns: slice) -> Ranks:
-        """Count in rows whose queries are of one class.
-
-        Args:
-            rows: (n, N) scores, photos ordered by label.
-            columns: where the relevant photos are.
-        """
-
-
-def worth_compiling(sides: Sides) -> bool:
+def worth_compiling(problem: RankingProblem) -> bool:
     """Whether there is enough to count for compiled code."""
-    return sides.encoder is None and len(sides.query) * len(sides.order) >= COMPILED_FROM
+    return problem.encoder is None and len(problem.query) * len(problem.order) >= COMPILED_FROM
 
 
-def counter(sides: Sides, compiled: bool = True) -> Counter:
+def counter(problem: RankingProblem, compiled: bool = True) -> Counter:
     """The counter for a ranking problem.
 
     Args:
         compiled: whether it may take `COMPILED_MEMORY` beyond its buffers.
     """
-    if sides.encoder is not None:
-        return CodeCounter(sides.order, sides.encoder.bits)
-    if compiled and worth_compiling(sides):
+    if problem.encoder is not None:
+        return CodeCounter(problem.order, problem.encoder.bits)
+    if compiled and worth_compiling(problem):
         # no numba, none for this NumPy or system, or no folder to keep what it compiles
         with contextlib.suppress(ImportError, OSError, RuntimeError):
             from sbirctl.retrieval.onepass import OnePassCounter
 
-            return OnePassCounter(sides.order)
-    return FloatCounter(sides.order, sides.gallery.dtype)
+            return OnePassCounter(problem.order)
+    return FloatCounter(problem.order, problem.gallery.dtype)
 
 
 @dataclass(frozen=True)
@@ -74,9 +62,10 @@ class _Ties:
     others: np.ndarray
 
     @classmethod
-    def find(cls, relevant: np.ndarray, tied: np.ndarray, below: Below, row: int) -> _Ties:
-        """Ties of the (R,) marked relevant scores of one row that `below` has counted."""
-        score = np.unique(relevant[tied])
+    def find(cls, relevant: np.ndarray, tied: np.ndarray, below: RankCounter, row: int) -> _Ties:
+        """Ties of the (R,) marked relevant scores of one row that `rank_counting` has counted."""
+        found = relevant[tied]  # ascending
+        score = found[np.append(True, found[1:] != found[:-1])]
         high = relevant.searchsorted(score, "right")
         own = high - relevant.searchsorted(score)
         return cls(score, len(relevant) - high, own, below.equal(row, score, own))
@@ -88,13 +77,12 @@ class FloatCounter:
     Args:
         order: (N,) int64, place in the gallery of each column of the rows.
         dtype: float32 or float64, of the rows.
-        way: how to count, None for the quicker one on this processor.
     """
 
-    def __init__(self, order: np.ndarray, dtype: np.dtype, way: type[Below] | None = None) -> None:
+    def __init__(self, order: np.ndarray, dtype: np.dtype) -> None:
         self._inverse = inverse(order)
         self._order = order
-        self._below = (way or quicker(len(order), dtype))(len(order), dtype)
+        self._rank_counter = RankCounter(len(order), dtype)
         self._places = np.arange(1, len(order) + 1, dtype=np.int32)
 
     def __call__(self, rows: np.ndarray, columns: slice) -> Ranks:
@@ -103,16 +91,16 @@ class FloatCounter:
         size = relevant.shape[1]
         rank = np.empty(relevant.shape, dtype=np.int32)
         upto = np.empty(relevant.shape, dtype=np.int32)
-        for start in range(0, len(rows), self._below.batch):
-            part = slice(start, start + self._below.batch)
+        for start in range(0, len(rows), self._rank_counter.batch):
+            part = slice(start, start + self._rank_counter.batch)
             some, own = rows[part], relevant[part]
-            lower, tied = self._below(some, own, columns)
+            lower, tied = self._rank_counter(some, own, columns)
             # as if all other photos of a score stood before the relevant ones
             rank[part] = (rows.shape[1] - size - lower)[:, ::-1]
             rank[part] += self._places[:size]
             upto[part] = rank[part]
             for i in np.flatnonzero(tied.any(axis=1)).tolist():
-                ties = _Ties.find(own[i], tied[i], self._below, i)
+                ties = _Ties.find(own[i], tied[i], self._rank_counter, i)
                 self._break_ties(some[i], columns, ties, rank[start + i], upto[start + i])
         return Ranks(rank, upto, np.count_nonzero(relevant > 0, axis=1), rows.shape[1])
 
@@ -168,20 +156,6 @@ class CodeCounter:
             within = np.cumsum(np.bincount(distance, minlength=self._bits + 1))
             upto[i] = within[np.sort(distance[columns])]
         return Ranks(rank, upto, np.count_nonzero(own > 0, axis=1), rows.shape[1])
-
-
-def inverse(order: np.ndarray) -> np.ndarray:
-    """(N,) int64: the column of each place in the gallery."""
-    columns = np.empty(len(order), dtype=np.intp)
-    columns[order] = np.arange(len(order))
-    return columns
-
-
-def in_gallery_order(distance: np.ndarray, inverse: np.ndarray, columns: slice) -> np.ndarray:
-    """(R,) int64: ranks of the photos `columns` by a stable sort of a row's (N,) distances."""
-    ordered = inverse.take(np.argsort(distance.take(inverse), kind="stable"))
-    wanted = (ordered >= columns.start) & (ordered < columns.stop)
-    return np.flatnonzero(wanted) + 1
 
 
 def _counting(lengths: np.ndarray) -> np.ndarray:

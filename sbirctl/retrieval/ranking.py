@@ -6,7 +6,7 @@ import contextlib
 import os
 import queue
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ import numpy as np
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import human_bytes
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.retrieval.counting import COMPILED_MEMORY, counter, worth_compiling
-from sbirctl.retrieval.metrics import Ranks
-from sbirctl.retrieval.sides import TILE, Sides
+from sbirctl.retrieval.counters import COMPILED_MEMORY, counter, worth_compiling
+from sbirctl.retrieval.ranking_problem import TILE, RankingProblem
+from sbirctl.retrieval.tiles import Consumer, OwnPhotos, segments
 
 DEFAULT_MEMORY = 2 * 10**9
 AUTO = "auto"
@@ -39,21 +39,9 @@ class Plan:
     device: str = "cpu"
 
 
-@dataclass(frozen=True)
-class Consumer:
-    """What is done with ranks; called from several threads, each query once.
-
-    Attributes:
-        ranks: takes (n,) positions of queries of one class and their `Ranks`.
-        own: takes (n,) positions and (n,) ranks of the photo each sketch was drawn from (0 where
-            it is not in the gallery), or None when nobody asks.
-    """
-
-    ranks: Callable[[np.ndarray, Ranks], None]
-    own: Callable[[np.ndarray, np.ndarray], None] | None = None
-
-
-def rank(sides: Sides, consumer: Consumer, plan: Plan, report: Reporter = SILENT) -> None:
+def rank(
+    problem: RankingProblem, consumer: Consumer, plan: Plan, report: Reporter = SILENT
+) -> None:
     """Rank every query against the gallery and hand out the ranks.
 
     Raises:
@@ -62,13 +50,13 @@ def rank(sides: Sides, consumer: Consumer, plan: Plan, report: Reporter = SILENT
     if plan.device not in ("cpu", "auto"):
         from sbirctl.retrieval.gpu import rank_on
 
-        rank_on(plan.device, sides, consumer, report)
+        rank_on(plan.device, problem, consumer, report)
         return
-    workers, compiled = _workers(sides, plan)
-    own = OwnPhotos(sides) if consumer.own is not None else None
+    workers, compiled = _workers(problem, plan)
+    own = OwnPhotos(problem) if consumer.own is not None else None
     spare: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
     for _ in range(workers):
-        spare.put(_Worker(sides, own, compiled))
+        spare.put(_Worker(problem, own, compiled))
 
     def work(index: int) -> None:
         worker = spare.get()
@@ -77,78 +65,40 @@ def rank(sides: Sides, consumer: Consumer, plan: Plan, report: Reporter = SILENT
         finally:
             spare.put(worker)
 
-    with _one_blas_thread(), report.bar("ranking", sides.tiles) as advance:
+    with _one_blas_thread(), report.bar("ranking", problem.tiles) as advance:
         if workers == 1:
-            for index in range(sides.tiles):
+            for index in range(problem.tiles):
                 work(index)
                 advance()
             return
         pool = ThreadPoolExecutor(workers)
         try:
-            for done in as_completed([pool.submit(work, i) for i in range(sides.tiles)]):
+            for done in as_completed([pool.submit(work, i) for i in range(problem.tiles)]):
                 done.result()
                 advance()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-class OwnPhotos:
-    """Finds the photo each sketch was drawn from; every other photo of equal score is before it."""
-
-    def __init__(self, sides: Sides) -> None:
-        e = sides.source
-        assert e.query_instance is not None
-        assert e.gallery_instance is not None
-        self._wanted = e.query_instance
-        instance = e.gallery_instance[sides.gallery_row]
-        self._columns = np.argsort(instance, kind="stable")
-        self._instance = instance[self._columns]
-
-    def rank(self, query: int, row: np.ndarray) -> int:
-        """Rank in one row of scores; 0 where the photo is not in the gallery."""
-        wanted = self._wanted[query]
-        low, high = np.searchsorted(self._instance, [wanted, wanted + 1])
-        if wanted < 0 or low == high:
-            return 0
-        mine = row[self._columns[low:high]]
-        best = mine.max()
-        return int(np.count_nonzero(row >= best) - np.count_nonzero(mine >= best)) + 1
-
-
 class _Worker:
     """The buffers of one thread."""
 
-    def __init__(self, sides: Sides, own: OwnPhotos | None, compiled: bool) -> None:
-        self._sides = sides
+    def __init__(self, problem: RankingProblem, own: OwnPhotos | None, compiled: bool) -> None:
+        self._problem = problem
         self._own = own
-        self._scores = np.empty((TILE, len(sides.order)), dtype=sides.gallery.dtype)
-        self._count = counter(sides, compiled)
+        self._scores = np.empty((TILE, len(problem.order)), dtype=problem.gallery.dtype)
+        self._count = counter(problem, compiled)
 
     def run(self, index: int, consumer: Consumer) -> None:
-        scores, sides = self._scores, self._sides
-        sides.scores(index, scores)
+        scores, problem = self._scores, self._problem
+        problem.scores(index, scores)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            for rows, queries, columns in segments(sides, index):
+            for rows, queries, columns in segments(problem, index):
                 consumer.ranks(queries, self._count(scores[rows], columns))
         if consumer.own is not None and self._own is not None:
-            queries = sides.query[index * TILE : (index + 1) * TILE]
+            queries = problem.query[index * TILE : (index + 1) * TILE]
             found = [self._own.rank(q, scores[i]) for i, q in enumerate(queries)]
             consumer.own(queries, np.array(found))
-
-
-def segments(sides: Sides, index: int) -> Iterator[tuple[slice, np.ndarray, slice]]:
-    """Rows of a tile with one label: (rows, positions of the queries, columns of the photos).
-
-    Queries without a relevant photo are passed over.
-    """
-    queries = sides.query[index * TILE : (index + 1) * TILE]
-    labels = sides.source.query_label[queries]
-    cuts = np.flatnonzero(np.diff(labels)) + 1
-    for first, last in zip([0, *cuts], [*cuts, len(labels)], strict=True):
-        label = labels[first]
-        columns = slice(int(sides.start[label]), int(sides.start[label + 1]))
-        if columns.stop > columns.start:
-            yield slice(int(first), int(last)), queries[first:last], columns
 
 
 def parse_memory(text: str) -> int | None:
@@ -165,13 +115,13 @@ def parse_memory(text: str) -> int | None:
     return int(float(match[1]) * 1000 ** " kmgt".index(match[2] or " "))
 
 
-def _workers(sides: Sides, plan: Plan) -> tuple[int, bool]:
+def _workers(problem: RankingProblem, plan: Plan) -> tuple[int, bool]:
     """How many threads there is memory for, and whether also for compiled code."""
-    columns, item = len(sides.order), sides.gallery.dtype.itemsize
-    widest = int(np.diff(sides.start).max(initial=0))
+    columns, item = len(problem.order), problem.gallery.dtype.itemsize
+    widest = int(np.diff(problem.start).max(initial=0))
     # Scores, a counter's buffers, the relevant scores with their ranks and what metrics make of it.
     each = TILE * columns * item + columns * (3 * item + 32) + TILE * widest * (2 * item + 48)
-    fixed = sides.gallery.nbytes + 16 * columns + 10**7
+    fixed = problem.gallery.nbytes + 16 * columns + 10**7
     left = (plan.memory or DEFAULT_MEMORY) - fixed
     if plan.memory is not None and left < each:
         raise UsageError(
@@ -180,9 +130,9 @@ def _workers(sides: Sides, plan: Plan) -> tuple[int, bool]:
             f"Give at least --memory {-(-(fixed + each) // 10**6)}M.",
         )
     roomy = plan.memory is None or left - COMPILED_MEMORY >= each
-    compiled = roomy and worth_compiling(sides)
+    compiled = roomy and worth_compiling(problem)
     possible = (left - COMPILED_MEMORY * compiled) // each
-    return int(max(1, min(possible, plan.threads or _cores(), sides.tiles))), compiled
+    return int(max(1, min(possible, plan.threads or _cores(), problem.tiles))), compiled
 
 
 def _cores() -> int:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageOps
 
-from sbirctl.report.letters import wrapped
 from sbirctl.report.sheet_layout import (
     FRAME,
     GAP,
@@ -23,12 +22,13 @@ from sbirctl.report.sheet_layout import (
     two_lines,
 )
 from sbirctl.report.style import GREY
+from sbirctl.report.text_layout import wrapped
 
 _LEAST_WIDTH = 620
 
 
 @dataclass(frozen=True)
-class Shown:
+class CaptionedPicture:
     """A picture with what stands below it; without a picture the words stand in its place.
 
     Attributes:
@@ -43,14 +43,14 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class AnswerRow:
+class SearchRow:
     """What was asked and what was found, best first."""
 
-    asked: Shown
-    found: Sequence[Shown]
+    asked: CaptionedPicture
+    found: Sequence[CaptionedPicture]
 
 
-def answers_page(title: str, about: str, rows: Sequence[AnswerRow], side: int) -> Page:
+def search_page(title: str, about: str, rows: Sequence[SearchRow], side: int) -> Page:
     """Lay the rows out.
 
     Args:
@@ -72,7 +72,7 @@ def answers_page(title: str, about: str, rows: Sequence[AnswerRow], side: int) -
     return page
 
 
-def _put(page: Page, shown: Shown, x: int, y: int, cell: int) -> None:
+def _put(page: Page, shown: CaptionedPicture, x: int, y: int, cell: int) -> None:
     side = cell - 2
     if shown.image is None:
         for line in wrapped(shown.first, side, TEXT, True):

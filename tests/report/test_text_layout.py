@@ -1,11 +1,11 @@
-"""Words are cut to their room, ids broken at hyphens, and letters without a glyph named."""
+"""Words are cut to their room, ids broken at hyphens, and characters without a glyph named."""
 
 import pytest
 from matplotlib.figure import Figure
 
 from sbirctl.core.progress import Reporter
 from sbirctl.report import style
-from sbirctl.report.letters import fitted_inches, font, inches, warn_of_missing, wrapped_name
+from sbirctl.report.text_layout import ellipsize_inches, font, inches, warn_of_missing, wrapped_name
 
 
 class Warned(Reporter):
@@ -26,11 +26,11 @@ def test_inches_are_those_matplotlib_draws():
 
 def test_cut_words_keep_their_end_and_their_room():
     long = "n02121620_" * 9 + "1039.jpg"
-    cut = fitted_inches(long, 1.0, 7)
+    cut = ellipsize_inches(long, 1.0, 7)
     assert inches(cut, 7) <= 1.0
     assert cut.startswith("n02")
     assert cut.endswith("1039.jpg")
-    assert fitted_inches("short", 1.0, 7) == "short"
+    assert ellipsize_inches("short", 1.0, 7) == "short"
 
 
 @pytest.mark.parametrize("room", [60, 90, 130])
@@ -44,11 +44,11 @@ def test_ids_break_behind_hyphens_only(room):
     assert wrapped_name("plain", room, 11) == ["plain"]
 
 
-def test_letters_without_a_glyph_are_named_once(tmp_path):
+def test_characters_without_a_glyph_are_named_once(tmp_path):
     report = Warned()
     warn_of_missing(["größer שלום ✓", "日本", "日 🚀"], tmp_path / "map.png", report)
     (said,) = report.said
-    assert said.startswith("map.png shows boxes for letters")
+    assert said.startswith("map.png shows boxes for characters")
     assert said.endswith("日 本 🚀")
     warn_of_missing(["größer שלום\n✓ ● …"], tmp_path / "map.png", report)
     assert len(report.said) == 1

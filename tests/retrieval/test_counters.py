@@ -1,20 +1,18 @@
 """Counted ranks equal those of a plain stable sort, whatever the ties."""
 
 import sys
-from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbirctl.retrieval import counting, definitions, engine, metrics
-from sbirctl.retrieval.below import Buckets, Sorted, quicker
-from sbirctl.retrieval.counting import CodeCounter, FloatCounter
+from sbirctl.retrieval import counters, definitions, metrics, ranking
+from sbirctl.retrieval.counters import CodeCounter, FloatCounter
 from sbirctl.retrieval.embeddings import Embeddings
-from sbirctl.retrieval.engine import Plan
 from sbirctl.retrieval.evaluation import Options, evaluate
-from sbirctl.retrieval.sides import prepare
+from sbirctl.retrieval.ranking import Plan
+from sbirctl.retrieval.ranking_problem import RankingProblem
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -28,8 +26,8 @@ def one_pass(order, dtype):
 
 every_way = pytest.mark.parametrize(
     "make",
-    [partial(FloatCounter, way=Sorted), partial(FloatCounter, way=Buckets), one_pass],
-    ids=["sorted", "buckets", "one pass"],
+    [FloatCounter, one_pass],
+    ids=["NumPy", "compiled"],
 )
 
 
@@ -75,11 +73,6 @@ def test_ranks_of_scores_with_any_ties(make, case):
     rows, order, columns = case
     for dtype in FLOATS:
         check(make(order, dtype), rows.astype(dtype), order, columns)
-
-
-def test_the_quicker_way_is_one_of_them():
-    assert quicker(100, np.dtype(np.float32)) is Buckets
-    assert quicker(5000, np.dtype(np.float32)) in (Sorted, Buckets)
 
 
 @every_way
@@ -171,7 +164,7 @@ def test_figures_are_the_same_bits_with_and_without_numba(dtype, monkeypatch):
     every = [d for d in definitions.PRESETS.values() if d.similarity != "hamming"]
     found = []
     for least, threads in [(10**9, 1), (0, 1), (0, 3)]:
-        monkeypatch.setattr(counting, "COMPILED_FROM", least)
+        monkeypatch.setattr(counters, "COMPILED_FROM", least)
         plan = Plan(threads=threads)
         found.append(evaluate(problem(dtype), wanted, every, Options(plan=plan)))
     for other in found[1:]:
@@ -181,29 +174,29 @@ def test_figures_are_the_same_bits_with_and_without_numba(dtype, monkeypatch):
 
 
 def test_which_counter_is_taken(monkeypatch):
-    sides = prepare(problem(FLOATS[0]), "cosine")
-    assert isinstance(counting.counter(sides), FloatCounter)
-    monkeypatch.setattr(counting, "COMPILED_FROM", 1100 * 900)
+    ready = RankingProblem.from_embeddings(problem(FLOATS[0]), "cosine")
+    assert isinstance(counters.counter(ready), FloatCounter)
+    monkeypatch.setattr(counters, "COMPILED_FROM", 1100 * 900)
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "numba", None)
         without.delitem(sys.modules, "sbirctl.retrieval.onepass", raising=False)
-        assert isinstance(counting.counter(sides), FloatCounter)
+        assert isinstance(counters.counter(ready), FloatCounter)
     pytest.importorskip("numba")
-    assert not isinstance(counting.counter(sides), FloatCounter)
+    assert not isinstance(counters.counter(ready), FloatCounter)
 
 
 @pytest.mark.parametrize("memory, compiled", [(100, False), (400, True), (None, True)])
 def test_compiled_code_is_left_where_it_would_pass_the_memory(memory, compiled, monkeypatch):
     """numba takes more than 100 MB for itself."""
     pytest.importorskip("numba")
-    monkeypatch.setattr(counting, "COMPILED_FROM", 0)
+    monkeypatch.setattr(counters, "COMPILED_FROM", 0)
     made = []
 
-    def note(sides, allowed):
-        made.append(counting.counter(sides, allowed))
+    def note(ready, allowed):
+        made.append(counters.counter(ready, allowed))
         return made[-1]
 
-    monkeypatch.setattr(engine, "counter", note)
+    monkeypatch.setattr(ranking, "counter", note)
     plan = Plan(memory=memory and memory * 10**6, threads=2)
     wanted = [metrics.parse("map@all")]
     evaluate(problem(FLOATS[0]), wanted, [definitions.PRESETS["standard"]], Options(plan=plan))

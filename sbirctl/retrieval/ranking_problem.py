@@ -1,4 +1,4 @@
-"""Both sides made ready for products: one float type, normalised, photos sorted by label."""
+"""Queries and gallery ready for products: one float type, normalised, photos sorted by label."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from sbirctl.core.errors import CorruptError
 from sbirctl.retrieval.codes import Encoder
 from sbirctl.retrieval.embeddings import Embeddings
+from sbirctl.retrieval.normalisation import normalise_rows
 
 TILE = 512
 """Queries of one product. Always this many (the last tile is filled with zeros): float32 products
@@ -19,7 +20,7 @@ _BLOCK = 64
 
 
 @dataclass(frozen=True)
-class Sides:
+class RankingProblem:
     """A ranking problem.
 
     Attributes:
@@ -45,6 +46,44 @@ class Sides:
     half: np.ndarray | None
     start: np.ndarray
 
+    @classmethod
+    def from_embeddings(
+        cls,
+        embeddings: Embeddings,
+        similarity: str,
+        encoder: Encoder | None = None,
+        query: np.ndarray | None = None,
+        gallery: np.ndarray | None = None,
+    ) -> RankingProblem:
+        """Make queries and gallery ready.
+
+        Args:
+            query, gallery: rows that are ranked, in this order; None for all. Gallery rows may
+                repeat.
+
+        Raises:
+            CorruptError: the vectors are so long that Euclidean scores could be infinite.
+        """
+        queries = np.arange(len(embeddings.query)) if query is None else query
+        photos = np.arange(len(embeddings.gallery)) if gallery is None else gallery
+        queries = queries[np.argsort(embeddings.query_label[queries], kind="stable")]
+        order = np.argsort(embeddings.gallery_label[photos], kind="stable")
+        rows = photos[order]
+        wide = np.float64 in (embeddings.query.dtype, embeddings.gallery.dtype)
+        dtype = np.dtype(np.float64 if wide and similarity != "hamming" else np.float32)
+        width = encoder.bits if encoder is not None else embeddings.gallery.shape[1]
+        made = np.empty((width, len(rows)), dtype=dtype)
+        for start in range(0, len(rows), _BLOCK):
+            block = embeddings.gallery[rows[start : start + _BLOCK]]
+            made[:, start : start + _BLOCK] = _convert(block, similarity, encoder, dtype).T
+        half = None
+        if similarity == "euclidean":
+            _refuse_overflow(embeddings.query, made)
+            half = np.einsum("ij,ij->j", made, made, dtype=np.float64).astype(dtype) / 2
+        labels = embeddings.gallery_label[rows]
+        starts = np.searchsorted(labels, np.arange(len(embeddings.classes) + 1))
+        return cls(embeddings, similarity, encoder, queries, order, rows, made, half, starts)
+
     @property
     def tiles(self) -> int:
         """Number of products."""
@@ -66,42 +105,6 @@ class Sides:
             out -= self.half
 
 
-def prepare(
-    embeddings: Embeddings,
-    similarity: str,
-    encoder: Encoder | None = None,
-    query: np.ndarray | None = None,
-    gallery: np.ndarray | None = None,
-) -> Sides:
-    """Make both sides ready.
-
-    Args:
-        query, gallery: rows that are ranked, in this order; None for all. Gallery rows may repeat.
-
-    Raises:
-        CorruptError: the vectors are so long that Euclidean scores could be infinite.
-    """
-    queries = np.arange(len(embeddings.query)) if query is None else query
-    photos = np.arange(len(embeddings.gallery)) if gallery is None else gallery
-    queries = queries[np.argsort(embeddings.query_label[queries], kind="stable")]
-    order = np.argsort(embeddings.gallery_label[photos], kind="stable")
-    rows = photos[order]
-    wide = np.float64 in (embeddings.query.dtype, embeddings.gallery.dtype)
-    dtype = np.dtype(np.float64 if wide and similarity != "hamming" else np.float32)
-    width = encoder.bits if encoder is not None else embeddings.gallery.shape[1]
-    made = np.empty((width, len(rows)), dtype=dtype)
-    for start in range(0, len(rows), _BLOCK):
-        block = embeddings.gallery[rows[start : start + _BLOCK]]
-        made[:, start : start + _BLOCK] = _convert(block, similarity, encoder, dtype).T
-    half = None
-    if similarity == "euclidean":
-        _refuse_overflow(embeddings.query, made)
-        half = np.einsum("ij,ij->j", made, made, dtype=np.float64).astype(dtype) / 2
-    labels = embeddings.gallery_label[rows]
-    starts = np.searchsorted(labels, np.arange(len(embeddings.classes) + 1))
-    return Sides(embeddings, similarity, encoder, queries, order, rows, made, half, starts)
-
-
 def _refuse_overflow(query: np.ndarray, gallery: np.ndarray) -> None:
     if not (query.size and gallery.size):
         return
@@ -120,8 +123,4 @@ def _convert(
     """Vectors as the products need them; a zero vector has cosine 0 with everything."""
     if encoder is not None:
         return encoder.encode(block).astype(dtype)
-    block = block.astype(dtype)
-    if similarity == "cosine":
-        norm = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64))
-        block /= np.maximum(norm, np.finfo(np.float32).tiny).astype(dtype)[:, None]
-    return block
+    return normalise_rows(block, dtype) if similarity == "cosine" else block.astype(dtype)
