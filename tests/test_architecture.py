@@ -1,6 +1,7 @@
 """Imports point one way: a room may import itself and the rooms to its left."""
 
 import ast
+import importlib
 from pathlib import Path
 
 import pytest
@@ -31,14 +32,68 @@ RANK = {
 LIGHT = ("core", "splits", "retrieval", "inference", "cli", "pipeline")
 
 
+MODULES = {
+    ".".join(("sbirctl", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(
+        ".__init__"
+    ): path
+    for path in sorted(ROOT.rglob("*.py"))
+}
+
+
+def checks_types(node):
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def statements(tree, types=True):
+    """All nodes, those inside functions too; without `types` not what only type checkers read."""
+    for node in ast.iter_child_nodes(tree):
+        yield node
+        if checks_types(node) and not types:
+            for other in node.orelse:
+                yield from statements(ast.Module([other], []), types)
+        else:
+            yield from statements(node, types)
+
+
 def imports(path, top_only=False):
     tree = ast.parse(path.read_text())
-    nodes = tree.body if top_only else ast.walk(tree)
+    yield from imported(tree.body if top_only else ast.walk(tree))
+
+
+def imported(nodes):
+    """Dotted names, with the name taken from a package where that is a module of ours."""
     for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in MODULES else node.module
+
+
+def circles(edges):
+    """Groups of modules that import each other, by Tarjan's algorithm; edges: {module: modules}."""
+    index, low, stack, found = {}, {}, [], []
+
+    def visit(module):
+        index[module] = low[module] = len(index)
+        stack.append(module)
+        for other in edges[module]:
+            if other not in index:
+                visit(other)
+                low[module] = min(low[module], low[other])
+            elif other in stack:
+                low[module] = min(low[module], index[other])
+        if low[module] == index[module]:
+            group = stack[stack.index(module) :]
+            del stack[stack.index(module) :]
+            if len(group) > 1 or module in edges[module]:
+                found.append(sorted(group))
+
+    for module in edges:
+        if module not in index:
+            visit(module)
+    return found
 
 
 def room(module):
@@ -69,3 +124,45 @@ def test_light_rooms_import_torch_only_inside_functions(own):
 def test_every_room_is_ranked():
     rooms = {p.name for p in ROOT.iterdir() if p.is_dir() and (p / "__init__.py").exists()}
     assert rooms <= set(RANK)
+
+
+def test_no_room_imports_anothers_private_module():
+    wrong = []
+    for name, path in MODULES.items():
+        for module in imports(path):
+            other = room(module)
+            private = any(part.startswith("_") for part in module.split(".")[1:])
+            if other and private and other != room(name) and room(name) in RANK:
+                wrong.append(f"{name} imports {module}")
+    assert wrong == []
+
+
+def test_there_are_no_circles_of_imports():
+    """Not over imports inside functions either, nor over those of type checkers.
+
+    A package's own imports for type checkers are names it offers lazily: nothing it needs.
+    """
+    edges = {}
+    for name, path in MODULES.items():
+        nodes = statements(ast.parse(path.read_text()), types=path.name != "__init__.py")
+        edges[name] = sorted({m for m in imported(nodes) if m in MODULES and m != name})
+    assert circles(edges) == []
+
+
+def test_circles_are_found():
+    edges = {"a": ["b"], "b": ["c", "d"], "c": ["b"], "d": ["e"], "e": [], "f": ["f"]}
+    assert circles(edges) == [["b", "c"], ["f"]]
+
+
+@pytest.mark.parametrize("package", ["models", "datasets", "tasks"])
+def test_what_a_package_offers_lazily_is_there(package):
+    tree = ast.parse((ROOT / package / "__init__.py").read_text())
+    (block,) = (node for node in tree.body if checks_types(node))
+    offered = [alias.asname for node in block.body for alias in node.names if alias.asname]
+    module = importlib.import_module(f"sbirctl.{package}")
+    assert offered
+    assert set(offered) <= set(dir(module))
+    for name in offered:
+        assert getattr(module, name).__module__.startswith(f"sbirctl.{package}._")
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        module.nothing  # noqa: B018

@@ -12,8 +12,7 @@ from sbirctl.core.errors import SbirctlError
 from sbirctl.core.home import datasets_dir
 from sbirctl.splits.generalised import added
 from sbirctl.store.reader import Store
-from sbirctl.tasks import TASKS, Holdout, split_for
-from sbirctl.tasks._instances import Instances
+from sbirctl.tasks import TASKS, Holdout, Instances, split_for
 
 ITEMS = ("classes", "training", "testing", "sketches", "photos")
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from sbirctl.core.config import setting
+from sbirctl.core.lazy import lazy_attributes
 from sbirctl.core.registry import Registry
 
 if TYPE_CHECKING:
     from sbirctl.sampling.subsets import Partition
     from sbirctl.splits.resolve import ClassSplit
     from sbirctl.store.reader import Store
+    from sbirctl.tasks._instances import Instances as Instances
+else:
+    __getattr__, __dir__ = lazy_attributes(__name__, {"_instances": ("Instances",)})
 
 
 @dataclass(frozen=True)
