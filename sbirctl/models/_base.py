@@ -1,8 +1,8 @@
-"""What every model is: settings, one joint pass, named losses, embeddings, training stages."""
+"""What every model is: settings, one joint pass, named losses, embeddings, a recipe."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -89,8 +89,11 @@ class Stage:
     validate: bool = True
 
 
-class Model(nn.Module):
-    """Base of all models. Subclasses live in a file of their name and are registered."""
+class Model(nn.Module, ABC):
+    """Base of all models. Subclasses live in a file of their name and are registered.
+
+    What a subclass leaves out of the abstract methods is named when one is made (TypeError).
+    """
 
     name: ClassVar[str]
     Settings: ClassVar[type[ModelSettings]] = ModelSettings
@@ -231,7 +234,7 @@ class Model(nn.Module):
     def begin(self, stage: str) -> None:
         """Change what a stage changes in the network itself, such as which weights are shared.
 
-        Called once before the stage's first step; `stages` is asked again afterwards.
+        Called once before the stage's first step; `recipe` is asked again afterwards.
         """
 
     def checkpoint_state(self) -> dict[str, Tensor]:

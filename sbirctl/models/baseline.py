@@ -76,18 +76,14 @@ class Baseline(Model):
 
     def encode(self, batch: Batch) -> Encoded:
         """Photos and sketches through the one network in one pass."""
-        assert batch.photo is not None
-        assert batch.sketch is not None
-        photo = self.preprocess(batch.photo, "photo")
-        sketch = self.preprocess(batch.sketch, "sketch")
+        photo = self.preprocess(batch.images("photo"), "photo")
+        sketch = self.preprocess(batch.images("sketch"), "sketch")
         both = F.normalize(self.features(torch.cat([photo, sketch]), "photo").float(), dim=-1)
         return Encoded(photo=both[: len(photo)], sketch=both[len(photo) :])
 
     def losses(self, encoded: Encoded, batch: Batch, stage: str) -> dict[str, Tensor]:
         """`softmax`, `triplet` where it has a weight, and `total`."""
-        assert encoded.photo is not None
-        assert encoded.sketch is not None
-        embeddings = torch.cat([encoded.photo, encoded.sketch])
+        embeddings = torch.cat([encoded.embeddings("photo"), encoded.embeddings("sketch")])
         labels = torch.cat([batch.photo_label, batch.sketch_label])
         options = self.settings
         softmax = normalised_softmax(

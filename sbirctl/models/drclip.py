@@ -33,7 +33,7 @@ from sbirctl.models.layers.clip_towers import (
     load_clip_weights,
 )
 from sbirctl.models.layers.prompted_clip import Part, PromptedEncoder
-from sbirctl.sampling.batch import Batch, Encoded
+from sbirctl.sampling.batch import Batch, Encoded, Side
 from sbirctl.sampling.plans import QuadrupletPlan
 from sbirctl.store.manifest import Modality
 
@@ -165,10 +165,8 @@ class DrClip(Model):
 
     def encode(self, batch: Batch) -> Encoded:
         """One pass over sketches and photos; the reference's features where L_FS needs them."""
-        assert batch.photo is not None
-        assert batch.sketch is not None
-        sketch = self.preprocess(batch.sketch, "sketch")
-        photo = self.preprocess(batch.photo, "photo")
+        sketch = self.preprocess(batch.images("sketch"), "sketch")
+        photo = self.preprocess(batch.images("photo"), "photo")
         both = F.normalize(self.encoder(sketch, photo).float(), dim=-1)
         extra = {}
         if self.settings.lambda1:
@@ -184,20 +182,18 @@ class DrClip(Model):
 
         Eqs. 2 to 4 are over anchors and positives, Eq. 9 over all images of the quadruplets.
         """
-        assert encoded.sketch is not None
-        assert encoded.photo is not None
-        assert batch.tuples is not None
         options = self.settings
-        anchor, positive, negative, negative_sketch = batch.tuples.unbind(1)
+        tuples = batch.tuple_rows()
+        anchor, positive, negative, negative_sketch = tuples.unbind(1)
         texts, text_of = self._text_features()
-        sketch_logits = class_logits(encoded.sketch, texts, options.temperature)
-        photo_logits = class_logits(encoded.photo, texts, options.temperature)
+        sketch_logits = class_logits(encoded.embeddings("sketch"), texts, options.temperature)
+        photo_logits = class_logits(encoded.embeddings("photo"), texts, options.temperature)
         sketch_label, photo_label = text_of[batch.sketch_label], text_of[batch.photo_label]
         terms = {
             "cls_sketch": classification(sketch_logits[anchor], sketch_label[anchor]),
             "cls_photo": classification(photo_logits[positive], photo_label[positive]),
-            "fs": self._forgetting(encoded, batch.tuples, sketch_logits, photo_logits, texts),
-            "dbq": self._metric(encoded, batch.tuples),
+            "fs": self._forgetting(encoded, tuples, sketch_logits, photo_logits, texts),
+            "dbq": self._metric(encoded, tuples),
         }
         sketches = torch.cat([anchor, negative_sketch])
         photos = torch.cat([positive, negative])
@@ -264,10 +260,8 @@ class DrClip(Model):
                 own[name].copy_(value)
 
     def _metric(self, encoded: Encoded, tuples: Tensor) -> Tensor:
-        assert encoded.sketch is not None
-        assert encoded.photo is not None
         anchor, positive, negative, negative_sketch = tuples.unbind(1)
-        sketch, photo = encoded.sketch, encoded.photo
+        sketch, photo = encoded.embeddings("sketch"), encoded.embeddings("photo")
         if not self.settings.negative_sketch:
             return cosine_triplet(
                 sketch[anchor], photo[positive], photo[negative], self.settings.margin
@@ -291,18 +285,18 @@ class DrClip(Model):
         """Eq. 4 over anchors and positives, with the released code's L1 term if it has weight."""
         if not self.settings.lambda1:
             return sketch_logits.new_zeros(())
-        assert encoded.sketch is not None
-        assert encoded.photo is not None
         total = sketch_logits.new_zeros(())
-        for rows, features, logits, reference in (
-            (tuples[:, 0], encoded.sketch, sketch_logits, encoded.extra["sketch_reference"]),
-            (tuples[:, 1], encoded.photo, photo_logits, encoded.extra["photo_reference"]),
-        ):
+        sides: tuple[tuple[Tensor, Side, Tensor], ...] = (
+            (tuples[:, 0], "sketch", sketch_logits),
+            (tuples[:, 1], "photo", photo_logits),
+        )
+        for rows, side, logits in sides:
+            reference = encoded.extra[f"{side}_reference"]
             frozen = class_logits(reference[rows], texts, self.settings.temperature)
             total = total + distribution_shift(logits[rows], frozen)
             if self.settings.fs_l1:
                 total = total + self.settings.fs_l1 * embedding_shift(
-                    features[rows], reference[rows]
+                    encoded.embeddings(side)[rows], reference[rows]
                 )
         return total
 

@@ -163,7 +163,8 @@ class Ffmln(Model):
 
     def encode(self, batch: Batch) -> Encoded:
         """Photos and sketches through the one network in one pass; `logits` of Eq. 6 in extra."""
-        photo, sketch = self._ready(batch.photo, "photo"), self._ready(batch.sketch, "sketch")
+        photo = self._ready(batch.images("photo"), "photo")
+        sketch = self._ready(batch.images("sketch"), "sketch")
         count = len(photo)
         is_sketch = torch.arange(count + len(sketch), device=photo.device) >= count
         projected = self.projection(self.network(torch.cat([photo, sketch]), is_sketch))
@@ -174,10 +175,8 @@ class Ffmln(Model):
     def losses(self, encoded: Encoded, batch: Batch, stage: str) -> dict[str, Tensor]:
         """Eq. 5 (`norm`), 6 (`cls`), 3, 4, 8 (`sin`, `mul`, `cro`), their weighted sum
         (`triplets`) and Eq. 9 (`total`)."""
-        assert encoded.photo is not None
-        assert encoded.sketch is not None
         options = self.settings
-        embeddings = torch.cat([encoded.photo, encoded.sketch])
+        embeddings = torch.cat([encoded.embeddings("photo"), encoded.embeddings("sketch")])
         labels = torch.cat([batch.photo_label, batch.sketch_label])
         is_sketch = torch.arange(len(labels), device=labels.device) >= len(batch.photo_label)
         found: dict[str, Tensor] = {}
@@ -245,8 +244,7 @@ class Ffmln(Model):
             found.append(StageAttention(f"stage {number}", own.float().square().mean(1), cls))
         return found
 
-    def _ready(self, images: Tensor | None, modality: Modality) -> Tensor:
-        assert images is not None
+    def _ready(self, images: Tensor, modality: Modality) -> Tensor:
         if len(images):
             return self.preprocess(images, modality)
         side = self.settings.size  # a pooled batch may lack a modality

@@ -207,9 +207,8 @@ class Semi3(Model):
         """All branches; in `extra` the classifier's `photo_logits` and so on."""
         given: dict[Branch, Tensor] = {}
         for branch in self.branches.names:
-            images = getattr(batch, branch)
-            assert images is not None
-            given[branch] = self.preprocess(images, "photo" if branch == "photo" else "sketch")
+            modality: Modality = "photo" if branch == "photo" else "sketch"
+            given[branch] = self.preprocess(batch.images(branch), modality)
         embedded: dict[str, Tensor] = {}
         logits: dict[str, Tensor] = {}
         for branch, found in self.branches(given).items():
@@ -232,12 +231,11 @@ class Semi3(Model):
         cross_entropy = torch.stack(list(terms.values())).sum()
         if stage == APART:
             return {**terms, "total": cross_entropy}
-        options, photo, edge = self.settings, encoded.photo, encoded.edge
-        assert photo is not None
+        options, photo = self.settings, encoded.embeddings("photo")
         terms["sketch_photo"] = self._pairs(encoded, photo, batch, options.margin_photo)
         align = sketch_edge = cross_entropy.new_zeros(())
         if options.hybrid:
-            assert edge is not None
+            edge = encoded.embeddings("edge")
             terms["align"] = align = alignment(photo, edge)
             sketch_edge = self._pairs(encoded, edge, batch, options.margin_edge)
             terms["sketch_edge"] = sketch_edge
@@ -311,9 +309,7 @@ class Semi3(Model):
 
     def _pairs(self, encoded: Encoded, other: Tensor, batch: Batch, margin: float) -> Tensor:
         """Eq. 9 or 11 over every sketch with its positive and with its negative."""
-        assert encoded.sketch is not None
-        assert batch.tuples is not None
-        anchor, positive, negative = batch.tuples[:, :3].unbind(1)
-        sketch = encoded.sketch[torch.cat([anchor, anchor])]
+        anchor, positive, negative = batch.tuple_rows()[:, :3].unbind(1)
+        sketch = encoded.embeddings("sketch")[torch.cat([anchor, anchor])]
         same = torch.arange(len(sketch), device=sketch.device) < len(anchor)
         return contrastive(sketch, other[torch.cat([positive, negative])], same, margin)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sbirctl.core.errors import MismatchError
+
 if TYPE_CHECKING:
     import torch
+
+Side = Literal["photo", "sketch", "edge"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,22 @@ class Batch:
     tuples: torch.Tensor | None
     ids: tuple[str, ...]
     share: Share | None = None
+
+    def images(self, side: Side) -> torch.Tensor:
+        """The images of a side, for a model that cannot do without.
+
+        Raises:
+            MismatchError: the batch has none.
+        """
+        return _there(getattr(self, side), f"{side} images")
+
+    def tuple_rows(self) -> torch.Tensor:
+        """`tuples`, for a model whose plan draws them.
+
+        Raises:
+            MismatchError: the batch has none.
+        """
+        return _there(self.tuples, "tuples")
 
     @property
     def whole(self) -> Batch:
@@ -124,3 +144,19 @@ class Encoded:
     sketch: torch.Tensor | None = None
     edge: torch.Tensor | None = None
     extra: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+    def embeddings(self, side: Side) -> torch.Tensor:
+        """(n, dim) embeddings of a side that `encode` gave.
+
+        Raises:
+            MismatchError: it gave none.
+        """
+        return _there(getattr(self, side), f"{side} embeddings")
+
+
+def _there(value: torch.Tensor | None, what: str) -> torch.Tensor:
+    if value is None:
+        raise MismatchError(
+            f"The batch has no {what}.", "The model's recipe draws other batches than it reads."
+        )
+    return value

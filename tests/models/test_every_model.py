@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from small_models import CLASSES, SMALL, batch, images, small
 
 from sbirctl.core.config import to_dict
-from sbirctl.models import MODELS, rebuild
+from sbirctl.core.errors import MismatchError
+from sbirctl.models import MODELS, Model, ModelSettings, rebuild
+from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.training.optim import make_optimizer, set_trainable
 from sbirctl.training.step import loss_terms
 
@@ -125,3 +129,18 @@ def test_one_seed_one_model_and_torchs_generator_is_left_alone(name: str) -> Non
     assert torch.equal(before, torch.get_rng_state())
     for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_methods_a_model_lacks_are_named_when_it_is_made() -> None:
+    class Half(Model):
+        def encode(self, batch: Batch) -> Encoded:
+            return Encoded()
+
+    with pytest.raises(TypeError, match=r"Half .*features.*load_weights.*losses.*recipe"):
+        Half(ModelSettings())  # type: ignore[abstract]
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_a_batch_without_photos_says_so(name: str) -> None:
+    with pytest.raises(MismatchError, match="The batch has no photo images"):
+        small(name).encode(replace(batch(), photo=None))
