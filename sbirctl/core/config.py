@@ -16,10 +16,11 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from sbirctl.core.errors import MissingError, UsageError, nearest
 from sbirctl.core.files import display_path
+from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.text import parse_toml, read_text
 
 S = TypeVar("S")
@@ -27,8 +28,17 @@ ENVIRONMENT_PREFIX = "SBIRCTL_SET_"
 _DEEPEST = 20  # dots in a key
 
 
+Kind = Literal["method", "recipe", "machine"]
+
+
 def setting(
-    default: Any = dataclasses.MISSING, *, key: str = "", help: str = "", **more: Any
+    default: Any = dataclasses.MISSING,
+    *,
+    key: str = "",
+    help: str = "",
+    kind: Kind | None = None,
+    aliases: tuple[str, ...] = (),
+    **more: Any,
 ) -> Any:
     """A dataclass field with what a settings table needs to know.
 
@@ -36,8 +46,16 @@ def setting(
         default: default value; for mutable ones pass `default_factory=`.
         key: the name a person types where it is no Python name (`lambda`).
         help: one line for `sbirctl models show`.
+        kind: "method" for what the figures of a paper depend on (network, losses, input),
+            "recipe" for how it is trained (learning rates, epochs), "machine" for what only the
+            machine at hand asks for.
+        aliases: names it had in earlier versions; they are understood wherever the key is.
+
+    A subclass that gives a field another default inherits what it leaves out here; without any
+    declaration the kind is "method".
     """
-    return dataclasses.field(default=default, metadata={"key": key, "help": help}, **more)
+    about = {"key": key, "help": help, "kind": kind, "aliases": aliases}
+    return dataclasses.field(default=default, metadata=about, **more)
 
 
 def parse_assignments(texts: Iterable[str]) -> dict[str, Any]:
@@ -89,21 +107,42 @@ def file_layer(path: Path) -> dict[str, Any]:
     return parse_toml(text, display_path(path))
 
 
-def resolve(schema: type[S], *layers: Mapping[str, Any]) -> S:
+def resolve(schema: type[S], *layers: Mapping[str, Any], report: Reporter = SILENT) -> S:
     """The settings that hold after all layers, later ones winning.
+
+    Args:
+        schema: a frozen dataclass.
+        layers: nested values, of rising precedence.
+        report: is told of settings that have another name now.
 
     Raises:
         UsageError: an unknown key (the nearest is named) or a value that does not fit its type.
     """
     merged: dict[str, Any] = {}
     for layer in layers:
-        _merge(merged, _normalise(schema, layer, ""))
+        _merge(merged, _normalise(schema, layer, "", report))
     return _build(schema, merged, "")
 
 
 def keys(schema: type) -> tuple[str, ...]:
-    """Names of the settings of a dataclass as a person types them; of groups only the group's."""
-    return tuple(_key(field) for field in dataclasses.fields(schema))
+    """Names of the settings of a dataclass as a person types them, then earlier names of them.
+
+    Of groups only the group's.
+    """
+    return (*(_key(field) for field in dataclasses.fields(schema)), *_former(schema))
+
+
+def kinds(schema: type) -> dict[str, Kind]:
+    """{key: kind} of every setting, nested ones with dotted keys; see `setting`."""
+    found: dict[str, Kind] = {}
+    hints = get_type_hints(schema)
+    for field in dataclasses.fields(schema):
+        inner = hints[field.name]
+        if dataclasses.is_dataclass(inner) and isinstance(inner, type):
+            found |= {f"{_key(field)}.{key}": kind for key, kind in kinds(inner).items()}
+        else:
+            found[_key(field)] = _declared(schema, field, "kind") or "method"
+    return found
 
 
 def to_dict(settings: Any) -> dict[str, Any]:
@@ -129,12 +168,32 @@ def describe(schema: type) -> list[tuple[str, str, str]]:
                 shown = inner if own is None else _show(own)
                 rows.append((f"{_key(field)}.{key}", shown, text))
         else:
-            rows.append((_key(field), _show(_default(field)), field.metadata.get("help", "")))
+            rows.append(
+                (_key(field), _show(_default(field)), _declared(schema, field, "help") or "")
+            )
     return rows
 
 
 def _key(field: dataclasses.Field) -> str:
     return field.metadata.get("key") or field.name
+
+
+def _declared(schema: type, field: dataclasses.Field, what: str) -> Any:
+    """What a field, or the field of that name in the nearest base class, says of itself."""
+    for owner in schema.__mro__:
+        own = vars(owner).get("__dataclass_fields__", {}).get(field.name)
+        if own is not None and own.metadata.get(what):
+            return own.metadata[what]
+    return None
+
+
+def _former(schema: type) -> dict[str, str]:
+    """{earlier name: today's key}."""
+    return {
+        old: _key(field)
+        for field in dataclasses.fields(schema)
+        for old in _declared(schema, field, "aliases") or ()
+    }
 
 
 def _default(field: dataclasses.Field) -> Any:
@@ -182,12 +241,22 @@ def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> None:
             base[key] = dict(value) if isinstance(value, Mapping) else value
 
 
-def _normalise(schema: type, layer: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def _normalise(
+    schema: type, layer: Mapping[str, Any], prefix: str, report: Reporter
+) -> dict[str, Any]:
     """Check keys and expand the `group=name` shorthand; values stay as they are."""
     hints = get_type_hints(schema)
     fields = {_key(f): f for f in dataclasses.fields(schema)}
+    former = _former(schema)
     result: dict[str, Any] = {}
     for key, value in layer.items():
+        if key not in fields and key in former:
+            report.note(f"the setting {prefix + key} is called {prefix + former[key]} now")
+            key = former[key]
+            if key in layer:
+                raise UsageError(
+                    f"{prefix + key!r} is set twice, once by its earlier name.", "Set it once."
+                )
         if key not in fields:
             if "extra" in fields:
                 result.setdefault("extra", {})[key] = _guess(value)
@@ -202,7 +271,7 @@ def _normalise(schema: type, layer: Mapping[str, Any], prefix: str) -> dict[str,
                 raise UsageError(
                     f"{prefix + key!r} is a group of settings.", f"Set {prefix}{key}.<key>."
                 )
-            value = _normalise(kind, inner, f"{prefix}{key}.")
+            value = _normalise(kind, inner, f"{prefix}{key}.", report)
         elif isinstance(value, Mapping):
             if get_origin(kind) is not dict and kind is not dict:
                 raise UsageError(

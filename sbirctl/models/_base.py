@@ -99,6 +99,7 @@ class Model(nn.Module, ABC):
     Settings: ClassVar[type[ModelSettings]] = ModelSettings
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     trainable: ClassVar[bool] = True
+    settings_version: ClassVar[int] = 1  # raised when `upgrade` has something to do
 
     settings: Any
     dim: int
@@ -128,6 +129,19 @@ class Model(nn.Module, ABC):
     def edges_for(cls, settings: ModelSettings) -> bool:  # noqa: ARG003
         """Whether a model of these settings reads the photos' edge maps."""
         return False
+
+    @classmethod
+    def upgrade(cls, settings: dict[str, Any], version: int) -> dict[str, Any]:
+        """Settings of an older checkpoint as today's model has them.
+
+        A renamed setting needs nothing here: its old name is among the `aliases` of `setting`.
+        This is for values that mean something else now, or settings that became several.
+
+        Args:
+            settings: nested plain values, as `core.config.to_dict` gave them.
+            version: `settings_version` of the model that wrote them.
+        """
+        return settings
 
     @property
     def needs_edges(self) -> bool:

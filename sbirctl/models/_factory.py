@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sbirctl.core.config import resolve
+from sbirctl.core.config import keys, resolve
 from sbirctl.core.device import pick_device, pick_dtype
-from sbirctl.core.errors import UsageError, nearest
+from sbirctl.core.errors import MismatchError, UsageError, nearest
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import seed_for
 from sbirctl.models._registry import MODELS
@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from sbirctl.models._base import Model, ModelSettings
 
 
-def resolve_settings(name: str, layers: Iterable[Mapping[str, Any]] = ()) -> ModelSettings:
+def resolve_settings(
+    name: str, layers: Iterable[Mapping[str, Any]] = (), *, report: Reporter = SILENT
+) -> ModelSettings:
     """The settings of model `name`: its defaults, its preset if a layer names one, the layers.
+
+    Args:
+        name: a registered model.
+        layers: of rising precedence.
+        report: is told of settings that have another name now.
 
     Raises:
         UsageError: an unknown model, preset, key or value.
@@ -28,7 +35,7 @@ def resolve_settings(name: str, layers: Iterable[Mapping[str, Any]] = ()) -> Mod
     preset = next((str(x["preset"]) for x in reversed(layers) if x.get("preset")), "")
     if preset and preset not in model.presets:
         raise UsageError(f"{name} has no preset {preset!r}.", nearest(preset, model.presets))
-    return resolve(model.Settings, model.presets.get(preset, {}), *layers)
+    return resolve(model.Settings, model.presets.get(preset, {}), *layers, report=report)
 
 
 def create(
@@ -59,11 +66,11 @@ def create(
         MissingError: the weights are not there.
         MismatchError: the weights are another architecture's.
     """
-    model = _build(name, resolve_settings(name, layers), classes, seed)
+    model = _build(name, resolve_settings(name, layers, report=report), classes, seed)
     model.weights = model.load_weights(str(weights))
     if str(weights) == "pretrained":
         _check_normalisation(model, report)
-    return _place(model, device, dtype)
+    return _on_device(model, device, dtype)
 
 
 def rebuild(
@@ -75,6 +82,9 @@ def rebuild(
     dtype: str = "auto",
     weights: str | Path = "none",
     seed: int = 0,
+    version: int = 1,
+    recipe: Collection[str] = (),
+    report: Reporter = SILENT,
 ) -> Model:
     """The model a checkpoint was made from, for `load_checkpoint_state`; downloads nothing.
 
@@ -85,14 +95,44 @@ def rebuild(
         device, dtype: as for `create`.
         weights: as for `create`; only for models whose checkpoint leaves frozen parts out.
         seed: for what the checkpoint leaves out, if anything.
+        version: `Model.settings_version` of the model that wrote it.
+        recipe: those of `settings` that only said how to train; what this version does not know
+            of them is left out.
+        report: is told of settings that are left out.
 
     Raises:
-        UsageError: an unknown name or setting.
+        UsageError: an unknown name.
+        MismatchError: a setting of the network is unknown to this version of the model.
     """
-    resolved = resolve(MODELS.get(name).Settings, settings)
+    cls = MODELS.get(name)
+    resolved = resolve(cls.Settings, _known_today(cls, settings, version, recipe, report))
     model = _build(name, resolved, classes, seed)
     model.weights = model.load_weights(str(weights))
-    return _place(model, device, dtype)
+    return _on_device(model, device, dtype)
+
+
+def _known_today(
+    model: type[Model],
+    settings: Mapping[str, Any],
+    version: int,
+    recipe: Collection[str],
+    report: Reporter,
+) -> dict[str, Any]:
+    """A checkpoint's settings as this version of its model has them."""
+    given = model.upgrade(dict(settings), version)
+    unknown = [key for key in given if key not in keys(model.Settings)]
+    needed = [key for key in unknown if key not in recipe]
+    if needed:
+        raise MismatchError(
+            f"The checkpoint has the setting {needed[0]!r}, which this version of {model.name}"
+            " does not know.",
+            "Use the version of sbirctl that wrote it, or train again.",
+        )
+    if unknown:
+        report.note(
+            f"{', '.join(unknown)}: a setting of the training that {model.name} no longer has"
+        )
+    return {key: value for key, value in given.items() if key not in unknown}
 
 
 def _build(name: str, settings: ModelSettings, classes: tuple[str, ...] | None, seed: int) -> Model:
@@ -118,10 +158,10 @@ def _check_normalisation(model: Model, report: Reporter) -> None:
             )
 
 
-def _place(model: Model, device: str, dtype: str) -> Model:
+def _on_device(model: Model, device: str, dtype: str) -> Model:
     import torch
 
-    place = pick_device(device)
-    model.compute_dtype = pick_dtype(dtype, place)
-    model.to(place).to(memory_format=torch.channels_last)
+    chosen = pick_device(device)
+    model.compute_dtype = pick_dtype(dtype, chosen)
+    model.to(chosen).to(memory_format=torch.channels_last)
     return model.eval()

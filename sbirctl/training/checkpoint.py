@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sbirctl.core.config import to_dict
+from sbirctl.core.config import kinds, to_dict
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.files import atomic_path, display_path
 from sbirctl.models import Model
@@ -37,6 +37,8 @@ class Checkpoint:
         settings: nested plain values, as `core.config.to_dict` gives them.
         classes: names of the training classes, in the order of the labels.
         digest: SHA-256 over names, types, shapes and values of `state`.
+        version: `Model.settings_version` of the model that wrote it.
+        recipe: the settings that only say how to train.
         facts: run facts: data set, store digest and settings, task, split, seed, …
         state: what `Model.checkpoint_state` gave, on the CPU.
     """
@@ -47,6 +49,8 @@ class Checkpoint:
     digest: str
     facts: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Tensor] = field(default_factory=dict)
+    version: int = 1
+    recipe: tuple[str, ...] = ()
 
 
 def save_checkpoint(path: Path, model: Model, facts: Mapping[str, Any]) -> str:
@@ -57,6 +61,8 @@ def save_checkpoint(path: Path, model: Model, facts: Mapping[str, Any]) -> str:
         "schema": SCHEMA,
         "model": model.name,
         "settings": to_dict(model.settings),
+        "settings_version": model.settings_version,
+        "recipe": recipe_keys(type(model).Settings),
         "classes": None if model.classes is None else list(model.classes),
         "weights_digest": digest,
         "facts": dict(facts),
@@ -102,10 +108,11 @@ def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
             "Foreign weights go in with --weights FILE.",
         )
     if about["schema"] != SCHEMA:
+        newer = about["schema"] > SCHEMA
         raise CorruptError(
-            f"{display_path(path)} has checkpoint format {about['schema']}, this program reads "
-            f"{SCHEMA}.",
-            "Update sbirctl.",
+            f"{display_path(path)} has checkpoint format {about['schema']}, which is"
+            f" {'newer' if newer else 'older'} than what this program reads, {SCHEMA}.",
+            "Update sbirctl." if newer else "Train again, or use the sbirctl that wrote it.",
         )
     if tensors and digest_state(state) != about["weights_digest"]:
         raise CorruptError(
@@ -120,7 +127,14 @@ def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
         about["weights_digest"],
         about["facts"],
         state,
+        about.get("settings_version", 1),
+        tuple(about.get("recipe", ())),
     )
+
+
+def recipe_keys(schema: type) -> list[str]:
+    """Settings outside groups that do not say what the model is, sorted."""
+    return sorted(key for key, kind in kinds(schema).items() if kind != "method" and "." not in key)
 
 
 def portable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

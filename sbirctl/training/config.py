@@ -7,17 +7,21 @@ from typing import Any
 
 from sbirctl.core.config import keys, resolve
 from sbirctl.core.errors import UsageError, nearest
+from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS, ModelSettings, resolve_settings
 from sbirctl.tasks import TASKS, Holdout, TaskOptions
 
 Layers = Sequence[Mapping[str, Any]]
 
 
-def resolve_layers(model: str, task: str, layers: Layers) -> tuple[ModelSettings, TaskOptions]:
+def resolve_layers(
+    model: str, task: str, layers: Layers, *, report: Reporter = SILENT
+) -> tuple[ModelSettings, TaskOptions]:
     """The settings of a model and the options of a task, from layers that hold both.
 
     Args:
         layers: of rising precedence, as `core.config` reads them.
+        report: is told of settings that have another name now.
 
     Raises:
         UsageError: an unknown model, task, key or value, or an option of another task.
@@ -27,7 +31,7 @@ def resolve_layers(model: str, task: str, layers: Layers) -> tuple[ModelSettings
         if key not in settings and key not in options:
             raise _unknown(key, task, [*settings, *options])
     own = resolve(TASKS.get(task).Options, *_only(layers, options))
-    return resolve_settings(model, _only(layers, settings)), own
+    return resolve_settings(model, _only(layers, settings), report=report), own
 
 
 def holdout_of(settings: ModelSettings, seed: int) -> Holdout:

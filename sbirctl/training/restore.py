@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from sbirctl.core.errors import MismatchError
+from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import Model, rebuild
 from sbirctl.training.checkpoint import Checkpoint
 
 
-def restore(checkpoint: Checkpoint, *, device: str = "auto", weights: str = "") -> Model:
+def restore(
+    checkpoint: Checkpoint, *, device: str = "auto", weights: str = "", report: Reporter = SILENT
+) -> Model:
     """Build the model a checkpoint describes and give it its weights.
 
     Checkpoints of models with frozen parts hold the trained parameters only; the rest comes from
@@ -17,6 +20,8 @@ def restore(checkpoint: Checkpoint, *, device: str = "auto", weights: str = "") 
         checkpoint: with its tensors.
         device: auto, cpu, cuda, …
         weights: where the starting weights are, "" for where they were in training.
+
+        report: is told of settings of the training that are no longer known.
 
     Raises:
         MismatchError: the tensors, or the starting weights, are not those of this model.
@@ -30,6 +35,9 @@ def restore(checkpoint: Checkpoint, *, device: str = "auto", weights: str = "") 
         device=device,
         dtype=checkpoint.settings.get("precision", "auto"),
         seed=int(facts.get("seed", 0)),
+        version=checkpoint.version,
+        recipe=checkpoint.recipe,
+        report=report,
     )
     if not set(model.state_dict()) <= set(checkpoint.state):
         record = model.load_weights(weights or facts["weights_source"])
