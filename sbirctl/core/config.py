@@ -24,6 +24,7 @@ from sbirctl.core.text import parse_toml, read_text
 
 S = TypeVar("S")
 ENVIRONMENT_PREFIX = "SBIRCTL_SET_"
+RUN_TABLE = "run"  # of a run's config.toml: what the run is besides its settings
 _DEEPEST = 20  # dots in a key
 
 
@@ -87,6 +88,24 @@ def file_layer(path: Path) -> dict[str, Any]:
             "Give a TOML file, as a run's config.toml.",
         ) from error
     return parse_toml(text, display_path(path))
+
+
+def read_layers(
+    config: Path | None, assignments: Iterable[str], flags: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """What a person gave, of rising precedence: a file, the environment, `--set`, flags.
+
+    Args:
+        config: a TOML file, or None. The table `run` of a run's own config.toml is no setting.
+        assignments: `key=value`.
+        flags: settings that have a flag of their own.
+
+    Raises:
+        MissingError, UsageError: see `file_layer` and `parse_assignments`.
+    """
+    file = {} if config is None else file_layer(config)
+    file.pop(RUN_TABLE, None)
+    return [file, environment_layer(), parse_assignments(assignments), dict(flags or {})]
 
 
 def resolve(schema: type[S], *layers: Mapping[str, Any]) -> S:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sbirctl.core.allocator import keep_freed_memory
-from sbirctl.core.config import environment_layer, file_layer, parse_assignments
+from sbirctl.core.config import read_layers
 from sbirctl.core.distributed import ProcessGroup, joined
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import lock, write_json
@@ -17,8 +17,9 @@ from sbirctl.core.progress import SILENT, Reporter
 if TYPE_CHECKING:
     from sbirctl.retrieval.embeddings import Embeddings
     from sbirctl.sampling.subsets import Partition, Subset
+    from sbirctl.training.config import Flags
+    from sbirctl.training.embedding_target import EmbeddingTarget
     from sbirctl.training.resumable_embedding import ResumableEmbedder
-    from sbirctl.training.source import Source
 
 SideName = Literal["train", "val", "test"]
 
@@ -67,7 +68,7 @@ def embed(
         MismatchError: the checkpoint does not fit the data set.
         CorruptError: the checkpoint is damaged.
     """
-    given = {"dataset": dataset, "target": target, "task": task, "split": split}
+    given: Flags = {"dataset": dataset, "target": target, "task": task, "split": split}
     with joined(device) as group:
         report = report if group.first else SILENT
         with group.first_process_first():
@@ -89,26 +90,25 @@ def embed(
 
 def _open(
     source: str,
-    given: Mapping[str, str],
+    given: Flags,
     assignments: Sequence[str],
     config: Path | None,
     weights: str,
     device: str,
     seed: int,
-) -> Source:
-    from sbirctl.training import source as sources
+) -> EmbeddingTarget:
+    from sbirctl.training import embedding_target as targets
+    from sbirctl.training.config import training_config
+    from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
 
-    if sources.is_model(source):
-        layers = [file_layer(config)] if config else []
-        layers += [environment_layer(), parse_assignments(assignments)]
-        layers = [{k: v for k, v in layer.items() if k != "run"} for layer in layers]
-        names = {**given, "task": given["task"] or "cg"}
-        return sources.from_registry(
-            source, names, layers, device=device, weights=weights, seed=seed
-        )
-    sources.refuse_settings([*assignments, *([str(config)] if config else [])])
-    path = sources.find_checkpoint(source)
-    return sources.from_checkpoint(path, given, device=device, weights=weights)
+    if is_model(source):
+        layers = read_layers(config, assignments)
+        flags: Flags = {**given, "seed": seed, "weights": weights}
+        chosen = training_config(source, layers, **flags)
+        return targets.from_registry(chosen, device=device)
+    refuse_settings([*assignments, *([str(config)] if config else [])])
+    path = find_checkpoint(source)
+    return targets.from_checkpoint(path, given, device=device, weights=weights)
 
 
 def _claim(held: ExitStack, target: Path) -> None:
@@ -118,7 +118,7 @@ def _claim(held: ExitStack, target: Path) -> None:
 
 
 def _write(
-    found: Source,
+    found: EmbeddingTarget,
     side: SideName,
     wanted: Mapping[str, Any],
     with_train: bool,
@@ -185,7 +185,7 @@ def _speed(gatherer: ResumableEmbedder, group: ProcessGroup) -> dict[str, Any]:
     }
 
 
-def _attributes(found: Source, side: SideName) -> dict[str, Any]:
+def _attributes(found: EmbeddingTarget, side: SideName) -> dict[str, Any]:
     """What names the vectors: model, digests, task, split and the facts of the result."""
     facts = found.data.partition.facts
     return {
@@ -213,7 +213,7 @@ def _part(partition: Partition, side: SideName) -> Subset:
     return part
 
 
-def _place(found: Source, side: SideName) -> Path:
+def _place(found: EmbeddingTarget, side: SideName) -> Path:
     ending = "" if side == "test" else f"-{side}"
     return found.place.with_name(f"{found.place.name}{ending}.h5")
 

@@ -41,7 +41,7 @@ def export(
     from sbirctl.models import create, resolve_settings
     from sbirctl.training.checkpoint import digest_state, read_checkpoint
     from sbirctl.training.restore import restore
-    from sbirctl.training.source import find_checkpoint, is_model
+    from sbirctl.training.find import find_checkpoint, is_model
 
     if is_model(what):
         settings = to_dict(resolve_settings(what, [parse_assignments(assignments)]))

@@ -12,14 +12,17 @@ from tiny_world import FakeStore, make_partition, make_tiny
 from sbirctl.core.errors import SbirctlError
 from sbirctl.training import loop
 from sbirctl.training.checkpoint import read_checkpoint
-from sbirctl.training.loop import LoopOptions, Trainer
+from sbirctl.training.config import Execution
+from sbirctl.training.loop import Trainer
 from sbirctl.training.loss_meter import NotFiniteError
 
 
 def train(model, partition, folder, report=None, **options):
-    options = {"log_every": 2, "save_steps": 2, "workers": 0, **options}
-    more = {} if report is None else {"report": report}
-    trainer = Trainer(model, partition, folder, options=LoopOptions(**options), **more)
+    execution = Execution(
+        log_every=options.pop("log_every", 2), save_steps=2, workers=options.pop("workers", 0)
+    )
+    more = options if report is None else {"report": report, **options}
+    trainer = Trainer(model, partition, folder, execution=execution, **more)
     return trainer, trainer.run()
 
 

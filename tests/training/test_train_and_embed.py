@@ -7,6 +7,7 @@ import tomllib
 import numpy as np
 import pytest
 
+from sbirctl.core.config import parse_assignments
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, SbirctlError, UsageError
 from sbirctl.core.files import lock
 from sbirctl.core.progress import Reporter
@@ -16,7 +17,9 @@ from sbirctl.pipeline.train import train
 from sbirctl.retrieval import embeddings as files
 from sbirctl.training import resumable_embedding
 from sbirctl.training.checkpoint import read_checkpoint
+from sbirctl.training.config import training_config
 from sbirctl.training.loader import auto_workers
+from sbirctl.training.run import Run
 
 SMALL = ("backbone=mobilenetv3_small_050", "size=32", "batch=16", "per_class=2", "dim=16")
 
@@ -98,17 +101,10 @@ def test_a_runs_config_gives_the_same_run(run):
     ],
 )
 def test_what_decides_the_result_decides_the_run(home, more):
-    from sbirctl.pipeline.train import _request
-
-    def folder(**options):
-        options = {"epochs": 1, "task": "cg", "assignments": (), **options}
-        from sbirctl.core.config import parse_assignments
-
-        layers = [parse_assignments((*SMALL, *options["assignments"]))]
-        layers.append({"epochs": options["epochs"]})
-        names = {"dataset": "", "target": "", "task": options["task"], "split": ""}
-        seed, refit = options.get("seed", 0), options.get("refit", False)
-        return _request("baseline", names, layers, seed, "none", refit, False).run_id()
+    def folder(assignments=(), epochs=1, **flags):
+        layers = [parse_assignments((*SMALL, *assignments)), {"epochs": epochs}]
+        config = training_config("baseline", layers, weights="none", **flags)
+        return Run(config, config.open()).run_id()
 
     assert folder() == folder()
     assert folder(**more) != folder()
@@ -134,11 +130,15 @@ def test_a_crash_between_choosing_and_refit_leaves_no_trace(home, monkeypatch):
     shutil.rmtree(whole)
     from sbirctl.training import phases
 
-    def crash(request):
+    whole_trainer = phases._trainer
+
+    def crash(run, folder, phase, *args, **more):
+        if phase == "train":
+            return whole_trainer(run, folder, phase, *args, **more)
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(phases, "_with_all", crash)
+        patch.setattr(phases, "_trainer", crash)
         with pytest.raises(RuntimeError):
             small(refit=True)
     assert not (whole / "result.json").exists()

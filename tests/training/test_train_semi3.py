@@ -18,9 +18,10 @@ from sbirctl.pipeline.embed import embed
 from sbirctl.pipeline.train import train
 from sbirctl.retrieval import embeddings as files
 from sbirctl.training.checkpoint import read_checkpoint
+from sbirctl.training.config import Execution
 from sbirctl.training.inputs import Inputs
 from sbirctl.training.loader import BatchLoader, to_rgb
-from sbirctl.training.loop import LoopOptions, Trainer
+from sbirctl.training.loop import Trainer
 from sbirctl.training.restore import restore
 from sbirctl.training.step import gradients
 
@@ -73,9 +74,9 @@ def trainer(folder, report=None, **options):
     model = create(
         "semi3", device="cpu", weights="none", classes=data.partition.train.classes, layers=[layer]
     )
-    chosen = LoopOptions(workers=0, log_every=2, save_steps=2, **options)
-    more = {} if report is None else {"report": report}
-    return Trainer(model, data.partition, folder, options=chosen, **more)
+    execution = Execution(workers=0, log_every=2, save_steps=2)
+    more = options if report is None else {"report": report, **options}
+    return Trainer(model, data.partition, folder, execution=execution, **more)
 
 
 @pytest.fixture(scope="module")
