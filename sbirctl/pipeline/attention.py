@@ -59,7 +59,7 @@ def attention(
 
     check_suffix(output)
     checkpoint = read_checkpoint(find_checkpoint(source))
-    size = int(checkpoint.facts.get("store_settings", {}).get("size", 0))
+    size = checkpoint.data.size if checkpoint.data else 0
     model = restore(checkpoint, device=device, weights=weights)
     rows: list[AttentionRow] = []
     stages: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -137,11 +138,11 @@ def _write(
     keep_freed_memory()
     partition = found.data.partition
     part = _part(partition, side)
-    for note in partition.facts.get("notes", ()):
+    for note in partition.provenance.notes:
         report.note(note)
     identity = {"checkpoint": found.digest, "precision": str(found.model.compute_dtype)}
-    if "edges" in found.facts:
-        identity["edges"] = found.facts["edges"]["pixels"]
+    if found.provenance.edges is not None:
+        identity["edges"] = found.provenance.edges.pixels
     pieces = target.with_name(f"{target.name}.partition")
     gatherer = ResumableEmbedder(
         found.model, pieces, identity, workers=workers, group=group, report=report
@@ -154,7 +155,7 @@ def _write(
         return {}
     query, gallery, *train = vectors
     more: dict[str, Any] = dict(wanted)
-    facts = more.pop("facts")
+    provenance = more.pop("provenance")
     # What was trained on is always named, so that an audit can find leaks.
     both = (partition.train.sketch, partition.train.photo)
     more["train_digest"] = np.concatenate([digests(side) for side in both])
@@ -162,7 +163,7 @@ def _write(
     if with_train:
         more["train"] = np.concatenate(train)
         more["train_label"] = np.concatenate([side.label for side in both]).astype(np.int64)
-    write(to_embeddings(part, query, gallery, facts, **more), target)
+    write(to_embeddings(part, query, gallery, provenance, **more), target)
     gatherer.clear()
     return _speed(gatherer, group)
 
@@ -186,21 +187,16 @@ def _speed(gatherer: ResumableEmbedder, group: ProcessGroup) -> dict[str, Any]:
 
 
 def _attributes(found: EmbeddingTarget, side: SideName) -> dict[str, Any]:
-    """What names the vectors: model, digests, task, split and the facts of the result."""
-    facts = found.data.partition.facts
+    """What names the vectors: model, digests, task, split and provenance."""
+    provenance = replace(found.provenance, side=side)
     return {
         "model": found.model.name,
         "checkpoint": found.digest,
         "store": _part(found.data.partition, side).photo.store.digest,
         "task": found.data.inputs.task,
-        "split": str(facts.get("split", "")),
-        "facts": {**facts, **found.facts, "side": side, "unseen": _unseen(found.data.partition)},
+        "split": provenance.split or "",
+        "provenance": provenance,
     }
-
-
-def _unseen(partition: Partition) -> list[str]:
-    test = partition.test
-    return [name for name, seen in zip(test.classes, test.seen, strict=True) if not seen]
 
 
 def _part(partition: Partition, side: SideName) -> Subset:
@@ -229,6 +225,6 @@ def _fits(path: Path, wanted: Mapping[str, Any], with_train: bool) -> bool:
         there: Embeddings = read(path)
     except SbirctlError:
         return False
-    keys = ("model", "checkpoint", "store", "task", "split", "facts")
+    keys = ("model", "checkpoint", "store", "task", "split", "provenance")
     same = all(getattr(there, key) == wanted[key] for key in keys)
     return same and (there.train is not None) == with_train

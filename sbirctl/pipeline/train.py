@@ -109,7 +109,7 @@ def _say_start(run: Run, folder: Path, now: Mapping[str, int], report: Reporter)
     partition = run.data.partition
     counts = f"{len(partition.train.sketch):,} sketches and {len(partition.train.photo):,} photos"
     report.note(f"training {folder.name}: {counts} of {len(partition.train.classes)} classes")
-    for note in partition.facts.get("notes", ()):
+    for note in partition.provenance.notes:
         report.note(note)
     begun = folder / "config.toml"
     if begun.is_file() and (folder / "state").is_dir():

@@ -23,8 +23,10 @@ from sbirctl.core.config import to_dict
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.files import atomic_path, display_path
 from sbirctl.models import Model
+from sbirctl.retrieval.provenance import Provenance
+from sbirctl.training.inputs import DataRecord
 
-SCHEMA = 1
+SCHEMA = 2
 _KEY = "sbirctl"
 
 
@@ -37,7 +39,8 @@ class Checkpoint:
         settings: nested plain values, as `core.config.to_dict` gives them.
         classes: names of the training classes, in the order of the labels.
         digest: SHA-256 over names, types, shapes and values of `state`.
-        facts: run facts: data set, store digest and settings, task, split, seed, …
+        provenance: what it was trained on and how.
+        data: what `training.inputs.reopen` takes; None where the training had no prepared data.
         state: what `Model.checkpoint_state` gave, on the CPU.
     """
 
@@ -45,11 +48,14 @@ class Checkpoint:
     settings: dict[str, Any]
     classes: tuple[str, ...] | None
     digest: str
-    facts: dict[str, Any] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
+    data: DataRecord | None = None
     state: dict[str, Tensor] = field(default_factory=dict)
 
 
-def save_checkpoint(path: Path, model: Model, facts: Mapping[str, Any]) -> str:
+def save_checkpoint(
+    path: Path, model: Model, provenance: Provenance, data: DataRecord | None = None
+) -> str:
     """Write a checkpoint atomically; returns the digest of its weights."""
     state = portable(model.checkpoint_state())
     digest = digest_state(state)
@@ -59,7 +65,8 @@ def save_checkpoint(path: Path, model: Model, facts: Mapping[str, Any]) -> str:
         "settings": to_dict(model.settings),
         "classes": None if model.classes is None else list(model.classes),
         "weights_digest": digest,
-        "facts": dict(facts),
+        "provenance": provenance.to_json(),
+        "data": None if data is None else vars(data),
     }
     text = json.dumps(about, ensure_ascii=False, allow_nan=False)
     with atomic_path(path) as temporary:
@@ -105,7 +112,7 @@ def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
         raise CorruptError(
             f"{display_path(path)} has checkpoint format {about['schema']}, this program reads "
             f"{SCHEMA}.",
-            "Update sbirctl.",
+            "Update sbirctl." if about["schema"] > SCHEMA else "Train again with --fresh.",
         )
     if tensors and digest_state(state) != about["weights_digest"]:
         raise CorruptError(
@@ -118,7 +125,8 @@ def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
         about["settings"],
         None if classes is None else tuple(classes),
         about["weights_digest"],
-        about["facts"],
+        Provenance.from_json(about["provenance"]),
+        None if about["data"] is None else DataRecord(**about["data"]),
         state,
     )
 

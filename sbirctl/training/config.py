@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from sbirctl.core.config import keys, resolve
+from sbirctl.core.config import keys, resolve, to_dict
 from sbirctl.core.errors import UsageError, nearest
-from sbirctl.models import MODELS, ModelSettings, resolve_settings
+from sbirctl.models import MODELS, Model, ModelSettings, resolve_settings
+from sbirctl.retrieval.provenance import EdgeMaps, Provenance, Weights
 from sbirctl.tasks import TASKS, Holdout, TaskOptions
 from sbirctl.training.find import find_checkpoint
 from sbirctl.training.inputs import Data, Inputs
@@ -135,6 +136,26 @@ def training_config(model: str, layers: Layers, **flags: Unpack[Flags]) -> Train
     if config.refit and config.init:
         raise UsageError("--init and --refit do not go together.", "Leave out one of them.")
     return config
+
+
+def with_model(
+    data: Data, config: TrainingConfig, model: Model, edges: EdgeMaps | None
+) -> Provenance:
+    """The data's provenance with what made the model.
+
+    Args:
+        model: with its starting weights.
+        edges: which edge maps it reads.
+    """
+    record = model.weights
+    return replace(
+        data.partition.provenance,
+        seed=config.seed,
+        model=config.model,
+        settings=to_dict(config.settings),
+        weights=Weights(record.name, record.sha256, config.weights),
+        edges=edges,
+    )
 
 
 def resolve_layers(model: str, task: str, layers: Layers) -> tuple[ModelSettings, TaskOptions]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from sbirctl.core.errors import MismatchError
 from sbirctl.core.files import digest_json, display_path
 from sbirctl.core.home import home
 from sbirctl.models import Model, create
+from sbirctl.retrieval.provenance import EdgeMaps, Provenance
 from sbirctl.training.checkpoint import digest_state, read_checkpoint
-from sbirctl.training.config import Flags, TrainingConfig
+from sbirctl.training.config import Flags, TrainingConfig, with_model
 from sbirctl.training.find import CHECKPOINT
 from sbirctl.training.inputs import Data, reopen
 from sbirctl.training.restore import restore
@@ -28,14 +29,14 @@ class EmbeddingTarget:
         data: opened inputs.
         digest: of the weights, hexadecimal.
         place: where embeddings go by default, without the ending.
-        facts: recorded with the embeddings.
+        provenance: recorded with the embeddings.
     """
 
     model: Model
     data: Data
     digest: str
     place: Path
-    facts: dict[str, Any]
+    provenance: Provenance
 
 
 def from_checkpoint(path: Path, given: Flags, *, device: str, weights: str) -> EmbeddingTarget:
@@ -49,24 +50,17 @@ def from_checkpoint(path: Path, given: Flags, *, device: str, weights: str) -> E
         MismatchError: they are not, or the store has changed since.
     """
     checkpoint = read_checkpoint(path)
-    facts = checkpoint.facts
-    if "inputs" not in facts:
+    if checkpoint.data is None:
         raise MismatchError(f"{display_path(path)} does not say what it was trained on.")
-    _refuse_other(facts["inputs"], given)
-    data = reopen(facts)
+    _refuse_other(checkpoint.data.inputs, given)
+    data = reopen(checkpoint.data)
     model = restore(checkpoint, device=device, weights=weights)
     inside = path.name == CHECKPOINT and (path.parent / "config.toml").is_file()
     name = f"{path.stem}-{checkpoint.digest[:8]}"
     place = path.parent / "embeddings" if inside else home() / "embeddings" / name
-    more = {
-        "seed": facts["seed"],
-        "run": facts["run"],
-        "weights": facts["weights"],
-        "settings": checkpoint.settings,
-        "trained": True,
-        **_edges(model, data, facts.get("edges")),
-    }
-    return EmbeddingTarget(model, data, checkpoint.digest, place, more)
+    edges = _edges(model, data, checkpoint.provenance.edges)
+    provenance = replace(checkpoint.provenance, edges=edges)
+    return EmbeddingTarget(model, data, checkpoint.digest, place, provenance)
 
 
 def from_registry(config: TrainingConfig, *, device: str) -> EmbeddingTarget:
@@ -82,18 +76,13 @@ def from_registry(config: TrainingConfig, *, device: str) -> EmbeddingTarget:
         seed=config.seed,
     )
     digest = digest_state(model.state_dict())
-    record = {"name": model.weights.name, "sha256": model.weights.sha256}
     edges = _edges(model, data, None)
-    facts = {
-        "seed": config.seed,
-        "weights": record,
-        "settings": settings,
-        "trained": False,
-        **edges,
-    }
-    content = {"weights": digest, "settings": settings, **edges, **data.identity()}
+    content = {"weights": digest, "settings": settings, **data.identity()}
+    if edges is not None:
+        content["edges"] = edges.pixels
     label = f"{config.model}-{data.label()}-{digest_json(content)[:8]}"
-    return EmbeddingTarget(model, data, digest, home() / "embeddings" / label, facts)
+    provenance = replace(with_model(data, config, model, edges), trained=False)
+    return EmbeddingTarget(model, data, digest, home() / "embeddings" / label, provenance)
 
 
 def _refuse_other(inputs: Mapping[str, Any], given: Flags) -> None:
@@ -107,21 +96,21 @@ def _refuse_other(inputs: Mapping[str, Any], given: Flags) -> None:
             )
 
 
-def _edges(model: Model, data: Data, trained: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The edge maps of what is embedded, for the record; nothing where the model takes none.
+def _edges(model: Model, data: Data, trained: EdgeMaps | None) -> EdgeMaps | None:
+    """The edge maps of what is embedded, for the record; None where the model takes none.
 
     Raises:
         MissingError: the data set has none.
         MismatchError: the model was trained with another kind.
     """
     if not model.needs_edges:
-        return {}
+        return None
     store = data.target or data.store
-    edges = store.require_edges()
-    if trained is not None and edges["name"] != trained["name"]:
+    edges = EdgeMaps(**store.require_edges())
+    if trained is not None and edges.name != trained.name:
         raise MismatchError(
-            f"{store.name} holds the edge maps {edges['name']}, the model was trained with "
-            f"{trained['name']}.",
-            f"Type `sbirctl prepare {store.name} --edges {trained['method']}` with its settings.",
+            f"{store.name} holds the edge maps {edges.name}, the model was trained with "
+            f"{trained.name}.",
+            f"Type `sbirctl prepare {store.name} --edges {trained.method}` with its settings.",
         )
-    return {"edges": edges}
+    return edges

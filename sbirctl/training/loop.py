@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sbirctl.core.errors import SbirctlError, UsageError, nearest
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import seed_for
 from sbirctl.models import Model, Stage
+from sbirctl.retrieval.provenance import Provenance
 from sbirctl.sampling.batch import Batch
 from sbirctl.sampling.subsets import Partition, Subset
 from sbirctl.training.augment import augment
@@ -27,6 +29,7 @@ from sbirctl.training.checkpointer import Checkpointer
 from sbirctl.training.compiled import compile_networks
 from sbirctl.training.config import Execution
 from sbirctl.training.embedding import device_of
+from sbirctl.training.inputs import DataRecord
 from sbirctl.training.loader import BatchLoader, auto_workers, to_rgb
 from sbirctl.training.loss_meter import LossMeter, NotFiniteError
 from sbirctl.training.optim import make_optimizer, rate_factor, set_rates, set_trainable
@@ -52,7 +55,7 @@ class Trainer:
         from_stage: the stage to begin with, "" for the first one.
         epochs: stage name to number of epochs, instead of the recipe's.
         execution: how to compute it.
-        facts: recorded in checkpoints.
+        provenance, data: recorded in checkpoints.
         log_start: bytes of log.jsonl that belong to earlier phases.
         group: the processes that train; each takes its share of every batch.
 
@@ -72,7 +75,8 @@ class Trainer:
         from_stage: str = "",
         epochs: Mapping[str, int] | None = None,
         execution: Execution = Execution(),
-        facts: Mapping[str, Any] | None = None,
+        provenance: Provenance | None = None,
+        data: DataRecord | None = None,
         log_start: int = 0,
         group: ProcessGroup = SINGLE,
         report: Reporter = SILENT,
@@ -91,7 +95,8 @@ class Trainer:
             folder,
             phase,
             model,
-            facts or {},
+            provenance or partition.provenance,
+            data,
             log_start=log_start,
             tensorboard=self.execution.tensorboard,
             group=group,
@@ -242,8 +247,8 @@ class Trainer:
             self.checkpointer.save_best(stage.name)
         else:
             # A class has too few held-out instances (`fg`) to rank them within it.
-            facts = {**self.partition.facts, "scope": "all"}
-            found = self._validate(self.partition.val, facts)
+            about = replace(self.partition.provenance, scope="all")
+            found = self._validate(self.partition.val, about)
             figures |= {f"val_{name}": value for name, value in found.items()}
             told += f", validation {SELECTION_METRIC} {found[SELECTION_METRIC]:.4f}"
             progress.stale += 1
@@ -252,15 +257,15 @@ class Trainer:
                 self.checkpointer.save_best(stage.name)
                 told += " (best)"
         if self.monitor and stage.validate:
-            found = self._validate(self.partition.test, self.partition.facts)
+            found = self._validate(self.partition.test, self.partition.provenance)
             figures |= {f"unseen_{name}": value for name, value in found.items()}
             told += f", unseen {SELECTION_METRIC} {found[SELECTION_METRIC]:.4f} (only logged)"
         progress.history.append(figures)
         self.checkpointer.log.write("epoch", progress.steps, figures)
         self.report.note(told)
 
-    def _validate(self, part: Subset, facts: Mapping[str, Any]) -> dict[str, float]:
-        return validate(self.model, part, facts, workers=self.workers, group=self.group)
+    def _validate(self, part: Subset, about: Provenance) -> dict[str, float]:
+        return validate(self.model, part, about, workers=self.workers, group=self.group)
 
     def _should_save(self) -> bool:
         if self.execution.save_steps:

@@ -13,7 +13,7 @@ from sbirctl.core.files import atomic_path
 from sbirctl.core.progress import Reporter
 from sbirctl.models import create
 from sbirctl.tasks import Holdout
-from sbirctl.training.config import Execution
+from sbirctl.training.config import Execution, with_model
 from sbirctl.training.initial_weights import load_initial_weights
 from sbirctl.training.loop import Trainer
 from sbirctl.training.result import finish
@@ -59,7 +59,7 @@ def run_phases(
     if group.first:
         with atomic_path(folder / "checkpoint.safetensors") as temporary:
             shutil.copyfile(trainer.checkpoint, temporary)
-        finish(run, folder, trainer.model, phases, threads, group.world)
+        finish(folder, trainer.model, phases, threads, group.world)
 
 
 def _trainer(
@@ -84,17 +84,16 @@ def _trainer(
             layers=[to_dict(config.settings)],
             seed=config.seed,
         )
-    facts = {
-        "run": folder.name,
-        "seed": config.seed,
-        "weights_source": config.weights,
-        "weights": {"name": model.weights.name, "sha256": model.weights.sha256},
-        **run.data.record(),
-    }
-    if (edges := run.edges()) is not None:
-        facts["edges"] = edges
+    init = None
     if config.init is not None:
-        facts["init"] = load_initial_weights(model, config.init, run.data)
+        init = load_initial_weights(model, config.init, run.data)
+    provenance = replace(
+        with_model(run.data, config, model, run.edges()),
+        run=folder.name,
+        trained=True,
+        refit=config.refit,
+        init=init,
+    )
     return Trainer(
         model,
         partition,
@@ -105,7 +104,8 @@ def _trainer(
         from_stage=config.from_stage,
         epochs=epochs,
         execution=execution,
-        facts=facts,
+        provenance=provenance,
+        data=run.data.record(),
         log_start=log_start,
         group=group,
         report=report,

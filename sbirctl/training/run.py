@@ -14,11 +14,12 @@ from sbirctl.core.config import RUN_TABLE, to_dict
 from sbirctl.core.files import atomic_open, digest_file, digest_json, read_json, write_json
 from sbirctl.core.home import runs_dir
 from sbirctl.models import MODELS
+from sbirctl.retrieval.provenance import EdgeMaps
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.config import TrainingConfig
 from sbirctl.training.inputs import Data
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Run:
     config: TrainingConfig
     data: Data
 
-    def edges(self) -> dict[str, Any] | None:
+    def edges(self) -> EdgeMaps | None:
         """Which edge maps are read, None for none.
 
         Raises:
@@ -40,7 +41,7 @@ class Run:
         """
         if not MODELS.get(self.config.model).edges_for(self.config.settings):
             return None
-        return self.data.store.require_edges()
+        return EdgeMaps(**self.data.store.require_edges())
 
     def run_id(self) -> str:
         """`<model>-<task>-<data set>-<split>-<seed>-<8 hex digits>`."""
@@ -61,7 +62,7 @@ class Run:
         if config.init is not None:
             identity["init"] = read_checkpoint(config.init, tensors=False).digest
         if (edges := self.edges()) is not None:
-            identity["edges"] = edges["pixels"]
+            identity["edges"] = edges.pixels
         label = f"{config.model}-{self.data.label()}-{config.seed}"
         return f"{label}-{digest_json(identity)[:8]}"
 

@@ -107,12 +107,12 @@ def test_validation_ranks_across_classes_and_the_test_part_as_its_task_says(
 ):
     scopes = []
 
-    def recorded(model, part, facts, **_):
-        scopes.append((part is partition.val, facts["scope"]))
+    def recorded(model, part, provenance, **_):
+        scopes.append((part is partition.val, provenance.scope))
         return {"map@all": 0.5}
 
     monkeypatch.setattr(loop, "validate", recorded)
-    partition = replace(partition, facts={**partition.facts, "scope": "class"})
+    partition = replace(partition, provenance=replace(partition.provenance, scope="class"))
     train(make_model(epochs=1), partition, tmp_path, monitor=True)
     assert scopes == [(True, "all"), (False, "class")]
 

@@ -62,7 +62,7 @@ def test_a_run_holds_everything_needed_to_know_it(home, run):
     assert (run / "log.jsonl").read_text().count("\n") >= 2
     checkpoint = read_checkpoint(run / "checkpoint.safetensors", tensors=False)
     assert set(checkpoint.classes) < {f"thing{i}" for i in range(6)}
-    assert checkpoint.facts["identity"]["store"] == checkpoint.facts["store_digest"]
+    assert checkpoint.provenance.identity.store == checkpoint.provenance.store_digest
 
 
 def test_the_same_command_finds_the_finished_run_at_once(run, monkeypatch):
@@ -190,7 +190,7 @@ def test_embeddings_follow_the_test_part(home, run):
     assert b"thing6" in found.query_path[0]
     assert len(found.gallery_digest[0]) == 64
     assert found.train is None
-    assert found.facts["unseen"] == ["thing6", "thing7"]
+    assert found.provenance.unseen == ["thing6", "thing7"]
 
 
 def test_embedding_again_is_at_once_unless_fresh(run, monkeypatch):
@@ -280,7 +280,7 @@ def test_a_model_as_it_is(home):
     assert path.parent == home / "embeddings"
     assert path.name.startswith("baseline-cg-small-default-")
     found = files.read(path)
-    assert found.facts["trained"] is False
+    assert found.provenance.trained is False
     assert embed("baseline", assignments=SMALL[:2], weights="none", seed=1) != path
 
 
