@@ -200,7 +200,7 @@ def _attributes(found: EmbeddingTarget, side: SideName) -> dict[str, Any]:
 
 
 def _part(partition: Partition, side: SideName) -> Subset:
-    part = getattr(partition, side)
+    part: Subset | None = getattr(partition, side)
     if part is None:
         raise MissingError(
             "This run has no validation subset.",

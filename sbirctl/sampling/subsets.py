@@ -44,7 +44,8 @@ class ImageSubset:
     @property
     def row(self) -> np.ndarray:
         """(n,) int64: rows of the pixels in the store."""
-        return self.store.items.row[self.item]
+        rows: np.ndarray = self.store.items.row[self.item]
+        return rows
 
     @property
     def ids(self) -> tuple[str, ...]:

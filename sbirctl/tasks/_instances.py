@@ -61,7 +61,8 @@ class Instances:
     def order(self, instances: np.ndarray, *salt: int | str) -> np.ndarray:
         """The instances by their photos' digests, see `digest_order`."""
         ordered = digest_order(self.store.items, self.photo[instances], *salt)
-        return self.store.items.instance[ordered].astype(np.int64)
+        instances = self.store.items.instance[ordered].astype(np.int64)
+        return np.asarray(instances)
 
     def take(self, ordered: np.ndarray, count: int) -> np.ndarray:
         """The first `count` with all of `ordered` that share an image with them, sorted."""
