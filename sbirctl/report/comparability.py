@@ -9,7 +9,7 @@ from sbirctl.core.errors import SbirctlError
 from sbirctl.report.published import Figure
 from sbirctl.report.sizes import published_sizes
 from sbirctl.report.subject import Subject
-from sbirctl.retrieval.definitions import Definition
+from sbirctl.retrieval.definitions import CHOICES, Definition
 from sbirctl.retrieval.definitions import get as get_definition
 from sbirctl.retrieval.metrics import Metric, parse
 from sbirctl.splits.resolve import find
@@ -61,10 +61,10 @@ def differing_parts(metric: Metric, a: Definition, b: Definition) -> tuple[str, 
     """Parts of two definitions that differ and that the metric depends on."""
     if metric.kind == "acc":
         parts: tuple[str, ...] = ("similarity", "gallery")
+    elif metric.kind not in _OWN:
+        parts = CHOICES  # a metric of another package may depend on any
     else:
-        # A metric of another package may depend on any part.
-        own = _OWN.get(metric.kind, ("denominator", "shape", "precision"))
-        parts = (*own, *_EVERY)
+        parts = (*_OWN[metric.kind], *_EVERY)
         if metric.kind == "map" and metric.k is not None:
             parts = ("denominator", *parts)
     return tuple(part for part in parts if getattr(a, part) != getattr(b, part))
