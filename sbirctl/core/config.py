@@ -25,6 +25,7 @@ from sbirctl.core.text import parse_toml, read_text
 
 S = TypeVar("S")
 ENVIRONMENT_PREFIX = "SBIRCTL_SET_"
+RUN_TABLE = "run"  # of a run's config.toml: what the run is besides its settings
 _DEEPEST = 20  # dots in a key
 
 
@@ -107,6 +108,24 @@ def file_layer(path: Path) -> dict[str, Any]:
     return parse_toml(text, display_path(path))
 
 
+def read_layers(
+    config: Path | None, assignments: Iterable[str], flags: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """What a person gave, of rising precedence: a file, the environment, `--set`, flags.
+
+    Args:
+        config: a TOML file, or None. The table `run` of a run's own config.toml is no setting.
+        assignments: `key=value`.
+        flags: settings that have a flag of their own.
+
+    Raises:
+        MissingError, UsageError: see `file_layer` and `parse_assignments`.
+    """
+    file = {} if config is None else file_layer(config)
+    file.pop(RUN_TABLE, None)
+    return [file, environment_layer(), parse_assignments(assignments), dict(flags or {})]
+
+
 def resolve(schema: type[S], *layers: Mapping[str, Any], report: Reporter = SILENT) -> S:
     """The settings that hold after all layers, later ones winning.
 
@@ -174,11 +193,11 @@ def describe(schema: type) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _key(field: dataclasses.Field) -> str:
+def _key(field: dataclasses.Field[Any]) -> str:
     return field.metadata.get("key") or field.name
 
 
-def _declared(schema: type, field: dataclasses.Field, what: str) -> Any:
+def _declared(schema: type[Any], field: dataclasses.Field[Any], what: str) -> Any:
     """What a field, or the field of that name in the nearest base class, says of itself."""
     for owner in schema.__mro__:
         own = vars(owner).get("__dataclass_fields__", {}).get(field.name)
@@ -196,7 +215,7 @@ def _former(schema: type) -> dict[str, str]:
     }
 
 
-def _default(field: dataclasses.Field) -> Any:
+def _default(field: dataclasses.Field[Any]) -> Any:
     if field.default is not dataclasses.MISSING:
         return field.default
     if field.default_factory is not dataclasses.MISSING:

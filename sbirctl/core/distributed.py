@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from sbirctl.core.errors import SbirctlError, UsageError
 
@@ -94,7 +94,7 @@ class ProcessGroup:
         dist.broadcast_object_list(box)
         if box[1] is not None:
             raise box[1]
-        return box[0]
+        return cast("T", box[0])
 
     def all_gather_rows(self, own: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
         """The rows of every process, by rank.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+Advance = Callable[..., None]
+
 
 class Reporter:
     """Says nothing; the command line's reporter writes to stderr.
@@ -19,7 +21,7 @@ class Reporter:
         """Something that may make the result other than expected."""
 
     @contextmanager
-    def bar(self, label: str, total: int | None = None, done: int = 0) -> Iterator[Callable]:
+    def bar(self, label: str, total: int | None = None, done: int = 0) -> Iterator[Advance]:
         """A progress bar; the yielded function takes the number of steps made (default 1).
 
         Args:

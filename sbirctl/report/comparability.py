@@ -9,7 +9,7 @@ from sbirctl.core.errors import SbirctlError
 from sbirctl.report.published import Figure
 from sbirctl.report.sizes import published_sizes
 from sbirctl.report.subject import Subject
-from sbirctl.retrieval.definitions import Definition
+from sbirctl.retrieval.definitions import CHOICES, Definition
 from sbirctl.retrieval.definitions import get as get_definition
 from sbirctl.retrieval.metrics import Metric, parse
 from sbirctl.splits.resolve import find
@@ -61,6 +61,8 @@ def differing_parts(metric: Metric, a: Definition, b: Definition) -> tuple[str, 
     """Parts of two definitions that differ and that the metric depends on."""
     if metric.kind == "acc":
         parts: tuple[str, ...] = ("similarity", "gallery")
+    elif metric.kind not in _OWN:
+        parts = CHOICES  # a metric of another package may depend on any
     else:
         parts = (*_OWN[metric.kind], *_EVERY)
         if metric.kind == "map" and metric.k is not None:
@@ -82,7 +84,7 @@ def _trained_on(pair: Pair) -> str:
 
 
 def _protocol(pair: Pair) -> str:
-    ours = str(pair.subject.facts.get("protocol", ""))
+    ours = pair.subject.provenance.protocol
     if not pair.figure.table.protocol or pair.figure.table.protocol == ours:
         return ""
     return f"another protocol: {pair.figure.table.protocol}, here {ours or 'not recorded'}"
@@ -100,12 +102,11 @@ def _split(pair: Pair) -> str:
 def _worded_split(words: str, subject: Subject) -> str:
     """A split the paper describes without a list of classes."""
     if subject.task == "sbir":
-        chosen = subject.facts.get("query_sketches")
-        same = not subject.split and chosen == "published"
+        same = not subject.split and subject.provenance.published_queries
         return "" if same else f"another split: {words}"
-    if subject.facts.get("instances") == "listed":
+    if subject.provenance.published_queries:
         return ""
-    return f"another split: {words}, here {subject.facts.get('instances', 'not recorded')}"
+    return f"another split: {words}, here {subject.provenance.query_rule or 'not recorded'}"
 
 
 def _unpublished(pair: Pair) -> str:

@@ -53,7 +53,9 @@ class Positions:
     def draw(self, rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
         """One position a label, uniform among the class's images."""
         within = (rng.random(len(labels)) * self.count[labels]).astype(np.int64)
-        return self.order[self.start[labels] + np.minimum(within, self.count[labels] - 1)]
+        place = self.start[labels] + np.minimum(within, self.count[labels] - 1)
+        drawn: np.ndarray = self.order[place]
+        return drawn
 
     def of_class(self, label: int | np.integer) -> np.ndarray:
         """All positions of a class."""
@@ -86,7 +88,8 @@ class Others:
         place = self._place[labels]
         start, count = self._start[place], self._count[place]
         chosen = start + (rng.random(len(labels)) * (count - 1)).astype(np.int64)
-        return self._sorted[chosen + (chosen >= place)]
+        drawn: np.ndarray = self._sorted[chosen + (chosen >= place)]
+        return drawn
 
 
 def usable_classes(subset: Subset, photos: Positions, sketches: Positions) -> np.ndarray:

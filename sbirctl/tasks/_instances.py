@@ -17,6 +17,7 @@ from sbirctl.tasks._holdout import components, digest_order, share, take_groups
 
 LISTED = "test-instances"
 HELD_OUT = 0.2
+LISTED_RULE = "listed"
 
 
 class Instances:
@@ -60,7 +61,8 @@ class Instances:
     def order(self, instances: np.ndarray, *salt: int | str) -> np.ndarray:
         """The instances by their photos' digests, see `digest_order`."""
         ordered = digest_order(self.store.items, self.photo[instances], *salt)
-        return self.store.items.instance[ordered].astype(np.int64)
+        instances = self.store.items.instance[ordered].astype(np.int64)
+        return np.asarray(instances)
 
     def take(self, ordered: np.ndarray, count: int) -> np.ndarray:
         """The first `count` with all of `ordered` that share an image with them, sorted."""
@@ -79,7 +81,7 @@ class Instances:
             MismatchError: a list names instances the store does not have.
         """
         if split is not None and split.kind == "instances":
-            return (*self._within(self._of_list(split)), "listed")
+            return (*self._within(self._of_list(split)), LISTED_RULE)
         if split is not None:
             unseen = unseen_and_seen(self.store, split)[0]
             labels = [self.store.items.classes.index(name) for name in unseen]

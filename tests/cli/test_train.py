@@ -61,6 +61,10 @@ def test_options_reach_the_stage(stage):
         (["train", "baseline", "--epochs", "0"], 2, "--epochs"),
         (["train", "baseline", "--set", "epochs"], 2, "key=value"),
         (["train"], 2, "MODEL"),
+        (["train", "baseline", "--task", "cg", "--set", "protocol=drclip"], 2, "the task cd"),
+        (["train", "baseline", "--task", "gzs", "--set", "scope=all"], 2, "the task fg"),
+        (["train", "baseline", "--sweep", "source_split=a,b"], 2, "the task cd"),
+        (["embed", "clip", "--task", "fg", "--set", "gallery=both"], 2, "not of fg"),
     ],
 )
 def test_errors_say_what_to_type(words, code, said, tmp_path, monkeypatch, capfd):

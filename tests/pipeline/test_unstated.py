@@ -1,0 +1,40 @@
+"""What a file does not say of itself is said when its figures are held against others."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sbirctl.core.progress import Reporter
+from sbirctl.pipeline.audit import audit
+from sbirctl.pipeline.report import report as report_on
+
+
+class Warnings(Reporter):
+    def __init__(self):
+        self.warnings = []
+
+    def warn(self, message):
+        self.warnings.append(message)
+
+
+def write(path, **more):
+    labels = np.arange(20) % 2
+    vectors = np.random.default_rng(0).standard_normal((20, 8)) + np.eye(2, 8)[labels]
+    sides = {"query": vectors, "gallery": vectors + 0.1}
+    np.savez(path, query_label=labels, gallery_label=labels, **sides, **more)
+    return path
+
+
+@pytest.mark.parametrize("stage", [audit, lambda path, report: report_on([path], report=report)])
+def test_missing_provenance_is_named(tmp_path, stage):
+    told = Warnings()
+    stage(write(tmp_path / "x.npz", model="mine", task="cg"), report=told)
+    (said,) = [text for text in told.warnings if "does not say" in text]
+    assert "x.npz does not say its dataset, store_digest, seed, settings, weights, trained" in said
+    known = {"dataset": "toys", "store_digest": "ab", "seed": 1, "settings": {}, "trained": True}
+    known["weights"] = {"name": "none", "sha256": "", "source": "none"}
+    told = Warnings()
+    path = write(tmp_path / "y.npz", model="mine", task="cg", provenance=json.dumps(known))
+    stage(path, report=told)
+    assert not [text for text in told.warnings if "does not say" in text]
