@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sbirctl.core.allocator import keep_freed_memory
 from sbirctl.core.config import environment_layer, file_layer, parse_assignments
 from sbirctl.core.distributed import joined
-from sbirctl.core.errors import UsageError
+from sbirctl.core.errors import UsageError, going_on
 from sbirctl.core.files import lock
 from sbirctl.core.progress import SILENT, Reporter
 
@@ -109,6 +109,7 @@ def train(
                 tensorboard=tensorboard,
                 compile=BACKEND if compiled else "",
             )
+            held.enter_context(going_on("before the first epoch"))
             _say_start(request, folder, {"threads": count, "processes": group.world}, report)
             run_phases(request, folder, options, group, count, report)
     return folder
