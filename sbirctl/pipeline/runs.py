@@ -108,5 +108,5 @@ def _figures(result: Any) -> dict[str, Any]:
 def _embedding_speed(folder: Path) -> float | None:
     try:
         return float(read_json(folder / "embeddings.json")["images_per_second"])
-    except MissingError:
+    except (SbirctlError, *_DAMAGE):  # a side matter: the run is none the worse for it
         return None
