@@ -18,63 +18,25 @@ import typer
 
 import sbirctl.cli
 from sbirctl import __version__
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _endings, _streams
 from sbirctl.cli._once import refuse_repeated
 from sbirctl.core import distributed
-from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 
 PANELS = ("Pipeline", "Your own photos", "Pictures and tables", "What there is")
-# Typer ships its own click and exports only the leaves of its errors; this is their root.
-_CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 _debug = False
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code, after printing any error in two lines."""
+    _streams.prepare()
     if not distributed.is_first():  # of many processes one prints
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
         code = build()(arguments, prog_name="sbirctl", standalone_mode=False)
-        return _flush(code if isinstance(code, int) else 0)
-    except SystemExit as end:
-        if isinstance(end.__context__, BrokenPipeError):
-            return _pipe_closed()
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except typer.Abort:
-        return 130
-    except _CLICK_ERROR as error:
-        return _wrong_word(error)
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        return _pipe_closed()
-    except SbirctlError as error:
-        if _debug:
-            raise
-        if not error.said:
-            _console.error(error)
-        return error.exit_code
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if _debug or package in ("", "sbirctl"):
-            raise
-        _console.error(
-            MissingError(
-                f"This command needs the Python package {package}, which is not installed.",
-                "Type `pip install sbirctl`; it brings what sbirctl-core leaves out.",
-            )
-        )
-        return MissingError.exit_code
-    except Exception as error:
-        if _debug:
-            raise
-        _console.error(
-            SbirctlError(
-                f"This should not happen: {type(error).__name__}: {error}",
-                "Run it again as `sbirctl --debug …` and report what it prints.",
-            )
-        )
-        return 1
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except BaseException as error:
+        return _endings.end(error, debug=_debug)
 
 
 def build() -> Any:
@@ -94,8 +56,9 @@ def build() -> Any:
             app.add_typer(module.app, name=name, rich_help_panel=panel)
         else:
             app.command(name, rich_help_panel=panel)(module.command)
-    program = typer.main.get_command(app)
+    program: Any = typer.main.get_command(app)
     refuse_repeated(program)
+    program.invoke = _endings.keep_interruption(program.invoke)
     return program
 
 
@@ -134,27 +97,3 @@ def _options(
     global _debug
     _debug = debug
     _console.set_quiet(quiet)
-
-
-def _wrong_word(error: Any) -> int:
-    """A usage error of Typer's own click, in our two lines."""
-    if type(error).__name__ == "NoArgsIsHelpError":
-        error.show()
-        return 2
-    where = error.ctx.command_path if getattr(error, "ctx", None) else "sbirctl"
-    _console.error(UsageError(error.format_message(), f"See `{where} --help`."))
-    return 2
-
-
-def _flush(code: int) -> int:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return _pipe_closed()
-    return code
-
-
-def _pipe_closed() -> int:
-    """The reader of our output went away (`| head`): end quietly."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 141

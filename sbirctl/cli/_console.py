@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sbirctl.cli import _streams
 from sbirctl.core import distributed
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.progress import Reporter
@@ -58,6 +59,13 @@ def error(problem: SbirctlError) -> None:
         _say(f"  → {problem.hint}", "")
 
 
+def stopped(message: str = "Stopped.", hint: str = "") -> None:
+    """That the command was interrupted, and how to go on."""
+    _say(message, "")
+    if hint:
+        _say(f"  → {hint}", "")
+
+
 def print_path(path: Path, *, null: bool = False) -> None:
     """The path of what was made: bytes as the file system has them, one a line."""
     import os
@@ -69,7 +77,12 @@ def print_path(path: Path, *, null: bool = False) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON value on stdout; NaN is refused, since it is no JSON."""
-    print(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False))
+    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:  # JSON has escapes of its own
+        text = json.dumps(value, indent=1, allow_nan=False)
+    print(text)
 
 
 def print_table(
@@ -168,13 +181,17 @@ def reporter() -> Reporter:
 
 
 def _say(text: str, style: str) -> None:
-    if style and sys.stderr.isatty():
-        from rich.console import Console
-        from rich.text import Text
+    """A line on stderr; where nobody can read it (full, closed), the work goes on."""
+    try:
+        if style and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.text import Text
 
-        Console(stderr=True).print(Text(text, style=style), soft_wrap=True)
-    else:
-        print(text, file=sys.stderr, flush=True)
+            Console(stderr=True).print(Text(text, style=style), soft_wrap=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _streams.drop_stderr()
 
 
 def _cell(value: object) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class SbirctlError(Exception):
@@ -48,6 +49,24 @@ class CorruptError(SbirctlError):
     """A file is damaged or has the wrong checksum. Exit code 5."""
 
     exit_code = 5
+
+
+@contextmanager
+def going_on(where: str) -> Iterator[None]:
+    """For work that the same command continues: an interruption says where it stands.
+
+    Args:
+        where: "while preparing sketchy", "after epoch 3 of 10".
+
+    Raises:
+        KeyboardInterrupt: with what to say and what to type next.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if stop.args:  # it was said further inside
+            raise
+        raise KeyboardInterrupt(f"Stopped {where}.", "Type the same command to go on.") from stop
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -17,6 +17,9 @@ from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageE
 
 _BLOCK = 1 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+# HDF5 and safetensors tell the system's number in words alone.
+_NUMBER = re.compile(r"(?:errno = |os error )(\d+)")
 
 
 @contextmanager
@@ -64,26 +67,30 @@ def move_into_place(whole: Path, target: Path, *, durable: bool = True) -> None:
 
 @contextmanager
 def disk_advice(target: Path) -> Iterator[None]:
-    """Says what to do where writing finds the disk full.
+    """Says what to do where writing finds the disk, a quota or the largest file size full.
 
     Raises:
         SbirctlError: it is full.
     """
     try:
         yield
-    except (OSError, RuntimeError) as error:
-        if _is_full(error):
-            raise _full(target) from error
+    except SbirctlError:
         raise
+    except Exception as error:
+        full = _full(error, target)
+        if full is None:
+            raise
+        raise full from error
 
 
 @contextmanager
 def atomic_open(target: Path, mode: str = "wb", *, durable: bool = True) -> Iterator[IO[Any]]:
     """Like `open(target, mode)` for writing, but atomic (see `atomic_path`)."""
-    encoding = None if "b" in mode else "utf-8"
+    # Names that are no UTF-8 come as lone surrogates: \udce9 in the file, as JSON writes them, too.
+    how = {} if "b" in mode else {"encoding": "utf-8", "errors": "backslashreplace"}
     with (
         atomic_path(target, durable=durable) as temporary,
-        open(temporary, mode, encoding=encoding) as stream,
+        open(temporary, mode, **how) as stream,  # type: ignore[call-overload]
     ):
         yield stream
 
@@ -100,14 +107,24 @@ def read_json(path: Path) -> Any:
 
     Raises:
         MissingError: there is no such file.
-        CorruptError: it is not JSON.
+        CorruptError: it is not JSON, or no file.
+        SbirctlError: it cannot be read.
     """
     try:
         return json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise MissingError(f"There is no file {path}.") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MissingError(f"There is no file {display_path(path)}.") from error
+    except IsADirectoryError as error:
+        raise CorruptError(f"{display_path(path)} is a folder, not a JSON file.") from error
+    except OSError as error:
+        raise SbirctlError(
+            f"{display_path(path)} cannot be read: {error.strerror or error}.",
+            "Check the file's permissions.",
+        ) from error
+    except RecursionError as error:
+        raise CorruptError(f"{display_path(path)} is nested too deeply to be read.") from error
     except ValueError as error:
-        raise CorruptError(f"{path} is not valid JSON: {error}.") from error
+        raise CorruptError(f"{display_path(path)} is not valid JSON: {error}.") from error
 
 
 def digest_file(path: Path) -> str:
@@ -134,7 +151,7 @@ def digest_json(value: Any) -> str:
 def lock(path: Path, *, busy: str) -> Iterator[None]:
     """Hold an inter-process lock; freed by the system if the process dies.
 
-    A folder in which a failed call leaves nothing but the lock file is removed.
+    A folder that is made for the lock is removed where a failed call leaves nothing else in it.
 
     Args:
         path: the lock file (kept).
@@ -145,6 +162,7 @@ def lock(path: Path, *, busy: str) -> Iterator[None]:
     """
     import filelock
 
+    made = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         held = filelock.FileLock(path)
@@ -157,7 +175,7 @@ def lock(path: Path, *, busy: str) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(OSError):
-            if os.listdir(path.parent) == [path.name]:
+            if made and os.listdir(path.parent) == [path.name]:
                 path.unlink()
                 path.parent.rmdir()
         raise
@@ -197,23 +215,32 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _is_full(error: OSError | RuntimeError) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in _FULL
-    number = re.search(r"errno = (\d+)", str(error))  # HDF5, when it closes a file
-    return number is not None and int(number[1]) in _FULL
-
-
-def _full(target: Path) -> SbirctlError:
-    return SbirctlError(
-        f"No space left while writing {display_path(target)}.",
-        "Free some space, or set SBIRCTL_HOME to a larger disk; the same command continues.",
-    )
+def _full(error: Exception, target: Path) -> SbirctlError | None:
+    """What to say where an error means that no more can be written; None where it does not."""
+    number = getattr(error, "errno", None)
+    if number is None and (told := _NUMBER.search(str(error))):
+        number = int(told[1])
+    if number in _FULL:
+        return SbirctlError(
+            f"No space left while writing {display_path(target)}.",
+            "Free some space, or set SBIRCTL_HOME to a larger disk; the same command continues.",
+        )
+    if number == errno.EFBIG:
+        return SbirctlError(
+            f"{display_path(target)} is larger than the disk or `ulimit -f` allows for one file.",
+            "Raise the limit, or set SBIRCTL_HOME to a disk that takes large files (not FAT32).",
+        )
+    return None
 
 
 def _disk_error(error: OSError, target: Path) -> SbirctlError:
-    if _is_full(error):
-        return _full(target)
+    if full := _full(error, target):
+        return full
+    if error.errno in _NO_LOCKS:
+        return SbirctlError(
+            f"Cannot lock {display_path(target)}: {error.strerror or error}.",
+            "Set SBIRCTL_HOME to a folder on a disk that has file locks.",
+        )
     return SbirctlError(
         f"Cannot write {display_path(target)}: {error.strerror or error}.",
         "Check the folder's permissions, or choose another place.",

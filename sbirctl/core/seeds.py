@@ -13,7 +13,12 @@ def seed_for(*parts: int | str) -> int:
     Parts are hashed, so neighbouring seeds and epochs give unrelated streams.
     """
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+    return (
+        int.from_bytes(
+            hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"
+        )
+        >> 1
+    )
 
 
 def rng_for(*parts: int | str) -> np.random.Generator:

@@ -12,7 +12,7 @@ import socket
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from sbirctl import __version__
 from sbirctl.core.errors import CorruptError, MissingError, SbirctlError
-from sbirctl.core.files import human_bytes, read_json, write_json
+from sbirctl.core.files import disk_advice, human_bytes, read_json, write_json
 from sbirctl.core.progress import Reporter
 from sbirctl.core.webpages import complaint, confirmation, is_page, is_quota
 
@@ -189,20 +189,27 @@ class Transfer:
 
     def _store(self, first: bytes, answer: Any, state: _State) -> None:
         label = f"fetching {self.target.name}"
-        try:
-            with (
-                self.report.bar(label, state.total or None, self.size) as advance,
-                open(self.part, "ab") as stream,
-            ):
-                block = first
-                while block:
-                    stream.write(block)
-                    advance(len(block))
-                    block = answer.read(_BLOCK)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise self._no_space(state.total) from error
-            raise
+        with (
+            self._full_said(state.total),
+            self.report.bar(label, state.total or None, self.size) as advance,
+            open(self.part, "ab") as stream,
+        ):
+            block = first
+            while block:
+                stream.write(block)
+                advance(len(block))
+                block = answer.read(_BLOCK)
+
+    @contextlib.contextmanager
+    def _full_said(self, total: int) -> Iterator[None]:
+        """Tells a full disk with the file's size, any other limit as `disk_advice` does."""
+        with disk_advice(self.part):
+            try:
+                yield
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise self._no_space(total) from error
+                raise
 
     def _page(self, text: str, url: str) -> None:
         """Answer Drive's question, or say what the page says."""

@@ -41,7 +41,7 @@ def walk(folders: Sequence[bytes], exclude: Sequence[bytes] = ()) -> Walk:
 
     Args:
         folders: absolute paths; one inside another is walked once, hidden or a link as it may be.
-        exclude: patterns (`datasets.exclude.excluded`) of files and folders to leave out.
+        exclude: patterns (`datasets.readers.exclude`) of files and folders to leave out.
     """
     found = Walk()
     named = frozenset(folders)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sbirctl.core.allocator import keep_freed_memory
 from sbirctl.core.config import read_layers
 from sbirctl.core.distributed import ProcessGroup, joined
-from sbirctl.core.errors import MissingError
+from sbirctl.core.errors import MissingError, going_on
 from sbirctl.core.files import lock, write_json
 from sbirctl.core.progress import SILENT, Reporter
 
@@ -79,7 +79,7 @@ def embed(
         if group.broadcast_from_first(lambda: not fresh and _fits(target_file, wanted, with_train)):
             report.note("These embeddings are there already; --fresh makes them again.")
             return target_file
-        with ExitStack() as held:
+        with going_on(f"while embedding the {side} side"), ExitStack() as held:
             group.broadcast_from_first(lambda: _claim(held, target_file))
             speed = _write(found, side, wanted, with_train, target_file, workers, group, report)
             if group.first and speed:

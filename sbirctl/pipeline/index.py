@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbirctl.core.allocator import keep_freed_memory
-from sbirctl.core.config import read_layers
-from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
+from sbirctl.core.errors import CorruptError, MissingError, UsageError, going_on, nearest
 from sbirctl.core.files import display_path, lock
 from sbirctl.core.home import galleries_dir
 from sbirctl.core.progress import SILENT, Reporter
@@ -88,7 +87,8 @@ def index(
     place = _place(added, name)
     if engine:
         engine_class(engine).check(engine)
-    with lock(place / LOCK, busy=f"{display_path(place.name)} is being indexed"):
+    shown = display_path(place.name)
+    with going_on(f"while indexing {shown}"), lock(place / LOCK, busy=f"{shown} is being indexed"):
         old = _old(place, added, guessed=not name, fresh=fresh)
         walked = _folders(old, added, forget)
         embedder = _embedder(model or ModelChoice(), old, device)

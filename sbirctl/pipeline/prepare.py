@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 
 from sbirctl.core.config import resolve, to_dict
-from sbirctl.core.errors import CorruptError, MismatchError, MissingError, SbirctlError, UsageError
+from sbirctl.core.errors import (
+    CorruptError,
+    MismatchError,
+    MissingError,
+    SbirctlError,
+    UsageError,
+    going_on,
+)
 from sbirctl.core.files import human_bytes
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS, Dataset
@@ -129,7 +136,11 @@ def prepare(
         if given:
             _describe(reader, peeked, chosen, wanted, folder.name, unseen, report)
         return None
-    with store_lock(folder), Workers(workers) as pool:
+    with (
+        going_on(f"while preparing {folder.name}"),
+        store_lock(folder),
+        Workers(workers) as pool,
+    ):
         request = _request(reader, peeked, chosen, folder.name, report) if given else None
         if (folder / MANIFEST).is_file() and not fresh:
             store = Store.open(folder)

@@ -6,9 +6,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError, nearest
 from sbirctl.core.files import display_path, lock, read_json
 from sbirctl.core.home import runs_dir
+
+# What reading values of another kind raises: `result.json` may come from anywhere.
+_DAMAGE = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
 
 
 def newest_run() -> Path:
@@ -48,6 +51,11 @@ def remove(names: list[str]) -> list[Path]:
     for name in names:
         if name not in known:
             raise UsageError(f"There is no run {name!r}.", nearest(name, known))
+        if known[name].is_symlink():
+            raise UsageError(
+                f"{display_path(known[name])} is a link; what it leads to is not removed.",
+                "Remove the link by hand.",
+            )
     for name in names:
         with lock(known[name] / ".lock", busy=f"{name} is being trained"):
             # the result first: a run that is half removed is no finished one
@@ -70,22 +78,35 @@ def _row(folder: Path) -> dict[str, Any]:
         "path": str(folder),
     }
     try:
-        result = read_json(folder / "result.json")
-        history = [entry.get("val_map@all") for entry in result["phases"]["train"]["history"]]
-        best = max((value for value in history if value is not None), default=None)
-        row |= {"state": "finished", "validation": best, "finished": result["finished"]}
-        row |= {"epochs": sum(result["chosen_epochs"].values()), "minutes": result["minutes"]}
-        row |= {"parameters": result["parameters"]["all"]}
-        row |= {"images/s": _embedding_speed(folder)}
+        row |= _figures(read_json(folder / "result.json"))
+        row["images/s"] = _embedding_speed(folder)
     except MissingError:
         pass
-    except (CorruptError, KeyError, TypeError):
+    except (SbirctlError, *_DAMAGE):
         row["state"] = "damaged"
     return row
 
 
+def _figures(result: Any) -> dict[str, Any]:
+    """What a result says; its values are checked, since the rows are sorted and compared.
+
+    Raises:
+        Exception: one of `_DAMAGE`.
+    """
+    history = [entry.get("val_map@all") for entry in result["phases"]["train"]["history"]]
+    best = max((float(value) for value in history if value is not None), default=None)
+    return {
+        "state": "finished",
+        "validation": best,
+        "finished": str(result["finished"]),
+        "epochs": int(sum(result["chosen_epochs"].values())),
+        "minutes": float(result["minutes"]),
+        "parameters": int(result["parameters"]["all"]),
+    }
+
+
 def _embedding_speed(folder: Path) -> float | None:
     try:
-        return read_json(folder / "embeddings.json")["images_per_second"]
-    except MissingError:
+        return float(read_json(folder / "embeddings.json")["images_per_second"])
+    except (SbirctlError, *_DAMAGE):  # a side matter: the run is none the worse for it
         return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from sbirctl.core.allocator import keep_freed_memory
 from sbirctl.core.config import RUN_TABLE, file_layer, read_layers
 from sbirctl.core.distributed import joined
-from sbirctl.core.errors import UsageError
+from sbirctl.core.errors import UsageError, going_on
 from sbirctl.core.files import lock
 from sbirctl.core.progress import SILENT, Reporter
 
@@ -75,6 +75,7 @@ def train(
         with ExitStack() as held:
             group.broadcast_from_first(lambda: _claim(held, folder, fresh))
             count = held.enter_context(_threads(execution.threads))
+            held.enter_context(going_on("before the first epoch"))
             _say_start(run, folder, {"threads": count, "processes": group.world}, report)
             run_phases(run, folder, execution, group, count, report)
     return folder

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from sbirctl.core.distributed import SINGLE, ProcessGroup
-from sbirctl.core.errors import SbirctlError, UsageError, nearest
+from sbirctl.core.errors import SbirctlError, UsageError, going_on, nearest
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import seed_for
 from sbirctl.models import Model, Stage
@@ -154,11 +154,12 @@ class Trainer:
                 "The training subset does not fill one batch.", "Lower it: --set batch=…"
             )
         while progress.epoch < epochs and not (patience and progress.stale >= patience):
-            self._run_epoch(stage, optimizer, epochs)
-            progress.epoch += 1
-            progress.step = 0
-            self._end_epoch(stage, epochs)
-            self.checkpointer.save(optimizer)
+            with going_on(f"after epoch {progress.epoch} of {epochs}"):
+                self._run_epoch(stage, optimizer, epochs)
+                progress.epoch += 1
+                progress.step = 0
+                self._end_epoch(stage, epochs)
+                self.checkpointer.save(optimizer)
         self.checkpointer.load_best(stage.name)
         progress.chosen[stage.name] = progress.best_epoch
         progress.stage += 1

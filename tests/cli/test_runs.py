@@ -5,6 +5,7 @@ import json
 import pytest
 
 from sbirctl.cli import _app
+from sbirctl.pipeline.runs import newest_run
 
 
 @pytest.fixture
@@ -64,3 +65,53 @@ def test_rm_of_a_wrong_name_removes_nothing(home, capfd):
     assert _app.run(["runs", "rm", "a", "nonsense"]) == 2
     assert "nonsense" in capfd.readouterr().err
     assert (home / "runs" / "a").exists()
+
+
+DAMAGE = [
+    "[" * 100_000,
+    "",
+    "[]",
+    "5",
+    '{"phases":{"train":{"history":[5]}}}',
+    '{"phases":{"train":{"history":[]}},"finished":"x","chosen_epochs":null,"minutes":1}',
+    '{"phases":{"train":{"history":[{"val_map@all":"x"}]}}}',
+    '{"phases":{"train":{"history":[]}},"finished":1,"chosen_epochs":{"a":1e999},"minutes":1,'
+    '"parameters":{"all":1}}',
+]
+
+
+@pytest.mark.parametrize("what", DAMAGE, ids=range(len(DAMAGE)))
+def test_a_damaged_run_costs_itself(home, capfd, what):
+    (home / "runs/b/result.json").write_text(what)
+    assert _app.run(["runs", "--json"]) == 0
+    rows = {row["run"]: row for row in json.loads(capfd.readouterr().out)}
+    assert rows["b"]["state"] == "damaged"
+    assert rows["a"]["validation"] == 0.5
+    assert newest_run().name == "a"
+
+
+def test_other_kinds_of_values_do_no_harm(home, capfd):
+    """They are compared with those of other runs."""
+    result = json.loads((home / "runs/b/result.json").read_text())
+    (home / "runs/b/result.json").write_text(json.dumps({**result, "finished": 2026}))
+    assert _app.run(["runs"]) == 0
+    assert newest_run().name == "a"
+    (home / "runs/a/embeddings.json").write_text('{"images_per_second": "fast"}')
+    assert newest_run().name == "a"
+
+
+def test_a_folder_in_a_results_place_is_damage(home, capfd):
+    (home / "runs/b/result.json").unlink()
+    (home / "runs/b/result.json").mkdir()
+    assert _app.run(["runs"]) == 0
+    assert "damaged" in capfd.readouterr().out
+
+
+def test_rm_follows_no_link(home, tmp_path_factory, capfd):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for name in ("config.toml", "result.json", "thesis.txt"):
+        (elsewhere / name).touch()
+    (home / "runs/d").symlink_to(elsewhere)
+    assert _app.run(["runs", "rm", "d"]) == 2
+    assert "is a link" in capfd.readouterr().err
+    assert len(list(elsewhere.iterdir())) == 3

@@ -121,6 +121,90 @@ def test_a_lock_of_a_failed_call_leaves_no_empty_folder(tmp_path):
         (tmp_path / "b/work").touch()
         raise KeyError
     assert sorted(os.listdir(tmp_path / "b")) == [".lock", "work"]
+    (tmp_path / "own").mkdir()
+    with pytest.raises(KeyError), files.lock(tmp_path / "own/.lock", busy="x"):
+        raise KeyError
+    assert os.listdir(tmp_path / "own") == [".lock"]  # it was there before
     with files.lock(tmp_path / "c/.lock", busy="x"):
         pass
     assert os.listdir(tmp_path / "c") == [".lock"]
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from sbirctl.core.errors import SbirctlError
+from sbirctl.core.files import atomic_path
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+target, kind = Path(sys.argv[1]), sys.argv[2]
+try:
+    with atomic_path(target) as temporary:
+        if kind == "safetensors":
+            from safetensors.numpy import save_file
+            save_file({"a": np.ones(100_000)}, temporary)
+        elif kind == "npz":
+            with open(temporary, "wb") as stream:
+                np.savez(stream, a=np.ones(100_000))
+        elif kind == "h5":
+            import h5py
+            with h5py.File(temporary, "w") as file:
+                file["a"] = np.ones(100_000)
+        else:
+            temporary.write_bytes(bytes(100_000))
+except SbirctlError as error:
+    print(error.message)
+"""
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "npz", "h5", "plain"])
+def test_a_limit_on_file_sizes_is_said_by_every_writer(tmp_path, kind):
+    command = [sys.executable, "-c", LIMITED, str(tmp_path / "x"), kind]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "allows for one file" in done.stdout, done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_every_way_to_say_that_it_is_full_is_understood(tmp_path, number):
+    class Foreign(Exception):
+        pass
+
+    said = f"Error while serializing: I/O error: {os.strerror(number)} (os error {number})"
+    for error in (OSError(number, "x"), RuntimeError(f"errno = {number}"), Foreign(said)):
+        said = pytest.raises(SbirctlError, match="No space left|allows for one file")
+        with said, files.disk_advice(tmp_path):
+            raise error
+    with pytest.raises(Foreign), files.disk_advice(tmp_path):
+        raise Foreign("another thing (os error 5)")
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EPERM])
+def test_a_disk_without_locks_is_named(tmp_path, monkeypatch, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(SbirctlError) as caught, files.lock(tmp_path / "l", busy="x"):
+        pass
+    assert ("file locks" in caught.value.hint) is (number != errno.EPERM)
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000, b"{", b"\xff", b"", b"1" * 5000, b'{"a":' * 9999])
+def test_damaged_json_is_corrupt(tmp_path, data):
+    (tmp_path / "x.json").write_bytes(data)
+    with pytest.raises(CorruptError):
+        files.read_json(tmp_path / "x.json")
+
+
+def test_a_folder_in_a_json_files_place_is_corrupt(tmp_path):
+    with pytest.raises(CorruptError, match="is a folder"):
+        files.read_json(tmp_path)
+    (tmp_path / "f").touch()
+    with pytest.raises(MissingError):
+        files.read_json(tmp_path / "f/x.json")
+
+
+def test_text_that_is_no_unicode_can_be_written_and_read(tmp_path):
+    files.write_json(tmp_path / "x.json", {"caf\udce9": "é"})
+    assert files.read_json(tmp_path / "x.json") == {"caf\udce9": "é"}

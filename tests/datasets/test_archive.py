@@ -1,6 +1,9 @@
+import contextlib
+import gzip
 import io
 import os
 import pickle
+import random
 import stat
 import tarfile
 import zipfile
@@ -142,10 +145,12 @@ def test_an_archive_writes_nothing_outside_its_folder(tmp_path, make, kind):
 def test_truncated_archives_are_refused_and_leave_nothing_that_counts(tmp_path, kind):
     write(tmp_path / "top", [f"a/{i}.png" for i in range(40)])
     archive = packed(tmp_path / "top", tmp_path / f"x{kind}")
-    os.truncate(archive, archive.stat().st_size * 2 // 5)
-    with pytest.raises(SbirctlError) as caught:
-        open_tree(peek(archive), tmp_path / "work")
-    assert caught.value.hint
+    whole = archive.read_bytes()
+    for size in range(600 if kind == ".tar" else 8, len(whole) * 2 // 3, len(whole) // 40):
+        archive.write_bytes(whole[:size])
+        with pytest.raises(CorruptError, match="damaged or incomplete") as caught:
+            open_tree(peek(archive), tmp_path / "work")
+        assert caught.value.hint
     assert not list((tmp_path / "work").glob("[!.]*"))
 
 
@@ -251,3 +256,107 @@ def test_odd_things_in_a_folder(tmp_path):
     os.mkfifo(tmp_path / "top/a/1.png")  # between listing and reading
     with pytest.raises(OSError, match="no regular file"):
         found.read(b"a/1.png")
+
+
+METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_damaged_member_of_any_zip_method_is_one_bad_file(tmp_path, method):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for i in range(3):
+            archive.writestr(f"a/{i}.png", picture(i))
+        start = archive.infolist()[1].header_offset + 30 + len("a/1.png")
+    data = bytearray(path.read_bytes())
+    for at in range(start + 12, start + 20):
+        data[at] ^= 0x5A
+    path.write_bytes(data)
+    found = open_tree(peek(path), tmp_path / "work")
+    with pytest.raises(CorruptError, match="its archive member is damaged"):
+        found.read(b"a/1.png")
+    assert found.read(b"a/0.png") == picture(0)
+    assert found.read(b"a/2.png") == picture(2)
+
+
+SEVEN_METHODS = ["FILTER_COPY", "FILTER_LZMA2", "FILTER_ZSTD", "FILTER_BZIP2", "FILTER_DEFLATE"]
+
+
+@pytest.mark.parametrize("method", [*SEVEN_METHODS, "FILTER_PPMD"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_damaged_member_of_a_7z_costs_itself_and_what_follows_it(tmp_path, method, seed):
+    import py7zr
+
+    path = tmp_path / "x.7z"
+    chosen = {"id": getattr(py7zr, method)}
+    if method == "FILTER_PPMD":
+        chosen |= {"order": 6, "mem": 24}
+    with py7zr.SevenZipFile(path, "w", filters=[chosen]) as archive:
+        for i in range(300):  # together packed: decoders hand out what comes before the damage
+            archive.writestr(noise(i), f"a/{i}.png")
+    data = bytearray(path.read_bytes())
+    at = int(len(data) * (0.8 + 0.05 * seed))
+    data[at : at + 8] = bytes(b ^ 0x5A for b in data[at : at + 8])
+    path.write_bytes(data)
+    try:
+        found = open_tree(peek(path), tmp_path / "work")
+    except CorruptError:  # of what is packed as one block nothing comes out
+        assert method == "FILTER_BZIP2"
+        return
+    assert len(found.files) == 300  # nothing vanishes
+    whole = [file for file in found.files if readable(found, file)]
+    assert all(found.read(file.path) == noise(int(file.path[2:-4])) for file in whole)
+    assert 0 < len(whole) < 300
+
+
+def readable(found, file):
+    with contextlib.suppress(CorruptError):
+        return bool(found.read(file.path))
+    return False
+
+
+def noise(seed):
+    return random.Random(seed).randbytes(2000)
+
+
+@pytest.mark.parametrize("kind", [".tar.gz", ".tar"])
+def test_tens_of_thousands_of_empty_members_make_no_files(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(_unpack, "FREE_MEMBERS", 300)
+    path = tmp_path / f"x{kind}"
+    with tarfile.open(path, "w:gz" if kind == ".tar.gz" else "w") as archive:
+        for i in range(1000):
+            archive.addfile(tarfile.TarInfo(f"a/{i}.png"))
+        one = tarfile.TarInfo("a/x.png")
+        one.size = len(picture(1))
+        archive.addfile(one, io.BytesIO(picture(1)))
+    if kind == ".tar.gz":
+        with pytest.raises(CorruptError, match="more than 300 members"):
+            open_tree(peek(path), tmp_path / "work")
+    else:
+        found = open_tree(peek(path), tmp_path / "work")
+        assert [file.path for file in found.files] == [b"a/x.png"]
+        assert found.ignored == {"empty": 1000}
+
+
+@pytest.mark.parametrize("kind", [b"x", b"g", b"L", b"K", b"X"])
+def test_a_header_that_claims_gigabytes_is_refused_unread(tmp_path, kind):
+    head = tarfile.TarInfo("x")
+    head.type, head.size = kind, 3 << 30
+    with gzip.open(tmp_path / "x.tar.gz", "wb", 1) as out:
+        out.write(head.tobuf(tarfile.GNU_FORMAT) + bytes(10_000))
+    with pytest.raises(CorruptError, match="claims a name of 3.2 GB"):
+        open_tree(peek(tmp_path / "x.tar.gz"), tmp_path / "work")
+
+
+def test_members_that_are_passed_over_count_as_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(_unpack, "RATIO_FREE_BYTES", 10_000)
+    monkeypatch.setattr(_unpack, "MAX_FILE_BYTES", 4000)
+    top = write(tmp_path / "top", {f"{i}.png": bytes(3_000_000) for i in range(4)})
+    with pytest.raises(CorruptError, match="times its own size"):
+        open_tree(peek(packed(top, tmp_path / "x.tar.gz")), tmp_path / "work")
+
+
+def test_a_pack_of_no_archive_is_a_wrong_call(tmp_path):
+    (tmp_path / "x.gz").write_bytes(gzip.compress(b"words " * 1000))
+    with pytest.raises(UsageError, match="no archive"):
+        open_tree(peek(tmp_path / "x.gz"), tmp_path / "work")

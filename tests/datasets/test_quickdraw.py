@@ -196,3 +196,13 @@ def test_published_counts():
     assert len(table) == 110
     assert sum(row.get("sketches", 0) for row in table.values()) == 92_291
     assert sum(row.get("photos", 0) for row in table.values()) == 54_151
+
+
+@pytest.mark.parametrize(
+    "bad", [b'{"drawing":' + b"[" * 100_000, b"[1]", b'"x"', b"{", b'{"drawing":[]}', b"\xff"]
+)
+def test_a_line_that_cannot_be_read_costs_itself(tmp_path, bad):
+    write(tmp_path, {"bee.ndjson": line("bee", 1) + bad + b"\n" + line("bee", 2)})
+    source = read(tmp_path)
+    assert len(source.items) == 2
+    assert "1 lines of strokes cannot be read." in source.remarks

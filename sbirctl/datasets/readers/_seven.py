@@ -2,32 +2,66 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
+from typing import Any
 
 import py7zr
 from py7zr.io import Py7zIO, WriterFactory
 
+from sbirctl.core.errors import SbirctlError
 from sbirctl.datasets.readers._unpack import Unpacker
-
-DAMAGE = (py7zr.exceptions.ArchiveError, py7zr.PasswordRequired)
 
 
 def unseven(path: Path, unpacker: Unpacker) -> None:
-    """Unpack a 7z archive.
+    """Unpack a 7z archive; a damaged member, and what is packed together with it, costs itself.
 
     Raises:
-        Exception: one of `DAMAGE`, LZMAError or EOFError where the archive is damaged.
+        ValueError: nothing of it can be read.
+        SbirctlError: it grows beyond all reason, or there is no space.
     """
+    try:
+        _unseven(path, unpacker)
+    except (OSError, SbirctlError) as error:
+        if not isinstance(error, OSError) or error.errno is not None:
+            raise
+        raise ValueError(str(error)) from error
+    except Exception as error:  # py7zr's decompressors raise anything
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _unseven(path: Path, unpacker: Unpacker) -> None:
+    wanted: dict[str, Any] = {}
     with py7zr.SevenZipFile(path) as archive:
-        wanted: list[str] = []
+        unpacker.count(len(archive.files))
         for member in archive.files:
             if member.is_directory:
                 continue
             if member.is_symlink or member.is_junction or member.is_socket:
                 unpacker.left["link or device"] += 1
             elif unpacker.admit(_name(member.filename), member.uncompressed):
-                wanted.append(member.filename)
-        archive.extract(targets=wanted, factory=_Factory(unpacker))
+                wanted[member.filename] = member
+        factory = _Factory(unpacker)
+        try:
+            archive.extract(targets=list(wanted), factory=factory)
+        except Exception as error:
+            if isinstance(error, SbirctlError) or getattr(error, "errno", None) is not None:
+                raise
+            if not _part(wanted, factory, unpacker):
+                raise
+
+
+def _part(wanted: dict[str, Any], factory: _Factory, unpacker: Unpacker) -> bool:
+    """Keep the members that came out whole and note the others; whether there are any."""
+    whole = False
+    for filename, member in wanted.items():
+        name = _name(filename)
+        size, crc = unpacker.sizes.get(name, -1), factory.sums.get(name, 0)
+        if size != member.uncompressed or member.crc32 not in (None, crc):
+            unpacker.damaged(name, member.uncompressed)
+        else:
+            whole = True
+    return whole
 
 
 def _name(text: str) -> bytes:
@@ -35,22 +69,30 @@ def _name(text: str) -> bytes:
 
 
 class _Factory(WriterFactory):
+    """Makes the writers.
+
+    Attributes:
+        sums: CRC-32 of what was written to each member.
+    """
+
     def __init__(self, unpacker: Unpacker) -> None:
         self._unpacker = unpacker
+        self.sums: dict[bytes, int] = {}
 
     def create(self, filename: str) -> Py7zIO:
-        return _Writer(self._unpacker, _name(filename))
+        return _Writer(self._unpacker, _name(filename), self.sums)
 
 
 class _Writer(Py7zIO):
     """Streams one member to disk. py7zr writes it in order and asks for nothing back."""
 
-    def __init__(self, unpacker: Unpacker, name: bytes) -> None:
-        self._unpacker, self._name = unpacker, name
+    def __init__(self, unpacker: Unpacker, name: bytes, sums: dict[bytes, int]) -> None:
+        self._unpacker, self._name, self._sums = unpacker, name, sums
         self._stream = unpacker.create(name)
 
     def write(self, s: bytes | bytearray) -> int:
         self._unpacker.write(self._stream, self._name, bytes(s))
+        self._sums[self._name] = zlib.crc32(s, self._sums.get(self._name, 0))
         return len(s)
 
     def read(self, size: int | None = None) -> bytes:

@@ -11,18 +11,30 @@ import shutil
 import tarfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 from urllib.parse import unquote_to_bytes
 
 from sbirctl.core.errors import CorruptError, SbirctlError
 from sbirctl.core.files import digest_bytes, display_path, human_bytes, read_json, write_json
+from sbirctl.datasets.readers.exclude import NO_MEDIA_FILE
 from sbirctl.datasets.readers.tree import MAX_FILE_BYTES, File, ReadFolder, Tree, select
 from sbirctl.store.manifest import quote_path
 
 MAX_RATIO = 100  # image archives grow by 1 to 3; a bomb by far more
 RATIO_FREE_BYTES = 1024**3  # so little is never called a bomb
+LEAST_BYTES = 64  # of the archive for each member, on average; a packed picture has more
+FREE_MEMBERS = 10_000  # so few are never called a bomb
+MAX_NAME_BYTES = 1 << 20  # of a tar header that holds a long name
+_LONG_NAMES = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 _COPY_BYTES = 1 << 20
 _INDEX = "index.json"
 
@@ -34,8 +46,15 @@ class ReadUnpacked:
     root: bytes
 
     def __call__(self, path: bytes) -> bytes:
-        """The bytes of one member."""
-        return ReadFolder(self.root)(_place(path))
+        """The bytes of one member.
+
+        Raises:
+            CorruptError: it came out damaged.
+        """
+        try:
+            return ReadFolder(self.root)(_place(path))
+        except FileNotFoundError as error:
+            raise CorruptError("its archive member is damaged") from error
 
 
 def _place(path: bytes) -> bytes:
@@ -51,31 +70,47 @@ class Unpacker:
         size = archive.stat().st_size
         self.archive, self.folder = archive, folder
         self.most = max(RATIO_FREE_BYTES, MAX_RATIO * size)
+        self.most_members = max(FREE_MEMBERS, size // LEAST_BYTES)
+        self.members = 0
         self.free = shutil.disk_usage(folder).free
-        self.total = 0
+        self.total = self.passed = 0
         self.sizes: dict[bytes, int] = {}
         self.left: Counter[str] = Counter()
 
+    def count(self, more: int = 1) -> None:
+        """Account for members, taken or not."""
+        self.members += more
+        if self.members > self.most_members:
+            raise CorruptError(
+                f"{display_path(self.archive)} has more than {self.most_members:,} members, one "
+                f"for less than {LEAST_BYTES} of its bytes.",
+                "Such archives are traps; unpack it by hand if it can be trusted.",
+            )
+
     def admit(self, path: bytes, size: int) -> bool:
         """Whether a member is taken; those that are not are counted."""
-        if b".." in path.split(b"/"):
+        if not size and not path.endswith(b"/" + NO_MEDIA_FILE):
+            self.left["empty"] += 1
+        elif b".." in path.split(b"/"):
             self.left["path leading out of the archive"] += 1
         elif size > MAX_FILE_BYTES:
+            self.grow(size, written=False)
             self.left[f"larger than {human_bytes(MAX_FILE_BYTES)}"] += 1
         else:
             return True
         return False
 
-    def grow(self, count: int) -> None:
-        """Account for bytes about to be written."""
+    def grow(self, count: int, *, written: bool = True) -> None:
+        """Account for bytes about to be unpacked, and written or passed over."""
         self.total += count
+        self.passed += 0 if written else count
         if self.total > self.most:
             raise CorruptError(
                 f"{display_path(self.archive)} unpacks to more than {human_bytes(self.most)}, "
                 f"{MAX_RATIO} times its own size.",
                 "Such archives are traps; unpack it by hand if it can be trusted.",
             )
-        if self.total > self.free:
+        if self.total - self.passed > self.free:
             raise SbirctlError(
                 f"No space to unpack {display_path(self.archive)}: "
                 f"{human_bytes(self.free)} are free.",
@@ -88,6 +123,12 @@ class Unpacker:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         self.sizes[path] = 0
         return open(target, "wb")
+
+    def damaged(self, path: bytes, size: int) -> None:
+        """Take back a member that came out wrong; it stays listed, and cannot be read."""
+        with suppress(FileNotFoundError):
+            os.unlink(os.fsencode(self.folder) + b"/" + _place(path))
+        self.sizes[path] = size
 
     def write(self, stream: IO[bytes], path: bytes, data: bytes) -> None:
         """Append to a member."""
@@ -110,10 +151,34 @@ def unpack(path: Path, into: Callable[[Path, Unpacker], None], target: Path) -> 
     half.rename(target)
 
 
+def is_tar(path: Path) -> bool:
+    """Whether a file is a tar archive, compressed or not.
+
+    Raises:
+        CorruptError: it is a trap.
+    """
+    try:
+        with tarfile.open(path, tarinfo=_TarInfo):
+            return True
+    except tarfile.TarError:
+        return False
+
+
 def untar(path: Path, unpacker: Unpacker) -> None:
-    """Unpack a tar archive, compressed or not."""
-    with tarfile.open(path, "r|*") as archive:
+    """Unpack a tar archive, compressed or not.
+
+    Raises:
+        Exception: what tarfile and its decompressors raise where the archive is damaged.
+        SbirctlError: it is a trap, or there is no space.
+    """
+
+    class Header(_TarInfo):  # of this call alone, for what it notes
+        pass
+
+    with tarfile.open(path, "r|*", tarinfo=Header) as archive:
         for member in archive:
+            archive.members.clear()  # type: ignore[attr-defined]  # it keeps all it has met
+            unpacker.count()
             name = member.name.encode("utf-8", "surrogateescape").lstrip(b"/")
             if member.isdir():
                 continue
@@ -125,6 +190,31 @@ def untar(path: Path, unpacker: Unpacker) -> None:
                 with unpacker.create(name) as stream:
                     while data := source.read(_COPY_BYTES):
                         unpacker.write(stream, name, data)
+    if not Header.ended:
+        raise EOFError("its end is missing")
+
+
+class _TarInfo(tarfile.TarInfo):
+    """A header that may not claim gigabytes for a name, which tarfile reads at once.
+
+    Attributes:
+        ended: whether the last block was the empty one that ends an archive; tarfile does not mind
+            where one is cut between two members.
+    """
+
+    ended: ClassVar[bool] = False
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _TarInfo:
+        """See `tarfile.TarInfo`."""
+        cls.ended = bool(buf) and not any(buf)
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _LONG_NAMES and header.size > MAX_NAME_BYTES:
+            raise CorruptError(
+                f"A tar header claims a name of {human_bytes(header.size)}.",
+                "Such archives are traps; unpack it by hand if it can be trusted.",
+            )
+        return header
 
 
 def unpacked_tree(path: Path, folder: Path, identity: str) -> Tree:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections import Counter
@@ -15,8 +17,25 @@ from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import display_path
 from sbirctl.datasets.readers.tree import File, Tree, check_size, select
 
-# What zipfile raises on damaged data, beyond OSError.
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError)
+# What zipfile and its decompressors raise on damaged data; bz2 raises OSError (`is_damage`).
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    ValueError,
+    LookupError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+)
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether one of `DAMAGE` is of the data: what the system says carries its number."""
+    return not isinstance(error, OSError) or error.errno is None
 
 
 @dataclass
@@ -39,6 +58,8 @@ class ReadZip:
         try:
             return archive.read(members[path])
         except DAMAGE as error:
+            if not is_damage(error):
+                raise
             raise CorruptError(f"its archive member is damaged: {error}") from error
 
     def _archive(self) -> tuple[zipfile.ZipFile, dict[bytes, zipfile.ZipInfo]]:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import lzma
 import os
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sbirctl.core.errors import CorruptError, MissingError, UsageError
 from sbirctl.core.files import digest_bytes, digest_json, display_path
 from sbirctl.datasets.readers import _zip
-from sbirctl.datasets.readers._unpack import unpack, unpacked_tree, untar
+from sbirctl.datasets.readers._unpack import is_tar, unpack, unpacked_tree, untar
 from sbirctl.datasets.readers.tree import Tree, folder_tree
 
 _SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c"
 _ENDS_BYTES = 1 << 20
-_DAMAGE = (*_zip.DAMAGE, tarfile.TarError, lzma.LZMAError)
+_DAMAGE = (*_zip.DAMAGE, tarfile.TarError)
+# First bytes, for the archives that are cut before anything else tells what they are.
+_ZIP = b"PK\x03\x04"
+_USTAR, _USTAR_AT = b"ustar", 257
+_PACKED: dict[bytes, Callable[[Path], Any]] = {
+    b"\x1f\x8b": gzip.GzipFile,
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\0": lzma.LZMAFile,
+}
 
 
 def peek(path: Path) -> Path | Tree:
@@ -49,12 +61,14 @@ def open_tree(source: Path | Tree, work: Path) -> Tree:
     if isinstance(source, Tree):
         return source
     path, identity = source, _fingerprint(source)
-    kind = _kind(path)
     try:
+        kind = _kind(path)
         if kind == "zip":
             return _zip.zip_tree(path, identity)
         return _unpacked(path, kind, work / identity[:24], identity)
     except _DAMAGE as error:
+        if not _zip.is_damage(error):
+            raise
         raise CorruptError(
             f"{display_path(path)} is damaged or incomplete: {error or type(error).__name__}.",
             "Fetch it again; a download may have stopped half-way.",
@@ -67,12 +81,9 @@ def _unpacked(path: Path, kind: str, target: Path, identity: str) -> Tree:
     if kind == "tar":
         unpack(path, untar, target)
     else:
-        from sbirctl.datasets.readers import _seven
+        from sbirctl.datasets.readers._seven import unseven
 
-        try:
-            unpack(path, _seven.unseven, target)
-        except _seven.DAMAGE as error:
-            raise ValueError(str(error) or type(error).__name__) from error
+        unpack(path, unseven, target)
     return unpacked_tree(path, target, identity)
 
 
@@ -92,13 +103,20 @@ def _fingerprint(path: Path) -> str:
 
 def _kind(path: Path) -> str:
     with open(path, "rb") as stream:
-        head = stream.read(len(_SEVEN_ZIP))
-    if head == _SEVEN_ZIP:
+        head = stream.read(tarfile.BLOCKSIZE)
+    if head.startswith(_SEVEN_ZIP):
         return "7z"
     if zipfile.is_zipfile(path):
         return "zip"
-    if tarfile.is_tarfile(path):
+    if is_tar(path):
         return "tar"
+    if head.startswith(_ZIP) or head[_USTAR_AT:].startswith(_USTAR):
+        raise EOFError("its end is missing")
+    for magic, opened in _PACKED.items():
+        if head.startswith(magic):
+            with opened(path) as stream:
+                if len(stream.read(tarfile.BLOCKSIZE)) < tarfile.BLOCKSIZE:
+                    raise EOFError("its end is missing")
     raise UsageError(
         f"{display_path(path)} is no archive that can be read.",
         "Give a folder, or a .zip, .tar, .tar.gz, .tar.bz2, .tar.xz or .7z file that is whole.",

@@ -35,7 +35,7 @@ def drawings(tree: Tree, path: bytes) -> tuple[list[Drawing], int]:
             entry = json.loads(line)
             word, key = str(entry["word"]), str(entry["key_id"])
             usable = bool(entry["drawing"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             usable = False
         if usable:
             found.append(Drawing(place, word, key, bool(entry.get("recognized", True))))

@@ -1,0 +1,134 @@
+"""How a command ends: what is said of an error, and the exit status."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from sbirctl.cli import _console, _streams
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError
+from sbirctl.core.files import display_path
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+# Typer ships its own click and exports only the leaves of its errors; this is their root.
+_CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
+_HINTS = {
+    errno.ENOSPC: "Free some space.",
+    errno.EDQUOT: "Free some space, or ask for a larger quota.",
+    errno.EFBIG: "Raise `ulimit -f`, or choose a disk that takes large files.",
+    errno.EMFILE: "Raise the limit of open files: `ulimit -n 1024`.",
+    errno.ENFILE: "Close other programs: the system has too many open files.",
+    errno.ENAMETOOLONG: "Choose a shorter path.",
+    errno.EACCES: "Check the permissions.",
+    errno.EPERM: "Check the permissions.",
+    errno.EROFS: "Choose a disk that can be written.",
+}
+
+
+class Interrupted(BaseException):
+    """Ctrl-C on its way through Typer, which would make a bare exit status of it."""
+
+
+def keep_interruption(invoke: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`invoke` of a click command, with `Interrupted` instead of `KeyboardInterrupt`."""
+
+    def invoked(context: Any) -> Any:
+        try:
+            return invoke(context)
+        except KeyboardInterrupt as stop:
+            raise Interrupted from stop
+
+    return invoked
+
+
+def end(error: BaseException, *, debug: bool) -> int:
+    """Say an error in two lines and give the exit status.
+
+    Args:
+        error: what ended the command.
+        debug: raise what would be said, for its traceback.
+    """
+    if isinstance(error, SystemExit):
+        return _exited(error)
+    if isinstance(error, typer.Abort | Interrupted | KeyboardInterrupt):
+        return _interrupted(error)
+    if isinstance(error, _CLICK_ERROR):
+        return _wrong_word(error)
+    if isinstance(error, BrokenPipeError):
+        return pipe_closed()
+    problem = _problem(error)
+    if debug:
+        raise error
+    if not problem.said:
+        _console.error(problem)
+    if isinstance(error, OSError):
+        _streams.drop_stdout()  # it may be what is full; the interpreter would try it again
+    return problem.exit_code
+
+
+def pipe_closed() -> int:
+    """The reader of our output went away (`| head`): end quietly."""
+    _streams.drop_stdout()
+    return PIPE_CLOSED
+
+
+def _problem(error: BaseException) -> SbirctlError:
+    """An error as one a person can act on."""
+    if isinstance(error, SbirctlError):
+        return error
+    if isinstance(error, OSError) and error.errno is not None:
+        return _of_the_system(error)
+    if isinstance(error, MemoryError):
+        return SbirctlError(
+            f"There is not enough memory{f': {error}' if str(error) else ''}.",
+            "Close other programs, or take smaller batches or fewer --workers.",
+        )
+    package = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
+    if package.partition(".")[0] not in ("", "sbirctl"):
+        return MissingError(
+            f"This command needs the Python package {package.partition('.')[0]}, which is not "
+            "installed.",
+            "Type `pip install sbirctl`; it brings what sbirctl-core leaves out.",
+        )
+    return SbirctlError(
+        f"This should not happen: {type(error).__name__}: {error}",
+        "Run it again as `sbirctl --debug …` and report what it prints.",
+    )
+
+
+def _of_the_system(error: OSError) -> SbirctlError:
+    """What the system refused; without a file name it is the output that could not be written."""
+    number, reason = error.errno or 0, error.strerror or str(error)
+    hint = _HINTS.get(number, "Check the disk; `sbirctl --debug …` shows where it happened.")
+    if error.filename is None:
+        return SbirctlError(f"The system refused to read or write: {reason}.", hint)
+    kind = MissingError if isinstance(error, FileNotFoundError) else SbirctlError
+    return kind(f"{display_path(str(error.filename))}: {reason}.", hint)
+
+
+def _exited(error: SystemExit) -> int:
+    if isinstance(error.__context__, BrokenPipeError):
+        return pipe_closed()
+    return error.code if isinstance(error.code, int) else int(error.code is not None)
+
+
+def _interrupted(error: BaseException) -> int:
+    """Ctrl-C, as it came or wrapped; `core.errors.going_on` says where."""
+    stop = error if isinstance(error, KeyboardInterrupt) else error.__cause__
+    said = stop.args if isinstance(stop, KeyboardInterrupt) and len(stop.args) == 2 else ()
+    _console.stopped(*said)
+    return INTERRUPTED
+
+
+def _wrong_word(error: Any) -> int:
+    """A usage error of Typer's own click, in our two lines."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return 2
+    where = error.ctx.command_path if getattr(error, "ctx", None) else "sbirctl"
+    _console.error(UsageError(error.format_message(), f"See `{where} --help`."))
+    return 2
