@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sbirctl.core.errors import CorruptError, MissingError, SbirctlError
+from sbirctl.core.errors import SbirctlError
 from sbirctl.core.files import atomic_path, move_into_place
 from sbirctl.store.manifest import count_items, items_to_json, store_digest, write_manifest
 from sbirctl.store.pixels import SCHEMA, PixelFile, digest_of
@@ -27,12 +27,8 @@ def finish(
     Equal pixels give equal bytes: nothing in either file tells the time, the place or the machine.
 
     Raises:
-        MissingError: there are no files.
-        CorruptError: not one of them could be read.
         SbirctlError: a file has changed meanwhile.
     """
-    if not table.kept:
-        raise _nothing_kept(table)
     _write_fallbacks(table, source, pixels, settings["max_pixels"])
     items = table.items(source.origins)
     digest = store_digest(items, settings)
@@ -78,13 +74,3 @@ def _write_fallbacks(
                 f"{shard.items[0].id} has changed while it was being read.",
                 "Type the command again.",
             )
-
-
-def _nothing_kept(table: RowTable) -> SbirctlError:
-    if not table.skipped:
-        return MissingError("There are no images.", "Is it the right folder?")
-    first = table.skipped[0]
-    return CorruptError(
-        f"None of the {len(table.skipped)} files found could be read.",
-        f"The first: {first['path']}: {first['reason']}.",
-    )
