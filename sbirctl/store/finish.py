@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sbirctl.core.errors import SbirctlError
-from sbirctl.core.files import atomic_path, move_into_place
+from sbirctl.core.files import atomic_path, disk_advice, move_into_place
 from sbirctl.store.manifest import count_items, items_to_json, store_digest, write_manifest
 from sbirctl.store.pixels import SCHEMA, PixelFile, digest_of
 from sbirctl.store.raw import RawDataset
@@ -37,8 +37,9 @@ def finish(
     (folder / MANIFEST).unlink(missing_ok=True)
     target = folder / IMAGES
     if rows == pixels.rows:  # every slot is a row
-        pixels.finish(table.checksums, digest)
-        move_into_place(pixels.path, target)
+        with disk_advice(target):
+            pixels.finish(table.checksums, digest)
+            move_into_place(pixels.path, target)
     else:
         with atomic_path(target) as temporary:
             pixels.copy(temporary, table.slots).finish(table.checksums, digest)

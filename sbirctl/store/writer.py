@@ -150,6 +150,7 @@ def _each_synced(
                 sync.result()
                 sync = thread.submit(os.fsync, stream.fileno())
             yield task, record
+        sync.result()
 
 
 def _sorted(source: RawDataset) -> list[RawItem]:
