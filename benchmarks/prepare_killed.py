@@ -3,8 +3,10 @@
     python benchmarks/prepare_killed.py --from FOLDER [--dataset sketchy] [--moments 10] [--seed 0]
 
 The command runs once undisturbed, while the largest memory of each of its processes is noted. Then
-it is killed at chosen writes, by a signal that nothing can catch, and continued by the same command
-each time; and once more at random moments. The files of all three stores are compared.
+it is killed at the renames that its own process makes, by a signal that nothing can catch, and
+continued by the same command each time; and once more at random moments, while its processes
+decode. The files of all three stores are compared. (The tests of the store kill it at every rename
+of a small one.)
 """
 
 from __future__ import annotations
@@ -24,28 +26,22 @@ from pathlib import Path
 from sbirctl.core.files import digest_file, human_bytes
 
 FILES = ("images.h5", "manifest.json")
-RECEIPT = ".json"  # any part's receipt, as an ending
-# (ending of the file that is renamed into place, how many of them may be, as a share of all parts,
-# killed before it or after it)
+UNFINISHED = "unfinished"
+# (folder and name of the file that is renamed into place, killed before it or after it)
 WRITES = (
-    (RECEIPT, 0, True),
-    (RECEIPT, 0, False),
-    (RECEIPT, 0.1, True),
-    (RECEIPT, 0.2, False),
-    (RECEIPT, 0.3, True),
-    ("images.h5", 0, True),
-    ("images.h5", 0, False),
-    ("manifest.json", 0, True),
+    (f"{UNFINISHED}/images.h5", True),
+    (f"{UNFINISHED}/images.h5", False),
+    ("{store}/images.h5", True),
+    ("{store}/images.h5", False),
+    ("{store}/manifest.json", True),
 )
 # Runs the command line with a rename that kills its own process.
 DYING = """
 import os, signal, sys
-ending, left, before = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "True"
+ending, before = sys.argv[1], sys.argv[2] == "True"
 rename = os.replace
 def dying(start, end):
-    global left
-    now = os.fspath(end).endswith(ending) and left == 0
-    left -= os.fspath(end).endswith(ending)
+    now = os.fspath(end).endswith(ending)
     if now and before:
         os.kill(os.getpid(), signal.SIGKILL)
     rename(start, end)
@@ -54,7 +50,7 @@ def dying(start, end):
 os.replace = dying
 from sbirctl.cli._app import run
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[4:]))
+    sys.exit(run(sys.argv[3:]))
 """
 
 
@@ -77,9 +73,9 @@ class Bench:
         quiet = subprocess.DEVNULL
         return subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet)
 
-    def receipts(self, home: str) -> int:
-        """How many parts are made."""
-        return len(list((self.folder(home) / "parts").glob(f"*{RECEIPT}")))
+    def shards(self, home: str) -> int:
+        """How many shards are made."""
+        return len(list((self.folder(home) / UNFINISHED).glob("*.json")))
 
     def digests(self, home: str) -> dict[str, str]:
         """SHA-256 of the store's files."""
@@ -100,37 +96,37 @@ def main() -> None:
     words += ["--workers", str(given.workers)] if given.workers else []
     with tempfile.TemporaryDirectory(dir=given.scratch) as scratch:
         bench = Bench(Path(scratch), given.dataset, words)
-        expected, parts = undisturbed(bench)
+        expected, shards = undisturbed(bench)
         same = [
             compare(bench, home, killed, expected)
             for home, killed in (
-                ("writes", lambda: at_writes(bench, parts)),
-                ("moments", lambda: at_moments(bench, parts, given.moments, given.seed)),
+                ("writes", lambda: at_writes(bench)),
+                ("moments", lambda: at_moments(bench, shards, given.moments, given.seed)),
             )
         ]
     sys.exit(not all(same))
 
 
 def undisturbed(bench: Bench) -> tuple[dict[str, str], int]:
-    """Digests of the result, and the number of parts."""
+    """Digests of the result, and the number of shards."""
     start = time.perf_counter()
     process = bench.start("whole", ["-m", "sbirctl"])
-    peaks, parts = dict[int, int](), 0
+    peaks, shards = dict[int, int](), 0
     while process.poll() is None:
         for pid in [process.pid, *children(process.pid)]:
             peaks[pid] = max(peaks.get(pid, 0), peak_memory(pid))
-        parts = max(parts, bench.receipts("whole"))
+        shards = max(shards, bench.shards("whole"))
         time.sleep(0.02)
     if process.returncode:
         sys.exit(f"prepare ended with {process.returncode}")
-    print(f"undisturbed: {time.perf_counter() - start:.1f} s, at least {parts} parts")
+    print(f"undisturbed: {time.perf_counter() - start:.1f} s, at least {shards} shards")
     own = peaks.pop(process.pid)
     print(f"  largest memory: {human_bytes(own)}, its processes", end=" ")
     print(", ".join(human_bytes(peak) for peak in sorted(peaks.values())[::-1]) or "none", end="")
     print(f", together {human_bytes(own + sum(peaks.values()))}")
     for name, digest in bench.digests("whole").items():
         print(f"  {name:14} {digest}", flush=True)
-    return bench.digests("whole"), parts
+    return bench.digests("whole"), shards
 
 
 def compare(bench: Bench, home: str, killed: Callable[[], int], expected: dict[str, str]) -> bool:
@@ -138,31 +134,30 @@ def compare(bench: Bench, home: str, killed: Callable[[], int], expected: dict[s
     count = killed()
     if bench.start(home, ["-m", "sbirctl"]).wait():
         sys.exit("the last run failed")
-    same = bench.digests(home) == expected and not (bench.folder(home) / "parts").exists()
+    same = bench.digests(home) == expected and not (bench.folder(home) / UNFINISHED).exists()
     print(
         f"killed {count} times at {home}: {'the same bytes' if same else 'OTHER BYTES'}", flush=True
     )
     return same
 
 
-def at_writes(bench: Bench, parts: int) -> int:
+def at_writes(bench: Bench) -> int:
     """Killed around renames; gives how often."""
-    for ending, share, before in WRITES:
-        after = int(share * parts)
-        code = ["-c", DYING, ending, str(after), str(before)]
-        status = bench.start("writes", code).wait()
+    for name, before in WRITES:
+        ending = name.format(store=bench.dataset)
+        status = bench.start("writes", ["-c", DYING, ending, str(before)]).wait()
         if status != -signal.SIGKILL:
-            sys.exit(f"not killed at rename {after} of {ending}: status {status}")
+            sys.exit(f"not killed at the rename to {ending}: status {status}")
     return len(WRITES)
 
 
-def at_moments(bench: Bench, parts: int, moments: int, seed: int) -> int:
+def at_moments(bench: Bench, shards: int, moments: int, seed: int) -> int:
     """Killed at random moments spread over the work; gives how often."""
     rng = random.Random(seed)
     count = 0
     for share in sorted(rng.random() for _ in range(moments)):
         process = bench.start("moments", ["-m", "sbirctl"])
-        while bench.receipts("moments") < share * parts and process.poll() is None:
+        while bench.shards("moments") < share * shards and process.poll() is None:
             time.sleep(0.01)
         time.sleep(rng.random())
         process.send_signal(signal.SIGKILL)

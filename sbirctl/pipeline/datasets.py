@@ -75,8 +75,8 @@ def _listed(folder: Path) -> Listed:
         classes = len(store.manifest["counts"]) - 1
         title = DATASETS.get(store.manifest["dataset"]).title
     except (SbirctlError, KeyError) as error:
-        missing = getattr(error, "exit_code", 5) == 3
-        state = "unfinished" if missing else "damaged"
+        states = {3: "unfinished", 4: "of another version"}
+        state = states.get(getattr(error, "exit_code", 5), "damaged")
         return Listed(name, "", state, bytes=size, folder=folder)
     return Listed(
         name,

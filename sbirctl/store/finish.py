@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sbirctl.core.errors import CorruptError, MissingError, SbirctlError
-from sbirctl.core.files import atomic_path, move_into_place
+from sbirctl.core.errors import SbirctlError
+from sbirctl.core.files import atomic_path, disk_advice, move_into_place
 from sbirctl.store.manifest import count_items, items_to_json, store_digest, write_manifest
 from sbirctl.store.pixels import SCHEMA, PixelFile, digest_of
 from sbirctl.store.raw import RawDataset
@@ -27,12 +27,8 @@ def finish(
     Equal pixels give equal bytes: nothing in either file tells the time, the place or the machine.
 
     Raises:
-        MissingError: there are no files.
-        CorruptError: not one of them could be read.
         SbirctlError: a file has changed meanwhile.
     """
-    if not table.kept:
-        raise _nothing_kept(table)
     _write_fallbacks(table, source, pixels, settings["max_pixels"])
     items = table.items(source.origins)
     digest = store_digest(items, settings)
@@ -41,8 +37,9 @@ def finish(
     (folder / MANIFEST).unlink(missing_ok=True)
     target = folder / IMAGES
     if rows == pixels.rows:  # every slot is a row
-        pixels.finish(table.checksums, digest)
-        move_into_place(pixels.path, target)
+        with disk_advice(target):
+            pixels.finish(table.checksums, digest)
+            move_into_place(pixels.path, target)
     else:
         with atomic_path(target) as temporary:
             pixels.copy(temporary, table.slots).finish(table.checksums, digest)
@@ -78,13 +75,3 @@ def _write_fallbacks(
                 f"{shard.items[0].id} has changed while it was being read.",
                 "Type the command again.",
             )
-
-
-def _nothing_kept(table: RowTable) -> SbirctlError:
-    if not table.skipped:
-        return MissingError("There are no images.", "Is it the right folder?")
-    first = table.skipped[0]
-    return CorruptError(
-        f"None of the {len(table.skipped)} files found could be read.",
-        f"The first: {first['path']}: {first['reason']}.",
-    )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
+from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError, nearest
 from sbirctl.core.files import display_path, read_json
 from sbirctl.core.home import datasets_dir
 from sbirctl.store.manifest import MODALITIES, Items, Modality, items_from_json
@@ -50,7 +50,7 @@ class Store:
             self._columns: dict[str, Any] = manifest.pop("items")
         except (KeyError, TypeError) as error:
             raise CorruptError(
-                f"{display_path(folder / MANIFEST)} lacks {error}.", "Prepare it again: --fresh."
+                f"{display_path(folder / MANIFEST)} lacks {error}.", _AGAIN
             ) from error
         self.folder = folder
         self.manifest = manifest
@@ -64,11 +64,14 @@ class Store:
 
         Raises:
             MissingError: it has not been prepared, or not to the end.
-            CorruptError: its manifest is damaged, or another version made it.
+            MismatchError: another version of this program made it.
+            CorruptError: its manifest is damaged.
         """
         folder = _find(name_or_path)
         manifest = read_json(folder / MANIFEST)
         schema = manifest.get("schema") if isinstance(manifest, dict) else None
+        if not isinstance(schema, int):
+            raise CorruptError(f"{display_path(folder / MANIFEST)} is no manifest.", _AGAIN)
         if schema != SCHEMA:
             raise _other_version(folder, schema)
         return cls(folder, manifest)
@@ -197,18 +200,17 @@ class Store:
         return self.__dict__ | {"_open": {}, "_process": 0}
 
 
-def _other_version(folder: Path, schema: object) -> CorruptError:
-    what = f"The data set in {display_path(folder)}"
-    stated = f"its schema is {schema}, this version reads {SCHEMA}"
-    if isinstance(schema, int) and schema < SCHEMA:
-        return CorruptError(f"{what} was made by an older sbirctl ({stated}).", _AGAIN)
-    if isinstance(schema, int):
-        return CorruptError(f"{what} was made by a newer sbirctl ({stated}).", "Update sbirctl.")
-    return CorruptError(f"{what} has a damaged manifest.", _AGAIN)
+def _other_version(folder: Path, schema: int) -> MismatchError:
+    age, hint = ("an older", _AGAIN) if schema < SCHEMA else ("a newer", "Update sbirctl.")
+    return MismatchError(
+        f"The data set in {display_path(folder)} was made by {age} sbirctl "
+        f"(its schema is {schema}, this version reads {SCHEMA}).",
+        hint,
+    )
 
 
 def _unreadable(path: Path, error: Exception) -> CorruptError:
-    hint = "Prepare it again: --fresh." if path.name == IMAGES else REMAKE_EDGES
+    hint = _AGAIN if path.name == IMAGES else REMAKE_EDGES
     return CorruptError(f"{display_path(path)} cannot be read: {error}.", hint)
 
 

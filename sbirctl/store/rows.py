@@ -73,7 +73,7 @@ def assign_rows(shards: Iterable[tuple[Shard, ShardRecord]]) -> RowTable:
     by_bytes: dict[tuple[Modality, str], int] = {}
     by_id: dict[str, int] = {}
     unreadable: dict[str, int] = {}
-    checksums: dict[Modality, dict[int, int]] = {modality: {} for modality in MODALITIES}
+    rows: dict[Modality, list[tuple[int, int]]] = {modality: [] for modality in MODALITIES}
     for shard, record in shards:
         found = record.digests, record.reasons, record.checksums
         for item, own, digest, reason, checksum in zip(
@@ -94,17 +94,16 @@ def assign_rows(shards: Iterable[tuple[Shard, ShardRecord]]) -> RowTable:
                 table.fallbacks.append((taken, checksum))
                 by_id[item.copy_of] = index  # what repeats the same one repeats this one
             if first < 0:
-                checksums[item.modality][slot] = checksum
+                rows[item.modality].append((slot, checksum))
             table.kept.append(item)
             table.digest.append(digest)
             table.slot.append(slot)
             table.copy_of.append(first)
             by_id[item.id] = index
             by_bytes.setdefault((item.modality, digest), index if first < 0 else first)
-    for modality, of_slot in checksums.items():
-        slots = sorted(of_slot)
-        table.slots[modality] = np.array(slots, dtype=np.int64)
-        table.checksums[modality] = np.array([of_slot[s] for s in slots], dtype=np.uint32)
+    for modality, found_rows in rows.items():
+        columns = np.array(sorted(found_rows), dtype=np.int64).reshape(-1, 2).T
+        table.slots[modality], table.checksums[modality] = columns[0], columns[1].astype(np.uint32)
     return table
 
 

@@ -22,7 +22,7 @@ from sbirctl.store.pixels import PixelFile, shape_of
 from sbirctl.store.pool import Workers
 from sbirctl.store.raw import RawDataset, RawItem
 from sbirctl.store.reader import IMAGES, MANIFEST, store_folder
-from sbirctl.store.rows import assign_rows
+from sbirctl.store.rows import RowTable, assign_rows
 from sbirctl.store.shards import (
     SHARD_IMAGES,
     Shard,
@@ -113,17 +113,26 @@ def write_store(
         report.note(f"Continuing: {done:,} of {len(items):,} images were read before.")
     tasks = [ShardTask(shard, pixels, source.read, settings.max_pixels) for shard in shards]
     records: dict[str, ShardRecord] = {}
-    try:
-        with report.bar("reading images", total=len(items)) as advance:
-            for task, record in _each_synced(pixels, workers, tasks):
-                records[task.shard.name] = record
-                advance(len(task.shard.items))
-        table = assign_rows((shard, records[shard.name]) for shard in shards)
+    with report.bar("reading images", total=len(items)) as advance:
+        for task, record in _each_synced(pixels, workers, tasks):
+            records[task.shard.name] = record
+            advance(len(task.shard.items))
+    table = assign_rows((shard, records[shard.name]) for shard in shards)
+    if table.kept:
         finish(folder, table, source, values, pixels)
-    except (MissingError, CorruptError):  # nothing was readable; next time it may be
-        shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
-        raise
     shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+    if not table.kept:
+        raise _nothing_kept(table)
+
+
+def _nothing_kept(table: RowTable) -> SbirctlError:
+    if not table.skipped:
+        return MissingError("There are no images.", "Is it the right folder?")
+    first = table.skipped[0]
+    return CorruptError(
+        f"None of the {len(table.skipped)} files found could be read.",
+        f"The first: {first['path']}: {first['reason']}.",
+    )
 
 
 def _each_synced(
@@ -141,6 +150,7 @@ def _each_synced(
                 sync.result()
                 sync = thread.submit(os.fsync, stream.fileno())
             yield task, record
+        sync.result()
 
 
 def _sorted(source: RawDataset) -> list[RawItem]:

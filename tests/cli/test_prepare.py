@@ -248,13 +248,16 @@ def test_listing(sketchy, capfd):
     assert capfd.readouterr().out.startswith("name\tstate\t")
 
 
-def test_listing_tells_the_unfinished_and_the_damaged(home, capfd):
+def test_listing_tells_the_unfinished_the_old_and_the_damaged(home, capfd):
+    (home / "datasets/old").mkdir(parents=True)
+    (home / "datasets/old/manifest.json").write_text('{"schema": 1}')
     (home / "datasets/half/unfinished").mkdir(parents=True)
     (home / "datasets/bad").mkdir()
     (home / "datasets/bad/manifest.json").write_text("{")
     assert sbirctl("datasets", "--json") == 0
     listed = {one["name"]: one["state"] for one in json.loads(capfd.readouterr().out)}
     assert (listed["half"], listed["bad"]) == ("unfinished", "damaged")
+    assert listed["old"] == "of another version"
 
 
 def test_verify(sketchy, home, capfd):
