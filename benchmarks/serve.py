@@ -25,16 +25,16 @@ from typing import TypeVar
 import numpy as np
 from _data import SMALL_BACKBONE, data
 from PIL import Image
+from sbirctl.galleries.catalogue import Listed
+from sbirctl.galleries.listing import Entry
 
 from sbirctl.core.config import parse_assignments
 from sbirctl.datasets.tree import File
-from sbirctl.galleries.catalogue import Listed
 from sbirctl.galleries.drawing import read_drawing
 from sbirctl.galleries.embedder import Embedder
 from sbirctl.galleries.engines import ID
 from sbirctl.galleries.engines.exact import Exact
 from sbirctl.galleries.gallery import GalleryInfo
-from sbirctl.galleries.listing import Entry
 from sbirctl.galleries.searcher import Searcher
 from sbirctl.galleries.server import sockets
 from sbirctl.galleries.server.app import application

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sbirctl.core.errors import MissingError, SbirctlError
 from sbirctl.core.files import digest_json, display_path, human_bytes
+from sbirctl.store.images import ImageError, ImageFault
 from sbirctl.store.manifest import quote_path
 from sbirctl.store.raw import RawItem
 
@@ -91,7 +92,7 @@ class ReadFolder:
 
         Raises:
             OSError: it cannot be read.
-            SbirctlError: it is larger than any picture.
+            ImageError: it is larger than any picture.
         """
         handle = os.open(os.path.join(self.root, path), _READ)
         try:
@@ -112,11 +113,12 @@ def check_size(size: int) -> None:
     """Refuse a file that would fill the memory.
 
     Raises:
-        SbirctlError: it is larger than `MAX_FILE_BYTES`.
+        ImageError: it is larger than `MAX_FILE_BYTES`.
     """
     if size > MAX_FILE_BYTES:
-        raise SbirctlError(
-            f"it has {human_bytes(size)}, more than the limit of {human_bytes(MAX_FILE_BYTES)}"
+        raise ImageError(
+            f"it has {human_bytes(size)}, more than the limit of {human_bytes(MAX_FILE_BYTES)}",
+            kind=ImageFault.TOO_LARGE,
         )
 
 

@@ -13,6 +13,22 @@ HIDDEN = "hidden"
 UNREADABLE_FOLDER = "folder that cannot be read"
 LINKED_FOLDER = "link to a folder"
 SPECIAL = "no regular file"
+UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What is left out.
+
+    Attributes:
+        path: absolute.
+        kind: what it is counted as.
+        reason: why; may tell sizes or damage.
+    """
+
+    path: bytes
+    kind: str
+    reason: str
 
 
 @dataclass
@@ -21,12 +37,12 @@ class Walk:
 
     Attributes:
         files: that may be photos, sorted by absolute path, each once.
-        left: (path, reason) of what is left out.
+        left: what is left out.
         unreadable: folders that could not be listed; what is known below them stays.
     """
 
     files: list[File] = field(default_factory=list)
-    left: list[tuple[bytes, str]] = field(default_factory=list)
+    left: list[LeftOut] = field(default_factory=list)
     unreadable: list[bytes] = field(default_factory=list)
 
 
@@ -42,7 +58,6 @@ def walk(folders: Sequence[bytes]) -> Walk:
     while pending:
         pending += _list(pending.pop(), named, found)
     found.files.sort(key=lambda file: file.path)
-    found.left.sort()
     return found
 
 
@@ -57,7 +72,7 @@ def _list(folder: bytes, named: Collection[bytes], found: Walk) -> list[bytes]:
         with os.scandir(folder) as stream:
             entries = list(stream)
     except OSError:
-        found.left.append((folder, UNREADABLE_FOLDER))
+        found.left.append(LeftOut(folder, UNREADABLE_FOLDER, UNREADABLE_FOLDER))
         found.unreadable.append(folder)
         return []
     inner = []
@@ -65,7 +80,7 @@ def _list(folder: bytes, named: Collection[bytes], found: Walk) -> list[bytes]:
         if entry.path in named:
             continue
         if entry.name.startswith(b".") or entry.name == b"__MACOSX":
-            found.left.append((entry.path, HIDDEN))
+            found.left.append(LeftOut(entry.path, HIDDEN, HIDDEN))
         elif entry.is_dir(follow_symlinks=False):
             inner.append(entry.path)
         else:
@@ -77,16 +92,17 @@ def _take(entry: os.DirEntry[bytes], found: Walk) -> None:
     try:
         facts = entry.stat()
     except OSError as error:
-        found.left.append((entry.path, error.strerror or "unreadable"))
+        reason = error.strerror or UNREADABLE
+        found.left.append(LeftOut(entry.path, reason, reason))
         return
     if not stat.S_ISREG(facts.st_mode):
-        link = stat.S_ISDIR(facts.st_mode)
-        found.left.append((entry.path, LINKED_FOLDER if link else SPECIAL))
+        reason = LINKED_FOLDER if stat.S_ISDIR(facts.st_mode) else SPECIAL
+        found.left.append(LeftOut(entry.path, reason, reason))
         return
     file = File(entry.name, facts.st_size, facts.st_mtime_ns)
     # of films and the like, which lie among photos, only the first bytes are read
     reason = left_aside(file, ReadFolder(os.path.dirname(entry.path), MAGIC_BYTES))
     if reason:
-        found.left.append((entry.path, reason))
+        found.left.append(LeftOut(entry.path, reason, reason))
     else:
         found.files.append(replace(file, path=entry.path))

@@ -10,6 +10,9 @@ Colour profiles are not applied.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from functools import cache
 
 import numpy as np
@@ -27,8 +30,26 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000
 _EXIF_ORIENTATION = 0x0112
 
 
+class ImageFault(StrEnum):
+    """Kinds of files that give no picture, as they are counted."""
+
+    BROKEN = "broken"
+    EMPTY = "empty"
+    TOO_LARGE = "too large"
+
+
 class ImageError(CorruptError):
-    """Bytes that give no picture; the message is the reason, without the file's name."""
+    """Bytes that give no picture; the message is the reason, without the file's name.
+
+    Attributes:
+        kind: of the fault.
+    """
+
+    def __init__(
+        self, message: str, hint: str = "", *, kind: ImageFault = ImageFault.BROKEN
+    ) -> None:
+        super().__init__(message, hint)
+        self.kind = kind
 
 
 def load_image(
@@ -52,8 +73,13 @@ def load_image(
 
 
 def to_pixels(image: Image.Image, modality: Modality, size: int) -> np.ndarray:
-    """A decoded picture of any mode as `load_image` gives it."""
-    image = _flatten(_eight_bits(image), "RGB" if modality == "photo" else "L")
+    """A decoded picture of any mode as `load_image` gives it.
+
+    Raises:
+        ImageError: its pixels are damaged in a way that only converting them finds.
+    """
+    with _as_image_error():
+        image = _flatten(_eight_bits(image), "RGB" if modality == "photo" else "L")
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BICUBIC)
     pixels = np.asarray(image)
@@ -71,12 +97,13 @@ def decode_photo(data: bytes, least: int = 0, *, max_pixels: int = MAX_PIXELS) -
     Raises:
         ImageError: empty, truncated, damaged, too large, or no image.
     """
-    return _flatten(_eight_bits(_decode(data, max_pixels, least)), "RGB")
+    with _as_image_error():
+        return _flatten(_eight_bits(_decode(data, max_pixels, least)), "RGB")
 
 
 def _open(data: bytes) -> Image.Image:
     if not data:
-        raise ImageError("the file is empty")
+        raise ImageError("the file is empty", kind=ImageFault.EMPTY)
     # Pillow's own limit warns on stderr before ours is asked; opening reads the header only.
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
@@ -94,13 +121,23 @@ def _decode(data: bytes, max_pixels: int, least: int = 0) -> Image.Image:
         raise ImageError(
             f"it has {width} × {height} pixels, more than the limit of {max_pixels:,}",
             "Make the picture smaller.",
+            kind=ImageFault.TOO_LARGE,
         )
-    try:
+    with _as_image_error():
         if least and min(width, height) >= 2 * least:
             image.draft("RGB", (least, least))  # JPEG only: the nearest eighth that is not below
         image.load()
         return _upright(image)
-    except Exception as error:  # decoders raise anything: OSError, SyntaxError, struct.error, …
+
+
+@contextmanager
+def _as_image_error() -> Iterator[None]:
+    """Decoders and conversions raise anything: OSError, SyntaxError, struct.error, …"""
+    try:
+        yield
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:
         raise ImageError(f"it cannot be decoded: {error}") from error
 
 
