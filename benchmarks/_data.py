@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import torch
 
-from sbirctl.models.base import Model
+from sbirctl.models import Model
 from sbirctl.pipeline.prepare import prepare
 from sbirctl.sampling.subsets import Subset
 from sbirctl.training.augment import augment

@@ -30,9 +30,9 @@ from torch.nn import functional as F
 
 from sbirctl.core.allocator import keep_freed_memory
 from sbirctl.core.config import parse_assignments
+from sbirctl.models import create
 from sbirctl.models.clip import build_clip
 from sbirctl.models.drclip import DrClip
-from sbirctl.models.factory import create
 from sbirctl.sampling.batch import Batch
 from sbirctl.training.optim import make_optimizer, set_trainable
 from sbirctl.training.step import gradients

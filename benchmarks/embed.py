@@ -19,8 +19,7 @@ import torch
 from _data import SMALL_BACKBONE, compare, data
 
 from sbirctl.core.config import parse_assignments
-from sbirctl.models.base import Model
-from sbirctl.models.factory import create
+from sbirctl.models import Model, create
 from sbirctl.retrieval.embeddings import write
 from sbirctl.training.embedding import BATCH, device_of
 from sbirctl.training.inputs import Data

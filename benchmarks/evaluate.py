@@ -31,8 +31,8 @@ import numpy as np
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.definitions import PRESETS
 from sbirctl.retrieval.embeddings import Embeddings
-from sbirctl.retrieval.engine import Plan
 from sbirctl.retrieval.evaluation import Options, evaluate
+from sbirctl.retrieval.ranking import Plan
 
 SIZES = {
     "small": (2_000, 4_000, 20),

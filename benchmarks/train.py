@@ -28,13 +28,13 @@ from torch.nn import functional as F
 
 from sbirctl.core.config import parse_assignments
 from sbirctl.losses.normalised_softmax import normalised_softmax
-from sbirctl.models.base import Model
-from sbirctl.models.factory import create
+from sbirctl.models import Model, create
 from sbirctl.training.inputs import Data
 from sbirctl.training.loader import BatchLoader, to_rgb
 from sbirctl.training.loop import LoopOptions, Trainer
 from sbirctl.training.metrics_log import MetricsLog
 from sbirctl.training.optim import make_optimizer, set_trainable
+from sbirctl.training.step import loss_terms
 
 
 class ShortPlan:
@@ -64,7 +64,7 @@ def bare(model: Model, opened: Data, steps: int) -> Callable[[], int]:
         for batch in batches:
             optimizer.zero_grad(set_to_none=True)
             with model.autocast():
-                loss = model(batch, stage.name)["total"]
+                loss = loss_terms(model, batch, stage.name)["total"]
             loss.backward()
             optimizer.step()
         loss.item()

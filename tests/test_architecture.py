@@ -11,6 +11,7 @@ ROOT = Path(sbirctl.__file__).parent
 RANK = {
     "core": 0,
     "splits": 1,
+    "drawings": 1,
     "edges": 1,
     "losses": 1,
     "retrieval": 1,
@@ -20,13 +21,14 @@ RANK = {
     "tasks": 4,
     "models": 4,
     "training": 5,
+    "inference": 5,
     "galleries": 6,
     "report": 6,
     "pipeline": 7,
     "cli": 8,
 }
 # Pure NumPy and data rooms: usable where torch is not installed.
-LIGHT = ("core", "splits", "retrieval", "cli", "pipeline")
+LIGHT = ("core", "splits", "retrieval", "inference", "cli", "pipeline")
 
 
 def imports(path, top_only=False):

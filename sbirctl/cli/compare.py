@@ -55,8 +55,8 @@ def command(
 ) -> None:
     """Compare two systems: difference, 95 % interval, paired randomisation test, wins and losses.
 
-    Several files a side are seeds of one configuration: figures are their mean and deviation, and
-    the test is on each query's mean over the seeds.
+    Several files a side are seeds of one configuration: figures are their mean and standard
+    deviation, and the test is on each query's mean over the seeds.
     """
     from sbirctl.pipeline.compare import compare
 
@@ -86,4 +86,4 @@ def command(
 
 def _row(c: Comparison) -> list[object]:
     spread = (c.low, c.high, c.p, c.won, c.lost)
-    return [c.metric, c.a, c.a_deviation, c.b, c.b_deviation, c.difference, *spread]
+    return [c.metric, c.a, c.a_std, c.b, c.b_std, c.difference, *spread]

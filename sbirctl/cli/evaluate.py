@@ -124,8 +124,8 @@ def ranking_options(binary: str | None, bits: int, memory: str, device: str) -> 
         UsageError: no such binary code.
     """
     from sbirctl.retrieval.codes import BINARY
-    from sbirctl.retrieval.engine import Plan, parse_memory
     from sbirctl.retrieval.evaluation import Options
+    from sbirctl.retrieval.ranking import Plan, parse_memory
 
     if binary is not None and binary not in BINARY:
         raise UsageError(f"There is no binary code {binary!r}.", "Choose sign or itq.")

@@ -13,20 +13,20 @@ def command(json: _console.JsonOption = False) -> None:
     from sbirctl.retrieval.metrics import MEASURES
 
     metrics = [
-        (f"{m.kind}@K" + (f", {m.kind}@all" if m.uncut else ""), m.summary)
+        (f"{m.kind}@K" + (f", {m.kind}@all" if m.allows_all else ""), m.summary)
         for m in MEASURES.values()
     ]
 
     if json:
         listed = {
-            d.name: {**d.parts(), "source": d.source, "note": d.note} for d in PRESETS.values()
+            d.name: {**d.choices(), "source": d.source, "note": d.note} for d in PRESETS.values()
         }
         _console.print_json({"metrics": dict(metrics), "definitions": listed})
         return
     rows: list[list[str]] = [["metric", name, text] for name, text in metrics]
-    standard = PRESETS["standard"].parts()
+    standard = PRESETS["standard"].choices()
     for d in PRESETS.values():
-        own = [f"{k}={v}" for k, v in d.parts().items() if v != standard[k]]
+        own = [f"{k}={v}" for k, v in d.choices().items() if v != standard[k]]
         text = "; ".join(filter(None, [", ".join(own), d.note, f"source: {d.source}"]))
         rows.append(["definition", d.name, text])
     _console.print_table(("kind", "name", "what it is"), rows)

@@ -22,18 +22,14 @@ class Registry(Generic[T]):
 
     Args:
         kind: what is registered, in words ("model"), for messages.
-        package: dotted name of the package whose files are the entries. Files whose name starts
-            with an underscore and those in `plumbing` are not entries.
-        plumbing: file names in the package that hold shared code.
+        package: dotted name of the package whose files are the entries. Packages inside it, and
+            files whose name starts with an underscore, are not entries.
         group: entry-point group in which other packages announce theirs.
     """
 
-    def __init__(
-        self, kind: str, package: str, *, plumbing: tuple[str, ...] = (), group: str = ""
-    ) -> None:
+    def __init__(self, kind: str, package: str, *, group: str = "") -> None:
         self.kind = kind
         self.package = package
-        self._plumbing = frozenset(plumbing)
         self._group = group
         self._things: dict[str, T] = {}
 
@@ -56,7 +52,7 @@ class Registry(Generic[T]):
         own = {
             module.name
             for module in pkgutil.iter_modules(package.__path__)
-            if not module.name.startswith("_") and module.name not in self._plumbing
+            if not module.name.startswith("_") and not module.ispkg
         }
         return tuple(sorted(own | set(self._entry_points()) | set(self._things)))
 

@@ -7,7 +7,7 @@ rendered. The published test photos become the store's list `splits/test-instanc
 from __future__ import annotations
 
 from sbirctl.datasets import DATASETS
-from sbirctl.datasets._qmul import PairedSketches
+from sbirctl.datasets.readers.qmul import PairedSketches
 
 
 @DATASETS.register

@@ -19,7 +19,7 @@ from sbirctl.core.errors import UsageError
 from sbirctl.core.files import digest_json
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import rng_for
-from sbirctl.datasets import DATASETS
+from sbirctl.datasets import DATASETS, Dataset
 from sbirctl.datasets._drawing import camera, pen
 from sbirctl.datasets._drawing.outline import Thing, fitted
 from sbirctl.datasets._drawing.things_animals import ANIMALS
@@ -27,8 +27,7 @@ from sbirctl.datasets._drawing.things_outdoors import OUTDOORS
 from sbirctl.datasets._drawing.things_plants import PLANTS
 from sbirctl.datasets._drawing.things_room import ROOM
 from sbirctl.datasets._drawing.things_tools import TOOLS
-from sbirctl.datasets.base import Dataset
-from sbirctl.datasets.tree import Tree
+from sbirctl.datasets.readers.tree import Tree
 from sbirctl.store.manifest import MODALITIES, Modality
 from sbirctl.store.raw import RawDataset, RawItem
 

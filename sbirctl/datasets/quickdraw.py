@@ -24,22 +24,14 @@ from sbirctl.core.config import setting
 from sbirctl.core.errors import MismatchError
 from sbirctl.core.files import digest_json
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.datasets import DATASETS
-from sbirctl.datasets._catalogue import catalogue
-from sbirctl.datasets._class_folders import ClassFolders, must_have, read_class_folders
-from sbirctl.datasets._layouts import PLAIN_TREE, SPLIT_TREE, Layout
-from sbirctl.datasets._published import compare, published_counts
-from sbirctl.datasets._strokes import (
-    CANVAS,
-    LINE_WIDTH,
-    Pen,
-    ReadDrawings,
-    check_line_width,
-    drawings,
-    ndjson_files,
-)
-from sbirctl.datasets.base import Dataset
-from sbirctl.datasets.tree import NO_IMAGE, Tree
+from sbirctl.datasets import DATASETS, Dataset
+from sbirctl.datasets.published.catalogue import catalogue
+from sbirctl.datasets.published.counts import compare, published_counts
+from sbirctl.datasets.readers.class_folders import ClassFolders, must_have, read_class_folders
+from sbirctl.datasets.readers.layouts import PLAIN_TREE, SPLIT_TREE, Layout
+from sbirctl.datasets.readers.ndjson import ReadDrawings, drawings, ndjson_files
+from sbirctl.datasets.readers.tree import NO_IMAGE, Tree
+from sbirctl.drawings.strokes import CANVAS, LINE_WIDTH, Pen, check_line_width
 from sbirctl.splits.spellings import canonical, key
 from sbirctl.store.raw import RawDataset, RawItem
 

@@ -20,13 +20,12 @@ from typing import Any
 
 from sbirctl.core.files import digest_json
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.datasets import DATASETS
-from sbirctl.datasets._catalogue import catalogue
-from sbirctl.datasets._class_folders import must_have, read_class_folders
-from sbirctl.datasets._layouts import PLAIN_TREE, SPLIT_TREE, Layout
-from sbirctl.datasets._published import compare, published_counts
-from sbirctl.datasets.base import Dataset
-from sbirctl.datasets.tree import ReadTrees, Tree
+from sbirctl.datasets import DATASETS, Dataset
+from sbirctl.datasets.published.catalogue import catalogue
+from sbirctl.datasets.published.counts import compare, published_counts
+from sbirctl.datasets.readers.class_folders import must_have, read_class_folders
+from sbirctl.datasets.readers.layouts import PLAIN_TREE, SPLIT_TREE, Layout
+from sbirctl.datasets.readers.tree import ReadTrees, Tree
 from sbirctl.store.raw import RawDataset
 
 _LAYOUTS = (

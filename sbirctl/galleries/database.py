@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from sbirctl.core.errors import CorruptError, MissingError, SbirctlError
 from sbirctl.core.files import disk_advice, display_path
-from sbirctl.datasets.tree import File
+from sbirctl.datasets.readers.tree import File
 
 DATABASE = "gallery.sqlite"
 LOCK = ".lock"
@@ -52,6 +52,7 @@ TABLES = (
     photos INTEGER NOT NULL
 )""",
     "CREATE TABLE folders (place INTEGER PRIMARY KEY, path BLOB NOT NULL)",
+    "CREATE TABLE excluded (place INTEGER PRIMARY KEY, pattern BLOB NOT NULL)",
     # rows: of `vectors-<id>.f32` that count, whatever else the file holds
     """CREATE TABLE models (
     id INTEGER PRIMARY KEY,

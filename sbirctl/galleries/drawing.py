@@ -7,8 +7,8 @@ from PIL import Image
 
 from sbirctl.core.errors import CorruptError, UsageError
 from sbirctl.core.files import human_bytes
-from sbirctl.datasets._strokes import Pen, Strokes, parse_drawing, render
-from sbirctl.datasets._svg import parse_svg
+from sbirctl.drawings.strokes import Pen, Strokes, parse_drawing, render
+from sbirctl.drawings.svg import parse_svg
 from sbirctl.galleries.framing import PAPER, Frame, put, squared
 from sbirctl.galleries.paper import CLEAN, clean_paper, is_clean
 from sbirctl.store.images import decode_photo

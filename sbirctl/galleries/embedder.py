@@ -23,7 +23,7 @@ from sbirctl.store.images import to_pixels
 from sbirctl.store.manifest import MODALITIES, Modality
 
 if TYPE_CHECKING:
-    from sbirctl.models.base import Model
+    from sbirctl.models import Model
 
 
 _KEY = re.compile(r"[0-9a-f]{16}")
@@ -96,7 +96,7 @@ class ModelRecord:
 
 def key_of(name: str, digest: str, settings: Mapping[str, Any], size: int) -> str:
     """Of model, weights, what the network is built from and both halves of preprocessing."""
-    from sbirctl.models.base import ModelSettings
+    from sbirctl.models import ModelSettings
 
     recipe = set(to_dict(ModelSettings())) - {"size", "mean", "std", "mirror"}
     own = {key: value for key, value in settings.items() if key not in recipe}
@@ -166,7 +166,7 @@ class Embedder:
         Raises:
             UsageError, MissingError, MismatchError: as `models.factory.create`.
         """
-        from sbirctl.models.factory import create, resolve_settings
+        from sbirctl.models import create, resolve_settings
         from sbirctl.training.checkpoint import digest_state
 
         settings = to_dict(resolve_settings(name, layers))

@@ -22,7 +22,7 @@ import numpy as np
 from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError, nearest
 from sbirctl.core.files import display_path
 from sbirctl.core.home import galleries_dir
-from sbirctl.datasets.tree import File
+from sbirctl.datasets.readers.tree import File
 from sbirctl.galleries.database import (
     DATABASE,
     DIGEST_BYTES,
@@ -80,6 +80,7 @@ class Gallery:
         info: in a few words.
         record: the model.
         folders: absolute paths that were walked, as bytes.
+        exclude: patterns of files and folders that were left out.
         state: changes with what the gallery holds.
         engine_state: names the folder an engine was saved in; "" where there is none.
         vectors: (rows, dim) float32 unit vectors, mapped from the file; `photo_ids` says whose.
@@ -134,13 +135,16 @@ class Gallery:
             self.record = ModelRecord.from_json(record)
             if self.record.key != key or not 0 < dim <= _MOST_DIM or not 0 <= rows <= made:
                 raise ValueError(f"{rows} of {made} vectors of {dim} numbers")
-            folders = self._connection.execute("SELECT path FROM folders ORDER BY place").fetchall()
-            self.folders: tuple[bytes, ...] = tuple(_typed(row, bytes)[0] for row in folders)
+            self.folders = self._texts("SELECT path FROM folders ORDER BY place")
+            self.exclude = self._texts("SELECT pattern FROM excluded ORDER BY place")
         except ValueError as error:
             raise damaged(self.place, error) from error
         path = vector_path(self.place, self._model)
         self.vectors = map_vectors(path, rows if with_vectors else 0, dim)
         self.info = GalleryInfo(self.place.name, photos, self.record.label, dim, engine)
+
+    def _texts(self, query: str) -> tuple[bytes, ...]:
+        return tuple(_typed(row, bytes)[0] for row in self._connection.execute(query))
 
     @property
     def dim(self) -> int:

@@ -19,7 +19,7 @@ import numpy as np
 from sbirctl.core.errors import MissingError, SbirctlError
 from sbirctl.core.files import atomic_open, digest_bytes, display_path
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.datasets.tree import File, ReadFolder
+from sbirctl.datasets.readers.tree import File, ReadFolder
 from sbirctl.galleries.database import FileRecord
 from sbirctl.galleries.embedder import Embedder
 from sbirctl.galleries.engines import engine_class
@@ -95,6 +95,7 @@ def index(
     embedder: Embedder,
     engine: str,
     *,
+    exclude: Sequence[bytes] = (),
     fresh: bool = False,
     max_pixels: int = MAX_PIXELS,
     workers: int | None = None,
@@ -107,6 +108,7 @@ def index(
         folders: absolute paths to walk.
         embedder: the model; another one than before embeds everything again.
         engine: what shall search it, as typed.
+        exclude: patterns of files and folders to leave out, see `walk`.
         fresh: embed everything again.
         max_pixels: larger pictures are left out.
         workers: reading threads, None for one a processor.
@@ -116,7 +118,7 @@ def index(
         MissingError: no photo was found; a gallery that is there stays as it was.
         CorruptError: the gallery is damaged.
     """
-    found = walk(folders)
+    found = walk(folders, exclude)
     writer = GalleryWriter(place, embedder.record, embedder.dim, fresh=fresh, report=report)
     with closing(writer):
         # What was damaged is looked at again: it may be readable now, or allowed to be larger.
@@ -136,7 +138,8 @@ def index(
         embedded = len(writer.known) - done
         if all(record.kind for record in records):
             raise _no_photo(place, folders, writer)
-        _finish(place, folders, embedder, engine, records, writer, report)
+        state = _engine_state(place, embedder, engine, records, writer, report)
+        writer.finish(records, folders, exclude, engine, state)
     left = tuple(sorted([*found.left, *_left_out(records)], key=lambda one: one.path))
     _write_left_out(place / LEFT_OUT, left)
     with closing(Gallery.open(place)) as gallery:
@@ -155,24 +158,22 @@ def _no_photo(place: Path, folders: Sequence[bytes], writer: GalleryWriter) -> M
     )
 
 
-def _finish(
+def _engine_state(
     place: Path,
-    folders: Sequence[bytes],
     embedder: Embedder,
     engine: str,
     records: Sequence[FileRecord],
     writer: GalleryWriter,
     report: Reporter,
-) -> None:
-    """Bring the engine up to date, then let the gallery list these files."""
-    state = ""
-    if engine_class(engine).keeps != "vectors":
-        from sbirctl.galleries.engine_sync import sync_engine
+) -> str:
+    """Bring the engine up to date; gives what names its folder, "" where it has none."""
+    if engine_class(engine).keeps == "vectors":
+        return ""
+    from sbirctl.galleries.engine_sync import sync_engine
 
-        ids, vectors = writer.listed({record.id for record in records if not record.kind})
-        before = writer.engine
-        state = sync_engine(place, embedder.record, engine, before, records, ids, vectors, report)
-    writer.finish(records, folders, engine, state)
+    ids, vectors = writer.listed({record.id for record in records if not record.kind})
+    before = writer.engine
+    return sync_engine(place, embedder.record, engine, before, records, ids, vectors, report)
 
 
 def _add_unreachable(found: Walk, before: Iterable[FileRecord]) -> None:

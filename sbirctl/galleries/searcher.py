@@ -16,7 +16,7 @@ from PIL import Image
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.datasets.tree import File
+from sbirctl.datasets.readers.tree import File
 from sbirctl.galleries.embedder import Embedder, ModelRecord, as_modality
 from sbirctl.galleries.engines import Engine, engine_class
 from sbirctl.galleries.engines.exact import Exact

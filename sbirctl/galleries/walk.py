@@ -7,13 +7,18 @@ import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from sbirctl.datasets.tree import MAGIC_BYTES, File, ReadFolder, left_aside
+from sbirctl.datasets.readers.exclude import (
+    EXCLUDED,
+    NO_MEDIA,
+    NO_MEDIA_FILE,
+    excluded,
+    of_the_system,
+)
+from sbirctl.datasets.readers.tree import MAGIC_BYTES, File, ReadFolder, left_aside
 
-HIDDEN = "hidden"
 UNREADABLE_FOLDER = "folder that cannot be read"
 LINKED_FOLDER = "link to a folder"
 SPECIAL = "no regular file"
-UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +50,23 @@ class Walk:
     left: list[LeftOut] = field(default_factory=list)
     unreadable: list[bytes] = field(default_factory=list)
 
+    def leave_out(self, path: bytes, reason: str) -> None:
+        """Count a file or folder under the reason why it is left out."""
+        self.left.append(LeftOut(path, reason, reason))
 
-def walk(folders: Sequence[bytes]) -> Walk:
+
+def walk(folders: Sequence[bytes], exclude: Sequence[bytes] = ()) -> Walk:
     """Walk folders; links to files are followed, links to folders are not.
 
     Args:
         folders: absolute paths; one inside another is walked once, hidden or a link as it may be.
+        exclude: patterns (`datasets.exclude.excluded`) of files and folders to leave out.
     """
     found = Walk()
     named = frozenset(folders)
     pending = list(named)
     while pending:
-        pending += _list(pending.pop(), named, found)
+        pending += _list(pending.pop(), named, exclude, found)
     found.files.sort(key=lambda file: file.path)
     return found
 
@@ -66,21 +76,29 @@ def below(path: bytes, folder: bytes) -> bool:
     return path.startswith(folder.rstrip(b"/") + b"/")
 
 
-def _list(folder: bytes, named: Collection[bytes], found: Walk) -> list[bytes]:
+def _list(
+    folder: bytes, named: Collection[bytes], exclude: Sequence[bytes], found: Walk
+) -> list[bytes]:
     """Take the files of one folder; gives its sub-folders but those that are walked anyway."""
     try:
         with os.scandir(folder) as stream:
             entries = list(stream)
     except OSError:
-        found.left.append(LeftOut(folder, UNREADABLE_FOLDER, UNREADABLE_FOLDER))
+        found.leave_out(folder, UNREADABLE_FOLDER)
         found.unreadable.append(folder)
+        return []
+    if folder not in named and any(entry.name == NO_MEDIA_FILE for entry in entries):
+        found.leave_out(folder, NO_MEDIA)
         return []
     inner = []
     for entry in entries:
         if entry.path in named:
             continue
-        if entry.name.startswith(b".") or entry.name == b"__MACOSX":
-            found.left.append(LeftOut(entry.path, HIDDEN, HIDDEN))
+        reason = of_the_system(entry.name) or (
+            EXCLUDED if excluded(_below_named(entry.path, named), exclude) else ""
+        )
+        if reason:
+            found.leave_out(entry.path, reason)
         elif entry.is_dir(follow_symlinks=False):
             inner.append(entry.path)
         else:
@@ -88,21 +106,26 @@ def _list(folder: bytes, named: Collection[bytes], found: Walk) -> list[bytes]:
     return inner
 
 
+def _below_named(path: bytes, named: Collection[bytes]) -> bytes:
+    """A path below the named folder that holds it, the innermost one."""
+    folder = max((one for one in named if below(path, one)), key=len)
+    return path[len(folder.rstrip(b"/")) + 1 :]
+
+
 def _take(entry: os.DirEntry[bytes], found: Walk) -> None:
     try:
         facts = entry.stat()
     except OSError as error:
-        reason = error.strerror or UNREADABLE
-        found.left.append(LeftOut(entry.path, reason, reason))
+        found.leave_out(entry.path, error.strerror or "unreadable")
         return
     if not stat.S_ISREG(facts.st_mode):
-        reason = LINKED_FOLDER if stat.S_ISDIR(facts.st_mode) else SPECIAL
-        found.left.append(LeftOut(entry.path, reason, reason))
+        link = stat.S_ISDIR(facts.st_mode)
+        found.leave_out(entry.path, LINKED_FOLDER if link else SPECIAL)
         return
     file = File(entry.name, facts.st_size, facts.st_mtime_ns)
     # of films and the like, which lie among photos, only the first bytes are read
     reason = left_aside(file, ReadFolder(os.path.dirname(entry.path), MAGIC_BYTES))
     if reason:
-        found.left.append(LeftOut(entry.path, reason, reason))
+        found.leave_out(entry.path, reason)
     else:
         found.files.append(replace(file, path=entry.path))

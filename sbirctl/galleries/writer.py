@@ -11,7 +11,7 @@ import hashlib
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -178,6 +178,7 @@ class GalleryWriter:
         self,
         records: Sequence[FileRecord],
         folders: Sequence[bytes],
+        exclude: Sequence[bytes],
         engine: str,
         engine_state: str,
     ) -> None:
@@ -186,13 +187,15 @@ class GalleryWriter:
         Args:
             records: every file, sorted by path; their photos are all in `known`.
             folders: absolute paths that were walked.
+            exclude: patterns of what was left out.
             engine: as typed.
             engine_state: what names the folder it was saved in, "" for none.
         """
         listed = {record.id for record in records if not record.kind}
         state = _state(self._record, engine, records)
         with explained(self._place):
-            if not self._is_current(state, engine, engine_state, folders):
+            lists = {"folders": folders, "excluded": exclude}
+            if not self._is_current(state, engine, engine_state, lists):
                 compacted = self._compacted(listed)
                 with transaction(self._connection, write=True):
                     self._replace_files(records)
@@ -205,7 +208,7 @@ class GalleryWriter:
                         )
                     else:
                         self._replace_photos(*compacted)
-                    self._describe(state, folders, engine, engine_state, len(listed))
+                    self._describe(state, lists, engine, engine_state, len(listed))
                 self.known &= listed
         self._sweep(engine_state)
         os.utime(self._place / DATABASE)  # galleries are listed by when they were indexed
@@ -331,19 +334,25 @@ class GalleryWriter:
         )
 
     def _describe(
-        self, state: str, folders: Sequence[bytes], engine: str, engine_state: str, photos: int
+        self,
+        state: str,
+        lists: Mapping[str, Sequence[bytes]],
+        engine: str,
+        engine_state: str,
+        photos: int,
     ) -> None:
         run = self._connection.execute
         run("DELETE FROM photos WHERE model != ?", (self._model,))
         run("DELETE FROM models WHERE id != ?", (self._model,))
         run("UPDATE models SET record = ?", (self._record.to_json(),))
-        run("DELETE FROM folders")
-        self._connection.executemany("INSERT INTO folders VALUES (?, ?)", enumerate(folders))
-        values = (1, state, engine, engine_state, self._model, self._rows, photos)
-        run("INSERT OR REPLACE INTO gallery VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        for table, values in lists.items():
+            run(f"DELETE FROM {table}")
+            self._connection.executemany(f"INSERT INTO {table} VALUES (?, ?)", enumerate(values))
+        one = (1, state, engine, engine_state, self._model, self._rows, photos)
+        run("INSERT OR REPLACE INTO gallery VALUES (?, ?, ?, ?, ?, ?, ?)", one)
 
     def _is_current(
-        self, state: str, engine: str, engine_state: str, folders: Sequence[bytes]
+        self, state: str, engine: str, engine_state: str, lists: Mapping[str, Sequence[bytes]]
     ) -> bool:
         """Whether the database says all that already."""
         run = self._connection.execute
@@ -352,7 +361,10 @@ class GalleryWriter:
             and run("SELECT count(*) FROM models").fetchone() == (1,)
             and run("SELECT count(*) FROM progress").fetchone() == (0,)
             and run("SELECT rows FROM gallery").fetchone() == (self._rows,)
-            and run("SELECT path FROM folders ORDER BY place").fetchall() == [(f,) for f in folders]
+            and all(
+                run(f"SELECT * FROM {table} ORDER BY place").fetchall() == list(enumerate(values))
+                for table, values in lists.items()
+            )
         )
 
     def _sweep(self, engine_state: str) -> None:

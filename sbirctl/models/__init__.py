@@ -1,34 +1,36 @@
-"""The model registry: one file a paper, found by its name."""
+"""Models, one paper a file, found by its name; layers and networks are in `layers`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sbirctl.core.registry import Registry
+from sbirctl.core.lazy import lazy_attributes
+from sbirctl.models._registry import MODELS as MODELS
 
 if TYPE_CHECKING:
-    from sbirctl.models.base import Model
-
-MODELS: Registry[type[Model]] = Registry(
-    "model",
-    "sbirctl.models",
-    plumbing=(
-        "amff",
-        "attention",
-        "backbones",
-        "base",
-        "branches",
-        "cards",
-        "co_attention",
-        "conditioned_se",
-        "download",
-        "embedding_networks",
-        "factory",
-        "joining",
-        "network_choice",
-        "parameters",
-        "prompted_clip",
-        "weights",
-    ),
-    group="sbirctl.models",
-)
+    from sbirctl.models._base import Model as Model
+    from sbirctl.models._base import ModelSettings as ModelSettings
+    from sbirctl.models._base import ParamGroup as ParamGroup
+    from sbirctl.models._base import Stage as Stage
+    from sbirctl.models._cards import Card as Card
+    from sbirctl.models._cards import load_card as load_card
+    from sbirctl.models._cards import parse_card as parse_card
+    from sbirctl.models._factory import create as create
+    from sbirctl.models._factory import rebuild as rebuild
+    from sbirctl.models._factory import resolve_settings as resolve_settings
+    from sbirctl.models._parameters import count_parts as count_parts
+    from sbirctl.models._tables import Column as Column
+    from sbirctl.models._tables import Table as Table
+    from sbirctl.models._weights import WeightsRecord as WeightsRecord
+else:
+    __getattr__, __dir__ = lazy_attributes(
+        __name__,
+        {
+            "_base": ("Model", "ModelSettings", "ParamGroup", "Stage"),
+            "_cards": ("Card", "load_card", "parse_card"),
+            "_factory": ("create", "rebuild", "resolve_settings"),
+            "_parameters": ("count_parts",),
+            "_tables": ("Column", "Table"),
+            "_weights": ("WeightsRecord",),
+        },
+    )

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from sbirctl.core.errors import MissingError
-from sbirctl.models.download import Published
+from sbirctl.models._download import Published
 
 if TYPE_CHECKING:
-    from sbirctl.models.backbones import BackboneSettings
+    from sbirctl.models.layers.backbones import BackboneSettings
 
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 

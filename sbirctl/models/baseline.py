@@ -18,11 +18,9 @@ from sbirctl.core.config import setting
 from sbirctl.core.errors import UsageError
 from sbirctl.losses.normalised_softmax import normalised_softmax
 from sbirctl.losses.triplet import batch_hard_triplet
-from sbirctl.models import MODELS
-from sbirctl.models.backbones import BackboneSettings, build
-from sbirctl.models.base import Encoded, Model, ModelSettings, ParamGroup, Stage
-from sbirctl.models.weights import WeightsRecord
-from sbirctl.sampling.batch import Batch
+from sbirctl.models import MODELS, Model, ModelSettings, ParamGroup, Stage, WeightsRecord
+from sbirctl.models.layers.backbones import BackboneSettings, build
+from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import BalancedPlan
 from sbirctl.store.manifest import Modality
 

@@ -16,12 +16,10 @@ from torch import Tensor, nn
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import MismatchError, MissingError, UsageError, nearest
-from sbirctl.models import MODELS
-from sbirctl.models import weights as files
-from sbirctl.models.base import Encoded, Model, ModelSettings, Stage
-from sbirctl.models.download import Published, fetch
-from sbirctl.models.weights import WeightsRecord
-from sbirctl.sampling.batch import Batch
+from sbirctl.models import MODELS, Model, ModelSettings, Stage, WeightsRecord
+from sbirctl.models import _weights as files
+from sbirctl.models._download import Published, fetch
+from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.store.manifest import Modality
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -85,6 +83,11 @@ class Clip(Model):
     def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
         """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised."""
         return self.clip.encode_image(images)
+
+    @property
+    def text_tower(self) -> Any:
+        """open_clip's model whose `encode_text` embeds texts."""
+        return self.clip
 
     def embed_text(self, texts: Sequence[str]) -> Tensor:
         """Texts to (n, dim) L2-normalised float32 embeddings, comparable with the images'.

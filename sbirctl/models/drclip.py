@@ -23,12 +23,12 @@ from sbirctl.losses.drclip import drclip_objective
 from sbirctl.losses.forgetting import distribution_shift, embedding_shift
 from sbirctl.losses.pair_relation import pair_relation
 from sbirctl.losses.quadruplet import domain_balanced_quadruplet
-from sbirctl.models import MODELS
-from sbirctl.models.base import IMAGENET_MEAN, IMAGENET_STD, Encoded, Model, ParamGroup, Stage
+from sbirctl.models import MODELS, Model, ParamGroup, Stage, WeightsRecord
+from sbirctl.models._base import IMAGENET_MEAN, IMAGENET_STD
+from sbirctl.models._weights import RANDOM
 from sbirctl.models.clip import ClipSettings, build_clip, encode_texts, load_clip_weights
-from sbirctl.models.prompted_clip import Part, PromptedEncoder
-from sbirctl.models.weights import RANDOM, WeightsRecord
-from sbirctl.sampling.batch import Batch
+from sbirctl.models.layers.prompted_clip import Part, PromptedEncoder
+from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import QuadrupletPlan
 from sbirctl.store.manifest import Modality
 
@@ -147,6 +147,11 @@ class DrClip(Model):
     def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
         """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised."""
         return self.encoder(images, None) if modality == "sketch" else self.encoder(None, images)
+
+    @property
+    def text_tower(self) -> Any:
+        """open_clip's model whose `encode_text` embeds texts."""
+        return self.text
 
     def embed_text(self, texts: Sequence[str]) -> Tensor:
         """Texts to (n, dim) L2-normalised float32 embeddings of the frozen text encoder."""

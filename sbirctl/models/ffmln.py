@@ -21,14 +21,12 @@ from sbirctl.losses.domain_triplets import TERMS, domain_triplets
 from sbirctl.losses.ffmln import ffmln_objective
 from sbirctl.losses.gradient_weighting import weighted_sum
 from sbirctl.losses.normalised_softmax import normalised_softmax
-from sbirctl.models import MODELS
-from sbirctl.models.attention import StageAttention
-from sbirctl.models.backbones import BackboneSettings
-from sbirctl.models.base import Encoded, Model, ModelSettings, ParamGroup, Stage
-from sbirctl.models.embedding_networks import AttentionNetwork
-from sbirctl.models.network_choice import choose_network
-from sbirctl.models.weights import WeightsRecord
-from sbirctl.sampling.batch import Batch
+from sbirctl.models import MODELS, Model, ModelSettings, ParamGroup, Stage, WeightsRecord
+from sbirctl.models.layers.attention import StageAttention
+from sbirctl.models.layers.backbones import BackboneSettings
+from sbirctl.models.layers.embedding_networks import AttentionNetwork
+from sbirctl.models.layers.network_choice import choose_network
+from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import BalancedPlan, BatchPlan
 from sbirctl.sampling.pooled import PooledPlan
 from sbirctl.store.manifest import Modality
@@ -150,7 +148,7 @@ class Ffmln(Model):
 
     def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
         """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised."""
-        is_sketch = torch.full((len(images),), modality == "sketch", device=images.device)
+        is_sketch = torch.full((images.shape[0],), modality == "sketch", device=images.device)
         return self.projection(self.network(images, is_sketch))
 
     def encode(self, batch: Batch) -> Encoded:

@@ -20,12 +20,11 @@ from sbirctl.losses.alignment import alignment
 from sbirctl.losses.classification import classification
 from sbirctl.losses.contrastive import contrastive
 from sbirctl.losses.semi3 import semi3_objective
-from sbirctl.models import MODELS
-from sbirctl.models.backbones import BackboneSettings, build
-from sbirctl.models.base import Encoded, Model, ModelSettings, ParamGroup, Stage
-from sbirctl.models.branches import Branch, Branches, Head, Trunk, check_two_branches
-from sbirctl.models.weights import RANDOM, WeightsRecord
-from sbirctl.sampling.batch import Batch
+from sbirctl.models import MODELS, Model, ModelSettings, ParamGroup, Stage, WeightsRecord
+from sbirctl.models._weights import RANDOM
+from sbirctl.models.layers.backbones import BackboneSettings, build
+from sbirctl.models.layers.branches import Branch, Branches, Head, Trunk, check_two_branches
+from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import PairPlan
 from sbirctl.store.manifest import Modality
 

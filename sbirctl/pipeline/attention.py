@@ -13,7 +13,7 @@ from sbirctl.core.progress import SILENT, Reporter
 if TYPE_CHECKING:
     import numpy as np
 
-    from sbirctl.models.base import Model
+    from sbirctl.models import Model
     from sbirctl.report.attention import AttentionRow
     from sbirctl.store.manifest import Modality
 
@@ -116,7 +116,7 @@ def _row(
     import numpy as np
     import torch
 
-    from sbirctl.models.attention import attention_maps
+    from sbirctl.models.layers.attention import attention_maps
     from sbirctl.report.attention import AttentionRow
 
     device = next(model.buffers()).device

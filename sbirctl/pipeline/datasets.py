@@ -11,7 +11,7 @@ from sbirctl.core.files import display_path
 from sbirctl.core.home import datasets_dir
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS
-from sbirctl.datasets._counts import against_published
+from sbirctl.datasets.published.differences import against_published
 from sbirctl.store.reader import Store
 from sbirctl.store.verify import verify
 

@@ -116,7 +116,7 @@ def describe(
         "schema": SCHEMA,
         "metrics": {name: result.mean(name) for name in names},
         "definitions": {str(m): measures.explain(m, result.definition) for m in metrics},
-        "definition": {"name": result.definition.name, **result.definition.parts()},
+        "definition": {"name": result.definition.name, **result.definition.choices()},
         "queries": len(e.query),
         "gallery": len(e.gallery),
         "classes": len(np.unique(e.query_label)),

@@ -48,6 +48,8 @@ def index(
     model: ModelChoice | None = None,
     engine: str = "",
     forget: Sequence[Path] = (),
+    exclude: Sequence[str] = (),
+    include: Sequence[str] = (),
     max_pixels: int | None = None,
     workers: int | None = None,
     device: str = "auto",
@@ -62,6 +64,8 @@ def index(
         model: what makes the vectors.
         engine: "exact", "faiss:hnsw", …; "" for the gallery's own, or exact.
         forget: folders that are no longer part of the gallery.
+        exclude: shell patterns of files and folders to leave out, now and later.
+        include: patterns of earlier calls that hold no longer.
         max_pixels: larger pictures are left out; None for the usual limit.
         workers: reading threads, None for one a processor.
         device: auto, cpu, cuda, …
@@ -72,7 +76,7 @@ def index(
 
     Raises:
         MissingError: no such folder, no photo, no such run, or no run at all.
-        UsageError: a name, engine or setting that cannot be.
+        UsageError: a name, engine or setting that cannot be, or a file instead of a folder.
         SbirctlError: the gallery is being indexed already.
     """
     from sbirctl.galleries.engines import EXACT, engine_class
@@ -96,6 +100,7 @@ def index(
             walked,
             embedder,
             engine or (old.engine if old is not None else EXACT),
+            exclude=_patterns(old, exclude, include),
             fresh=fresh,
             max_pixels=MAX_PIXELS if max_pixels is None else max_pixels,
             workers=workers,
@@ -133,6 +138,11 @@ def remove(names: Sequence[str]) -> list[Path]:
 
 def _absolute(folder: Path) -> bytes:
     path = os.path.abspath(folder.expanduser())
+    if os.path.isfile(path):
+        raise UsageError(
+            f"{display_path(folder)} is a file.",
+            "Name the folder it lies in; --exclude leaves out.",
+        )
     if not os.path.isdir(path):
         raise MissingError(
             f"There is no folder {display_path(folder)}.", "Name a folder with photos."
@@ -207,6 +217,23 @@ def _folders(old: Gallery | None, added: Sequence[bytes], forget: Sequence[Path]
     if not left:
         raise UsageError("No folder is left to the gallery.", "Remove it: `sbirctl galleries rm`.")
     return left
+
+
+def _patterns(
+    old: Gallery | None, exclude: Sequence[str], include: Sequence[str]
+) -> tuple[bytes, ...]:
+    """The gallery's patterns and some more, without those that hold no longer."""
+    from sbirctl.datasets.readers.exclude import check_patterns
+
+    known = [] if old is None else list(map(os.fsdecode, old.exclude))
+    for pattern in include:
+        if pattern not in known:
+            raise UsageError(
+                f"{pattern!r} is no pattern of the gallery.",
+                f"It has {', '.join(map(display_path, known)) or 'none'}.",
+            )
+    kept = [pattern for pattern in dict.fromkeys([*known, *exclude]) if pattern not in include]
+    return check_patterns(kept)
 
 
 def _embedder(choice: ModelChoice, old: Gallery | None, device: str) -> Embedder:

@@ -11,8 +11,7 @@ import sbirctl
 from sbirctl.core.config import describe
 from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import display_path
-from sbirctl.models import MODELS
-from sbirctl.models.cards import load_card
+from sbirctl.models import MODELS, load_card
 
 _MEASURED = ("model", "dataset", "task", "split", "metric", "definition", "value")
 
@@ -43,7 +42,7 @@ def show(name: str) -> dict[str, Any]:
     """
     card = asdict(load_card(name))
     model = MODELS.get(name)
-    from sbirctl.models.parameters import count_parts
+    from sbirctl.models import count_parts
 
     parts = count_parts(model, model.Settings())
     hidden = set() if model.trainable else _recipe()
@@ -93,7 +92,7 @@ def measured(name: str, path: Path | None = None) -> list[dict[str, Any]]:
 
 def _recipe() -> set[str]:
     """Settings all models have that say how to train: a model that is not trained hides them."""
-    from sbirctl.models.base import ModelSettings
+    from sbirctl.models import ModelSettings
 
     preprocessing = {"preset", "size", "mean", "std"}
     return {key for key, _, _ in describe(ModelSettings)} - preprocessing

@@ -9,8 +9,7 @@ from pathlib import Path
 from sbirctl.core.errors import SbirctlError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.models import MODELS
-from sbirctl.models.cards import load_card
+from sbirctl.models import MODELS, load_card
 from sbirctl.pipeline.evaluate import find_embeddings
 from sbirctl.report.comparison import Cell, Measured, Row, cells_for, rows_of
 from sbirctl.report.published import Figure, figures

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from sbirctl.galleries.searcher import Hit, Searcher
-    from sbirctl.report.answers import AnswerRow, Shown
+    from sbirctl.report.search_sheet import CaptionedPicture, SearchRow
 
 _SIDE = 144  # of a picture on a sheet
 _ROWS, _IN_A_ROW = 60, 40  # of a sheet: about 100 million pixels of PNG
@@ -143,7 +143,7 @@ def _picture(searcher: Searcher, drawing: Drawing, query: Query) -> Image.Image:
 def _common(searcher: Searcher, query: Query) -> list[tuple[str, np.ndarray]]:
     """What goes into every query: photos and words."""
     from sbirctl.core.errors import CorruptError
-    from sbirctl.datasets.tree import MAX_FILE_BYTES
+    from sbirctl.datasets.readers.tree import MAX_FILE_BYTES
     from sbirctl.store.images import ImageError
 
     parts = []
@@ -164,6 +164,10 @@ def _bytes(path: Path, most: int) -> bytes:
     try:
         with open(path.expanduser(), "rb") as stream:
             return stream.read(most)
+    except IsADirectoryError as error:
+        raise UsageError(
+            f"{display_path(path)} is a folder.", "Name the drawings in it: FOLDER/*.png."
+        ) from error
     except OSError as error:
         raise MissingError(
             f"{display_path(path)} cannot be read: {error.strerror or error}.",
@@ -187,30 +191,32 @@ def _warn_of_lost(answers: Sequence[Answer], searcher: Searcher, report: Reporte
 def _write_sheet(
     target: Path, searcher: Searcher, answers: Sequence[Answer], pictures: Sequence[Image.Image]
 ) -> None:
-    from sbirctl.report.answers import AnswerRow, Shown, answers_page
+    from sbirctl.report.search_sheet import CaptionedPicture, SearchRow, search_page
     from sbirctl.report.sheet_paint import save_pdf, save_png
 
-    rows: list[AnswerRow] = []
+    rows: list[SearchRow] = []
     for number, answer in enumerate(answers):
         image = pictures[number] if pictures else None
         name = answer.query.rpartition("/")[2] if pictures else answer.query
-        asked = Shown(image, name, "", "")
+        asked = CaptionedPicture(image, name, "", "")
         hits = list(zip(answer.hits, answer.paths, strict=True))[:_IN_A_ROW]
-        rows.append(AnswerRow(asked, [_shown(hit, path) for hit, path in hits]))
+        rows.append(SearchRow(asked, [_shown(hit, path) for hit, path in hits]))
     about = f"{searcher.info.photos:,} photos, {searcher.info.model}, {searcher.info.engine}"
-    page = answers_page(display_path(searcher.info.name), about, rows, _SIDE)
+    page = search_page(display_path(searcher.info.name), about, rows, _SIDE)
     if target.suffix.lower() == ".pdf":
         save_pdf([page], target)
     else:
         save_png(page, target)
 
 
-def _shown(hit: Hit, path: Path) -> Shown:
-    from sbirctl.report.answers import Shown
+def _shown(hit: Hit, path: Path) -> CaptionedPicture:
+    from sbirctl.report.search_sheet import CaptionedPicture
     from sbirctl.store.images import decode_photo
 
     try:
         image = decode_photo(path.read_bytes(), 2 * _SIDE)
     except (OSError, SbirctlError):
-        return Shown(None, "gone", "", "")
-    return Shown(image, display_path(path.name), f"{hit.score:.3f}", display_path(path.parent.name))
+        return CaptionedPicture(None, "gone", "", "")
+    return CaptionedPicture(
+        image, display_path(path.name), f"{hit.score:.3f}", display_path(path.parent.name)
+    )

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbirctl.report.letters import fitted_inches
 from sbirctl.report.style import GREY, style
+from sbirctl.report.text_layout import ellipsize_inches
 
 CELL = 1.1  # inches: side of one picture
 GAP, HEADING, FOOT = 0.08, 0.34, 0.2
@@ -60,7 +60,7 @@ def attention_sheet(rows: Sequence[AttentionRow], stages: Sequence[str]) -> Figu
                 _draw(axes, row.image, values, smooth=c > 0 and columns[c - 1][0] == 0)
                 if r == 0:
                     axes.set_title(columns[c - 1][2] if c else "image", pad=3, fontsize=6)
-            name = fitted_inches(row.name, width - 2 * GAP, _NAME)
+            name = ellipsize_inches(row.name, width - 2 * GAP, _NAME)
             below = (bottom - 0.04) / height
             figure.text(GAP / width, below, name, va="top", fontsize=_NAME, color=GREY)
     return figure

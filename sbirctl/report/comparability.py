@@ -15,7 +15,7 @@ from sbirctl.retrieval.metrics import Metric, parse
 from sbirctl.splits.resolve import find
 
 _EVERY = ("average", "no_relevant", "no_hits", "ties", "similarity", "nonpositive", "gallery")
-_OWN = {"map": ("shape",), "prec": ("precision",), "recall": ()}
+_OWN = {"map": ("interpolation",), "prec": ("precision",), "recall": ()}
 
 
 class Pair(NamedTuple):

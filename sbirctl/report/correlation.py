@@ -11,6 +11,7 @@ from sbirctl.core.errors import MismatchError, UsageError, nearest
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.neighbours import nearest as nearest_photos
+from sbirctl.retrieval.normalisation import normalise_rows
 
 MOST_CLASSES = 400
 """Classes of a matrix; more would need a picture of gigabytes."""
@@ -81,7 +82,7 @@ def correlation(e: Embeddings, classes: Sequence[str] = ()) -> Correlation:
             f"The matrix of {len(codes):,} classes would be too large to draw.",
             f"Choose at most {MOST_CLASSES} with --classes.",
         )
-    codes = codes[_order(_unit(sketch[codes] + photo[codes]))]
+    codes = codes[_order(normalise_rows(sketch[codes] + photo[codes], np.float64))]
     return Correlation(tuple(e.classes[c] for c in codes), sketch[codes] @ photo[codes].T)
 
 
@@ -127,14 +128,9 @@ def _means(vectors: np.ndarray, label: np.ndarray, classes: int) -> tuple[np.nda
     """(classes, D) normalised means of the normalised vectors, and (classes,) their numbers."""
     total = np.zeros((classes, vectors.shape[1]))
     for start in range(0, len(vectors), 8192):  # float64 copies of all of them might not fit
-        block = _unit(vectors[start : start + 8192].astype(np.float64))
+        block = normalise_rows(vectors[start : start + 8192], np.float64)
         np.add.at(total, label[start : start + 8192], block)
-    return _unit(total), np.bincount(label, minlength=classes)
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    norm = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.maximum(norm, np.finfo(np.float64).tiny)
+    return normalise_rows(total, np.float64), np.bincount(label, minlength=classes)
 
 
 def _order(centres: np.ndarray) -> np.ndarray:

@@ -14,14 +14,14 @@ from matplotlib.ticker import MaxNLocator
 from sbirctl.core.files import display_path
 from sbirctl.report import style
 from sbirctl.report.correlation import Correlation
-from sbirctl.report.letters import fitted_inches, inches
+from sbirctl.report.text_layout import ellipsize_inches, inches
 
 _ROW, _VALUED_ROW = 0.08, 0.18  # inches: the least a class needs to be read, with its values
 _LARGEST = 8.0  # points
 _NAME = 1.6  # inches: most of a class's name
 _TITLE, _AXIS, _PAD = 0.22, 0.17, 0.05  # inches
 _BAR, _LABEL = 0.1, 0.3  # inches: width of the scale, and of its label and the marks beside it
-_DARK = 0.21  # relative luminance from which dark letters are the easier ones to read
+_DARK = 0.21  # relative luminance from which dark text is easier to read
 
 
 def draw(
@@ -46,11 +46,11 @@ def draw(
     ticks = MaxNLocator(6).tick_values(low, high)
     beside = 2 * _PAD + _BAR + _LABEL + max(inches(f"{round(t, 9):g}", _LARGEST) for t in ticks)
     room = (style.COLUMN if columns == 1 else style.PAGE) - beside
-    letters = _LARGEST
-    for _ in range(2):  # smaller letters leave more room for the matrix
-        names = max(inches(name, letters) for one in found for name in _shown(one, letters))
+    points = _LARGEST
+    for _ in range(2):  # smaller text leaves more room for the matrix
+        names = max(inches(name, points) for one in found for name in _shown(one, points))
         side = max(room / len(found) - _AXIS - names - 2 * _PAD, least)
-        letters = min(_LARGEST, 0.9 * 72 * side / size)
+        points = min(_LARGEST, 0.9 * 72 * side / size)
     step = _AXIS + names + 2 * _PAD + side
     width, height = len(found) * step + beside, _TITLE + side + names + 2 * _AXIS
     bottom = (names + 2 * _AXIS) / height
@@ -60,8 +60,8 @@ def draw(
             left = (place + 1) * step - side
             own = figure.add_axes((left / width, bottom, side / width, side / height))
             image = own.imshow(one.matrix, cmap="cividis", vmin=low, vmax=high, aspect="auto")
-            _label(own, one, letters)
-            own.set_title(fitted_inches(display_path(title), side + names, _LARGEST))
+            _label(own, one, points)
+            own.set_title(ellipsize_inches(display_path(title), side + names, _LARGEST))
             if values:
                 _values(own, image, one.matrix, side / size)
         left = len(found) * step + 2 * _PAD
@@ -71,14 +71,14 @@ def draw(
     return figure
 
 
-def _shown(one: Correlation, letters: float) -> list[str]:
-    return [fitted_inches(display_path(name), _NAME, letters) for name in one.classes]
+def _shown(one: Correlation, points: float) -> list[str]:
+    return [ellipsize_inches(display_path(name), _NAME, points) for name in one.classes]
 
 
-def _label(axes: Axes, one: Correlation, letters: float) -> None:
-    shown, places = _shown(one, letters), np.arange(len(one.classes))
-    axes.set_xticks(places, shown, rotation=90, fontsize=letters)
-    axes.set_yticks(places, shown, fontsize=letters)
+def _label(axes: Axes, one: Correlation, points: float) -> None:
+    shown, places = _shown(one, points), np.arange(len(one.classes))
+    axes.set_xticks(places, shown, rotation=90, fontsize=points)
+    axes.set_yticks(places, shown, fontsize=points)
     axes.tick_params(length=0, pad=_PAD * 72 / 2)
     axes.set_xlabel("photos", labelpad=1)
     axes.set_ylabel("sketches", labelpad=1)

@@ -8,16 +8,16 @@ import numpy as np
 
 from sbirctl.core.errors import MismatchError
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.core.seeds import rng_for
 from sbirctl.retrieval.embeddings import Embeddings
-from sbirctl.retrieval.engine import Consumer, Plan, rank
 from sbirctl.retrieval.evaluation import problems
 from sbirctl.retrieval.metrics import Ranks
-from sbirctl.retrieval.sides import prepare
+from sbirctl.retrieval.ranking import Plan, rank
+from sbirctl.retrieval.ranking_problem import RankingProblem
+from sbirctl.retrieval.statistics import bootstrap_band
+from sbirctl.retrieval.tiles import Consumer
 
 RECALLS = np.linspace(0, 1, 21)  # finer ones would draw the steps of small classes
 _POINTS = 60  # of the precision@K curve
-_CELLS = 20_000_000  # resampled weights held at once
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,20 @@ def ranking_curves(
         values[queries] = np.hstack([_at_recall(ranks.rank), _at_cut(ranks.rank, cuts)])
 
     for queries, photos in problems(e):
-        rank(prepare(e, "cosine", None, queries, photos), Consumer(take), Plan(), report)
+        rank(
+            RankingProblem.from_embeddings(e, "cosine", None, queries, photos),
+            Consumer(take),
+            Plan(),
+            report,
+        )
     counts = ~np.isnan(values[:, 0])
     if not counts.any():
         raise MismatchError("No query has a relevant photo.", "Choose another file.")
     group = None
     if e.scope == "class":
         group = (e.query_label if e.query_group is None else e.query_group)[counts]
-    y, low, high = band(values[counts], group, level=level, resamples=resamples, seed=seed)
+    y = _mean(values[counts], group)
+    low, high = bootstrap_band(values[counts], group, level=level, resamples=resamples, seed=seed)
     at = len(RECALLS)
     return RankingCurves(
         Curve(RECALLS, y[:at], low[:at], high[:at]),
@@ -96,38 +102,10 @@ def ranking_curves(
     )
 
 
-def band(
-    values: np.ndarray,
-    group: np.ndarray | None = None,
-    *,
-    level: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Means over queries of many values, with percentile bootstrap intervals (Efron, 1979).
-
-    All values of a query are drawn together, so a band is one of whole curves.
-
-    Args:
-        values: (n, m) float64.
-        group: (n,) for a mean of group means: queries are drawn again within their group.
-
-    Returns:
-        (m,) mean, lower and upper end.
-    """
-    rng = rng_for("band", seed)
-    code = np.zeros(len(values), int) if group is None else np.unique(group, return_inverse=True)[1]
-    parts = [np.flatnonzero(code == c) for c in range(code.max() + 1)]
-    mean = np.mean([values[part].mean(axis=0) for part in parts], axis=0)
-    drawn = np.zeros((resamples, values.shape[1]))
-    for part in parts:
-        size = len(part)
-        rows = max(_CELLS // size, 1)
-        for start in range(0, resamples, rows):
-            times = rng.multinomial(size, np.full(size, 1 / size), min(rows, resamples - start))
-            drawn[start : start + rows] += times @ values[part] / size
-    low, high = np.quantile(drawn / len(parts), [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return mean, low, high
+def _mean(values: np.ndarray, group: np.ndarray | None) -> np.ndarray:
+    """(m,) means over the (n, m) values of the queries, or over the means of their groups."""
+    parts = [values] if group is None else [values[group == g] for g in np.unique(group)]
+    return np.mean([part.mean(axis=0) for part in parts], axis=0)
 
 
 def _cuts(most: int) -> np.ndarray:

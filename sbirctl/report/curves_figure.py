@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from sbirctl.report import style
 from sbirctl.report.curves import RankingCurves
 from sbirctl.report.curves_log import Series
-from sbirctl.report.letters import fitted_inches, inches
+from sbirctl.report.text_layout import ellipsize_inches, inches
 
 _PANEL = 1.75  # inches: height
 _MARKED = 12  # points up to which each is marked
@@ -141,7 +141,7 @@ def _legend(
 ) -> None:
     width = style.COLUMN if columns == 1 else style.PAGE
     handles = [
-        Line2D([], [], color=colour, label=fitted_inches(name, width - 0.6, _LEGEND))
+        Line2D([], [], color=colour, label=ellipsize_inches(name, width - 0.6, _LEGEND))
         for name, colour in zip(names, colours, strict=True)
         if name
     ]

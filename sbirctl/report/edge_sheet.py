@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from sbirctl.report.letters import fitted_inches
 from sbirctl.report.style import style
+from sbirctl.report.text_layout import ellipsize_inches
 
 PIXELS_PER_INCH = 200  # as `style` saves, so that a pixel of an image is one of the sheet
 GAP, HEADING = 8, 28
@@ -55,6 +55,6 @@ def edge_sheet(rows: Sequence[SheetRow], headings: Sequence[str]) -> Figure:
                 if r == 0:
                     axes.set_title(["photo", *headings][c], pad=4)
             below = (height - HEADING - r * (size + HEADING) - size - GAP / 2) / height
-            name = fitted_inches(row.name, (width - 2 * GAP) / PIXELS_PER_INCH, _NAME)
+            name = ellipsize_inches(row.name, (width - 2 * GAP) / PIXELS_PER_INCH, _NAME)
             figure.text(GAP / width, below, name, va="top", fontsize=_NAME)
     return figure

@@ -13,10 +13,8 @@ from importlib.resources import files
 from typing import Any
 
 from sbirctl.core.errors import CorruptError
-from sbirctl.datasets._published import published_counts
-from sbirctl.models import MODELS
-from sbirctl.models._tables import Column, Table
-from sbirctl.models.cards import load_card
+from sbirctl.datasets.published.counts import published_counts
+from sbirctl.models import MODELS, Column, Table, load_card
 from sbirctl.report import markdown
 from sbirctl.retrieval.definitions import PRESETS
 from sbirctl.splits.resolve import find, known_classes

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sbirctl.models._tables import Column, Table
-from sbirctl.models.cards import Card
+from sbirctl.models import Card, Column, Table
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,16 @@ from sbirctl.report.sheet_selection import Selection, select
 from sbirctl.retrieval.comparison import align
 from sbirctl.retrieval.definitions import get
 from sbirctl.retrieval.embeddings import Embeddings
-from sbirctl.retrieval.engine import Consumer, Plan, rank
 from sbirctl.retrieval.evaluation import problems
 from sbirctl.retrieval.metrics import Metric, Ranks, per_query
 from sbirctl.retrieval.neighbours import nearest
-from sbirctl.retrieval.sides import prepare
+from sbirctl.retrieval.ranking import Plan, rank
+from sbirctl.retrieval.ranking_problem import RankingProblem
+from sbirctl.retrieval.tiles import Consumer
 
 
 @dataclass(frozen=True)
-class Hit:
+class RankedPhoto:
     """One ranked photo.
 
     Attributes:
@@ -53,11 +54,11 @@ class Answer:
 
     run: int
     precision: float | None
-    hits: tuple[Hit, ...]
+    hits: tuple[RankedPhoto, ...]
 
 
 @dataclass(frozen=True)
-class Asked:
+class SheetQuery:
     """A query, its row in the first run's file, and an answer a run."""
 
     row: int
@@ -84,7 +85,7 @@ class Sheet:
     limit: str
     runs: tuple[str, ...]
     k: int
-    queries: tuple[Asked, ...]
+    queries: tuple[SheetQuery, ...]
 
 
 def build(
@@ -126,7 +127,7 @@ def build(
         for number, (e, rows) in enumerate(zip(found, aligned, strict=True))
     ]
     queries = tuple(
-        Asked(
+        SheetQuery(
             int(row),
             display_path(first.classes[first.query_label[row]]),
             _name(first.query_path, int(row)),
@@ -154,7 +155,12 @@ def average_precision(
         if ranked is not None and rows is not None:
             mine = np.intersect1d(ranked, rows)
         if mine is None or len(mine):
-            rank(prepare(e, "cosine", None, mine, photos), Consumer(take), Plan(), report)
+            rank(
+                RankingProblem.from_embeddings(e, "cosine", None, mine, photos),
+                Consumer(take),
+                Plan(),
+                report,
+            )
     return value
 
 
@@ -175,12 +181,12 @@ def _answers(run: int, e: Embeddings, rows: np.ndarray, k: int, report: Reporter
     return made
 
 
-def _hit(e: Embeddings, query: int, rank: int, photo: int, score: float) -> Hit:
+def _hit(e: Embeddings, query: int, rank: int, photo: int, score: float) -> RankedPhoto:
     label = e.gallery_label[photo]
     own = False
     if e.query_instance is not None and e.gallery_instance is not None:
         own = bool(e.query_instance[query] == e.gallery_instance[photo] >= 0)
-    return Hit(
+    return RankedPhoto(
         rank,
         photo,
         score,

@@ -11,11 +11,11 @@ from pathlib import Path
 from PIL import Image
 
 from sbirctl.core.files import atomic_open
-from sbirctl.report.sheet import Answer, Asked, Hit, Sheet
+from sbirctl.report.sheet import Answer, RankedPhoto, Sheet, SheetQuery
 from sbirctl.report.sheet_layout import Pictures
 
 _PARTS = Path(__file__).parent
-_END = 9  # letters that stay of a long file name: a number and an ending
+_END = 9  # characters that stay of a long file name: a number and an ending
 
 
 def write_html(sheet: Sheet, pictures: Pictures, side: int, path: Path) -> None:
@@ -91,7 +91,7 @@ def _about(sheet: Sheet) -> str:
     )
 
 
-def _query(sheet: Sheet, asked: Asked, pictures: Pictures, names: _Names) -> str:
+def _query(sheet: Sheet, asked: SheetQuery, pictures: Pictures, names: _Names) -> str:
     search = escape(f"{asked.class_name}\n{asked.name}".lower())
     name, class_name = escape(asked.name), escape(asked.class_name)
     answers = "".join(_answer(sheet, one, pictures, names) for one in asked.answers)
@@ -112,7 +112,7 @@ def _answer(sheet: Sheet, answer: Answer, pictures: Pictures, names: _Names) -> 
     return f"<h2>{name}{value}</h2>\n<ol>{hits}</ol>\n"
 
 
-def _hit(hit: Hit, picture: str) -> str:
+def _hit(hit: RankedPhoto, picture: str) -> str:
     kind, mark, words = ("right", "✓", "right") if hit.right else ("wrong", "✗", "wrong")
     drawn = "; the sketch was drawn from it" if hit.own else ""
     details = (

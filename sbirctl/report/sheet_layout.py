@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from sbirctl.report.letters import fitted, font, wrapped, wrapped_name
-from sbirctl.report.sheet import Answer, Asked, Hit, Sheet
+from sbirctl.report.sheet import Answer, RankedPhoto, Sheet, SheetQuery
 from sbirctl.report.sheet_thumbnails import Thumbnails
 from sbirctl.report.style import GREY, INK
+from sbirctl.report.text_layout import ellipsize, font, wrapped, wrapped_name
 
 RIGHT, WRONG = "#009E73", "#D55E00"  # green and red that colour-blind eyes tell apart
 FRAME = 4
 MARGIN, GAP = 18, 10
-TITLE, TEXT, SMALL = 20, 13, 11  # sizes of letters
+TITLE, TEXT, SMALL = 20, 13, 11  # sizes of text
 _LINE = 1.35  # of the size
 _HEAD_GAP = 12
 _PIXELS = 120_000_000  # of all pictures of a sheet: about a gigabyte of memory
@@ -80,7 +80,7 @@ def retrieval_pages(
 
 
 def _page(
-    sheet: Sheet, pictures: Pictures, side: int, rows: Sequence[tuple[Asked, Answer]]
+    sheet: Sheet, pictures: Pictures, side: int, rows: Sequence[tuple[SheetQuery, Answer]]
 ) -> Page:
     cell = side + 2 * FRAME
     step = cell + GAP
@@ -129,7 +129,7 @@ def heading(page: Page, lines: Sequence[tuple[str, int, bool]], y: int) -> int:
     return y + _HEAD_GAP
 
 
-def _query(page: Page, asked: Asked, image: Image.Image, x: int, y: int, cell: int) -> None:
+def _query(page: Page, asked: SheetQuery, image: Image.Image, x: int, y: int, cell: int) -> None:
     page.pictures.append(Picture(x, y, cell - 2, image, GREY, 1))
     below = y + cell + 2
     precision = asked.answers[0].precision
@@ -137,7 +137,7 @@ def _query(page: Page, asked: Asked, image: Image.Image, x: int, y: int, cell: i
     two_lines(page, x, below, cell, asked.class_name, value, asked.name)
 
 
-def _hit(page: Page, hit: Hit, image: Image.Image, x: int, y: int, cell: int) -> None:
+def _hit(page: Page, hit: RankedPhoto, image: Image.Image, x: int, y: int, cell: int) -> None:
     colour, mark = (RIGHT, "✓") if hit.right else (WRONG, "✗")
     page.pictures.append(Picture(x, y, cell - 2 * FRAME, image, colour, FRAME, mark))
     name = f"● {hit.name}" if hit.own else hit.name
@@ -152,13 +152,13 @@ def two_lines(page: Page, x: int, y: int, width: int, first: str, value: str, se
     taken = int(font(SMALL).getlength(value)) + 6 if value else 0
     below = y + down(TEXT)
     high = font(SMALL, True).getlength(first) <= width - taken
-    page.texts.append(Text(x, y, fitted(first, width, SMALL, True), SMALL, INK, True))
+    page.texts.append(Text(x, y, ellipsize(first, width, SMALL, True), SMALL, INK, True))
     if value:
         page.texts.append(Text(x + width, y if high else below, value, right=True))
     name = second.rpartition("/")[2]
     prefix = "● " if second.startswith("● ") and not name.startswith("● ") else ""
     room = width if high else width - taken
-    page.texts.append(Text(x, below, fitted(prefix + name, room, SMALL), colour=GREY))
+    page.texts.append(Text(x, below, ellipsize(prefix + name, room, SMALL), colour=GREY))
 
 
 def _run_name(page: Page, name: str, answer: Answer, x: int, y: int, room: int) -> None:
@@ -181,7 +181,7 @@ def run_lines(name: str, room: int) -> list[str]:
     most = _NAME_LINES - 1
     if len(lines) <= _NAME_LINES:
         return lines
-    return [*lines[:most], fitted(name[sum(map(len, lines[:most])) :], room, SMALL, True)]
+    return [*lines[:most], ellipsize(name[sum(map(len, lines[:most])) :], room, SMALL, True)]
 
 
 def held(most: int, side: int) -> int:
@@ -190,5 +190,5 @@ def held(most: int, side: int) -> int:
 
 
 def down(size: int) -> int:
-    """Height of a line of letters of that size."""
+    """Height of a line of text of that size."""
     return round(size * _LINE)

@@ -14,24 +14,24 @@ from PIL import Image, ImageDraw
 
 from sbirctl.core.files import atomic_path
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.report.letters import font, font_file, warn_of_missing
 from sbirctl.report.sheet_layout import Page, Picture, Text
 from sbirctl.report.style import style
+from sbirctl.report.text_layout import font, font_file, warn_of_missing
 
 BADGE, MARK = 18, 14  # sides of the corner with ✓ or ✗, and size of the sign
 _POINT = 0.5  # points a pixel: a sheet's pixel is 1/144 inch
 
 
 def save_png(page: Page, path: Path, report: Reporter = SILENT) -> None:
-    """Write a page as PNG, atomically; `report` is warned of letters that are boxes."""
+    """Write a page as PNG, atomically; `report` is warned of characters that are boxes."""
     image = Image.new("RGB", (page.width, page.height), "white")
     draw = ImageDraw.Draw(image)
     for picture in page.pictures:
         _paint(image, draw, picture)
     for text in page.texts:
-        letters = font(text.size, text.bold)
+        measure = font(text.size, text.bold)
         anchor = "ra" if text.right else "la"
-        draw.text((text.x, text.y), text.words, fill=text.colour, font=letters, anchor=anchor)
+        draw.text((text.x, text.y), text.words, fill=text.colour, font=measure, anchor=anchor)
     with atomic_path(path) as temporary:
         image.save(temporary, "PNG", compress_level=1)
     warn_of_missing((text.words for text in page.texts), path, report)
@@ -54,7 +54,7 @@ def _paint(image: Image.Image, draw: ImageDraw.ImageDraw, picture: Picture) -> N
 def save_pdf(pages: Iterable[Page], path: Path, report: Reporter = SILENT) -> None:
     """Write pages as one PDF, atomically; equal pages give equal bytes.
 
-    `report` is warned of letters that are boxes.
+    `report` is warned of characters that are boxes.
     """
     from matplotlib.backends.backend_pdf import PdfPages
 

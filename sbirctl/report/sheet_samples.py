@@ -10,7 +10,6 @@ from PIL import Image
 from sbirctl.core.errors import UsageError, nearest
 from sbirctl.core.files import display_path
 from sbirctl.core.seeds import rng_for
-from sbirctl.report.letters import fitted
 from sbirctl.report.sheet_layout import (
     GAP,
     MARGIN,
@@ -25,6 +24,7 @@ from sbirctl.report.sheet_layout import (
     held,
 )  # fmt: skip
 from sbirctl.report.sheet_thumbnails import Album
+from sbirctl.report.text_layout import ellipsize
 from sbirctl.store.manifest import MODALITIES, Modality
 from sbirctl.store.reader import Store
 
@@ -126,7 +126,7 @@ def _lay_out(
         photos = max(len(taken) for _, _, taken in band)
         for place, (name, drawn, taken) in enumerate(band):
             x = MARGIN + place * step
-            words = fitted(display_path(name), cell, SMALL, True)
+            words = ellipsize(display_path(name), cell, SMALL, True)
             page.texts.append(Text(x, y, words, SMALL, bold=True))
             for number, image in [*enumerate(drawn), *enumerate(taken, sketches)]:
                 apart = _APART if number >= sketches else 0

@@ -11,7 +11,7 @@ from sbirctl.retrieval.audit import SIZES
 from sbirctl.splits.resolve import find, known_classes
 
 if TYPE_CHECKING:
-    from sbirctl.datasets._published import Counts
+    from sbirctl.datasets.published.counts import Counts
 
 Sizes = tuple[int, tuple[int, ...]]
 UNKNOWN: Sizes = (0, ())
@@ -46,7 +46,7 @@ def _supervised(dataset: str) -> Sizes:
 
 def _counted(dataset: str, classes: Collection[str]) -> Sizes:
     """From the table of published counts, where the data set has one."""
-    from sbirctl.datasets._published import published_counts
+    from sbirctl.datasets.published.counts import published_counts
 
     try:
         counts = published_counts(dataset)

@@ -19,7 +19,7 @@ from matplotlib.text import Text
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import atomic_path
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.report.letters import FAMILY, warn_of_missing
+from sbirctl.report.text_layout import FAMILY, warn_of_missing
 
 COLUMN = 3.3  # inches: one column of a two-column paper
 PAGE = 6.9  # inches: both columns
@@ -99,7 +99,7 @@ def check_suffix(path: Path) -> None:
 def save(figure: Figure, path: Path, report: Reporter = SILENT) -> None:
     """Write a figure by its suffix, atomically; equal figures give equal bytes.
 
-    Letters that the font lacks are boxes in PNG and PDF and `report` is warned of them; an SVG
+    Characters that the font lacks are boxes in PNG and PDF and `report` is warned of them; an SVG
     holds the text itself.
     """
     check_suffix(path)

@@ -17,6 +17,7 @@ from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import rng_for
 from sbirctl.report.trustworthiness import trustworthiness
 from sbirctl.retrieval.embeddings import Embeddings
+from sbirctl.retrieval.normalisation import normalise_rows
 from sbirctl.store.manifest import MODALITIES
 
 _COMPONENTS = 50  # of PCA before t-SNE, as van der Maaten & Hinton do
@@ -174,9 +175,7 @@ def _gather(embeddings: Embeddings, codes: np.ndarray) -> _Points:
     for number, side in enumerate(("gallery", "query")):  # the order of MODALITIES
         label = place[getattr(embeddings, f"{side}_label")]
         row = np.flatnonzero(label >= 0)
-        matrix = getattr(embeddings, side)[row].astype(np.float32)
-        norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-        vectors.append(matrix / np.maximum(norms, np.finfo(np.float32).tiny))
+        vectors.append(normalise_rows(getattr(embeddings, side)[row]))
         labels.append(label[row])
         modalities.append(np.full(len(row), number, dtype=np.int64))
         rows.append(row)

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from sbirctl.core.files import display_path
 from sbirctl.report import style
-from sbirctl.report.letters import fitted_inches, inches
+from sbirctl.report.text_layout import ellipsize_inches, inches
 from sbirctl.report.tsne import Projection
 from sbirctl.report.tsne_labels import anchors, arrange
 
@@ -78,7 +78,7 @@ def _heading(title: str, modality: str, room: float) -> str:
     if not title:
         return modality
     end = f": {modality}" if modality else ""
-    return fitted_inches(title, room - inches(end, _HEADING), _HEADING) + end
+    return ellipsize_inches(title, room - inches(end, _HEADING), _HEADING) + end
 
 
 def _frame(projection: Projection) -> tuple[np.ndarray, np.ndarray]:
@@ -182,7 +182,7 @@ def _legend(
     ]
     numbered = len(colours) > _NUMBERED
     for number, (name, colour) in enumerate(colours.items(), 1):
-        shown = fitted_inches(display_path(name), _NAME, _LEGEND)
+        shown = ellipsize_inches(display_path(name), _NAME, _LEGEND)
         label = f"{number} {shown}" if numbered else shown
         handles.append(
             Line2D([], [], linestyle="", marker="s", color=colour, label=label, markersize=5)

@@ -41,7 +41,7 @@ class Comparison:
 
     Attributes:
         metric: its name.
-        a, b: mean over seeds. a_deviation, b_deviation: sample deviation, None for one seed.
+        a, b: mean over seeds. a_std, b_std: sample standard deviation, None for one seed.
         difference: a - b. low, high: its 95 % bootstrap interval over queries.
         p: two-sided p of the paired randomisation test over queries.
         queries: how many both systems score. won, lost: of them, where a is higher or lower.
@@ -51,8 +51,8 @@ class Comparison:
     metric: str
     a: float
     b: float
-    a_deviation: float | None
-    b_deviation: float | None
+    a_std: float | None
+    b_std: float | None
     difference: float
     low: float
     high: float
@@ -136,8 +136,8 @@ def compare(a: System, b: System, metric: str, seed: int = 0) -> Comparison:
         metric,
         float(np.mean(a_figures)),
         float(np.mean(b_figures)),
-        _deviation(a_figures),
-        _deviation(b_figures),
+        _std(a_figures),
+        _std(b_figures),
         mean,
         low,
         high,
@@ -149,5 +149,5 @@ def compare(a: System, b: System, metric: str, seed: int = 0) -> Comparison:
     )
 
 
-def _deviation(figures: list[float]) -> float | None:
+def _std(figures: list[float]) -> float | None:
     return float(np.std(figures, ddof=1)) if len(figures) > 1 else None

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
-import zlib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sbirctl.core.errors import CorruptError, MissingError
+from sbirctl.core.errors import CorruptError, MissingError, SbirctlError
 from sbirctl.core.files import atomic_path, display_path
+from sbirctl.retrieval.hdf5 import is_hdf5, read_hdf5
+from sbirctl.retrieval.npz import read_npz
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_NPZ = b"PK\x03\x04"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_OTHERS = {
+    b"\x93NUMPY": "one NumPy array (.npy)",
+    b"MATLAB 5": "a MATLAB file older than 7.3",
+    b"PAR1": "a Parquet table",
+    b"\x80": "a Python pickle",
+    b"\x1f\x8b": "packed by gzip",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+}
 _NAMES = ("classes", "train_classes", "groups")
 
 
@@ -35,27 +44,39 @@ class Raw:
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def read(path: Path) -> Raw:
-    """Read a file whole.
+def read(path: Path, wanted: Collection[str]) -> Raw:
+    """Read what is asked for.
+
+    Args:
+        wanted: names of arrays and values; others are passed over, whatever they hold.
 
     Raises:
         MissingError: there is no such file.
-        CorruptError: it is damaged, neither HDF5 nor NPZ, or would need a pickle.
+        CorruptError: it is damaged, neither HDF5 nor NPZ, would need a pickle, or keeps values in
+            other files.
+        MismatchError: something asked for has a type that is not read.
+        SbirctlError: it is locked, may not be read, or is larger than the memory.
     """
     try:
         with open(path, "rb") as stream:
             head = stream.read(8)
+        is_one = is_hdf5(path)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise MissingError(
             f"There is no file {display_path(path)}.",
             "Name embeddings (HDF5 or NPZ): `sbirctl embed` prints its path.",
         ) from error
-    if head.startswith(_HDF5):
-        return _read_hdf5(path)
-    if head.startswith(_NPZ):
-        return _read_npz(path)
+    except OSError as error:
+        raise SbirctlError(
+            f"{display_path(path)} cannot be read: {error.strerror}.", "Check it and its disk."
+        ) from error
+    if is_one:
+        return _sort(*read_hdf5(path, wanted))
+    if head.startswith(_ZIP):
+        return _sort(read_npz(path, wanted), {})
+    what = next((f", but {name}" for start, name in _OTHERS.items() if head.startswith(start)), "")
     raise CorruptError(
-        f"{display_path(path)} is neither HDF5 nor NPZ.",
+        f"{display_path(path)} is neither HDF5 nor NPZ{what}.",
         "Give the file that `sbirctl embed` printed, or one written by numpy.savez.",
     )
 
@@ -68,7 +89,8 @@ def write(path: Path, raw: Raw) -> None:
         for key, value in raw.arrays.items():
             file.create_dataset(key, data=value, track_times=False)
         for key, names in raw.names.items():
-            text = np.array([name.encode() for name in names], dtype=np.bytes_)
+            encoded = [name.encode("utf-8", "surrogateescape") for name in names]
+            text = np.array(encoded, dtype=np.bytes_)
             file.create_dataset(key, data=text if len(text) else np.zeros(0, "S1"))
         for key, plain in raw.attributes.items():
             file.attrs[key] = plain if isinstance(plain, int | str) else json.dumps(plain)
@@ -94,62 +116,14 @@ def to_bytes(key: str, column: np.ndarray) -> np.ndarray:
     return column
 
 
-def _read_hdf5(path: Path) -> Raw:
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            arrays = {k: _array(v) for k, v in file.items() if isinstance(v, h5py.Dataset)}
-            attributes = {k: _attribute(v) for k, v in file.attrs.items()}
-    except (OSError, RuntimeError, KeyError) as error:
-        raise CorruptError(
-            f"{display_path(path)} is damaged: {error}.", "Make it again with `sbirctl embed`."
-        ) from error
-    return _sort(arrays, attributes)
-
-
-def _array(dataset: Any) -> np.ndarray:
-    values = dataset[()]
-    if dataset.dtype.kind == "O":  # strings of variable length
-        return np.array([v if isinstance(v, bytes) else str(v).encode() for v in values], "S")
-    return np.asarray(values)
-
-
-def _attribute(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _damaged(path: Path, error: Exception) -> CorruptError:
-    return CorruptError(
-        f"{display_path(path)} is damaged: {error}.",
-        "Copy it again, or write it again with numpy.savez.",
-    )
-
-
-def _read_npz(path: Path) -> Raw:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return _sort({key: file[key] for key in file.files}, {})
-    except ValueError as error:
-        if "pickle" in str(error).lower() or "object" in str(error).lower():
-            raise CorruptError(
-                f"{display_path(path)} holds Python objects, which are not loaded.",
-                "Save labels and paths as arrays of numbers or text, not of dtype object.",
-            ) from error
-        raise _damaged(path, error) from error
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise _damaged(path, error) from error
-
-
 def _sort(arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Raw:
     """Scalars are attributes, lists of class names are names, the rest stays an array."""
-    raw = Raw({}, attributes)
+    raw = Raw({}, {key: _plain(value) for key, value in attributes.items()})
     for key, value in arrays.items():
         if key in _NAMES and value.ndim == 1:
             raw.names[key] = tuple(str(name) for name in to_text(value))
         elif value.ndim == 0:
-            plain = value.item()
-            raw.attributes[key] = plain.decode() if isinstance(plain, bytes) else plain
+            raw.attributes[key] = _plain(value.item())
         else:
             raw.arrays[key] = value
     facts = raw.attributes.get("facts")
@@ -159,3 +133,7 @@ def _sort(arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Raw:
         except ValueError as error:
             raise CorruptError(f"the attribute facts is not JSON: {error}.") from error
     return raw
+
+
+def _plain(value: Any) -> Any:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value

@@ -23,8 +23,8 @@ class Definition:
 
     Attributes:
         name: how the definition is asked for; an overridden one says so ("sake,denominator=hits").
-        shape: precision at a hit: `textbook` i / r_i, or `voc`, the largest i / r_i at this or
-            any later hit (of the same list).
+        interpolation: precision at a hit: `textbook` i / r_i, or `voc`, the largest i / r_i at
+            this or any later hit (of the same list).
         denominator: what AP@K's sum of precisions is divided by: `min` (K, R), `R`, `hits` (h, and
             0 where h = 0) or `K`. AP over the whole gallery is divided by R under each of them.
         precision: what P@K's hits are divided by: `K`, `min` (K, R) or `list` (K, N); `next` is no
@@ -45,7 +45,7 @@ class Definition:
     """
 
     name: str = "standard"
-    shape: Literal["textbook", "voc"] = setting("textbook", help="precision at a hit")
+    interpolation: Literal["textbook", "voc"] = setting("textbook", help="precision at a hit")
     denominator: Literal["min", "R", "hits", "K"] = setting("min", help="AP@K is divided by it")
     precision: Literal["K", "min", "list", "next"] = setting("K", help="P@K is divided by it")
     average: Literal["query", "class"] = setting("query", help="what is averaged over")
@@ -58,25 +58,25 @@ class Definition:
     source: str = "this project"
     note: str = ""
 
-    def parts(self) -> dict[str, str]:
+    def choices(self) -> dict[str, str]:
         """The choices that make the definition, without names and notes."""
-        return {key: getattr(self, key) for key in PARTS}
+        return {key: getattr(self, key) for key in CHOICES}
 
 
-PARTS = tuple(f.name for f in fields(Definition) if f.name not in ("name", "source", "note"))
+CHOICES = tuple(f.name for f in fields(Definition) if f.name not in ("name", "source", "note"))
 
 _ALL = (
     Definition(note="textbook AP; AP@K over min(K, R); mean over queries"),
     Definition(
         "sake",
-        shape="voc",
+        interpolation="voc",
         average="class",
         source="qliu24/SAKE src/test_cse_resnet_tuberlin_zeroshot.py:295-344",
         note="Euclidean on normalised vectors (the order of cosine); prints class means only",
     ),
     Definition(
         "zse",
-        shape="voc",
+        interpolation="voc",
         precision="min",
         source="buptLinfy/ZSE-SBIR utils/ap.py:41-112",
         note="retrieval by [CLS]; without --testall its data are subsampled",
@@ -128,21 +128,21 @@ _ALL = (
     ),
     Definition(
         "dsn",
-        shape="voc",
+        interpolation="voc",
         average="class",
         source="haowang1992/DSN src/test_cse_resnet_sketchy_zeroshot.py:125,139",
         note="Euclidean on normalised vectors (the order of cosine); mAP@all and P@100",
     ),
     Definition(
         "tcn",
-        shape="voc",
+        interpolation="voc",
         average="class",
         source="haowang1992/TCN util/tool.py:61-140",
         note="QuickDraw differs: textbook, grouped, hits, precision=next, average=query",
     ),
     Definition(
         "ffmln",
-        shape="voc",
+        interpolation="voc",
         precision="list",
         no_relevant="nan",
         source="the code of FFMLN, AMFF/metric.py:5-89 (also EGFF, ACNet)",
@@ -171,8 +171,8 @@ def get(name: str, assignments: Iterable[str] = ()) -> Definition:
     if not changes:
         return preset
     for key in changes:
-        if key not in PARTS:
-            raise UsageError(f"A definition has no part {key!r}.", nearest(key, PARTS))
+        if key not in CHOICES:
+            raise UsageError(f"A definition has no part {key!r}.", nearest(key, CHOICES))
     changed = resolve(Definition, to_dict(preset), changes)
-    differing = [f"{k}={v}" for k, v in changed.parts().items() if v != getattr(preset, k)]
+    differing = [f"{k}={v}" for k, v in changed.choices().items() if v != getattr(preset, k)]
     return replace(changed, name=",".join([name, *differing]))

@@ -5,7 +5,7 @@ Kept in HDF5, or NPZ made by any program; docs/formats.md lists the keys.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,13 +98,8 @@ def read(path: Path) -> Embeddings:
         MismatchError: its parts do not belong together, or a newer version wrote it.
         CorruptError: it is damaged, no embeddings file, or holds NaN.
     """
-    raw = containers.read(path)
-    schema = raw.attributes.get("schema", SCHEMA)
-    if not isinstance(schema, int) or schema > SCHEMA:
-        raise MismatchError(
-            f"{display_path(path)} has schema {schema}; this version reads up to {SCHEMA}.",
-            "Install a newer sbirctl.",
-        )
+    raw = containers.read(path, {field.name for field in fields(Embeddings)} | {"schema"})
+    _check_schema(path, raw.attributes.get("schema", SCHEMA))
     needed = ("query", "gallery", "query_label", "gallery_label")
     absent = [key for key in needed if key not in raw.arrays]
     if absent:
@@ -116,6 +111,19 @@ def read(path: Path) -> Embeddings:
         return _from_raw(raw)
     except (MissingError, MismatchError, CorruptError) as error:
         raise type(error)(f"{display_path(path)}: {error.message}", error.hint) from error
+
+
+def _check_schema(path: Path, given: Any) -> None:
+    """A whole number, which other programs may have written as a float, a list of one, or text."""
+    try:
+        schema = float(given)
+    except (TypeError, ValueError):
+        schema = float("nan")
+    if schema not in range(1, SCHEMA + 1):
+        raise MismatchError(
+            f"{display_path(path)} has schema {given}; this version reads up to {SCHEMA}.",
+            "Install a newer sbirctl." if schema > SCHEMA else f"Write schema {SCHEMA}, or none.",
+        )
 
 
 def write(embeddings: Embeddings, path: Path) -> None:
@@ -190,9 +198,16 @@ def _code_labels(
                 f"labels are {column.dtype} of shape {column.shape}, not one number or name a row.",
                 "Save them as whole numbers or as text, one axis long.",
             )
-    if names and all(column.dtype.kind in "iu" for column in columns):
-        return [column.astype(np.int64) for column in columns], names
-    if any(column.dtype.kind in "SU" for column in columns):
+    if all(column.dtype.kind in "iu" for column in columns):
+        columns = _alike(columns)
+        if names and all(column.dtype == np.int64 for column in columns):
+            return columns, names
+        if names:
+            raise MismatchError(
+                f"labels are larger than 2^63; there are {len(names)} names.",
+                "Numbers count in the list of names, from 0.",
+            )
+    else:
         columns = [containers.to_text(column) for column in columns]
     every, inverse = np.unique(np.concatenate(columns), return_inverse=True)
     cuts = np.cumsum([len(column) for column in columns])[:-1]
@@ -200,13 +215,25 @@ def _code_labels(
     return codes, tuple(str(value) for value in every)
 
 
+def _alike(columns: list[np.ndarray]) -> list[np.ndarray]:
+    """Whole numbers of any types as int64, or all as text where that cannot hold them.
+
+    NumPy compares int64 and uint64 as floats, which are not exact from 2⁵³ on.
+    """
+    largest = np.iinfo(np.int64).max
+    if any(column.size and int(column.max()) > largest for column in columns):
+        return [column.astype(np.str_) for column in columns]
+    return [column.astype(np.int64) for column in columns]
+
+
 def _code_instances(columns: list[np.ndarray]) -> list[np.ndarray]:
     """Instances (numbers, -1 for none; or names, "" for none) as int64."""
     if all(column.dtype.kind in "iu" for column in columns):
-        return [column.astype(np.int64) for column in columns]
+        columns = _alike(columns)
+        if all(column.dtype == np.int64 for column in columns):
+            return columns
+        columns = [np.where(np.char.startswith(text, "-"), "", text) for text in columns]
     texts = [containers.to_text(column) for column in columns]
-    if not texts:
-        return []
     every, inverse = np.unique(np.concatenate(texts), return_inverse=True)
     codes = np.where(every[inverse] == "", -1, inverse).astype(np.int64)
     return np.split(codes, np.cumsum([len(text) for text in texts])[:-1])

@@ -14,9 +14,10 @@ from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.codes import Encoder, encoder
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.embeddings import Embeddings
-from sbirctl.retrieval.engine import Consumer, Plan, rank
 from sbirctl.retrieval.metrics import Metric, Ranks
-from sbirctl.retrieval.sides import prepare
+from sbirctl.retrieval.ranking import Plan, rank
+from sbirctl.retrieval.ranking_problem import RankingProblem
+from sbirctl.retrieval.tiles import Consumer
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,12 @@ def _pass(
     wants_own = any(m.kind == "acc" for m in metrics)
     consumer = Consumer(take, take_own if wants_own else None)
     for query, gallery in problems(e, what[1], options.seed):
-        rank(prepare(e, what[0], code, query, gallery), consumer, options.plan, report)
+        rank(
+            RankingProblem.from_embeddings(e, what[0], code, query, gallery),
+            consumer,
+            options.plan,
+            report,
+        )
     for definition, found in zip(definitions, values, strict=True):
         for metric in metrics:
             if metric.kind == "acc":

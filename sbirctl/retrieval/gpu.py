@@ -8,14 +8,14 @@ import numpy as np
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import Reporter
-from sbirctl.retrieval.counting import counter
-from sbirctl.retrieval.engine import Consumer, OwnPhotos, segments
+from sbirctl.retrieval.counters import counter
 from sbirctl.retrieval.metrics import Ranks
-from sbirctl.retrieval.sides import TILE, Sides
+from sbirctl.retrieval.ranking_problem import TILE, RankingProblem
+from sbirctl.retrieval.tiles import Consumer, OwnPhotos, segments
 
 
-def rank_on(device: str, sides: Sides, consumer: Consumer, report: Reporter) -> None:
-    """Like `engine.rank`, on a torch device; rows with ties among relevant photos go to the CPU.
+def rank_on(device: str, problem: RankingProblem, consumer: Consumer, report: Reporter) -> None:
+    """Like `ranking.rank`, on a torch device; rows with ties among relevant photos go to the CPU.
 
     Products are computed in full float32 (no TF32); they may differ from the CPU's in the last
     bits, so nearly equal scores can change places.
@@ -27,9 +27,9 @@ def rank_on(device: str, sides: Sides, consumer: Consumer, report: Reporter) -> 
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = False
     try:
-        ranker = _Ranker(torch, place, sides)
-        with report.bar("ranking", sides.tiles) as advance:
-            for index in range(sides.tiles):
+        ranker = _Ranker(torch, place, problem)
+        with report.bar("ranking", problem.tiles) as advance:
+            for index in range(problem.tiles):
                 ranker.run(index, consumer)
                 advance()
     finally:
@@ -60,25 +60,25 @@ def _open(device: str) -> tuple[Any, Any]:
 
 
 class _Ranker:
-    def __init__(self, torch: Any, place: Any, sides: Sides) -> None:
-        self._torch, self._place, self._sides = torch, place, sides
-        self._gallery = torch.from_numpy(sides.gallery).to(place)
-        self._half = None if sides.half is None else torch.from_numpy(sides.half).to(place)
+    def __init__(self, torch: Any, place: Any, problem: RankingProblem) -> None:
+        self._torch, self._place, self._problem = torch, place, problem
+        self._gallery = torch.from_numpy(problem.gallery).to(place)
+        self._half = None if problem.half is None else torch.from_numpy(problem.half).to(place)
         self._own: OwnPhotos | None = None
-        self._on_cpu = counter(sides)
+        self._on_cpu = counter(problem)
 
     def run(self, index: int, consumer: Consumer) -> None:
-        torch, sides = self._torch, self._sides
-        tile = torch.from_numpy(sides.query_tile(index)).to(self._place)
+        torch, problem = self._torch, self._problem
+        tile = torch.from_numpy(problem.query_tile(index)).to(self._place)
         scores = tile @ self._gallery
         if self._half is not None:
             scores -= self._half
         ordered = torch.sort(scores, dim=1).values
-        for rows, queries, columns in segments(sides, index):
+        for rows, queries, columns in segments(problem, index):
             consumer.ranks(queries, self._count(scores[rows], ordered[rows], columns))
         if consumer.own is not None:
-            self._own = self._own or OwnPhotos(sides)
-            queries = sides.query[index * TILE : (index + 1) * TILE]
+            self._own = self._own or OwnPhotos(problem)
+            queries = problem.query[index * TILE : (index + 1) * TILE]
             values = scores[: len(queries)].cpu().numpy()
             found = [self._own.rank(q, values[i]) for i, q in enumerate(queries)]
             consumer.own(queries, np.array(found))

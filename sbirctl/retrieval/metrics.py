@@ -76,18 +76,18 @@ class Measure:
         kind: what a person types before the @.
         aliases: other names for it.
         summary: what it is, for `sbirctl metrics`.
-        says: (metric, definition) to the formula in words.
+        describe: (metric, definition) to the formula in words.
         value: (n,) float64 of n queries, NaN where the definition leaves one out; None for the one
             that asks for a single photo (`own_photo`).
-        uncut: whether `@all` means something.
+        allows_all: whether `@all` means something.
     """
 
     kind: str
     aliases: tuple[str, ...]
     summary: str
-    says: Callable[[Metric, Definition], str]
+    describe: Callable[[Metric, Definition], str]
     value: PerQuery | None
-    uncut: bool = False
+    allows_all: bool = False
 
 
 MEASURES: dict[str, Measure] = {}
@@ -97,13 +97,13 @@ def measure(
     kind: str,
     *aliases: str,
     summary: str,
-    says: Callable[[Metric, Definition], str],
-    uncut: bool = False,
+    describe: Callable[[Metric, Definition], str],
+    allows_all: bool = False,
 ) -> Callable[[PerQuery], PerQuery]:
     """Make a function of (metric, definition, ranks) the metric `kind@K`."""
 
     def register(value: PerQuery) -> PerQuery:
-        MEASURES[kind] = Measure(kind, aliases, summary, says, value, uncut)
+        MEASURES[kind] = Measure(kind, aliases, summary, describe, value, allows_all)
         return value
 
     return register
@@ -118,10 +118,10 @@ def parse(text: str) -> Metric:
     name, _, cut = text.strip().lower().partition("@")
     found = [m for m in MEASURES.values() if name in (m.kind, *m.aliases)]
     if not found:
-        known = [f"{m.kind}@{'all' if m.uncut else 100}" for m in MEASURES.values()]
+        known = [f"{m.kind}@{'all' if m.allows_all else 100}" for m in MEASURES.values()]
         raise UsageError(f"There is no metric {text!r}.", nearest(text, known))
     kind = found[0].kind
-    if found[0].uncut and cut == "all":
+    if found[0].allows_all and cut == "all":
         return Metric(kind, None)
     if not re.fullmatch("[1-9][0-9]{0,8}", cut):
         raise UsageError(f"The metric {text!r} has no cut-off.", f"Write {kind}@100, for example.")
@@ -159,22 +159,22 @@ def _hits(definition: Definition, ranks: Ranks, k: int) -> tuple[np.ndarray, np.
     return ranks.made[key]
 
 
-def _says_average_precision(metric: Metric, definition: Definition) -> str:
+def _describe_average_precision(metric: Metric, definition: Definition) -> str:
     by = {"min": f"min({metric.k}, R)", "R": "R", "hits": "hits in the list", "K": str(metric.k)}
-    shape = {"textbook": "textbook AP", "voc": "VOC-interpolated AP"}[definition.shape]
-    return f"{shape} / {'R' if metric.k is None else by[definition.denominator]}"
+    kind = {"textbook": "textbook AP", "voc": "VOC-interpolated AP"}[definition.interpolation]
+    return f"{kind} / {'R' if metric.k is None else by[definition.denominator]}"
 
 
 @measure(
     "map",
     summary="mean average precision of the first K, or of the whole gallery",
-    says=_says_average_precision,
-    uncut=True,
+    describe=_describe_average_precision,
+    allows_all=True,
 )
 def _average_precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     k = ranks.gallery if metric.k is None else metric.k
     _, found = _hits(definition, ranks, k)
-    key = ("precisions", definition.shape, definition.ties, definition.nonpositive, k)
+    key = ("precisions", definition.interpolation, definition.ties, definition.nonpositive, k)
     if key not in ranks.made:
         ranks.made[key] = _precision_at_hits(definition, ranks, k).sum(axis=1)
     relevant = np.full(len(found), ranks.relevant)
@@ -202,14 +202,14 @@ def _precision_at_hits(definition: Definition, ranks: Ranks, k: int) -> np.ndarr
         precision = np.arange(1, width + 1) / _placed(definition, ranks)[0][:, :width]
     if not hit.all():
         precision *= hit
-    if definition.shape == "voc":
+    if definition.interpolation == "voc":
         precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
         if not hit.all():
             precision = precision * hit
     return precision
 
 
-def _says_precision(metric: Metric, definition: Definition) -> str:
+def _describe_precision(metric: Metric, definition: Definition) -> str:
     k = metric.k or 0
     if definition.precision == "next":
         return f"relevance of rank {k + 1}"
@@ -222,7 +222,7 @@ def _says_precision(metric: Metric, definition: Definition) -> str:
     "precision",
     "p",
     summary="share of relevant photos among the first K (also p@K, precision@K)",
-    says=_says_precision,
+    describe=_describe_precision,
 )
 def _precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     assert metric.k is not None
@@ -243,7 +243,7 @@ def _precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarr
     "recall",
     "r",
     summary="share of the relevant photos that are among the first K",
-    says=lambda metric, _: f"hits in the first {metric.k} / R",
+    describe=lambda metric, _: f"hits in the first {metric.k} / R",
 )
 def _recall(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     assert metric.k is not None
@@ -279,7 +279,7 @@ MEASURES["acc"] = Measure(
 
 def explain(metric: Metric, definition: Definition) -> str:
     """One line that says what a figure is."""
-    what = MEASURES[metric.kind].says(metric, definition)
+    what = MEASURES[metric.kind].describe(metric, definition)
     if MEASURES[metric.kind].value is None:
         return what
     ties = {"gallery": "gallery order", "grouped": "grouped", "pessimistic": "last"}

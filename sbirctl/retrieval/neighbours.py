@@ -9,7 +9,7 @@ import numpy as np
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import problems
-from sbirctl.retrieval.sides import TILE, prepare
+from sbirctl.retrieval.ranking_problem import TILE, RankingProblem
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,15 @@ def nearest(
         mine = wanted if ranked is None else np.intersect1d(wanted, ranked)
         if not len(mine):
             continue
-        sides = prepare(embeddings, "cosine", query=mine, gallery=photos)
-        scores = np.empty((TILE, len(sides.order)), dtype=sides.gallery.dtype)
-        with report.bar("ranking", sides.tiles) as advance:
-            for index in range(sides.tiles):
-                sides.scores(index, scores)
-                for i, query in enumerate(sides.query[index * TILE : (index + 1) * TILE]):
-                    first = first_of(scores[i], sides.order, k)
+        problem = RankingProblem.from_embeddings(embeddings, "cosine", query=mine, gallery=photos)
+        scores = np.empty((TILE, len(problem.order)), dtype=problem.gallery.dtype)
+        with report.bar("ranking", problem.tiles) as advance:
+            for index in range(problem.tiles):
+                problem.scores(index, scores)
+                for i, query in enumerate(problem.query[index * TILE : (index + 1) * TILE]):
+                    first = first_of(scores[i], problem.order, k)
                     at = int(np.searchsorted(wanted, query))
-                    row[at, : len(first)] = sides.gallery_row[first]
+                    row[at, : len(first)] = problem.gallery_row[first]
                     score[at, : len(first)] = scores[i, first]
                 advance()
     return Neighbours(row[place], score[place])

@@ -26,24 +26,46 @@ def bootstrap_interval(
     Returns:
         Lower and upper end.
     """
+    low, high = bootstrap_band(value[:, None], group, level=level, resamples=resamples, seed=seed)
+    return float(low[0]), float(high[0])
+
+
+def bootstrap_band(
+    values: np.ndarray,
+    group: np.ndarray | None = None,
+    *,
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same for many values of a query, which are drawn together: a band is one of curves.
+
+    Args:
+        values: (n, m) per query, without NaN, n >= 1.
+        group: (n,) as in `bootstrap_interval`.
+
+    Returns:
+        (m,) lower and (m,) upper ends.
+    """
     rng = rng_for("bootstrap", seed)
-    if group is None:
-        means = _resampled(value, resamples, rng)
-    else:
-        parts = [value[group == g] for g in np.unique(group)]
-        means = np.mean([_resampled(part, resamples, rng) for part in parts], axis=0)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    parts = [values] if group is None else [values[group == g] for g in np.unique(group)]
+    means = np.mean([_resampled(part, resamples, rng) for part in parts], axis=0)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
 
 
-def _resampled(value: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """(resamples,) means of samples drawn with replacement."""
-    rows = max(1, _DRAWS // len(value))
-    means = [
-        value[rng.integers(0, len(value), (min(rows, resamples - done), len(value)))].mean(axis=1)
-        for done in range(0, resamples, rows)
-    ]
-    return np.concatenate(means)
+def _resampled(values: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """(resamples, m) means of samples of the (n, m) values drawn with replacement."""
+    size = len(values)
+    rows = max(1, _DRAWS // size)
+    means = np.empty((resamples, values.shape[1]))
+    for start in range(0, resamples, rows):
+        count = min(rows, resamples - start)
+        drawn = rng.integers(0, size, (count, size))
+        drawn += np.arange(0, count * size, size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size)
+        means[start : start + count] = times @ values / size
+    return means
 
 
 def randomisation_test(

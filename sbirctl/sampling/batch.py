@@ -1,8 +1,9 @@
-"""One training batch, as the loader makes it and a model takes it."""
+"""One training batch, as the loader makes it and a model takes it, and what the model gives."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,3 +108,19 @@ class Share:
     sketch: slice
     photos: tuple[int, ...]
     sketches: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What one joint pass of a model gives; rows follow the batch. Absent modalities are None.
+
+    Attributes:
+        photo, sketch: (n, dim) L2-normalised embeddings.
+        edge: the same for edge maps.
+        extra: further tensors a model's losses need (logits, reference features), first axis n.
+    """
+
+    photo: torch.Tensor | None = None
+    sketch: torch.Tensor | None = None
+    edge: torch.Tensor | None = None
+    extra: Mapping[str, torch.Tensor] = field(default_factory=dict)

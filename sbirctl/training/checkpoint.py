@@ -22,7 +22,7 @@ from torch import Tensor
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.files import atomic_path, display_path
-from sbirctl.models.base import Model
+from sbirctl.models import Model
 
 SCHEMA = 1
 _KEY = "sbirctl"

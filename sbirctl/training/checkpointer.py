@@ -12,7 +12,7 @@ import torch
 
 from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.files import display_path, read_json, write_json
-from sbirctl.models.base import Model
+from sbirctl.models import Model
 from sbirctl.training.checkpoint import read_checkpoint, save_checkpoint
 from sbirctl.training.loss_meter import NotFiniteError
 from sbirctl.training.metrics_log import MetricsLog

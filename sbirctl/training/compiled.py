@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import torch
 
 from sbirctl.core.errors import MissingError, UsageError
-from sbirctl.models.base import Model
+from sbirctl.models import Model
 from sbirctl.training.embedding import device_of
 
 BACKEND = "inductor"

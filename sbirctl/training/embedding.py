@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sbirctl.core.distributed import SINGLE, ProcessGroup
-from sbirctl.models.base import Model
+from sbirctl.models import Model
 from sbirctl.sampling.subsets import ImageSubset
 from sbirctl.store.manifest import Modality
 from sbirctl.store.reader import Store

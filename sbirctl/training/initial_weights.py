@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sbirctl.core.errors import MismatchError
-from sbirctl.models.base import Model
+from sbirctl.models import Model
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.inputs import Data
 

@@ -20,7 +20,7 @@ from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.errors import SbirctlError, UsageError, nearest
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import seed_for
-from sbirctl.models.base import Model, Stage
+from sbirctl.models import Model, Stage
 from sbirctl.sampling.batch import Batch
 from sbirctl.sampling.subsets import Partition, Subset
 from sbirctl.training.augment import augment
@@ -32,7 +32,7 @@ from sbirctl.training.loss_meter import LossMeter, NotFiniteError
 from sbirctl.training.optim import make_optimizer, rate_factor, set_rates, set_trainable
 from sbirctl.training.parallel import check_batch_norm, data_parallel, synchronise_batch_norm
 from sbirctl.training.state import Progress
-from sbirctl.training.step import gradients
+from sbirctl.training.step import LossTerms, gradients
 from sbirctl.training.validate import SELECTION_METRIC, validate
 
 
@@ -222,7 +222,9 @@ class Trainer:
             wrapped=self.wrapped,
         )
         if self.group.world > 1 and self.wrapped is None and settings.accumulate == 1:
-            self.wrapped = data_parallel(self.model)  # from the second step of an epoch on
+            self.wrapped = data_parallel(
+                LossTerms(self.model)
+            )  # from the second step of an epoch on
         if settings.clip_grad > 0:
             moving = [p for group in optimizer.param_groups for p in group["params"]]
             torch.nn.utils.clip_grad_norm_(moving, settings.clip_grad)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sbirctl.core.errors import SbirctlError
-from sbirctl.models.base import ModelSettings, Stage
+from sbirctl.models import ModelSettings, Stage
 
 
 def make_optimizer(stage: Stage, settings: ModelSettings) -> torch.optim.Optimizer:

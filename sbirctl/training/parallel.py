@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from sbirctl.core.distributed import ProcessGroup
 from sbirctl.core.errors import UsageError
-from sbirctl.models.base import Model
+from sbirctl.models import Model
 
 
 def synchronise_batch_norm(model: Model, group: ProcessGroup, device: torch.device) -> None:
@@ -50,19 +50,19 @@ def check_batch_norm(model: Model, group: ProcessGroup, pieces: int) -> None:
             )
 
 
-def data_parallel(model: Model) -> nn.Module | None:
-    """The model in PyTorch's data-parallel wrapper, which averages during the backward pass.
+def data_parallel(module: nn.Module) -> nn.Module | None:
+    """The module in PyTorch's data-parallel wrapper, which averages during the backward pass.
 
     The first process's weights are sent to all others. To be called again whenever other
     parameters take gradients.
 
     Args:
-        model: after a backward pass: its gradients tell which parameters a step uses.
+        module: after a backward pass: its gradients tell which parameters a step uses.
 
     Returns:
         None while no parameter takes gradients.
     """
-    moving = [p for p in model.parameters() if p.requires_grad]
+    moving = [p for p in module.parameters() if p.requires_grad]
     if not moving:
         return None
     # A backbone may have layers behind the maps a model takes.
@@ -70,7 +70,7 @@ def data_parallel(model: Model) -> nn.Module | None:
     # 1 x 1 filters, which are the same bytes in both orders.
     warnings.filterwarnings("ignore", message="Grad strides do not match")
     wrapped = DistributedDataParallel(
-        model, gradient_as_bucket_view=True, find_unused_parameters=unused
+        module, gradient_as_bucket_view=True, find_unused_parameters=unused
     )
     wrapped.broadcast_buffers = False  # running statistics are frozen or synchronised already
     return wrapped

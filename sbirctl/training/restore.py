@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from sbirctl.core.errors import MismatchError
-from sbirctl.models.base import Model
-from sbirctl.models.factory import rebuild
+from sbirctl.models import Model, rebuild
 from sbirctl.training.checkpoint import Checkpoint
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from sbirctl import __version__
-from sbirctl.models.base import Model
+from sbirctl.models import Model
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.embedding import device_of
 from sbirctl.training.run import Request, write_result

@@ -12,7 +12,7 @@ import numpy as np
 from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.files import atomic_open, digest_json
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.models.base import Model
+from sbirctl.models import Model
 from sbirctl.sampling.subsets import ImageSubset
 from sbirctl.store.manifest import Modality
 from sbirctl.store.reader import Store

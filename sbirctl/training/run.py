@@ -13,8 +13,7 @@ import tomli_w
 from sbirctl.core.config import to_dict
 from sbirctl.core.files import atomic_open, digest_file, digest_json, read_json, write_json
 from sbirctl.core.home import runs_dir
-from sbirctl.models import MODELS
-from sbirctl.models.base import ModelSettings
+from sbirctl.models import MODELS, ModelSettings
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.inputs import Data
 
@@ -101,8 +100,7 @@ def write_config(folder: Path, request: Request, **more: Any) -> None:
         "init": "" if request.init is None else str(request.init),
         **more,
     }
-    own = to_dict(request.settings)
-    options = {key: value for key, value in inputs.options.items() if key not in (*own, "seed")}
+    own, options = to_dict(request.settings), to_dict(inputs.options)
     with atomic_open(folder / "config.toml") as stream:
         tomli_w.dump({**own, **options, "run": run}, stream)
 

@@ -12,7 +12,7 @@ import torch
 from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import atomic_path, display_path
-from sbirctl.models.base import Model
+from sbirctl.models import Model
 
 SCHEMA = 1
 

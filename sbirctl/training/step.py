@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.seeds import seed_for
-from sbirctl.models.base import Encoded, Model
-from sbirctl.models.joining import SIDES, gathered, join
-from sbirctl.sampling.batch import Batch
+from sbirctl.models import Model
+from sbirctl.sampling.batch import Batch, Encoded
+from sbirctl.training.all_gather import SIDES, all_gather, concatenate
 from sbirctl.training.parallel import average_gradients
 
 
@@ -45,8 +45,8 @@ def gradients(
         seed: of this step; dropout and the like are drawn from it alone, so a resumed run draws
             what an uninterrupted one does.
         autocast: context of the forward passes.
-        wrapped: the model in its data-parallel wrapper; without it, the gradients of shares are
-            averaged after the backward pass.
+        wrapped: `LossTerms` of the model in its data-parallel wrapper; without it, the gradients
+            of shares are averaged after the backward pass.
 
     Returns:
         The named terms and "total" of the whole batch, detached scalars still on the device. The
@@ -56,12 +56,40 @@ def gradients(
         return _cached(model, batch, stage, pieces, seed, autocast)
     torch.manual_seed(seed)
     with autocast:
-        terms = (wrapped or model)(batch, stage)
+        terms = wrapped(batch, stage) if wrapped else loss_terms(model, batch, stage)
     if terms["total"].requires_grad:  # not while every group is frozen
         terms["total"].backward()
     if batch.share is not None and wrapped is None:
         average_gradients(model.parameters(), len(batch.share.photos))
     return {name: value.detach() for name, value in terms.items()}
+
+
+def loss_terms(model: Model, batch: Batch, stage: str) -> dict[str, Tensor]:
+    """Encode a batch and compute its losses: named scalars and "total", with gradient.
+
+    Of many processes each encodes its share, and computes the losses of the whole batch.
+
+    Args:
+        model: in training or evaluation mode.
+        batch: the whole batch or this process's share, on the model's device.
+        stage: name of the recipe's stage.
+    """
+    encoded = model.encode(batch)
+    if batch.share is not None:
+        encoded = all_gather(encoded, batch.share)
+    return model.losses(encoded, batch.whole, stage)
+
+
+class LossTerms(nn.Module):
+    """`loss_terms` as the one module call that PyTorch's data-parallel wrapper wants."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch, stage: str) -> dict[str, Tensor]:
+        """See `loss_terms`."""
+        return loss_terms(self.model, batch, stage)
 
 
 def split(batch: Batch, pieces: int) -> list[Batch]:
@@ -114,11 +142,11 @@ def _cached(
             encoded.append(model.encode(part))
     leaves = [_leaves(one) for one in encoded]
     photos = [len(part.photo_label) for part in parts]
-    whole = join(leaves, photos, [len(part.sketch_label) for part in parts])
+    whole = concatenate(leaves, photos, [len(part.sketch_label) for part in parts])
     torch.manual_seed(seed)
     with autocast:
         if batch.share is not None:
-            whole = gathered(whole, batch.share)
+            whole = all_gather(whole, batch.share)
         terms = model.losses(whole, batch.whole, stage)
     terms["total"].backward()
     for index, part in enumerate(parts):

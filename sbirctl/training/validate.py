@@ -7,7 +7,7 @@ from typing import Any
 
 from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.errors import MismatchError
-from sbirctl.models.base import Model
+from sbirctl.models import Model
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.evaluation import evaluate
 from sbirctl.retrieval.metrics import parse

@@ -35,7 +35,7 @@ def test_a_clear_difference(files):
     assert found["p"] < 0.01
     assert found["won"] > found["lost"]
     assert set(found["classes"]) == {"ape", "bat", "cat", "dog"}
-    assert found["a_deviation"] is None
+    assert found["a_std"] is None
 
 
 def test_the_same_system_does_not_differ(files):
@@ -58,7 +58,7 @@ def test_seeds_are_aggregated(files):
     ]
     values = [one["metrics"]["map@all"] for one in ones]
     assert found["a"] == pytest.approx(np.mean(values))
-    assert found["a_deviation"] == pytest.approx(np.std(values, ddof=1))
+    assert found["a_std"] == pytest.approx(np.std(values, ddof=1))
 
 
 def test_sides_that_do_not_belong_together(files):

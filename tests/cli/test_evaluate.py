@@ -99,7 +99,7 @@ def test_a_minimum_decides_the_exit_status(vectors, tmp_path):
         ("-m map@0", "map@100"),
         ("-d sakee", "'sake'"),
         ("--set denominator=hitz", "'hits'"),
-        ("--set shap=voc", "'shape'"),
+        ("--set interpolatio=voc", "'interpolation'"),
         ("--binary lsh", "sign or itq"),
         ("--memory lots", "500M"),
         ("--memory 1k", "--memory"),
@@ -118,7 +118,7 @@ def test_a_definition_and_its_parts(vectors, tmp_path):
     )
     scores = json.loads(done.stdout)
     assert scores["definition"]["name"] == "sake,denominator=hits"
-    assert scores["definition"]["shape"] == "voc"
+    assert scores["definition"]["interpolation"] == "voc"
     done = shell("sbirctl evaluate vectors.npz -m map@5 --binary sign --json", tmp_path)
     scores = json.loads(done.stdout)
     assert scores["binary"] == {"code": "sign", "bits": 8}

@@ -9,12 +9,11 @@ from sbirctl.core.registry import Registry
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package `things` with the entries apple and pear, and plumbing."""
+    """A package `things` with the entries apple and pear, and what is none."""
     folder = tmp_path / "things"
     folder.mkdir()
     (folder / "__init__.py").write_text(
-        "from sbirctl.core.registry import Registry\n"
-        'THINGS = Registry("thing", "things", plumbing=("base",))\n'
+        'from sbirctl.core.registry import Registry\nTHINGS = Registry("thing", "things")\n'
     )
     for name in ("apple", "pear"):
         (folder / f"{name}.py").write_text(
@@ -29,7 +28,8 @@ def package(tmp_path, monkeypatch):
     (folder / "wrong.py").write_text(
         'from things import THINGS\n@THINGS.register\nclass W:\n    name = "right"\n'
     )
-    (folder / "base.py").write_text("")
+    (folder / "layers").mkdir()
+    (folder / "layers" / "__init__.py").write_text("")
     (folder / "_hidden.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
     yield __import__("things").THINGS

@@ -9,8 +9,8 @@ import pytest
 from raw_files import packed, picture, write
 
 from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
-from sbirctl.datasets import _unpack, tree
-from sbirctl.datasets.archive import identity_of, open_tree, peek
+from sbirctl.datasets.readers import _unpack, tree
+from sbirctl.datasets.readers.archive import identity_of, open_tree, peek
 
 KINDS = [".zip", ".tar", ".tar.gz", ".tar.xz", ".tar.bz2", ".7z"]
 FILES = {
@@ -58,7 +58,7 @@ def test_unpacking_happens_once_and_not_by_halves(tmp_path, monkeypatch):
         with pytest.raises(ZeroDivisionError):
             open_tree(peek(archive), work)
     first = contents(open_tree(peek(archive), work))
-    monkeypatch.setattr("sbirctl.datasets.archive.untar", lambda *a: 1 / 0)
+    monkeypatch.setattr("sbirctl.datasets.readers.archive.untar", lambda *a: 1 / 0)
     assert contents(open_tree(peek(archive), work)) == first
 
 

@@ -10,9 +10,10 @@ from raw_files import EXTENDED, OFFICIAL, packed, write
 
 from sbirctl.core.errors import MissingError, UsageError
 from sbirctl.core.progress import Reporter
-from sbirctl.datasets import DATASETS, _downloads
-from sbirctl.datasets._catalogue import KINDS, Archive, Catalogue, Copy, catalogue
-from sbirctl.datasets._downloads import choose_copy, downloads_folder, mirror, plan
+from sbirctl.datasets import DATASETS
+from sbirctl.datasets.published import downloads
+from sbirctl.datasets.published.catalogue import KINDS, Archive, Catalogue, Copy, catalogue
+from sbirctl.datasets.published.downloads import choose_copy, downloads_folder, mirror, plan
 from sbirctl.pipeline.datasets import verify_dataset
 from sbirctl.pipeline.prepare import prepare
 
@@ -93,7 +94,7 @@ def test_a_dry_run_says_what_would_be_fetched(served, tmp_path):
 
 
 def test_no_space(served, monkeypatch):
-    monkeypatch.setattr(_downloads, "_free", lambda folder: 10)
+    monkeypatch.setattr(downloads, "_free", lambda folder: 10)
     with pytest.raises(Exception, match="10 B are free"):
         fetched()
 
@@ -107,7 +108,7 @@ class TestCopies:
     def test_dead_links_are_passed_over(self):
         assert choose_copy("sketchy").name == "zse"
         assert any("reported dead" in line for line in
-                   _downloads.dead_links("sketchy", choose_copy("sketchy")))  # fmt: skip
+                   downloads.dead_links("sketchy", choose_copy("sketchy")))  # fmt: skip
 
     def test_a_mirror_has_the_publishers_own(self, monkeypatch):
         monkeypatch.setenv("SBIRCTL_MIRROR", "http://mirror.example")
@@ -124,7 +125,7 @@ class TestCopies:
 
     def test_all_dead(self, monkeypatch):
         dead = Catalogue(copies=(Copy("a", "a", (Archive("a.zip", "http://a", dead="gone"),)),))
-        monkeypatch.setattr(_downloads, "catalogue", lambda name: dead)
+        monkeypatch.setattr(downloads, "catalogue", lambda name: dead)
         with pytest.raises(MissingError, match="No link"):
             choose_copy("sketchy")
 

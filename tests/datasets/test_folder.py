@@ -3,11 +3,11 @@ from raw_files import packed, write
 
 from sbirctl.core.config import resolve
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
-from sbirctl.datasets._naming import Ids, before_number
-from sbirctl.datasets._unseen import UnseenChoice, write_split
-from sbirctl.datasets.archive import open_tree, peek
 from sbirctl.datasets.folder import Folder, FolderOptions
+from sbirctl.datasets.readers.archive import open_tree, peek
+from sbirctl.datasets.readers.naming import Ids, before_number
 from sbirctl.splits import resolve as splits
+from sbirctl.splits.unseen import UnseenChoice, write_split
 
 
 def read(tmp_path, photos, sketches, name="mine", **options):

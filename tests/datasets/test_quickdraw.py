@@ -12,11 +12,11 @@ from raw_files import packed, write
 
 from sbirctl.core.config import resolve
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError
-from sbirctl.datasets._published import published_counts
-from sbirctl.datasets._strokes import Pen, parse_drawing, render
-from sbirctl.datasets.archive import open_tree
+from sbirctl.datasets.published.counts import published_counts
 from sbirctl.datasets.quickdraw import QuickDraw, QuickDrawOptions
-from sbirctl.datasets.tree import folder_tree
+from sbirctl.datasets.readers.archive import open_tree
+from sbirctl.datasets.readers.tree import folder_tree
+from sbirctl.drawings.strokes import Pen, parse_drawing, render
 
 OFFICIAL = [
     *(f"QuickDraw_sketches_final/{c}/{i}.png" for c in ("palm tree", "hat") for i in "12"),

@@ -10,12 +10,12 @@ from raw_files import packed, picture, write
 
 from sbirctl.core.config import resolve
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError
-from sbirctl.datasets._coordinates import read_coordinates, strokes_of
-from sbirctl.datasets._qmul import PairOptions
-from sbirctl.datasets._svg import parse_svg
-from sbirctl.datasets.archive import open_tree
+from sbirctl.datasets.readers.archive import open_tree
+from sbirctl.datasets.readers.coordinates import read_coordinates, strokes_of
+from sbirctl.datasets.readers.qmul import PairOptions
+from sbirctl.datasets.readers.tree import folder_tree
 from sbirctl.datasets.shoev2 import ShoeV2
-from sbirctl.datasets.tree import folder_tree
+from sbirctl.drawings.svg import parse_svg
 
 # Three photos, the third for testing; the first drawn twice, once as number 50.
 PHOTOS = ["2429245009", "2508300347", "31"]

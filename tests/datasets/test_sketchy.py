@@ -7,9 +7,9 @@ from raw_files import EXTENDED, OFFICIAL, write
 from sbirctl.core.config import resolve
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.datasets import DATASETS
-from sbirctl.datasets._published import compare, published_counts
+from sbirctl.datasets.published.counts import compare, published_counts
+from sbirctl.datasets.readers.tree import folder_tree
 from sbirctl.datasets.sketchy import Sketchy, SketchyOptions
-from sbirctl.datasets.tree import folder_tree
 from sbirctl.store.raw import RawItem
 from sbirctl.store.reader import Store
 from sbirctl.store.writer import StoreSettings, build_store

@@ -1,7 +1,7 @@
 import pytest
 from raw_files import EXTENDED, OFFICIAL, picture, write
 
-from sbirctl.datasets._counts import _against
+from sbirctl.datasets.published.differences import _against
 from sbirctl.pipeline.datasets_table import drclip_table
 from sbirctl.pipeline.prepare import prepare
 from sbirctl.splits.resolve import known_classes

@@ -4,11 +4,10 @@ import pytest
 from raw_files import packed, picture, write
 
 from sbirctl.core.errors import MismatchError, MissingError
-from sbirctl.datasets import DATASETS
-from sbirctl.datasets._published import published_counts
-from sbirctl.datasets.archive import open_tree
-from sbirctl.datasets.base import NoOptions
-from sbirctl.datasets.tree import folder_tree
+from sbirctl.datasets import DATASETS, NoOptions
+from sbirctl.datasets.published.counts import published_counts
+from sbirctl.datasets.readers.archive import open_tree
+from sbirctl.datasets.readers.tree import folder_tree
 from sbirctl.datasets.tuberlin import TUBerlin
 
 OFFICIAL = [

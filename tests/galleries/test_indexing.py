@@ -22,7 +22,7 @@ from small_gallery import (
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.files import digest_bytes, digest_file
 from sbirctl.core.progress import Reporter
-from sbirctl.datasets.tree import ReadFolder
+from sbirctl.datasets.readers.tree import ReadFolder
 from sbirctl.galleries import indexing
 from sbirctl.galleries.engines import engine_class
 from sbirctl.galleries.gallery import Gallery

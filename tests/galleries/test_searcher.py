@@ -37,7 +37,7 @@ def searcher(photos):
 
 
 def test_a_photo_has_the_vector_it_has_in_a_store(searcher, photos, tmp_path):
-    from sbirctl.datasets.tree import ReadFolder, ReadTrees
+    from sbirctl.datasets.readers.tree import ReadFolder, ReadTrees
     from sbirctl.store.raw import RawDataset, RawItem
     from sbirctl.store.reader import Store
     from sbirctl.store.writer import StoreSettings, build_store

@@ -6,8 +6,7 @@ from typing import Any
 
 import torch
 
-from sbirctl.models.base import Model
-from sbirctl.models.factory import create
+from sbirctl.models import Model, create
 from sbirctl.sampling.batch import Batch
 
 CLASSES = ("cat", "dog", "owl")

@@ -7,7 +7,7 @@ import torch
 from small_models import images, small
 
 from sbirctl.core.errors import UsageError
-from sbirctl.models.attention import attention_maps
+from sbirctl.models.layers.attention import attention_maps
 
 
 def test_of_a_prompted_transformer() -> None:

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 from sbirctl.core.errors import UsageError
-from sbirctl.models import MODELS
-from sbirctl.models.cards import load_card, parse_card
-from sbirctl.models.factory import create
+from sbirctl.models import MODELS, create, load_card, parse_card
 
 CARD: dict[str, Any] = {
     "summary": "s",

@@ -15,9 +15,10 @@ from sbirctl.losses.classification import classification
 from sbirctl.losses.forgetting import distribution_shift
 from sbirctl.losses.pair_relation import pair_relation
 from sbirctl.losses.quadruplet import domain_balanced_quadruplet
+from sbirctl.models import create, rebuild
 from sbirctl.models.drclip import DrClip, text_of_class
-from sbirctl.models.factory import create, rebuild
-from sbirctl.models.prompted_clip import ModalityLayerNorm, PromptedEncoder
+from sbirctl.models.layers.prompted_clip import ModalityLayerNorm, PromptedEncoder
+from sbirctl.training.step import loss_terms
 
 SMALL = {"backbone": {"name": "tiny-clip", "pretrained": "none"}, "size": 32}
 
@@ -99,7 +100,7 @@ def test_a_tower_without_a_class_token_is_refused():
 
 def test_gradient_reaches_layer_norms_and_prompts_and_nothing_else():
     model = drclip().train()
-    model(batch(), "train")["total"].backward()
+    loss_terms(model, batch(), "train")["total"].backward()
     touched = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.any()}
     norms = {
         f"{name}.{part}"
@@ -118,7 +119,7 @@ def test_training_leaves_the_frozen_weights_and_the_reference_as_they_were():
     optimizer = torch.optim.Adam(parameters, 0.1)
     for _ in range(2):
         optimizer.zero_grad()
-        model(batch(), "train")["total"].backward()
+        loss_terms(model, batch(), "train")["total"].backward()
         optimizer.step()
     assert model.encoder.frozen_digest() == digest
     assert torch.equal(model.encoder.reference(given), before)
@@ -238,7 +239,7 @@ def test_a_checkpoint_is_small_and_bound_to_its_backbone():
 @pytest.mark.parametrize("preset", ["released", "clip-all"])
 def test_presets_train(preset):
     model = drclip(preset=preset).train()
-    terms = model(batch(), "train")
+    terms = loss_terms(model, batch(), "train")
     terms["total"].backward()
     grown = {n.rpartition(".")[2] for n in model.checkpoint_state()}
     assert "proj" in grown

@@ -6,17 +6,17 @@ import pytest
 import torch
 from torch import nn
 
-from sbirctl.models.amff import Patches, StageTransformer
-from sbirctl.models.backbones import Backbone, BackboneSettings, build
-from sbirctl.models.embedding_networks import (
+from sbirctl.models.ffmln import FfmlnSettings
+from sbirctl.models.layers.amff import Patches, StageTransformer
+from sbirctl.models.layers.backbones import Backbone, BackboneSettings, build
+from sbirctl.models.layers.embedding_networks import (
     AttentionNetwork,
     ConditionedNetwork,
     EmbeddingNetwork,
     EnergyNetwork,
     simam,
 )
-from sbirctl.models.ffmln import FfmlnSettings
-from sbirctl.models.network_choice import choose_network
+from sbirctl.models.layers.network_choice import choose_network
 
 NONE = torch.zeros(2, dtype=torch.bool)
 

@@ -12,9 +12,9 @@ from small_models import images
 from sbirctl.core.config import parse_assignments
 from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import Reporter
-from sbirctl.models import MODELS, backbones
-from sbirctl.models.backbones import BackboneSettings, build
-from sbirctl.models.factory import create, resolve_settings
+from sbirctl.models import MODELS, create, resolve_settings
+from sbirctl.models.layers import backbones
+from sbirctl.models.layers.backbones import BackboneSettings, build
 
 
 class Listener(Reporter):

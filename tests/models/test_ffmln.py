@@ -16,15 +16,15 @@ from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.core.seeds import rng_for
 from sbirctl.losses.domain_triplets import TERMS, domain_triplets
 from sbirctl.losses.normalised_softmax import normalised_softmax
-from sbirctl.models.base import Encoded
-from sbirctl.models.cards import load_card
-from sbirctl.models.factory import create, resolve_settings
+from sbirctl.models import count_parts, create, load_card, resolve_settings
+from sbirctl.models._parameters import parameters_by_part
 from sbirctl.models.ffmln import Ffmln
-from sbirctl.models.parameters import count_parts, parameters_by_part
+from sbirctl.sampling.batch import Encoded
 from sbirctl.sampling.pooled import PooledPlan
 from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.training.checkpoint import Checkpoint
 from sbirctl.training.restore import restore
+from sbirctl.training.step import loss_terms
 
 
 def tiny(classes: tuple[str, ...] | None = CLASSES, **changes: Any) -> Ffmln:
@@ -82,7 +82,7 @@ def test_lambda_is_a_setting_of_that_name() -> None:
 )
 def test_terms_of_the_ablation(changes: dict[str, str], present: set[str]) -> None:
     model = tiny(**changes).train()
-    terms = model(batch(), "train")
+    terms = loss_terms(model, batch(), "train")
     assert set(terms) == present | {"total"}
     terms["total"].backward()
     (stage,) = model.recipe()
@@ -96,7 +96,7 @@ def test_terms_of_the_ablation(changes: dict[str, str], present: set[str]) -> No
 def test_a_batch_without_a_triplet_is_exactly_zero_with_a_finite_gradient() -> None:
     model = tiny(terms="sin,mul,cro").train()
     given = replace(batch(), photo_label=torch.zeros(4).long(), sketch_label=torch.zeros(4).long())
-    terms = model(given, "train")
+    terms = loss_terms(model, given, "train")
     assert terms["total"].item() == 0
     terms["total"].backward()
     grads = [p.grad for p in model.parameters() if p.grad is not None]
@@ -160,7 +160,7 @@ def test_a_pooled_batch_may_lack_a_modality() -> None:
     given = batch()
     empty = given.sketch[:0]
     given = replace(given, sketch=empty, sketch_label=given.sketch_label[:0], ids=given.ids[:4])
-    terms = model(given, "train")
+    terms = loss_terms(model, given, "train")
     assert terms["mul"].item() == terms["cro"].item() == 0
     assert terms["sin"].item() > 0
     assert terms["total"].isfinite()

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 import sbirctl.models
-from sbirctl.models._tables import Table
-from sbirctl.models.cards import Card, parse_card
+from sbirctl.models import Card, Table, parse_card
 
 FOLDER = Path(sbirctl.models.__file__).parent
 LISTS = Path(__file__).parents[2] / "splits"

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from small_models import images, small
 
-from sbirctl.models.factory import create
+from sbirctl.models import create
 
 
 def test_resizing_is_pillows_antialiased_bicubic() -> None:

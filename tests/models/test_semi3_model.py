@@ -15,11 +15,12 @@ from torch.nn import functional as F
 
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import MissingError, UsageError
-from sbirctl.models.branches import SCHEMES, Head, Trunk
-from sbirctl.models.co_attention import ChannelAttention, co_attend
-from sbirctl.models.factory import create, rebuild
+from sbirctl.models import create, rebuild
+from sbirctl.models.layers.branches import SCHEMES, Head, Trunk
+from sbirctl.models.layers.co_attention import ChannelAttention, co_attend
 from sbirctl.models.semi3 import APART, JOINT, Semi3
 from sbirctl.training.checkpoint import read_checkpoint, save_checkpoint
+from sbirctl.training.step import loss_terms
 
 # All of this network is before its last map, so all of it learns.
 TINY = {"backbone": "squeezenet1_1"}
@@ -52,7 +53,7 @@ def step(model: Semi3, stage: str = JOINT) -> None:
     groups = [g.params for s in model.recipe() if s.name == stage for g in s.groups]
     params = [p for group in groups for p in group]
     optimizer = torch.optim.SGD(params, 0.1, momentum=0.9, weight_decay=0.1)
-    model(batch(), stage)["total"].backward()
+    loss_terms(model, batch(), stage)["total"].backward()
     optimizer.step()
 
 
@@ -142,7 +143,7 @@ def test_each_photo_is_masked_with_its_own_edge_map() -> None:
 
 def test_gradients_reach_every_part() -> None:
     model = model_of()
-    model(batch(), JOINT)["total"].backward()
+    loss_terms(model, batch(), JOINT)["total"].backward()
     silent = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     # a ReLU may be shut for all of so small a batch; whole partition may not
     partition = {name.rpartition(".")[0] for name, _ in model.named_parameters()}
@@ -153,7 +154,7 @@ def test_gradients_reach_every_part() -> None:
 def test_stage_one_trains_neither_attention_nor_embedding() -> None:
     model = model_of()
     model.begin(APART)
-    model(batch(), APART)["total"].backward()
+    loss_terms(model, batch(), APART)["total"].backward()
     idle = ("attentions", "embedding")
     for name, parameter in model.named_parameters():
         assert (parameter.grad is None) == any(part in name for part in idle), name
@@ -175,7 +176,7 @@ def test_a_classified_embedding_is_trained_in_both_stages_by_cosines_to_proxies(
     first, second = model.recipe()
     assert {g.name for g in second.groups} - {g.name for g in first.groups} == {"attention"}
     model.begin(APART)
-    model(batch(), APART)["total"].backward()
+    loss_terms(model, batch(), APART)["total"].backward()
     for name, parameter in model.named_parameters():
         assert (parameter.grad is None) == ("attentions" in name), name
 
@@ -197,7 +198,7 @@ def test_the_classifier_has_a_rate_of_its_own() -> None:
 def test_in_stage_one_a_branch_learns_from_its_own_images_alone() -> None:
     model = model_of()
     model.begin(APART)
-    model(batch(), APART)["cls_sketch"].backward()
+    loss_terms(model, batch(), APART)["cls_sketch"].backward()
     for name, parameter in model.named_parameters():
         if ".trunks." in name or ".heads." in name:
             own = ".sketch." in name and ".embedding." not in name
@@ -240,7 +241,7 @@ def test_every_variant_trains_and_embeds(settings: dict[str, Any]) -> None:
     assert model.needs_edges == settings.get("edges", True)
     for stage in (APART, JOINT):
         model.begin(stage)
-        terms = model(batch(), stage)
+        terms = loss_terms(model, batch(), stage)
         assert all(torch.isfinite(value) for value in terms.values())
         terms["total"].backward()
     assert ("align" in terms) == settings.get("hybrid", True)
@@ -328,7 +329,7 @@ def test_a_backbones_own_layers_are_taken_over_where_they_fit() -> None:
             layers = [nn.Linear(4 * 9, 8), nn.ReLU(), nn.Linear(8, 8), nn.Identity()]
             self.classifier = nn.Sequential(*layers)
 
-    from sbirctl.models.backbones import Backbone, BackboneSettings
+    from sbirctl.models.layers.backbones import Backbone, BackboneSettings
 
     net = Net()
     given = [net.classifier[0], net.classifier[2]]

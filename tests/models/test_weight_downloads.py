@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import digest_file
-from sbirctl.models import backbones
-from sbirctl.models.backbones import BackboneSettings, build
-from sbirctl.models.download import Published, fetch
-from sbirctl.models.factory import create
+from sbirctl.models import create
+from sbirctl.models._download import Published, fetch
+from sbirctl.models.layers import backbones
+from sbirctl.models.layers.backbones import BackboneSettings, build
 
 HUB = Published("timm x", repo="timm/x", files=("model.safetensors", "pytorch_model.bin"))
 

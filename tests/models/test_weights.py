@@ -12,8 +12,9 @@ import torch
 from safetensors.torch import save_file
 
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError
-from sbirctl.models.backbones import Backbone, BackboneSettings, build
-from sbirctl.models.weights import WeightsRecord, load_state, read_state
+from sbirctl.models import WeightsRecord
+from sbirctl.models._weights import load_state, read_state
+from sbirctl.models.layers.backbones import Backbone, BackboneSettings, build
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from sbirctl.cli import _app
 from sbirctl.core.errors import MissingError, UsageError
-from sbirctl.models.factory import create
+from sbirctl.models import create
 from sbirctl.pipeline.attention import attention, guess_modality
 from sbirctl.report.attention import AttentionRow, attention_sheet
 from sbirctl.training.checkpoint import save_checkpoint

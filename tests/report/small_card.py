@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sbirctl.models.cards import Card, parse_card
+from sbirctl.models import Card, parse_card
 
 HEAD = {
     "summary": "s",

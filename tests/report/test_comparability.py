@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sbirctl.models.cards import load_card
+from sbirctl.models import load_card
 from sbirctl.report.comparability import differing_parts, nearest_figure, obstacles
 from sbirctl.report.published import figures
 from sbirctl.report.sizes import published_sizes

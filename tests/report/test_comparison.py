@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sbirctl.models.cards import load_card
+from sbirctl.models import load_card
 from sbirctl.report.comparison import Measured, cells_for, rows_of
 from sbirctl.report.published import figures
 from sbirctl.report.subject import subject_of

@@ -4,13 +4,11 @@ from dataclasses import replace
 import embedded
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.report import style
-from sbirctl.report.curves import RECALLS, band, ranking_curves
+from sbirctl.report.curves import RECALLS, ranking_curves
 from sbirctl.report.curves_figure import draw_ranking, draw_training
 from sbirctl.report.curves_log import read_log
 from sbirctl.retrieval.definitions import get
@@ -61,32 +59,6 @@ def test_k_ends_with_the_gallery():
     cut = ranking_curves(e, resamples=20).cut
     assert cut.x[[0, -1]].tolist() == [1, 12]
     assert cut.y[-1] == pytest.approx(3 / 12)  # all photos: 3 of each of 4 classes
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.integers(0, 3))
-@settings(max_examples=30)
-def test_the_band_holds_the_mean(values, seed):
-    column = np.array(values)[:, None]
-    mean, low, high = band(column, resamples=400, level=0.999, seed=seed)
-    assert mean[0] == pytest.approx(np.mean(values))
-    assert low[0] - 1e-9 <= mean[0] <= high[0] + 1e-9
-    assert low[0] >= min(values) - 1e-9
-    assert high[0] <= max(values) + 1e-9
-
-
-def test_the_band_is_that_of_the_normal_distribution():
-    rng = np.random.default_rng(0)
-    values = rng.standard_normal((400, 3))
-    mean, low, high = band(values, resamples=4000)
-    error = 1.96 * values.std(axis=0) / 20
-    assert low == pytest.approx(mean - error, abs=0.01)
-    assert high == pytest.approx(mean + error, abs=0.01)
-
-
-def test_groups_weigh_alike():
-    values = np.array([[0.0]] * 9 + [[1.0]])
-    mean, low, high = band(values, np.array([0] * 9 + [1]), resamples=50)
-    assert mean == low == high == pytest.approx(0.5)
 
 
 def log(path, *lines, tail=""):

@@ -51,7 +51,7 @@ def test_an_ap_far_above_precision_is_flagged():
 
 def test_a_class_with_few_photos_allows_a_little():
     """Of the 21 classes one has 161 photos, so 1 - 161 / 200 of its share of the queries."""
-    from sbirctl.datasets._published import published_counts
+    from sbirctl.datasets.published.counts import published_counts
     from sbirctl.splits.resolve import find
 
     counts = published_counts("sketchy")

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from sbirctl.report.sheet import Answer, Asked, Hit, Sheet
+from sbirctl.report.sheet import Answer, RankedPhoto, Sheet, SheetQuery
 from sbirctl.report.sheet_html import _short, write_html
 from sbirctl.report.sheet_layout import Pictures
 
@@ -39,13 +39,13 @@ class Reader(HTMLParser):
 def make(path, runs=NASTY[:1]):
     image = Image.new("RGB", (8, 8), "red")
     queries = tuple(
-        Asked(
+        SheetQuery(
             row,
             name,
             name,
             tuple(
                 Answer(run, 0.5, tuple(
-                    Hit(i + 1, i, 0.25, i == 0, i == 1, other, other)
+                    RankedPhoto(i + 1, i, 0.25, i == 0, i == 1, other, other)
                     for i, other in enumerate(NASTY)
                 ))
                 for run in range(len(runs))

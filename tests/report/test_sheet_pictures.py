@@ -9,13 +9,13 @@ from PIL import Image
 
 from sbirctl.core.errors import MismatchError, MissingError
 from sbirctl.report import sheet_layout
-from sbirctl.report.letters import fitted, font, wrapped
 from sbirctl.report.sheet import build
 from sbirctl.report.sheet_layout import FRAME, Page, Pictures, retrieval_pages
 from sbirctl.report.sheet_paint import _figure, save_pdf, save_png
 from sbirctl.report.sheet_samples import samples_page
 from sbirctl.report.sheet_selection import Selection
 from sbirctl.report.sheet_thumbnails import Album, store_of, thumbnail
+from sbirctl.report.text_layout import ellipsize, font, wrapped
 
 
 @pytest.fixture(scope="module")
@@ -83,12 +83,12 @@ def test_thin_strokes_stay_dark():
 
 def test_words_fit_their_room():
     long = "photo/größer/" + "n" * 80 + "_12.jpg"
-    short = fitted(long, 100, 11)
+    short = ellipsize(long, 100, 11)
     assert font(11).getlength(short) <= 100
     assert "…" in short
     assert short.endswith("12.jpg")
-    assert fitted("cat", 100, 11) == "cat"
-    assert fitted("anything", 0, 11) == "…"
+    assert ellipsize("cat", 100, 11) == "cat"
+    assert ellipsize("anything", 0, 11) == "…"
     lines = wrapped("one two three four five", 60, 11)
     assert len(lines) > 1
     assert " ".join(lines) == "one two three four five"

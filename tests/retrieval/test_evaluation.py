@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sbirctl.core.errors import CorruptError, MissingError, UsageError
 from sbirctl.retrieval import definitions, metrics
 from sbirctl.retrieval.embeddings import Embeddings
-from sbirctl.retrieval.engine import Plan
 from sbirctl.retrieval.evaluation import Options, drawn_gallery, evaluate
+from sbirctl.retrieval.ranking import Plan
 from tests.retrieval import naive
 
 METRICS = ("map@all", "map@1", "map@5", "map@40", "prec@1", "prec@5", "prec@40", "recall@5")
@@ -153,7 +153,7 @@ def test_what_always_holds(seed, kind, k):
     names = [f"map@{k}", f"prec@{k}", f"recall@{k}", "map@all"]
     get = definitions.get
     plain = figures(e, names, get("standard"))
-    voc = figures(e, names, get("standard", ["shape=voc"]))
+    voc = figures(e, names, get("standard", ["interpolation=voc"]))
     last = figures(e, names, get("standard", ["ties=pessimistic"]))
     hits = figures(e, names, get("standard", ["denominator=hits"]))
     if plain["map@all"] is None:
@@ -202,17 +202,17 @@ def test_too_little_memory_says_how_much_is_needed():
 
 def test_float32_scores_are_close_to_float64():
     """The error of a product of unit vectors with D = 512 stays below 1e-6."""
-    from sbirctl.retrieval.sides import TILE, prepare
+    from sbirctl.retrieval.ranking_problem import TILE, RankingProblem
 
     rng = np.random.default_rng(2)
     q, g = rng.standard_normal((TILE, 512)), rng.standard_normal((500, 512))
     label = np.zeros(TILE, int), np.zeros(500, int)
     exact = naive.cosine(q.astype(np.float32).astype(float), g.astype(np.float32).astype(float))
-    sides = prepare(
+    ready = RankingProblem.from_embeddings(
         Embeddings(q.astype(np.float32), g.astype(np.float32), *label, ("a",)), "cosine"
     )
     scores = np.empty((TILE, 500), dtype=np.float32)
-    sides.scores(0, scores)
+    ready.scores(0, scores)
     assert np.abs(scores - exact).max() < 1e-6
 
 
@@ -338,8 +338,8 @@ def test_scores_beyond_the_float_type_are_refused(kind, much):
     labels, classes = (np.arange(4) % 2, np.arange(9) % 2), ("a", "b")
 
     def value(factor):
-        sides = Embeddings(query * kind(factor), gallery * kind(factor), *labels, classes)
-        return figures(sides, ["map@all"], definitions.get("standard", ["similarity=euclidean"]))
+        one = Embeddings(query * kind(factor), gallery * kind(factor), *labels, classes)
+        return figures(one, ["map@all"], definitions.get("standard", ["similarity=euclidean"]))
 
     with pytest.raises(CorruptError, match="Euclidean scores exceed float"):
         value(much)

@@ -4,8 +4,17 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sbirctl.retrieval.statistics import bootstrap_interval, randomisation_test, wins
+from sbirctl.core.seeds import rng_for
+from sbirctl.retrieval import statistics
+from sbirctl.retrieval.statistics import (
+    bootstrap_band,
+    bootstrap_interval,
+    randomisation_test,
+    wins,
+)
 
 
 def test_randomisation_equals_all_sign_changes():
@@ -62,6 +71,41 @@ def test_bootstrap_is_the_same_each_time():
     value = np.random.default_rng(2).random(50)
     assert bootstrap_interval(value, seed=3) == bootstrap_interval(value, seed=3)
     assert bootstrap_interval(value, seed=3) != bootstrap_interval(value, seed=4)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.integers(0, 3))
+@settings(max_examples=30)
+def test_a_band_holds_the_mean(values, seed):
+    column = np.array(values)[:, None]
+    low, high = bootstrap_band(column, resamples=400, level=0.999, seed=seed)
+    assert min(values) - 1e-9 <= low[0] <= np.mean(values) + 1e-9
+    assert np.mean(values) - 1e-9 <= high[0] <= max(values) + 1e-9
+
+
+def test_a_band_is_that_of_the_normal_distribution():
+    values = np.random.default_rng(0).standard_normal((400, 3))
+    low, high = bootstrap_band(values, resamples=4000)
+    mean, error = values.mean(axis=0), 1.96 * values.std(axis=0) / 20
+    assert low == pytest.approx(mean - error, abs=0.01)
+    assert high == pytest.approx(mean + error, abs=0.01)
+
+
+def test_groups_of_a_band_weigh_alike():
+    values = np.array([[0.0]] * 9 + [[1.0]])
+    low, high = bootstrap_band(values, np.array([0] * 9 + [1]), resamples=50)
+    assert low == high == pytest.approx(0.5)
+
+
+def test_many_resamples_are_those_of_plain_draws(monkeypatch):
+    """Drawn in blocks, and as counts: the same as drawing rows one sample after the other."""
+    values = np.random.default_rng(1).random((7, 2))
+    monkeypatch.setattr(statistics, "_DRAWS", 7 * 13)
+    rng = rng_for("bootstrap", 5)
+    means = []
+    for count in (13, 13, 4):
+        means += [values[row].mean(axis=0) for row in rng.integers(0, 7, (count, 7))]
+    low, high = bootstrap_band(values, resamples=30, level=0.5, seed=5)
+    np.testing.assert_allclose([low, high], np.quantile(means, [0.25, 0.75], axis=0))
 
 
 def test_wins_and_losses():

@@ -5,8 +5,8 @@ import pytest
 import tiny_world
 from PIL import Image
 
-from sbirctl.datasets._unseen import UnseenChoice
 from sbirctl.pipeline.prepare import prepare
+from sbirctl.splits.unseen import UnseenChoice
 
 
 @pytest.fixture

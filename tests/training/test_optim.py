@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from sbirctl.core.errors import SbirctlError
-from sbirctl.models.base import ModelSettings, ParamGroup, Stage
+from sbirctl.models import ModelSettings, ParamGroup, Stage
 from sbirctl.training.optim import make_optimizer, rate_factor, set_rates, set_trainable
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sbirctl.core.errors import UsageError
-from sbirctl.models.factory import resolve_settings
+from sbirctl.models import resolve_settings
 from sbirctl.sampling.batch import Batch
 from sbirctl.training.augment import augment
 

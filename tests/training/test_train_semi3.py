@@ -11,7 +11,7 @@ import torch
 from crashes import Crash, CrashingReporter
 
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
-from sbirctl.models.factory import create
+from sbirctl.models import create
 from sbirctl.models.semi3 import Semi3
 from sbirctl.pipeline.edges import prepare_edges
 from sbirctl.pipeline.embed import embed
@@ -167,7 +167,7 @@ def test_the_edge_maps_feature_of_a_trained_network(edged):
 
 def test_a_run_on_other_data_is_no_beginning(edged):
     first = run("epochs=0")
-    with pytest.raises(MismatchError, match="options"):
+    with pytest.raises(MismatchError, match="validation"):
         run(init=first.name, seed=1)
     with pytest.raises(MismatchError, match="fit"):
         run("fc=8", init=first.name)

@@ -7,9 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sbirctl.models.base import Encoded, Model, ModelSettings, ParamGroup, Stage
-from sbirctl.models.weights import WeightsRecord
-from sbirctl.sampling.batch import GlobalIndices
+from sbirctl.models import Model, ModelSettings, ParamGroup, Stage, WeightsRecord
+from sbirctl.sampling.batch import Encoded, GlobalIndices
 from sbirctl.sampling.subsets import ImageSubset, Partition, Subset
 from sbirctl.store.manifest import Items
 

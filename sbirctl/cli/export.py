@@ -1,0 +1,55 @@
+"""`sbirctl export`: a model for machines without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sbirctl.cli import _console
+
+panel = "Your own photos"
+
+
+def command(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|MODEL|-", help="A run, a checkpoint or a model; - for a path on stdin."
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="The folder to make. [default: in the home's exports]",
+            show_default=False,
+        ),
+    ] = None,
+    settings: _console.SetOption = None,
+    weights: Annotated[
+        str, typer.Option("--weights", metavar="FILE", help="File of the starting weights.")
+    ] = "",
+    seed: Annotated[
+        int, typer.Option("--seed", help="Seed of random starting values (--weights none).")
+    ] = 0,
+) -> None:
+    """Write a model as ONNX files, which need no torch; prints the folder.
+
+    The vectors are compared with torch's on 64 pictures, and the worst cosine is kept in card.toml.
+    """
+    from sbirctl.pipeline.export import export
+
+    name = str(_console.input_path(what)) if what == "-" else what
+    folder = export(
+        name,
+        output=output.expanduser() if output else None,
+        assignments=settings or [],
+        weights=weights,
+        seed=seed,
+        report=_console.reporter(),
+    )
+    _console.print_path(folder)

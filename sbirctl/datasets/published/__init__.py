@@ -1,0 +1,1 @@
+"""What publishers say of their data sets: archives, terms and counts."""

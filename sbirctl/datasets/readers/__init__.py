@@ -1,0 +1,1 @@
+"""Reading folders and archives: what the data sets share."""

@@ -1,0 +1,81 @@
+"""Zip archives, read in place."""
+
+from __future__ import annotations
+
+import os
+import stat
+import zipfile
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sbirctl.core.errors import CorruptError
+from sbirctl.core.files import display_path
+from sbirctl.datasets.readers.tree import File, Tree, check_size, select
+
+# What zipfile raises on damaged data, beyond OSError.
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError)
+
+
+@dataclass
+class ReadZip:
+    """Reads members of a zip archive; the archive is opened once a process."""
+
+    path: str
+    _open: tuple[int, zipfile.ZipFile, dict[bytes, zipfile.ZipInfo]] | None = field(
+        default=None, repr=False, compare=False
+    )
+
+    def __call__(self, path: bytes) -> bytes:
+        """The bytes of one member.
+
+        Raises:
+            CorruptError: the member is damaged, encrypted or packed in an unknown way.
+        """
+        archive, members = self._archive()
+        check_size(members[path].file_size)
+        try:
+            return archive.read(members[path])
+        except DAMAGE as error:
+            raise CorruptError(f"its archive member is damaged: {error}") from error
+
+    def _archive(self) -> tuple[zipfile.ZipFile, dict[bytes, zipfile.ZipInfo]]:
+        if self._open is None or self._open[0] != os.getpid():
+            archive = zipfile.ZipFile(self.path)
+            members = {_zip_name(info): info for info in archive.infolist()}
+            self._open = os.getpid(), archive, members
+        return self._open[1:]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "_open": None}
+
+
+def zip_tree(path: Path, identity: str) -> Tree:
+    """The image files of a zip archive; links and encrypted members are left aside.
+
+    Raises:
+        Exception: one of `DAMAGE`.
+    """
+    files: list[File] = []
+    left: Counter[str] = Counter()
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    for info in members:
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if info.is_dir():
+            continue
+        if kind not in (0, stat.S_IFREG):
+            left["link or device"] += 1
+        elif info.flag_bits & 1:
+            left["encrypted"] += 1
+        else:
+            files.append(File(_zip_name(info), info.file_size))
+    unique = list({file.path: file for file in files}.values())
+    reader = ReadZip(os.path.abspath(path))
+    return select(display_path(path), os.fsencode(path.stem), unique, reader, identity, left)
+
+
+def _zip_name(info: zipfile.ZipInfo) -> bytes:
+    return info.filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437", "replace")

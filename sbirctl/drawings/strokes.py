@@ -1,0 +1,120 @@
+"""Rendering drawings that are given as strokes: antialiased lines of a set width on white."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from sbirctl.core.errors import CorruptError, UsageError
+
+Strokes = list[np.ndarray]  # each (n, 2) float: x to the right, y downwards
+
+CANVAS = 256
+LINE_WIDTH = 2.5  # pixels on a canvas of 256
+_ZOOM = 4  # drawn larger and averaged: Pillow's lines have no soft edges
+_MARGIN = 0.04  # of the canvas, around a drawing that is fitted into it
+_MAX_POINTS = 1_000_000
+_FARTHEST = 1e30  # beyond this differences and products of coordinates would overflow
+
+
+@dataclass(frozen=True)
+class Pen:
+    """How strokes are drawn.
+
+    Attributes:
+        line_width: pixels, on a canvas of `canvas` pixels.
+        canvas: side of the picture in pixels.
+    """
+
+    line_width: float = LINE_WIDTH
+    canvas: int = CANVAS
+
+
+def check_line_width(width: float) -> None:
+    """Refuse a line nobody would see, or that would fill the sheet.
+
+    Raises:
+        UsageError: it is such a width.
+    """
+    if not 0.25 <= width <= 64:
+        raise UsageError(f"line-width={width:g} cannot be drawn.", "Take 0.25 to 64 pixels.")
+
+
+def render(
+    strokes: Strokes, pen: Pen, frame: tuple[float, float, float, float] | None = None
+) -> Image.Image:
+    """Draw strokes in black on white; round caps and joins.
+
+    Args:
+        strokes: in any unit.
+        pen: line and canvas.
+        frame: (left, top, width, height) of the sheet the strokes lie on, so that a drawing keeps
+            its place and size on it; None to fit the drawing into the canvas. Either way both axes
+            have one scale, and what is left is shared by both sides.
+
+    Returns:
+        `canvas` x `canvas` grey image (mode L).
+
+    Raises:
+        CorruptError: there is nothing to draw, or a coordinate is no number or out of reach.
+    """
+    points = np.concatenate(strokes) if strokes else np.empty((0, 2))
+    numbers = np.append(points, frame or ())
+    near = (np.abs(numbers) <= _FARTHEST).all()  # false for what is no number, too
+    if not len(points) or len(points) > _MAX_POINTS or not near:
+        raise CorruptError("it holds no strokes that can be drawn")
+    side = pen.canvas * _ZOOM
+    edge = 0.0
+    if frame is None:
+        low = points.min(axis=0)
+        frame = (*low, *(points.max(axis=0) - low))
+        edge = _MARGIN * side + pen.line_width * _ZOOM / 2
+    left, top, width, height = frame
+    scale = (side - 2 * edge) / max(width, height, 1e-9)
+    if max(width, height) <= 1e-9:
+        scale = 0.0  # a single point
+    shift = (side - scale * np.array([width, height])) / 2
+    image = Image.new("L", (side, side), 255)
+    draw = ImageDraw.Draw(image)
+    for stroke in strokes:
+        placed = (stroke - (left, top)) * scale + shift
+        # Far outside the sheet nothing is seen, and Pillow's integers would overflow.
+        _line(draw, np.clip(placed, -side, 2 * side), pen.line_width * _ZOOM)
+    return image.reduce(_ZOOM)
+
+
+def as_png(image: Image.Image) -> bytes:
+    """The bytes of a PNG file."""
+    stream = io.BytesIO()
+    image.save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def _line(draw: ImageDraw.ImageDraw, points: np.ndarray, width: float) -> None:
+    radius = width / 2
+    flat = [(float(x), float(y)) for x, y in points]
+    if len(flat) > 1:
+        draw.line(flat, fill=0, width=max(1, round(width)), joint="curve")
+    for x, y in (flat[0], flat[-1]) if flat else ():
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=0)
+
+
+def parse_drawing(line: bytes) -> Strokes:
+    """The strokes of one line: simplified (`[xs, ys]`) or raw (`[xs, ys, times]`).
+
+    Raises:
+        CorruptError: they are no such lists.
+    """
+    try:
+        entry: Any = json.loads(line)
+        strokes = [np.array(stroke[:2], dtype=np.float64) for stroke in entry["drawing"] if stroke]
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
+        raise CorruptError(f"its strokes cannot be read: {error}") from error
+    if any(stroke.ndim != 2 or len(stroke) != 2 for stroke in strokes):
+        raise CorruptError("its strokes cannot be read: one is no list of points")
+    return [stroke.T for stroke in strokes]

@@ -1,0 +1,1 @@
+"""Images and texts to vectors without torch: exported models and what reads them."""

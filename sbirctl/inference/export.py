@@ -1,0 +1,273 @@
+"""A model as ONNX files with a card, for machines without torch.
+
+The folder holds `photo.onnx`, `sketch.onnx` and, where the model reads texts, `text.onnx` with its
+list of merges, and `card.toml`. A file takes pixels as the store keeps them; resizing to the
+model's own side, mean and std, the network, mirroring and normalising are inside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tomli_w
+
+from sbirctl import __version__
+from sbirctl.core.errors import SbirctlError
+from sbirctl.core.files import digest_file
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.inference.onnx import CARD, MERGES, SCHEMA, OnnxEncoder
+from sbirctl.store.manifest import MODALITIES, Modality
+
+if TYPE_CHECKING:
+    import torch
+
+    from sbirctl.models import Model
+
+LEAST_COSINE = 0.99999
+"""A file whose vectors are further from torch's is not kept."""
+_PICTURES = 64
+_CHANNELS: dict[Modality, int] = {"photo": 3, "sketch": 1}
+
+
+class ExportError(SbirctlError):
+    """The model cannot be exported, or its vectors would differ."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an exported model comes from, for its card.
+
+    Attributes:
+        name: of the model in the registry.
+        digest: of its weights.
+        size: side of the pixels it is given, the store's.
+        settings: that held.
+        provenance: of its training, plain values; empty for a model as it comes.
+    """
+
+    name: str
+    digest: str
+    size: int
+    settings: dict[str, Any]
+    provenance: dict[str, Any]
+
+
+def export(model: Model, origin: Origin, folder: Path, report: Reporter = SILENT) -> Path:
+    """Write the files and compare their vectors with torch's on 64 pictures.
+
+    Args:
+        model: in evaluation mode on the processor.
+        folder: is made; what it holds of an earlier export is replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ExportError: the model reads edge maps, torch cannot export it, or the vectors differ by
+            more than `LEAST_COSINE` allows. The folder is then not left behind.
+    """
+    if model.needs_edges:
+        raise ExportError(
+            f"{origin.name} reads the photos' edge maps, which only torch makes here.",
+            "Leave it on torch: --engine torch.",
+        )
+    building = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    try:
+        files: dict[str, Any] = {}
+        for modality in MODALITIES:
+            report.note(f"exporting the {modality} side of {origin.name}")
+            _write(_image_side(model, modality, origin.size), building / f"{modality}.onnx",
+                   _pictures(modality, origin.size, 2))  # fmt: skip
+            files[modality] = {"sha256": digest_file(building / f"{modality}.onnx")}
+        text = _text_side(model, building)
+        if text is not None:
+            files["text"] = text
+        card = {
+            "schema": SCHEMA,
+            "model": origin.name,
+            "weights_digest": origin.digest,
+            "size": origin.size,
+            "dim": int(model.dim),
+            "sbirctl": __version__,
+            "settings": _plain(origin.settings),
+            "provenance": _plain(origin.provenance),
+            "files": files,
+        }
+        (building / CARD).write_bytes(tomli_w.dumps(card).encode())
+        parity = _parity(model, OnnxEncoder(building), origin.size)
+        card["parity"] = {"pictures": _PICTURES, "worst_cosine": parity}
+        if parity < LEAST_COSINE:
+            raise ExportError(
+                f"The exported {origin.name} gives other vectors than torch: worst cosine "
+                f"{parity:.6f} over {_PICTURES} pictures, at least {LEAST_COSINE} is asked.",
+                "Leave it on torch: --engine torch.",
+            )
+        (building / CARD).write_bytes(tomli_w.dumps(card).encode())
+        shutil.rmtree(folder, ignore_errors=True)
+        building.rename(folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return folder
+
+
+def _image_side(model: Model, modality: Modality, size: int) -> torch.nn.Module:
+    """Pixels (n, size, size, C) uint8 to (n, dim) float32, L2-normalised."""
+    from torch import nn
+
+    own = int(model.settings.size)
+
+    class Side(nn.Module):
+        rows: torch.Tensor | None
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+            self.register_buffer("rows", None if own == size else _resizing(size, own))
+
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            values = pixels.permute(0, 3, 1, 2).float()
+            if self.rows is not None:
+                values = (self.rows @ values @ self.rows.T).round().clamp(0, 255)
+            values = (values.expand(-1, 3, -1, -1) / 255 - model._mean) / model._std
+            found = self._vectors(values)
+            if model.settings.mirror:
+                found = nn.functional.normalize(found + self._vectors(values.flip(-1)), dim=-1)
+            return found
+
+        def _vectors(self, values: torch.Tensor) -> torch.Tensor:
+            return nn.functional.normalize(model.features(values, modality).float(), dim=-1)
+
+    return Side().eval()
+
+
+def _resizing(before: int, after: int) -> torch.Tensor:
+    """(after, before): the weights of antialiased bicubic resizing along one side."""
+    import torch
+    from torch.nn import functional
+
+    eye = torch.eye(before)[None, None]
+    return functional.interpolate(
+        eye, (after, before), mode="bicubic", antialias=True, align_corners=False
+    )[0, 0]
+
+
+def _text_side(model: Any, folder: Path) -> dict[str, Any] | None:
+    """`text.onnx` and the merges, where the model reads texts by CLIP's own tokenizer."""
+    clip: Any = getattr(model, "text_tower", None)
+    if clip is None:
+        return None
+    import open_clip
+    import torch
+    from open_clip.tokenizer import SimpleTokenizer
+    from torch import nn
+
+    if not isinstance(open_clip.get_tokenizer(model.settings.backbone.name), SimpleTokenizer):
+        return None
+
+    class Side(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.clip = clip
+
+        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+            return nn.functional.normalize(self.clip.encode_text(tokens).float(), dim=-1)
+
+    context = int(clip.context_length)
+    example = torch.zeros(2, context, dtype=torch.int64)
+    example[:, 0], example[:, 1] = 49406, 49407
+    _write(Side().eval(), folder / "text.onnx", example, name="tokens")
+    published = Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"
+    shutil.copyfile(published, folder / MERGES)
+    return {
+        "sha256": digest_file(folder / "text.onnx"),
+        "merges": digest_file(folder / MERGES),
+        "context": context,
+    }
+
+
+def _write(side: Any, path: Path, example: torch.Tensor, name: str = "pixels") -> None:
+    import torch
+
+    free = torch.export.Dim("n", min=1, max=1 << 20)
+    with _quiet(), torch.no_grad():
+        try:
+            torch.onnx.export(
+                side,
+                (example,),
+                str(path),
+                dynamo=True,
+                external_data=False,
+                input_names=[name],
+                output_names=["vectors"],
+                dynamic_shapes=({0: free},),
+                verbose=False,
+            )
+        except Exception as error:  # the exporter's own errors are of many kinds
+            said = " ".join(str(error).split())[:200]
+            raise ExportError(
+                f"torch cannot export this model: {said}", "Leave it on torch: --engine torch."
+            ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter prints its progress and warns of its own future."""
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), open(os.devnull, "w") as nowhere:
+            warnings.simplefilter("ignore")
+            with contextlib.redirect_stdout(nowhere):
+                yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _pictures(modality: Modality, size: int, count: int) -> torch.Tensor:
+    """(count, size, size, C) uint8: soft blots for photos, dark strokes on white for sketches."""
+    import torch
+    from torch.nn import functional
+
+    draws = torch.Generator().manual_seed(0)
+    coarse = torch.rand(count, _CHANNELS[modality], 9, 9, generator=draws)
+    values = functional.interpolate(coarse, (size, size), mode="bicubic", align_corners=False)
+    if modality == "sketch":
+        values = (values - 0.5).abs().mul(12).clamp(0, 1)
+    return (values * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def _parity(model: Any, exported: OnnxEncoder, size: int) -> float:
+    """The worst cosine between torch's vectors and the files'."""
+    import torch
+
+    worst = 1.0
+    for modality in MODALITIES:
+        pixels = _pictures(modality, size, _PICTURES)
+        with torch.inference_mode():
+            own = model.embed(pixels.permute(0, 3, 1, 2), modality).numpy()
+        worst = min(worst, float((own * exported.embed(pixels.numpy(), modality)).sum(1).min()))
+    if exported.has_text:
+        texts = ["a photo of a cat", "two dogs under a tree, drawn", "x"]
+        with torch.inference_mode():
+            own = model.embed_text(texts).numpy()
+        worst = min(worst, float((own * exported.embed_text(texts)).sum(1).min()))
+    return worst
+
+
+def _plain(value: Any) -> Any:
+    """The value as TOML can hold it: tuples as lists, nothing where there is None."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value if v is not None]
+    return value.item() if isinstance(value, np.generic) else value

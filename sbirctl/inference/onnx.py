@@ -1,0 +1,159 @@
+"""Reads an exported model: pixels and texts to vectors by ONNX Runtime."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError
+from sbirctl.core.files import digest_file, display_path
+from sbirctl.inference.tokenizer import ClipTokenizer
+from sbirctl.store.manifest import MODALITIES, Modality
+
+SCHEMA = 1
+CARD = "card.toml"
+MERGES = "merges.txt.gz"
+BATCH = 16
+"""Pictures of one call: vectors of other batch sizes can differ in the last bits."""
+
+
+class OnnxEncoder:
+    """An exported model. Its vectors are those of torch to a cosine of 0.99999 (see its card).
+
+    Args:
+        folder: that `sbirctl export` made.
+        threads: of one call, 0 for one a core.
+
+    Attributes:
+        card: what the folder says of itself.
+        dim: length of a vector.
+        size: side of the pixels it takes.
+
+    Raises:
+        MissingError: there is no such folder, or ONNX Runtime is not installed.
+        CorruptError: a file is missing, changed since the export, or cannot be read.
+        MismatchError: a newer version made it.
+    """
+
+    engine = "onnx"
+
+    def __init__(self, folder: Path, threads: int = 0) -> None:
+        self.folder, self.card = folder, read_card(folder)
+        self.dim, self.size = int(self.card["dim"]), int(self.card["size"])
+        self._threads = threads
+        self._sessions: dict[str, Any] = {}
+        self._tokenizer: ClipTokenizer | None = None
+
+    @property
+    def has_text(self) -> bool:
+        """Whether it reads texts."""
+        return "text" in self.card["files"]
+
+    def embed(self, pixels: np.ndarray, modality: Modality) -> np.ndarray:
+        """Pixels as the store keeps them to vectors.
+
+        Args:
+            pixels: (n, size, size, C) uint8; C = 3 photos, 1 sketches.
+
+        Returns:
+            (n, dim) float32, L2-normalised.
+        """
+        if pixels.shape[1:3] != (self.size, self.size):
+            raise MismatchError(
+                f"The model takes {self.size} x {self.size} pixels, not "
+                f"{pixels.shape[2]} x {pixels.shape[1]}."
+            )
+        return self._run(modality, pixels)
+
+    def embed_text(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, dim) float32, L2-normalised.
+
+        Raises:
+            UsageError: the model reads no texts.
+        """
+        if not self.has_text:
+            raise UsageError(f"{self.card['model']} has no text tower.", "Draw it instead.")
+        if self._tokenizer is None:
+            facts = self.card["files"]["text"]
+            _check(self.folder / MERGES, facts["merges"])
+            self._tokenizer = ClipTokenizer(self.folder / MERGES, int(facts["context"]))
+        return self._run("text", self._tokenizer(texts))
+
+    def _run(self, name: str, values: np.ndarray) -> np.ndarray:
+        session = self._session(name)
+        given = session.get_inputs()[0]
+        fixed = given.shape[0] if isinstance(given.shape[0], int) else 0
+        step = fixed or BATCH
+        found = np.empty((len(values), self.dim), dtype=np.float32)
+        for start in range(0, len(values), step):
+            batch = values[start : start + step]
+            count = len(batch)
+            if fixed and count < fixed:
+                batch = np.concatenate([batch, np.repeat(batch[-1:], fixed - count, axis=0)])
+            found[start : start + count] = session.run(None, {given.name: batch})[0][:count]
+        return found
+
+    def _session(self, name: str) -> Any:
+        if name not in self._sessions:
+            try:
+                import onnxruntime
+            except ModuleNotFoundError as error:
+                raise MissingError(
+                    "ONNX Runtime is not installed.", "Type `pip install onnxruntime`."
+                ) from error
+            path = self.folder / f"{name}.onnx"
+            _check(path, self.card["files"][name]["sha256"])
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = self._threads
+            options.log_severity_level = 3
+            try:
+                self._sessions[name] = onnxruntime.InferenceSession(
+                    str(path), options, providers=["CPUExecutionProvider"]
+                )
+            except Exception as error:  # onnxruntime's errors are not exported by name
+                raise CorruptError(
+                    f"{display_path(path)} cannot be loaded: {' '.join(str(error).split())[:200]}",
+                    "Export the model again.",
+                ) from error
+        return self._sessions[name]
+
+
+def read_card(folder: Path) -> Mapping[str, Any]:
+    """What an export says of itself; its files are checked when they are used.
+
+    Raises:
+        MissingError, CorruptError, MismatchError: see `OnnxEncoder`.
+    """
+    path = folder / CARD
+    if not path.is_file():
+        raise MissingError(
+            f"{display_path(folder)} holds no exported model.", "Make one: `sbirctl export RUN`."
+        )
+    try:
+        card = tomllib.loads(path.read_text("utf-8"))
+        schema, files = int(card["schema"]), card["files"]
+        known = {"model": str, "dim": int, "size": int, "weights_digest": str}
+        whole = all(isinstance(card[key], kind) for key, kind in known.items())
+        whole &= all(isinstance(files[name]["sha256"], str) for name in MODALITIES)
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise CorruptError(f"{display_path(path)} is damaged: {error}.") from error
+    if schema > SCHEMA:
+        raise MismatchError(
+            f"{display_path(folder)} was exported by a newer sbirctl.", "Install that version."
+        )
+    if not whole or not (0 < card["dim"] <= 1 << 16 and 0 < card["size"] <= 1 << 13):
+        raise CorruptError(f"{display_path(path)} is damaged.", "Export the model again.")
+    return card
+
+
+def _check(path: Path, digest: str) -> None:
+    if path.is_symlink() or not path.is_file():
+        raise CorruptError(f"{display_path(path)} is missing.", "Export the model again.")
+    if digest_file(path) != digest:
+        raise CorruptError(
+            f"{display_path(path)} is not what its card says.", "Export the model again."
+        )

@@ -1,0 +1,243 @@
+"""What every model is: settings, one joint pass, named losses, embeddings, training stages."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from sbirctl.core.config import setting
+from sbirctl.core.errors import MissingError
+from sbirctl.models._weights import WeightsRecord
+from sbirctl.sampling.batch import Batch, Encoded
+from sbirctl.sampling.plans import BatchPlan
+from sbirctl.store.manifest import Modality
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Preprocessing and recipe that all models have; a model adds its own and other defaults."""
+
+    preset: str = setting("", help="named set of settings, see `sbirctl models show`")
+    size: int = setting(224, help="side of the square input in pixels")
+    mean: tuple[float, ...] = setting(IMAGENET_MEAN, help="mean of the inputs, of 0..1")
+    std: tuple[float, ...] = setting(IMAGENET_STD, help="deviation of the inputs")
+    epochs: int = setting(10, help="passes over the training data, see the plan")
+    batch: int = setting(64, help="images (or tuples) of one optimiser step, over all processes")
+    accumulate: int = setting(1, help="pieces a batch is computed in")
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    lr: float = setting(1e-4, help="learning rate at its highest")
+    weight_decay: float = 5e-4
+    momentum: float = setting(0.9, help="of SGD")
+    schedule: Literal["constant", "cosine", "step", "drop"] = "cosine"
+    warmup: float = setting(0.0, help="epochs of linear warm-up")
+    clip_grad: float = setting(0.0, help="largest gradient norm, 0 for none")
+    precision: Literal["auto", "fp32", "bf16"] = setting(
+        "auto", help="auto is bf16 on a GPU that has it, fp32 elsewhere"
+    )
+    augment: Literal["none", "flip", "standard", "strong", "released"] = setting(
+        "standard", help="none, flip, standard, strong, or released: that of FFMLN's authors"
+    )
+    mirror: bool = setting(
+        False, help="embed an image and its mirror image, and take the mean of both"
+    )
+    val: Literal["auto", "none"] = setting(
+        "auto", help="auto: a held-out subset chooses the epoch; none: the last epoch is kept"
+    )
+    val_fraction: float = setting(
+        0.1, help="share of classes, instances or sketches held out, as the task has it; 0: none"
+    )
+    patience: int = setting(0, help="epochs without a better validation before stopping, 0: never")
+
+
+@dataclass(frozen=True)
+class ParamGroup:
+    """Parameters that share a learning rate (absolute, before the schedule)."""
+
+    name: str
+    params: Sequence[nn.Parameter]
+    lr: float
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a recipe; stages run one after the other on the same model.
+
+    Attributes:
+        name: for logs, `--from-stage` and `Model.losses`.
+        epochs: passes.
+        plan: how batches are drawn.
+        groups: what is trained. Parameters in no group get no gradient in this stage.
+        frozen_epochs: {group name: number of first epochs in which it does not move}.
+        validate: whether retrieval on the held-out subset chooses the epoch; else the last is kept.
+    """
+
+    name: str
+    epochs: int
+    plan: BatchPlan
+    groups: Sequence[ParamGroup]
+    frozen_epochs: Mapping[str, int] = field(default_factory=dict)
+    validate: bool = True
+
+
+class Model(nn.Module):
+    """Base of all models. Subclasses live in a file of their name and are registered."""
+
+    name: ClassVar[str]
+    Settings: ClassVar[type[ModelSettings]] = ModelSettings
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+    trainable: ClassVar[bool] = True
+
+    settings: Any
+    dim: int
+    _mean: Tensor
+    _std: Tensor
+    weights: WeightsRecord  # what it started from, for results
+    compute_dtype: torch.dtype  # what `embed` computes in; weights and embeddings are float32
+    edge_source: tuple[str, Mapping[str, Any]]  # method and parameters of the edge maps it knows
+
+    def __init__(self, settings: ModelSettings, classes: tuple[str, ...] | None = None) -> None:
+        """Build the network with random values; `weights.py` fills in pretrained ones.
+
+        Args:
+            settings: an instance of this class's `Settings`.
+            classes: names of the training classes; None when only embedding is wanted.
+        """
+        super().__init__()
+        self.settings = settings
+        self.classes = classes
+        self.weights = WeightsRecord()
+        self.compute_dtype = torch.float32
+        self.edge_source = ("gb", {})
+        self.register_buffer("_mean", torch.tensor(settings.mean).view(1, -1, 1, 1), False)
+        self.register_buffer("_std", torch.tensor(settings.std).view(1, -1, 1, 1), False)
+
+    @classmethod
+    def edges_for(cls, settings: ModelSettings) -> bool:  # noqa: ARG003
+        """Whether a model of these settings reads the photos' edge maps."""
+        return False
+
+    @property
+    def needs_edges(self) -> bool:
+        """Whether batches and `embed` bring the photos' edge maps."""
+        return self.edges_for(self.settings)
+
+    def make_edges(self, photos: Tensor) -> Tensor:
+        """Edge maps as the model was trained with, for photos outside a store.
+
+        Args:
+            photos: (n, 1 or 3, H, W) uint8.
+
+        Returns:
+            (n, 1, H, W) uint8, dark on white.
+
+        Raises:
+            MissingError: the model's edge maps were taken from a folder.
+        """
+        from sbirctl.edges import METHODS, edge_maps
+
+        method, parameters = self.edge_source
+        if method not in METHODS:
+            raise MissingError(
+                f"The photos have no edge maps, and the model's own came from {method!r}.",
+                "Prepare a data set with their edge maps.",
+            )
+        return edge_maps(photos.expand(-1, 3, -1, -1), method, **parameters)
+
+    def preprocess(self, images: Tensor, modality: Modality) -> Tensor:
+        """The model's half of preprocessing: resize to its own size, mean and std.
+
+        Args:
+            images: (n, 1 or 3, H, W) uint8.
+
+        Returns:
+            (n, 3, size, size) float32 (channels last), on the images' device.
+        """
+        size = self.settings.size
+        values = images.float()
+        if images.shape[-2:] != (size, size):
+            values = nn.functional.interpolate(
+                values, (size, size), mode="bicubic", antialias=True, align_corners=False
+            )
+            values = values.round_().clamp_(0, 255)  # as Pillow, which works on whole numbers
+        values = (values.expand(-1, 3, -1, -1) / 255 - self._mean) / self._std
+        return values.contiguous(memory_format=torch.channels_last)
+
+    def autocast(self) -> AbstractContextManager:
+        """Context in which this model's forward pass runs in `compute_dtype`."""
+        enabled = self.compute_dtype != torch.float32
+        return torch.autocast(self._mean.device.type, self.compute_dtype, enabled=enabled)
+
+    @abstractmethod
+    def load_weights(self, weights: str) -> WeightsRecord:
+        """Fill in the values to start from and say which they are.
+
+        Args:
+            weights: "pretrained" (the publisher's), "none" (leave the random ones) or a file.
+
+        Raises:
+            MissingError: no such file, or no network and nothing cached.
+            MismatchError: the weights are another architecture's.
+            CorruptError: the file is damaged.
+        """
+
+    def expected_normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """Mean and deviation the published weights were trained with; None where unknown."""
+        return None
+
+    @abstractmethod
+    def encode(self, batch: Batch) -> Encoded:
+        """One joint pass over all modalities of the batch."""
+
+    @abstractmethod
+    def losses(self, encoded: Encoded, batch: Batch, stage: str) -> dict[str, Tensor]:
+        """Named scalar terms and their weighted sum "total"."""
+
+    @abstractmethod
+    def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
+        """What `embed` normalises: preprocessed (n, 3, size, size) images to (n, dim)."""
+
+    def embed(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
+        """(n, 1 or 3, H, W) uint8 images to (n, dim) L2-normalised float32 embeddings.
+
+        Call it in evaluation mode: only then a vector does not depend on its batch.
+        """
+        found = self._embed_once(images, modality, edges)
+        if not self.settings.mirror:
+            return found
+        other = self._embed_once(
+            images.flip(-1), modality, None if edges is None else edges.flip(-1)
+        )
+        return nn.functional.normalize(found + other, dim=-1)
+
+    def _embed_once(self, images: Tensor, modality: Modality, edges: Tensor | None) -> Tensor:
+        with torch.no_grad(), self.autocast():
+            found = self.features(self.preprocess(images, modality), modality, edges)
+        return nn.functional.normalize(found.float(), dim=-1)
+
+    @abstractmethod
+    def recipe(self) -> Sequence[Stage]:
+        """The recipe. Models with `trainable = False` return ()."""
+
+    def begin(self, stage: str) -> None:
+        """Change what a stage changes in the network itself, such as which weights are shared.
+
+        Called once before the stage's first step; `stages` is asked again afterwards.
+        """
+
+    def checkpoint_state(self) -> dict[str, Tensor]:
+        """What a checkpoint holds; models with frozen backbones return the trained part only."""
+        return self.state_dict()
+
+    def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `checkpoint_state` gave; strict about names and shapes."""
+        self.load_state_dict(dict(state))

@@ -1,0 +1,127 @@
+"""Making a model: by name for a new run, or again from what a checkpoint says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sbirctl.core.config import resolve
+from sbirctl.core.device import pick_device, pick_dtype
+from sbirctl.core.errors import UsageError, nearest
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.core.seeds import seed_for
+from sbirctl.models import MODELS
+
+if TYPE_CHECKING:
+    from sbirctl.models._base import Model, ModelSettings
+
+
+def resolve_settings(name: str, layers: Iterable[Mapping[str, Any]] = ()) -> ModelSettings:
+    """The settings of model `name`: its defaults, its preset if a layer names one, the layers.
+
+    Raises:
+        UsageError: an unknown model, preset, key or value.
+    """
+    model = MODELS.get(name)
+    layers = list(layers)
+    preset = next((str(x["preset"]) for x in reversed(layers) if x.get("preset")), "")
+    if preset and preset not in model.presets:
+        raise UsageError(f"{name} has no preset {preset!r}.", nearest(preset, model.presets))
+    return resolve(model.Settings, model.presets.get(preset, {}), *layers)
+
+
+def create(
+    name: str,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    weights: str | Path = "pretrained",
+    classes: tuple[str, ...] | None = None,
+    layers: Iterable[Mapping[str, Any]] = (),
+    seed: int = 0,
+    report: Reporter = SILENT,
+) -> Model:
+    """A model with its starting weights, in evaluation mode on its device.
+
+    Args:
+        name: a registered model.
+        device: auto, cpu, cuda, cuda:1, mps.
+        dtype: auto, fp32 or bf16, what `embed` computes in.
+        weights: "pretrained" (the publisher's), "none" (random) or a file.
+        classes: names of the training classes; None for embedding as it is, without training.
+        layers: settings of rising precedence, a preset's name among them.
+        seed: for what starts random; torch's own generator stays as it was.
+        report: is warned where mean and std are not those of the published weights.
+
+    Raises:
+        UsageError: an unknown name or setting.
+        MissingError: the weights are not there.
+        MismatchError: the weights are another architecture's.
+    """
+    model = _build(name, resolve_settings(name, layers), classes, seed)
+    model.weights = model.load_weights(str(weights))
+    if str(weights) == "pretrained":
+        _check_normalisation(model, report)
+    return _place(model, device, dtype)
+
+
+def rebuild(
+    name: str,
+    settings: Mapping[str, Any],
+    classes: tuple[str, ...] | None,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    weights: str | Path = "none",
+    seed: int = 0,
+) -> Model:
+    """The model a checkpoint was made from, for `load_checkpoint_state`; downloads nothing.
+
+    Args:
+        name: a registered model.
+        settings: `core.config.to_dict` of the settings that held (the preset is in them).
+        classes: the training classes.
+        device, dtype: as for `create`.
+        weights: as for `create`; only for models whose checkpoint leaves frozen parts out.
+        seed: for what the checkpoint leaves out, if anything.
+
+    Raises:
+        UsageError: an unknown name or setting.
+    """
+    resolved = resolve(MODELS.get(name).Settings, settings)
+    model = _build(name, resolved, classes, seed)
+    model.weights = model.load_weights(str(weights))
+    return _place(model, device, dtype)
+
+
+def _build(name: str, settings: ModelSettings, classes: tuple[str, ...] | None, seed: int) -> Model:
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_for(seed, "weights"))
+        return MODELS.get(name)(settings, classes)
+
+
+def _check_normalisation(model: Model, report: Reporter) -> None:
+    expected = model.expected_normalisation()
+    given = (model.settings.mean, model.settings.std)
+    if expected is None:
+        return
+    for name, own, wanted in zip(("mean", "std"), given, expected, strict=True):
+        values = own * len(wanted) if len(own) == 1 else own
+        if any(abs(a - b) > 1e-3 for a, b in zip(values, wanted, strict=True)):
+            text = ",".join(map(str, wanted))
+            report.warn(
+                f"{model.weights.name} was trained with {name}={text}, not"
+                f" {','.join(map(str, own))}; add --set {name}={text}"
+            )
+
+
+def _place(model: Model, device: str, dtype: str) -> Model:
+    import torch
+
+    place = pick_device(device)
+    model.compute_dtype = pick_dtype(dtype, place)
+    model.to(place).to(memory_format=torch.channels_last)
+    return model.eval()

@@ -1,0 +1,263 @@
+"""Any classification network of torchvision or timm as a source of features.
+
+torchvision's names come first (resnet50, vgg19), then timm's (mobilenetv2_100); a timm name with
+a tag (`resnet50.a1_in1k`) is always timm's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from sbirctl.core.config import setting
+from sbirctl.core.errors import UsageError, nearest
+from sbirctl.models import _weights as files
+from sbirctl.models._download import fetch
+from sbirctl.models._publishers import timm_state, timm_weights, torchvision_weights
+from sbirctl.models._weights import WeightsRecord
+
+_AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
+_HEADS = ("avgpool", "dropout", "fc")
+
+
+@dataclass(frozen=True)
+class BackboneSettings:
+    """Which network; keys not listed go to its constructor (`backbone.pad_type=same`)."""
+
+    name: str = setting("resnet50", help="any torchvision or timm classification network")
+    extra: dict[str, Any] = field(default_factory=dict)
+    freeze: int = setting(0, help="first stages (resolutions) that are not trained")
+
+
+class Backbone(nn.Module):
+    """A network without its classifier.
+
+    Attributes:
+        net: the network of the library.
+        width: number of pooled features.
+        library: "torchvision" or "timm".
+        settings: what it was built from.
+        freeze_bn: batch norm keeps its running statistics also in training; its scale and shift
+            are trained like any other parameter.
+
+    With `settings.freeze` = N whatever the N-th map of `stages` is computed from is left as it is:
+    it is no part of `trained`, and in training it works as in evaluation. It so costs a forward
+    pass without saved activations, and no backward pass.
+
+    Raises:
+        UsageError: fewer stages than are to be frozen.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        width: int,
+        library: str,
+        settings: BackboneSettings,
+        classifier: tuple[str, ...],
+        freeze_bn: bool,
+    ) -> None:
+        super().__init__()
+        self.net: Any = net
+        self.width = width
+        self.library = library
+        self.settings = settings
+        self.freeze_bn = freeze_bn
+        self._classifier = tuple(f"{name}." for name in classifier)
+        self._frozen: frozenset[str] = frozenset()
+        if settings.freeze:
+            self._frozen = self._ahead_of(settings.freeze)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, 3, H, W) normalised images to (n, width) pooled features."""
+        return self.net(images)
+
+    def feature_maps(self, images: Tensor) -> list[Tensor]:
+        """The last map of each resolution, finest first.
+
+        Args:
+            images: (n, 3, H, W) normalised.
+
+        Returns:
+            Maps (n, C_i, H_i, W_i); a ResNet's last three are its residual stages 2, 3, 4, the
+            last one of a VGG is its last pooling layer's output.
+
+        Raises:
+            UsageError: the network has no such maps.
+        """
+        if self.library == "timm" and hasattr(self.net, "forward_intermediates"):
+            last, maps = self.net.forward_intermediates(images)
+            if last.shape[-2:] == maps[-1].shape[-2:]:  # MobileNet's last convolution, for one
+                maps[-1] = last
+            return list(maps)
+        children = _trunk(self.net)
+        if children is None:
+            raise UsageError(
+                f"The backbone {self.settings.name!r} gives no feature maps.",
+                "Take one with stages, such as resnet50, vgg19 or mobilenetv2_100.",
+            )
+        maps = []
+        for child in children:
+            images = child(images)
+            if maps and maps[-1].shape[-2:] == images.shape[-2:]:
+                maps.pop()
+            maps.append(images)
+        return maps
+
+    def trained(self) -> list[nn.Parameter]:
+        """The parameters behind the frozen stages: what a recipe moves."""
+        return [p for name, p in self.net.named_parameters() if name not in self._frozen]
+
+    def shapes(self, size: int = 64) -> list[tuple[int, int]]:
+        """(channels, side) of each map that `stages` gives for a square input, finest first."""
+        with torch.no_grad():
+            return [(maps.shape[1], maps.shape[2]) for maps in self._probe(size, size)]
+
+    def train(self, mode: bool = True) -> Self:
+        """Like `nn.Module.train`, but what is frozen stays in evaluation mode."""
+        super().train(mode)
+        for path, module in self.net.named_modules():
+            own = [f"{path}.{name}".lstrip(".") for name, _ in module.named_parameters()]
+            frozen = bool(own) and self._frozen.issuperset(own)
+            if frozen or (self.freeze_bn and isinstance(module, nn.modules.batchnorm._BatchNorm)):
+                module.eval()
+        return self
+
+    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """Mean and deviation of the published weights' inputs, where the library says them."""
+        config = getattr(self.net, "pretrained_cfg", {})
+        if "mean" not in config or "std" not in config:
+            return None
+        return tuple(config["mean"]), tuple(config["std"])
+
+    def load_weights(self, weights: str) -> WeightsRecord:
+        """Fill in values: "pretrained" (the publisher's), "none" (leave them random) or a file.
+
+        Raises:
+            MissingError: no such file, or no network and nothing cached.
+            MismatchError: the weights are another architecture's.
+            CorruptError: the file is damaged.
+        """
+        if weights == files.RANDOM:
+            return WeightsRecord()
+        if weights != files.PRETRAINED:
+            path = Path(weights).expanduser()
+            self._load(files.read_state(path), path.name)
+            return files.record_file(path)
+        name = self.settings.name
+        timm = self.library == "timm"
+        published = timm_weights(name, self.net) if timm else torchvision_weights(name)
+        path = fetch(published)
+        state = files.read_state(path)
+        self._load(timm_state(self.settings, state) if timm else state, published.name)
+        return files.record_file(path, published.name)
+
+    def _ahead_of(self, count: int) -> frozenset[str]:
+        """Names of the parameters that the map of that number, 1 the finest, depends on."""
+        patches = getattr(self.net, "patch_embed", None)
+        size = getattr(patches, "img_size", None) or (64, 64)  # a ViT takes one size
+        with torch.enable_grad():
+            maps = self._probe(*size)
+        if not 0 < count <= len(maps):
+            raise UsageError(
+                f"backbone.freeze={count}, but {self.settings.name} has {len(maps)} stages.",
+                f"Take a number from 0 to {len(maps)}.",
+            )
+        names, params = zip(*self.net.named_parameters(), strict=True)
+        found = torch.autograd.grad(maps[count - 1].sum(), params, allow_unused=True)
+        return frozenset(n for n, g in zip(names, found, strict=True) if g is not None)
+
+    def _probe(self, height: int, width: int) -> list[Tensor]:
+        """`stages` of an empty image, in evaluation mode."""
+        was_training = self.training
+        self.eval()
+        maps = self.feature_maps(torch.zeros(1, 3, height, width))
+        self.train(was_training)
+        return maps
+
+    def _load(self, state: Mapping[str, Tensor], source: str) -> None:
+        files.load_state(self.net, state, source=source, tolerated=(*self._classifier, *_AUXILIARY))
+
+
+def build(settings: BackboneSettings, *, freeze_bn: bool = True) -> Backbone:
+    """The network of that name with random values and without its classifier.
+
+    Raises:
+        UsageError: neither torchvision nor timm has it, or its constructor refuses `extra`.
+    """
+    import timm
+    import torchvision
+
+    names = torchvision.models.list_models(module=torchvision.models)
+    if settings.name in names:
+        net, width, classifier = _construct(settings, _torchvision)
+        return Backbone(net, width, "torchvision", settings, classifier, freeze_bn)
+    if not timm.is_model(settings.name):
+        known = {*names, *timm.list_models()}
+        raise UsageError(f"There is no backbone {settings.name!r}.", nearest(settings.name, known))
+    net, width, classifier = _construct(settings, _timm)
+    return Backbone(net, width, "timm", settings, classifier, freeze_bn)
+
+
+_Built = tuple[nn.Module, int, tuple[str, ...]]
+
+
+def _construct(
+    settings: BackboneSettings, constructor: Callable[[BackboneSettings], _Built]
+) -> _Built:
+    try:
+        return constructor(settings)
+    except (TypeError, ValueError, RuntimeError, AssertionError, KeyError) as error:
+        given = ", ".join(f"backbone.{k}={v}" for k, v in settings.extra.items())
+        raise UsageError(
+            f"The backbone {settings.name!r} cannot be built{f' with {given}' if given else ''}:"
+            f" {error}.",
+            "Check the name's tag and the backbone's own settings.",
+        ) from error
+
+
+def _torchvision(settings: BackboneSettings) -> _Built:
+    import torchvision
+
+    extra = dict(settings.extra)
+    if settings.name in ("googlenet", "inception_v3"):
+        extra = {"aux_logits": False, "init_weights": False, **extra}
+    net = torchvision.models.get_model(settings.name, weights=None, **extra)
+    name, last = [
+        (name, module)
+        for name, module in net.named_modules()
+        if isinstance(module, nn.Linear | nn.Conv2d)
+    ][-1]
+    net.set_submodule(name, nn.Identity())
+    width = last.in_features if isinstance(last, nn.Linear) else last.in_channels
+    return net, width, (name,)
+
+
+def _timm(settings: BackboneSettings) -> _Built:
+    import timm
+
+    net = timm.create_model(settings.name, pretrained=False, num_classes=0, **settings.extra)
+    width = getattr(net, "head_hidden_size", None) or net.num_features
+    classifier = net.pretrained_cfg.get("classifier") or ()
+    names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
+    return net, width, names
+
+
+def _trunk(net: nn.Module) -> list[nn.Module] | None:
+    """The modules a torchvision network runs before pooling, one after the other."""
+    children = dict(net.named_children())
+    for name in ("features", "layers"):
+        trunk = children.get(name)
+        if isinstance(trunk, nn.Sequential) and "permute" not in children:  # Swin's are n, H, W, C
+            return list(trunk)
+    trunk = children.get("trunk_output")
+    if isinstance(trunk, nn.Sequential):
+        return [children["stem"], *trunk]
+    if "fc" in children:
+        return [child for name, child in children.items() if name not in _HEADS]
+    return None

@@ -1,0 +1,202 @@
+"""The five embedding networks FFMLN's Table 5 compares, each a descriptor over a backbone.
+
+amff          maximum-pooled stages beside the sum of their attention vectors (`amff.py`)
+vgg16         the 4,096 features of a VGG-16 ahead of its classifier
+cse-resnet50  maximum-pooled last map of an SE-ResNet-50 whose squeeze-and-excitation blocks see the
+              modality (Liu et al., "Semantic-Aware Knowledge Preservation for ZS-SBIR", ICCV 2019)
+egff          maximum-pooled stages under SimAM's energy attention (Ren et al., "Energy-Guided
+              Feature Fusion for ZS-SBIR", 2022; Yang et al., "SimAM", ICML 2021)
+siamese-cnn   the maximum-pooled last map of the backbone, nothing else
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sbirctl.core.errors import UsageError
+from sbirctl.models.layers.amff import Patches, StageTransformer, initialise
+from sbirctl.models.layers.backbones import Backbone
+from sbirctl.models.layers.conditioned_se import ConditionedSE
+
+BACKBONES: dict[str, str] = {"vgg16": "vgg16", "cse-resnet50": "seresnet50"}
+LAST = 4  # number of the coarsest stage
+
+
+def pool(maps: Tensor) -> Tensor:
+    """(n, C, H, W) to (n, C), the largest value of each channel."""
+    return maps.amax((2, 3))
+
+
+class EmbeddingNetwork(nn.Module):
+    """Images to descriptors; as it stands the siamese CNN.
+
+    Args:
+        backbone: shared by sketches and photos.
+        size: side of the input in pixels.
+        numbers: the stages to fuse, 4 the coarsest; a plain network takes stage 4 alone.
+
+    Attributes:
+        width: length of a descriptor.
+
+    Raises:
+        UsageError: a stage the backbone does not have.
+    """
+
+    def __init__(self, backbone: Backbone, size: int, numbers: Sequence[int] = (LAST,)) -> None:
+        super().__init__()
+        self.backbone = backbone
+        known = backbone.shapes(size)
+        least = max(1, LAST + 1 - len(known))
+        self.numbers = tuple(sorted(set(numbers)))
+        if not self.numbers or not all(least <= number <= LAST for number in self.numbers):
+            raise UsageError(
+                f"stages={','.join(map(str, numbers))} cannot be fused.",
+                f"{backbone.settings.name} has the stages {least} to {LAST}.",
+            )
+        self.shapes = [known[number - LAST - 1] for number in self.numbers]
+        self.width = sum(channels for channels, _ in self.shapes)
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """What is trained besides the backbone, by name."""
+        return {}
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """The maps of the chosen stages, finest first."""
+        found = self.backbone.feature_maps(images)
+        return [found[number - LAST - 1] for number in self.numbers]
+
+    def forward(self, images: Tensor, is_sketch: Tensor) -> Tensor:
+        """(n, 3, size, size) images and (n,) bool to (n, width) descriptors."""
+        return torch.cat([pool(m) for m in self.maps(images)], dim=1)
+
+
+class WholeNetwork(EmbeddingNetwork):
+    """VGG-16: the features its own classifier would see."""
+
+    def __init__(self, backbone: Backbone, size: int) -> None:
+        super().__init__(backbone, size)
+        self.width = backbone.width
+
+    def forward(self, images: Tensor, is_sketch: Tensor) -> Tensor:
+        """See `EmbeddingNetwork.forward`."""
+        return self.backbone(images)
+
+
+class ConditionedNetwork(EmbeddingNetwork):
+    """CSE-ResNet-50: the channel attention of every block knows the modality."""
+
+    def __init__(self, backbone: Backbone, size: int) -> None:
+        super().__init__(backbone, size)
+        self.modality = ConditionedSE(backbone)
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """See `EmbeddingNetwork.parts`."""
+        return {"modality": list(self.modality.parameters())}
+
+    def forward(self, images: Tensor, is_sketch: Tensor) -> Tensor:
+        """See `EmbeddingNetwork.forward`."""
+        with self.modality.given(is_sketch):
+            return super().forward(images, is_sketch)
+
+
+class EnergyNetwork(EmbeddingNetwork):
+    """EGFF: every stage under its energy attention.
+
+    Args:
+        guided: the finer stages' attention is that of ReLU(map + coarsest map brought to its
+            channels and size by a learned 3 x 3 convolution), as in EGFF's code, whose number of
+            parameters is the one Table 4 gives; otherwise nothing is learned.
+    """
+
+    def __init__(
+        self, backbone: Backbone, size: int, numbers: Sequence[int], *, guided: bool = False
+    ) -> None:
+        super().__init__(backbone, size, numbers)
+        channels = [c for c, _ in self.shapes]
+        finer = channels[:-1] if guided else []
+        self.guides = nn.ModuleList(nn.Conv2d(channels[-1], c, 3, padding=1) for c in finer)
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """See `EmbeddingNetwork.parts`."""
+        return {"guides": list(self.guides.parameters())}
+
+    def forward(self, images: Tensor, is_sketch: Tensor) -> Tensor:
+        """See `EmbeddingNetwork.forward`."""
+        *finer, last = self.maps(images)
+        if not self.guides:
+            return torch.cat([pool(m * simam(m)) for m in (*finer, last)], dim=1)
+        pooled = []
+        for own, guide in zip(finer, self.guides, strict=True):
+            coarse = F.interpolate(guide(last), own.shape[-2:], mode="bilinear")
+            pooled.append(pool(own * simam((own + coarse).relu())))
+        return torch.cat([*pooled, pool(last)], dim=1)
+
+
+class AttentionNetwork(EmbeddingNetwork):
+    """AMFF: pooled stages beside the sum of the stages' attention vectors.
+
+    Args:
+        width, depth, heads: of the transformer. patch: side of a patch.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        size: int,
+        numbers: Sequence[int],
+        *,
+        width: int,
+        depth: int,
+        heads: int,
+        patch: int,
+    ) -> None:
+        super().__init__(backbone, size, numbers)
+        self.width += width
+        self.transformer = StageTransformer(width, depth, heads)
+        self.patches = nn.ModuleList(Patches(c, s, width, patch) for c, s in self.shapes)
+        initialise([self.patches], self.transformer)
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """See `EmbeddingNetwork.parts`."""
+        return {
+            "patches": list(self.patches.parameters()),
+            "transformer": list(self.transformer.parameters()),
+        }
+
+    def forward(self, images: Tensor, is_sketch: Tensor) -> Tensor:
+        """See `EmbeddingNetwork.forward`."""
+        maps = self.maps(images)
+        vectors = [self.transformer(self._tokens(i, m)[0]) for i, m in enumerate(maps)]
+        pooled = [pool(m) for m in maps]
+        return torch.cat([*pooled, torch.stack(vectors).sum(0)], dim=1)
+
+    def cls_attention(self, index: int, maps: Tensor) -> Tensor | None:
+        """What the class token attends to in one of the fused stages.
+
+        Args:
+            index: place of the stage among those fused. maps: (n, C, H, W) of that stage.
+
+        Returns:
+            (n, rows, columns) weights of the patches; None without transformer blocks.
+        """
+        tokens, grid = self._tokens(index, maps)
+        weights = self.transformer.attention(tokens)
+        return None if weights is None else weights.unflatten(1, grid)
+
+    def _tokens(self, index: int, maps: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        patches = self.patches[index]
+        assert isinstance(patches, Patches)
+        return patches.tokens(maps)
+
+
+def simam(maps: Tensor, eps: float = 1e-4) -> Tensor:
+    """Energy attention without parameters (SimAM, as EGFF has it), 0.5..1, same shape.
+
+    sigmoid( (x - mean)^2 / (4 (variance + eps)) + 1/2 ), mean and variance over the channel.
+    """
+    squared = (maps - maps.mean((2, 3), keepdim=True)).square()
+    return (squared / (4 * (squared.mean((2, 3), keepdim=True) + eps)) + 0.5).sigmoid()

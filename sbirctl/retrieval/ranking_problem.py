@@ -1,0 +1,126 @@
+"""Queries and gallery ready for products: one float type, normalised, photos sorted by label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sbirctl.core.errors import CorruptError
+from sbirctl.retrieval.codes import Encoder
+from sbirctl.retrieval.embeddings import Embeddings
+from sbirctl.retrieval.normalisation import normalise_rows
+
+TILE = 512
+"""Queries of one product. Always this many (the last tile is filled with zeros): float32 products
+of other shapes differ in the last bits, so a fixed shape makes results independent of memory and
+thread count."""
+_BLOCK = 64
+"""Photos turned at a time: few enough that both the rows and the columns stay in the cache."""
+
+
+@dataclass(frozen=True)
+class RankingProblem:
+    """A ranking problem.
+
+    Attributes:
+        source: the embeddings; queries are converted a tile at a time.
+        similarity: "cosine", "euclidean" or "hamming".
+        encoder: for "hamming".
+        query: (q,) int64, queries that are ranked, sorted by label.
+        order: (n,) int64, place among the ranked photos of each column: columns are sorted by
+            label, within it in gallery order.
+        gallery_row: (n,) int64, row of each column in the embeddings.
+        gallery: (D, n) float32 (float64 if either side is): a photo a column, in that order.
+        half: (n,) half the squared norms for "euclidean": q·g - |g|²/2 falls with the distance.
+        start: (classes + 1,) int64: photos of label c are columns start[c]:start[c + 1].
+    """
+
+    source: Embeddings
+    similarity: str
+    encoder: Encoder | None
+    query: np.ndarray
+    order: np.ndarray
+    gallery_row: np.ndarray
+    gallery: np.ndarray
+    half: np.ndarray | None
+    start: np.ndarray
+
+    @classmethod
+    def from_embeddings(
+        cls,
+        embeddings: Embeddings,
+        similarity: str,
+        encoder: Encoder | None = None,
+        query: np.ndarray | None = None,
+        gallery: np.ndarray | None = None,
+    ) -> RankingProblem:
+        """Make queries and gallery ready.
+
+        Args:
+            query, gallery: rows that are ranked, in this order; None for all. Gallery rows may
+                repeat.
+
+        Raises:
+            CorruptError: the vectors are so long that Euclidean scores could be infinite.
+        """
+        queries = np.arange(len(embeddings.query)) if query is None else query
+        photos = np.arange(len(embeddings.gallery)) if gallery is None else gallery
+        queries = queries[np.argsort(embeddings.query_label[queries], kind="stable")]
+        order = np.argsort(embeddings.gallery_label[photos], kind="stable")
+        rows = photos[order]
+        wide = np.float64 in (embeddings.query.dtype, embeddings.gallery.dtype)
+        dtype = np.dtype(np.float64 if wide and similarity != "hamming" else np.float32)
+        width = encoder.bits if encoder is not None else embeddings.gallery.shape[1]
+        made = np.empty((width, len(rows)), dtype=dtype)
+        for start in range(0, len(rows), _BLOCK):
+            block = embeddings.gallery[rows[start : start + _BLOCK]]
+            made[:, start : start + _BLOCK] = _convert(block, similarity, encoder, dtype).T
+        half = None
+        if similarity == "euclidean":
+            _refuse_overflow(embeddings.query, made)
+            half = np.einsum("ij,ij->j", made, made, dtype=np.float64).astype(dtype) / 2
+        labels = embeddings.gallery_label[rows]
+        starts = np.searchsorted(labels, np.arange(len(embeddings.classes) + 1))
+        return cls(embeddings, similarity, encoder, queries, order, rows, made, half, starts)
+
+    @property
+    def tiles(self) -> int:
+        """Number of products."""
+        return -(-len(self.query) // TILE)
+
+    def query_tile(self, index: int) -> np.ndarray:
+        """(512, D): the queries of one product, zeros after the last."""
+        rows = self.query[index * TILE : (index + 1) * TILE]
+        tile = np.zeros((TILE, len(self.gallery)), dtype=self.gallery.dtype)
+        tile[: len(rows)] = _convert(
+            self.source.query[rows], self.similarity, self.encoder, self.gallery.dtype
+        )
+        return tile
+
+    def scores(self, index: int, out: np.ndarray) -> None:
+        """Fill `out` (512, n) with the scores of one tile, the higher the better."""
+        np.matmul(self.query_tile(index), self.gallery, out=out)
+        if self.half is not None:
+            out -= self.half
+
+
+def _refuse_overflow(query: np.ndarray, gallery: np.ndarray) -> None:
+    if not (query.size and gallery.size):
+        return
+    q, g = (max(float(side.max()), -float(side.min())) for side in (query, gallery))
+    bound = float(np.finfo(gallery.dtype).max) / len(gallery) / 2
+    if g > 0 and max(q, g) > bound / g:
+        raise CorruptError(
+            f"Vectors hold values up to {max(q, g):.3g}: Euclidean scores exceed {gallery.dtype}.",
+            "Scale all of them by one factor, which leaves the ranking as it is.",
+        )
+
+
+def _convert(
+    block: np.ndarray, similarity: str, encoder: Encoder | None, dtype: np.dtype
+) -> np.ndarray:
+    """Vectors as the products need them; a zero vector has cosine 0 with everything."""
+    if encoder is not None:
+        return encoder.encode(block).astype(dtype)
+    return normalise_rows(block, dtype) if similarity == "cosine" else block.astype(dtype)

@@ -1,0 +1,142 @@
+"""Exported models: the vectors of torch, for every registered model; damaged folders refused."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_models import small
+
+from sbirctl.core.config import to_dict
+from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError
+from sbirctl.inference.export import LEAST_COSINE, ExportError, Origin, export
+from sbirctl.inference.onnx import OnnxEncoder
+from sbirctl.models import MODELS
+
+SIZE = 40  # of the store; the models take 32
+# Fewer layers than in the other tests: exporting costs seconds a side.
+LIGHT = {"baseline": {"backbone": "resnet10t"}, "ffmln": {"backbone": "resnet10t"}}
+
+
+def model_of(name: str, **more: object):
+    settings = {**LIGHT.get(name, {}), **more}
+    return small(name, settings=settings).eval()
+
+
+def written(model, folder: Path) -> Path:
+    origin = Origin("toy", "d" * 64, SIZE, to_dict(model.settings), {"task": "cg"})
+    return export(model, origin, folder)
+
+
+@pytest.fixture(scope="module", params=[n for n in MODELS.names() if n != "semi3"])
+def pair(request, tmp_path_factory):
+    """A model and its export."""
+    model = model_of(request.param, mirror=request.param == "baseline")
+    return model, written(model, tmp_path_factory.mktemp("export") / request.param)
+
+
+def pixels_of(modality: str, count: int) -> np.ndarray:
+    draws = np.random.default_rng(count)
+    channels = 3 if modality == "photo" else 1
+    return draws.integers(0, 256, (count, SIZE, SIZE, channels), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("modality", ["photo", "sketch"])
+@pytest.mark.parametrize("count", [1, 5, 19])
+def test_vectors_are_those_of_torch(pair, modality, count):
+    model, folder = pair
+    pixels = pixels_of(modality, count)
+    with torch.inference_mode():
+        own = model.embed(torch.from_numpy(pixels).permute(0, 3, 1, 2), modality).numpy()
+    found = OnnxEncoder(folder).embed(pixels, modality)
+    assert found.dtype == np.float32
+    assert found.shape == own.shape
+    assert float((own * found).sum(1).min()) >= LEAST_COSINE
+    assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+
+
+def test_texts_are_those_of_torch(pair):
+    model, folder = pair
+    encoder = OnnxEncoder(folder)
+    if not encoder.has_text:
+        with pytest.raises(UsageError, match="text"):
+            encoder.embed_text(["cat"])
+        return
+    texts = ["a photo of a cat", "Ünïcode ☃", ""]
+    with torch.inference_mode():
+        own = model.embed_text(texts).numpy()
+    assert float((own * encoder.embed_text(texts)).sum(1).min()) >= LEAST_COSINE
+
+
+def test_the_card_says_what_it_is(pair):
+    _, folder = pair
+    card = tomllib.loads((folder / "card.toml").read_text())
+    assert card["parity"]["worst_cosine"] >= LEAST_COSINE
+    assert (card["size"], card["provenance"]["task"]) == (SIZE, "cg")
+
+
+def test_a_model_that_reads_edge_maps_stays_on_torch(tmp_path):
+    with pytest.raises(ExportError, match="edge maps"):
+        written(model_of("semi3"), tmp_path / "semi3")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return written(model_of("baseline"), tmp_path_factory.mktemp("one") / "baseline")
+
+
+@pytest.fixture
+def copied(folder, tmp_path):
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+def test_a_changed_file_is_refused(copied):
+    path = copied / "photo.onnx"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(CorruptError, match="card"):
+        OnnxEncoder(copied).embed(pixels_of("photo", 1), "photo")
+    path.unlink()
+    with pytest.raises(CorruptError, match="missing"):
+        OnnxEncoder(copied).embed(pixels_of("photo", 1), "photo")
+
+
+@pytest.mark.parametrize("text", ["", "schema = 1\n", "a = [", "schema = 1\ndim = 'x'\n"])
+def test_a_damaged_card_is_refused(copied, text):
+    (copied / "card.toml").write_text(text)
+    with pytest.raises(CorruptError):
+        OnnxEncoder(copied)
+
+
+def test_newer_and_missing_exports_are_told_apart(copied, tmp_path):
+    card = (copied / "card.toml").read_text().replace("schema = 1", "schema = 99")
+    (copied / "card.toml").write_text(card)
+    with pytest.raises(MismatchError, match="newer"):
+        OnnxEncoder(copied)
+    with pytest.raises(MissingError) as caught:
+        OnnxEncoder(tmp_path / "nowhere")
+    assert "sbirctl export" in caught.value.hint
+
+
+def test_pixels_of_another_size_are_refused(folder):
+    with pytest.raises(MismatchError, match="40 x 40"):
+        OnnxEncoder(folder).embed(np.zeros((1, 32, 32, 3), np.uint8), "photo")
+
+
+def test_reading_needs_no_torch(folder):
+    import subprocess
+
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import numpy as np; from pathlib import Path\n"
+        "from sbirctl.inference.onnx import OnnxEncoder\n"
+        f"e = OnnxEncoder(Path({str(folder)!r}))\n"
+        f"print(e.embed(np.zeros((2, {SIZE}, {SIZE}, 1), np.uint8), 'sketch').shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(2, 8)"
