@@ -62,7 +62,7 @@ def indexing(embedder: Embedder, photos: Path, rounds: int) -> None:
         bare.append(len(pixels) / (_clocks() - clock))
         with tempfile.TemporaryDirectory() as place:
             clock = _clocks()
-            index(Path(place) / "g", None, [bytes(photos.absolute())], embedder, "exact")
+            index(Path(place) / "g", [bytes(photos.absolute())], embedder, "exact")
             whole.append(len(files) / (_clocks() - clock))
     one, other = np.max(bare, axis=0), np.max(whole, axis=0)
     print(f"{'':22}photos/s  of the processor, {len(files):,} photos")

@@ -94,7 +94,8 @@ def main() -> None:
 def _files(searcher: Searcher) -> list[tuple[str, object]]:
     from sbirctl.galleries.gallery import find_gallery
 
-    return [(e.id, e.file) for e in find_gallery(searcher.info.name).entries() if not e.reason]
+    records = find_gallery(searcher.info.name).records()
+    return [(record.id, record.file) for record in records if not record.kind]
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import io
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -28,13 +28,11 @@ from PIL import Image
 
 from sbirctl.core.config import parse_assignments
 from sbirctl.datasets.readers.tree import File
-from sbirctl.galleries.catalogue import Listed
 from sbirctl.galleries.drawing import read_drawing
 from sbirctl.galleries.embedder import Embedder
 from sbirctl.galleries.engines import ID
 from sbirctl.galleries.engines.exact import Exact
 from sbirctl.galleries.gallery import GalleryInfo
-from sbirctl.galleries.listing import Entry
 from sbirctl.galleries.searcher import Searcher
 from sbirctl.galleries.server import sockets
 from sbirctl.galleries.server.app import application
@@ -55,9 +53,13 @@ def searcher_of(embedder: Embedder, vectors: int) -> Searcher:
     names = [f"{i:064x}" for i in range(vectors)]
     engine = Exact("exact", embedder.dim)
     engine.add(np.array(names, dtype=ID), made)
-    entries = [Entry(File(f"/photos/{i}.jpg".encode(), 1, 1), name) for i, name in enumerate(names)]
+    files = {n: (File(f"/photos/{i}.jpg".encode(), 1, 1),) for i, n in enumerate(names)}
     info = GalleryInfo("random", vectors, embedder.record.label, embedder.dim, "exact")
-    return Searcher(info, embedder, engine, Listed(entries), lambda: False)
+
+    def files_of(ids: Sequence[str]) -> dict[str, tuple[File, ...]]:
+        return {name: files[name] for name in ids if name in files}
+
+    return Searcher(info, embedder, engine, files_of, lambda: False)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def _known(incomplete: str) -> list[str]:
 
 @app.callback(invoke_without_command=True)
 def _list(context: typer.Context, json: _console.JsonOption = False) -> None:
-    """List galleries, the one indexed last first."""
+    """List galleries, the one indexed last first; of damaged ones why."""
     if context.invoked_subcommand is not None:
         return
     from dataclasses import asdict
@@ -33,7 +33,15 @@ def _list(context: typer.Context, json: _console.JsonOption = False) -> None:
     if json:
         _console.print_json({"schema": 1, "galleries": [asdict(info) for info in found]})
         return
-    rows = [(info.name, info.photos, info.model, info.dim, info.engine) for info in found]
+    for info in found:
+        if info.damaged:
+            _console.reporter().warn(info.damaged)
+    rows = [
+        (info.name, "damaged", "", "", "")
+        if info.damaged
+        else (info.name, info.photos, info.model, info.dim, info.engine)
+        for info in found
+    ]
     _console.print_table(("gallery", "photos", "model", "dim", "engine"), rows)
 
 

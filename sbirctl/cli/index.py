@@ -72,6 +72,10 @@ def command(
             "repeated.",
         ),
     ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option("--include", metavar="PATTERN", help="No longer excluded; may be repeated."),
+    ] = None,
     max_pixels: Annotated[
         int | None, typer.Option("--max-pixels", min=1, help="Larger pictures are left out.")
     ] = None,
@@ -92,7 +96,6 @@ def command(
     is left out (hidden, broken, huge, copies, no images) is counted, and listed in left-out.tsv.
     A stopped call continues with the same command.
     """
-    from sbirctl.galleries.listing import kind_of
     from sbirctl.pipeline.index import ModelChoice, index
 
     chosen = ModelChoice(model, weights, tuple(assignments or ()), config, seed)
@@ -103,26 +106,27 @@ def command(
         engine=engine,
         forget=forget or [],
         exclude=exclude or [],
+        include=include or [],
         max_pixels=max_pixels,
         workers=workers,
         device=device,
         fresh=fresh,
         report=_console.reporter(),
     )
-    left = Counter(kind_of(reason) for _, reason in outcome.left)
+    left = Counter(one.kind for one in outcome.left)
     if json:
         _console.print_json(_as_json(outcome, left))
         return
     _console.reporter().note(_said(outcome, left))
-    _console.print_path(outcome.gallery.place, null=print0)
+    _console.print_path(outcome.place, null=print0)
 
 
 def _as_json(outcome: Outcome, left: Counter[str]) -> dict[str, object]:
-    info = outcome.gallery.info
+    info = outcome.info
     return {
         "schema": 1,
         "gallery": info.name,
-        "path": str(outcome.gallery.place),
+        "path": str(outcome.place),
         "photos": info.photos,
         "embedded": outcome.embedded,
         "model": info.model,
@@ -133,7 +137,7 @@ def _as_json(outcome: Outcome, left: Counter[str]) -> dict[str, object]:
 
 
 def _said(outcome: Outcome, left: Counter[str]) -> str:
-    info = outcome.gallery.info
+    info = outcome.info
     text = f"{info.photos:,} photos, {outcome.embedded:,} of them new to the model {info.model}."
     if left:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in left.most_common(6))

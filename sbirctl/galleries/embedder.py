@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +16,92 @@ from PIL import Image
 
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
-from sbirctl.core.files import display_path
-from sbirctl.galleries.record import ModelRecord, key_of
+from sbirctl.core.files import digest_json, display_path
+from sbirctl.galleries.framing import Frame
 from sbirctl.galleries.training_frame import frame_of
 from sbirctl.store.images import to_pixels
 from sbirctl.store.manifest import MODALITIES, Modality
 
 if TYPE_CHECKING:
     from sbirctl.models import Model
+
+
+_KEY = re.compile(r"[0-9a-f]{16}")
+_MOST_SIZE = 1 << 14
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """Which model made a gallery's vectors; all that is needed to make it again.
+
+    Attributes:
+        name: registry name.
+        checkpoint: path of a checkpoint; "" for a model as it comes.
+        settings: resolved, as plain values.
+        weights: what it starts from: "pretrained", "none" or a file; for a checkpoint "" for
+            where they were in training.
+        seed: of random starting values.
+        digest: of the weights.
+        size: side of the square the store's half of preprocessing makes.
+        key: 16 hexadecimal digits of all that decides a photo's vector.
+        frame: where its training sketches lie on their sheets.
+    """
+
+    name: str
+    checkpoint: str
+    settings: dict[str, Any]
+    weights: str
+    seed: int
+    digest: str
+    size: int
+    key: str
+    frame: Frame = field(default_factory=Frame)
+
+    @property
+    def label(self) -> str:
+        """For people: a run's folder, or the model's name."""
+        if not self.checkpoint:
+            return self.name
+        path = Path(self.checkpoint)
+        return path.parent.name if path.stem == "checkpoint" else path.stem
+
+    def to_json(self) -> str:
+        """As a gallery keeps it."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | Mapping[str, Any]) -> ModelRecord:
+        """A record that a gallery, which may come from elsewhere, keeps.
+
+        Raises:
+            ValueError: it is none.
+        """
+        try:
+            values = json.loads(text) if isinstance(text, str) else dict(text)
+            record = cls(**{**values, "frame": Frame(**values["frame"])})
+        except (RecursionError, TypeError, KeyError) as error:
+            raise ValueError(f"the model's record is none: {error!r:.200}") from error
+        kinds = {"settings": dict, "seed": int, "size": int, "frame": Frame}
+        right = all(type(getattr(record, f.name)) is kinds.get(f.name, str) for f in fields(cls))
+        shares = asdict(record.frame).values()
+        if (
+            not right
+            or not _KEY.fullmatch(record.key)
+            or not 0 < record.size <= _MOST_SIZE
+            or not all(type(v) in (int, float) and math.isfinite(v) for v in shares)
+        ):
+            raise ValueError("the model's record holds values it cannot have")
+        return record
+
+
+def key_of(name: str, digest: str, settings: Mapping[str, Any], size: int) -> str:
+    """Of model, weights, what the network is built from and both halves of preprocessing."""
+    from sbirctl.models import ModelSettings
+
+    recipe = set(to_dict(ModelSettings())) - {"size", "mean", "std", "mirror"}
+    own = {key: value for key, value in settings.items() if key not in recipe}
+    content = {"model": name, "weights": digest, "settings": own, "size": size}
+    return digest_json(content)[:16]
 
 
 class Embedder:
@@ -36,8 +118,16 @@ class Embedder:
         self.dim = int(model.dim)
 
     @classmethod
-    def from_checkpoint(cls, path: Path, *, device: str = "auto", weights: str = "") -> Embedder:
+    def from_checkpoint(
+        cls, path: Path, *, device: str = "auto", weights: str = "", frame: Frame | None = None
+    ) -> Embedder:
         """A trained model.
+
+        Args:
+            path: of the checkpoint.
+            device: auto, cpu, cuda, …
+            weights: where the starting weights are, "" for where they were in training.
+            frame: where its training sketches lie; None to measure them.
 
         Raises:
             MissingError, CorruptError, MismatchError: as `training.restore.restore`.
@@ -57,7 +147,7 @@ class Embedder:
             digest=checkpoint.digest,
             size=size,
             key=key_of(checkpoint.model, checkpoint.digest, checkpoint.settings, size),
-            frame=frame_of(checkpoint, path),
+            frame=frame or frame_of(checkpoint, path),
         )
         return cls(model, record)
 
@@ -94,29 +184,22 @@ class Embedder:
         return cls(model, ModelRecord(name, "", settings, weights, seed, digest, size, key))
 
     @classmethod
-    def again(cls, record: ModelRecord, *, device: str = "auto") -> Embedder:
+    def from_record(
+        cls, record: ModelRecord, *, device: str = "auto", weights: str = "", renew: bool = False
+    ) -> Embedder:
         """The model a gallery was made with.
 
-        Raises:
-            MissingError: its checkpoint or weights are gone.
-            MismatchError: they are not what they were.
-        """
-        made = cls.renewed(record, device=device)
-        if made.record.digest != record.digest:
-            what = display_path(record.checkpoint or record.name)
-            raise MismatchError(
-                f"{what} has other weights than when the photos were indexed.",
-                "Index them again: `sbirctl index --name NAME`.",
-            )
-        return cls(made.model, record)
-
-    @classmethod
-    def renewed(cls, record: ModelRecord, *, device: str = "auto", weights: str = "") -> Embedder:
-        """The same run or model with the weights it has now.
+        Args:
+            record: what the gallery keeps of it.
+            device: auto, cpu, cuda, …
+            weights: where the starting weights are, "" for where they were.
+            renew: take the weights the same run or model has now.
 
         Raises:
             MissingError: its checkpoint or weights are gone.
+            MismatchError: they are not what they were, and are not to be renewed.
         """
+        weights = weights or record.weights
         if record.checkpoint:
             if not os.path.isfile(record.checkpoint):
                 raise MissingError(
@@ -124,16 +207,19 @@ class Embedder:
                     f"{display_path(record.checkpoint)}.",
                     "Index again with another: `sbirctl index --name NAME --model RUN`.",
                 )
-            return cls.from_checkpoint(
-                Path(record.checkpoint), device=device, weights=weights or record.weights
+            path, frame = Path(record.checkpoint), None if renew else record.frame
+            made = cls.from_checkpoint(path, device=device, weights=weights, frame=frame)
+        else:
+            made = cls.from_registry(
+                record.name, [record.settings], device=device, weights=weights, seed=record.seed
             )
-        return cls.from_registry(
-            record.name,
-            [record.settings],
-            device=device,
-            weights=weights or record.weights,
-            seed=record.seed,
-        )
+        if not renew and made.record.digest != record.digest:
+            what = display_path(record.checkpoint or record.name)
+            raise MismatchError(
+                f"{what} has other weights than when the photos were indexed.",
+                "Index them again: `sbirctl index --name NAME`.",
+            )
+        return made if renew else cls(made.model, record)
 
     @property
     def has_text(self) -> bool:

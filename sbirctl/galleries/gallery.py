@@ -1,30 +1,47 @@
-"""A gallery on disk: one manifest that names immutable files; which galleries there are.
+"""A gallery on disk, and which galleries there are.
 
-`<home>/galleries/<name>/` holds `gallery.json`, `files-*.npz` (every file that was looked into),
-`<model key>/*.npz` (parts: vectors in the order they were made), `engine-*/` (what is searched) and
-`left-out.tsv`. What the manifest does not name is left of a stopped call, or of an earlier state.
+`<home>/galleries/<name>/` holds `gallery.sqlite`, `vectors-<id>.f32` (little-endian float32 rows in
+the order they were made, of which only as many count as the database says), `engine-<state>/` where
+an engine keeps files of its own, and `left-out.tsv`.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
+import re
+import sqlite3
+import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
+from typing import Any
+
+import numpy as np
 
 from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError, nearest
-from sbirctl.core.files import digest_json, display_path, read_json, write_json
+from sbirctl.core.files import display_path
 from sbirctl.core.home import galleries_dir
-from sbirctl.galleries.listing import Entry, from_columns, read_npz, to_columns, write_npz
-from sbirctl.galleries.record import ModelRecord, record_from_json
-from sbirctl.store.manifest import quote_path
+from sbirctl.datasets.readers.tree import File
+from sbirctl.galleries.database import (
+    DATABASE,
+    DIGEST_BYTES,
+    FileRecord,
+    connect,
+    damaged,
+    explained,
+    record_of,
+    refuse_links,
+    transaction,
+    unfinished,
+)
+from sbirctl.galleries.embedder import ModelRecord
 
-SCHEMA = 1
-MANIFEST = "gallery.json"
 LEFT_OUT = "left-out.tsv"
-LOCK = ".lock"
+_COLUMNS = "path, size, time, id, kind, reason"
+_STATE = re.compile(r"[0-9a-f]{16}")
+_MOST_DIM = 1 << 16
+_ASKED = 500  # ids of one query, below SQLite's bound on variables
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,7 @@ class GalleryInfo:
         model: run or model that made the vectors.
         dim: length of a vector.
         engine: as typed: "exact", "faiss:hnsw", "qdrant://…".
+        damaged: why it cannot be opened, "" where it can; the rest is empty then.
     """
 
     name: str
@@ -44,6 +62,7 @@ class GalleryInfo:
     model: str
     dim: int
     engine: str
+    damaged: str = ""
 
     @property
     def renewal(self) -> str:
@@ -53,60 +72,185 @@ class GalleryInfo:
         return f"`sbirctl index --name {self.name}`"
 
 
-@dataclass(frozen=True)
 class Gallery:
-    """What a manifest says.
+    """An open gallery, in the state it had when it was opened; safe among threads.
 
     Attributes:
         place: the gallery's folder.
+        info: in a few words.
         record: the model.
-        dim: length of a vector.
         folders: absolute paths that were walked, as bytes.
-        engine: as in `GalleryInfo`.
-        engine_folder: name of the folder the engine was saved in, "" for a remote one.
-        parts: names of the part files below the model's folder, in the order they were made.
-        files: name of the file with all entries.
-        photos: different ones.
+        exclude: patterns of files and folders that were left out.
+        state: changes with what the gallery holds.
+        engine_state: names the folder an engine was saved in; "" where there is none.
+        vectors: (rows, dim) float32 unit vectors, mapped from the file; `photo_ids` says whose.
     """
 
-    place: Path
-    record: ModelRecord
-    dim: int
-    folders: tuple[bytes, ...]
-    engine: str
-    engine_folder: str
-    parts: tuple[str, ...]
-    files: str
-    photos: int
+    def __init__(
+        self, place: Path, connection: sqlite3.Connection, *, with_vectors: bool = True
+    ) -> None:
+        """Use `open`."""
+        self.place = place
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._inode = _inode(place)
+        with explained(place), transaction(connection):
+            self._read(with_vectors)
 
-    @property
-    def info(self) -> GalleryInfo:
-        """The gallery in a few words."""
-        return GalleryInfo(self.place.name, self.photos, self.record.label, self.dim, self.engine)
+    @classmethod
+    def open(cls, place: Path, *, with_vectors: bool = True) -> Gallery:
+        """The gallery in a folder.
 
-    @property
-    def parts_folder(self) -> Path:
-        """Where parts lie: a folder a model."""
-        return self.place / self.record.key
-
-    def entries(self) -> list[Entry]:
-        """Every file that was looked into, sorted by path.
+        Args:
+            place: the folder.
+            with_vectors: map the vectors too, which may be damaged; without, there are none.
 
         Raises:
-            CorruptError: the file is damaged.
+            MissingError: there is none, or it is not indexed to the end.
+            CorruptError: it is damaged, or of another schema.
+            SbirctlError: it cannot be read just now.
         """
-        return from_columns(read_npz(self.place / self.files))
+        connection = connect(place)
+        try:
+            return cls(place, connection, with_vectors=with_vectors)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _read(self, with_vectors: bool) -> None:
+        columns = "state, engine, engine_state, model, rows, photos"
+        found = self._connection.execute(f"SELECT {columns} FROM gallery").fetchone()
+        if found is None:
+            raise unfinished(self.place)
+        try:
+            self.state, engine, self.engine_state, self._model, rows, photos = _typed(
+                found, str, str, str, int, int, int
+            )
+            if not all(_STATE.fullmatch(s) for s in (self.state, self.engine_state or "0" * 16)):
+                raise ValueError("a state that is none")
+            model = self._connection.execute(
+                "SELECT key, record, dim, rows FROM models WHERE id = ?", (self._model,)
+            ).fetchone()
+            key, record, dim, made = _typed(model or (), str, str, int, int)
+            self.record = ModelRecord.from_json(record)
+            if self.record.key != key or not 0 < dim <= _MOST_DIM or not 0 <= rows <= made:
+                raise ValueError(f"{rows} of {made} vectors of {dim} numbers")
+            self.folders = self._texts("SELECT path FROM folders ORDER BY place")
+            self.exclude = self._texts("SELECT pattern FROM excluded ORDER BY place")
+        except ValueError as error:
+            raise damaged(self.place, error) from error
+        path = vector_path(self.place, self._model)
+        self.vectors = map_vectors(path, rows if with_vectors else 0, dim)
+        self.info = GalleryInfo(self.place.name, photos, self.record.label, dim, engine)
+
+    def _texts(self, query: str) -> tuple[bytes, ...]:
+        return tuple(_typed(row, bytes)[0] for row in self._connection.execute(query))
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.info.dim
+
+    @property
+    def engine(self) -> str:
+        """As typed."""
+        return self.info.engine
+
+    @property
+    def engine_folder(self) -> Path:
+        """Where an engine with files of its own keeps them."""
+        return self.place / f"engine-{self.engine_state}"
+
+    def photo_ids(self) -> np.ndarray:
+        """(rows,) S64: whose vectors the rows hold; b"" for those of removed photos.
+
+        Raises:
+            CorruptError: the gallery is damaged, or another one by now.
+        """
+        with self._lock, explained(self.place), transaction(self._connection):
+            now = self._connection.execute("SELECT state FROM gallery").fetchone()
+            if now != (self.state,):
+                raise damaged(self.place, "it was changed while it was read")
+            found = self._connection.execute(
+                "SELECT row, id FROM photos WHERE model = ? AND row BETWEEN 0 AND ?",
+                (self._model, len(self.vectors) - 1),
+            ).fetchall()
+        try:
+            return _by_row(found, len(self.vectors))
+        except (TypeError, ValueError) as error:
+            raise damaged(self.place, error) from error
+
+    def files(self, ids: Sequence[str]) -> dict[str, tuple[File, ...]]:
+        """The files of some photos by hexadecimal id, sorted by path; unknown ids are left out."""
+        found: dict[str, list[File]] = {}
+        for start in range(0, len(ids), _ASKED):
+            asked = [bytes.fromhex(name) for name in ids[start : start + _ASKED]]
+            marks = ",".join("?" * len(asked))
+            for record in self._records(
+                f"SELECT {_COLUMNS} FROM files WHERE id IN ({marks}) AND kind = '' ORDER BY path",
+                asked,
+            ):
+                found.setdefault(record.id, []).append(record.file)
+        return {name: tuple(files) for name, files in found.items()}
+
+    def records(self) -> list[FileRecord]:
+        """Every file that was looked into, sorted by path."""
+        return self._records(f"SELECT {_COLUMNS} FROM files ORDER BY path", [])
+
+    def _records(self, query: str, values: Sequence[Any]) -> list[FileRecord]:
+        with self._lock, explained(self.place):
+            found = self._connection.execute(query, values).fetchall()
+        try:
+            return [record_of(row) for row in found]
+        except ValueError as error:
+            raise damaged(self.place, error) from error
 
     def changed(self) -> bool:
-        """Whether the manifest says something else by now, or is gone."""
+        """Whether the gallery holds something else by now, or is gone."""
+        if _inode(self.place) != self._inode:
+            return True
         try:
-            return read_gallery(self.place) != self
+            with self._lock, explained(self.place):
+                found = self._connection.execute("SELECT state FROM gallery").fetchone()
         except SbirctlError:
             return True
+        return found != (self.state,)
+
+    def close(self) -> None:
+        """Close the database; the vectors stay mapped."""
+        self._connection.close()
+
+    def __del__(self) -> None:
+        connection = getattr(self, "_connection", None)
+        if connection is not None:
+            connection.close()
+
+
+def vector_path(place: Path, model: int) -> Path:
+    """The file with the vectors of a model, by the number the database has for it."""
+    return place / f"vectors-{model:d}.f32"
+
+
+def map_vectors(path: Path, rows: int, dim: int) -> np.ndarray:
+    """(rows, dim) float32, mapped; what the file holds beyond is not looked at.
+
+    Raises:
+        CorruptError: it is shorter, gone, or a link.
+    """
+    refuse_links(path)
+    if not rows:
+        return np.empty((0, dim), dtype="<f4")
+    try:
+        return np.memmap(path, dtype="<f4", mode="r", shape=(rows, dim)).view(np.ndarray)
+    except (OSError, ValueError) as error:
+        raise CorruptError(
+            f"The vectors in {display_path(path)} are damaged: {error}.",
+            "Make those that are lost again: `sbirctl index --name NAME`.",
+        ) from error
 
 
 def list_galleries(home: Path | None = None) -> list[GalleryInfo]:
-    """All galleries, the one indexed last first; damaged ones are passed over.
+    """All galleries, the one indexed last first; damaged ones say why.
 
     Args:
         home: instead of the home folder.
@@ -114,9 +258,12 @@ def list_galleries(home: Path | None = None) -> list[GalleryInfo]:
     found = []
     for place in _places(home):
         try:
-            found.append(read_gallery(place).info)
-        except (CorruptError, MissingError):  # damaged, or removed just now
+            with closing(Gallery.open(place)) as gallery:
+                found.append(gallery.info)
+        except MissingError:  # not indexed to the end, or removed just now
             continue
+        except SbirctlError as error:
+            found.append(GalleryInfo(place.name, 0, "", 0, "", error.message))
     return found
 
 
@@ -125,30 +272,26 @@ def find_gallery(name: str | None) -> Gallery:
 
     Raises:
         MissingError: there is none, or none of that name.
-        CorruptError: its manifest is damaged.
+        CorruptError: it is damaged.
     """
-    places = _places(None)
     if name is None:
-        if not places:
+        known = list_galleries()
+        if not known:
             raise MissingError(
                 f"There is no gallery in {display_path(galleries_dir())}.",
                 "Type `sbirctl index FOLDER` with a folder of photos.",
             )
-        return read_gallery(places[0])
+        name = known[0].name
     check_name(name)
     place = galleries_dir() / name
-    if not (place / MANIFEST).is_file():
-        known = [path.name for path in places]
-        begun = place.is_dir()
+    refuse_links(place)
+    if not place.is_dir():
+        known = list_galleries()
         raise MissingError(
-            f"The gallery {name!r} is not indexed to the end."
-            if begun
-            else f"There is no gallery {name!r}.",
-            "Type the same `sbirctl index …` again; it continues."
-            if begun
-            else f"Type `sbirctl index FOLDER --name {name}`. {nearest(name, known)}",
+            f"There is no gallery {name!r}.",
+            f"Type `sbirctl index FOLDER --name {name}`. {nearest(name, [k.name for k in known])}",
         )
-    return read_gallery(place)
+    return Gallery.open(place)
 
 
 def check_name(name: str) -> None:
@@ -162,91 +305,47 @@ def check_name(name: str) -> None:
         raise UsageError(f"{name!r} cannot name a gallery.", "Take a plain word: --name photos.")
 
 
-def read_gallery(place: Path) -> Gallery:
-    """The gallery in a folder.
-
-    Raises:
-        MissingError: there is no manifest.
-        CorruptError: it is damaged, or of another schema.
-    """
-    manifest = read_json(place / MANIFEST)
-    try:
-        if manifest["schema"] != SCHEMA:
-            raise CorruptError(
-                f"{display_path(place)} has schema {manifest['schema']}, this version reads "
-                f"{SCHEMA}.",
-                "Name its folders again: `sbirctl index FOLDER --name NAME --fresh`.",
-            )
-        return Gallery(
-            place=place,
-            record=record_from_json(manifest["model"]),
-            dim=int(manifest["dim"]),
-            folders=tuple(unquote_to_bytes(folder) for folder in manifest["folders"]),
-            engine=str(manifest["engine"]),
-            engine_folder=str(manifest["engine_folder"]),
-            parts=tuple(manifest["parts"]),
-            files=str(manifest["files"]),
-            photos=int(manifest["photos"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise CorruptError(
-            f"{display_path(place / MANIFEST)} is damaged: {error!r}.",
-            "Name its folders again: `sbirctl index FOLDER --name NAME --fresh`.",
-        ) from error
-
-
-def write_gallery(gallery: Gallery) -> None:
-    """Put the manifest into place: from then on the gallery is what it says."""
-    write_json(
-        gallery.place / MANIFEST,
-        {
-            "schema": SCHEMA,
-            "photos": gallery.photos,
-            "model": asdict(gallery.record),
-            "dim": gallery.dim,
-            "folders": [quote_path(folder) for folder in gallery.folders],
-            "engine": gallery.engine,
-            "engine_folder": gallery.engine_folder,
-            "files": gallery.files,
-            "parts": list(gallery.parts),
-        },
-    )
-
-
-def write_entries(place: Path, entries: Sequence[Entry]) -> str:
-    """Write the entries under a name of their content; gives the name."""
-    columns = to_columns(entries)
-    content = [[quote_path(e.file.path), e.file.size, e.file.stamp, e.id] for e in entries]
-    name = f"files-{digest_json(content)[:16]}.npz"
-    write_npz(place / name, columns)
-    return name
-
-
-def sweep(gallery: Gallery) -> None:
-    """Remove what the manifest does not name."""
-    own = {MANIFEST, LEFT_OUT, LOCK, gallery.files, gallery.engine_folder, gallery.record.key}
-    for path in gallery.place.iterdir():
-        if path.name not in own:
-            _remove(path)
-    if gallery.parts_folder.is_dir():
-        for path in gallery.parts_folder.iterdir():
-            if path.name not in gallery.parts:
-                _remove(path)
-
-
 def _places(home: Path | None) -> list[Path]:
     root = galleries_dir() if home is None else home / "galleries"
     found = []
-    for manifest in root.glob(f"*/{MANIFEST}"):
-        try:
-            found.append((manifest.stat().st_mtime_ns, manifest.parent))
-        except OSError:  # removed just now
-            continue
+    try:
+        names = os.listdir(root)
+    except OSError:
+        return []
+    for name in names:
+        times = []
+        for file in (DATABASE, "gallery.json"):  # the latter of an older schema
+            try:
+                times.append(os.lstat(root / name / file).st_mtime_ns)
+            except OSError:  # none, or removed just now
+                continue
+        if times and not name.startswith("."):
+            found.append((times[0], root / name))
     return [place for _, place in sorted(found, reverse=True)]
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+def _by_row(found: Sequence[tuple[int, bytes]], count: int) -> np.ndarray:
+    """(count,) S64 of (row, id) pairs, b"" for other rows."""
+    ids = np.zeros(count, dtype=f"S{2 * DIGEST_BYTES}")
+    rows, names = zip(*found, strict=True) if found else ((), ())
+    text = b"".join(names).hex().encode()
+    if set(map(len, names)) - {DIGEST_BYTES}:
+        raise ValueError("an id that is none")
+    ids[np.array(rows, dtype=np.int64)] = np.frombuffer(text, dtype=ids.dtype)
+    return ids
+
+
+def _inode(place: Path) -> tuple[int, int] | None:
+    try:
+        facts = os.lstat(place / DATABASE)
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
+
+
+def _typed(values: Sequence[Any], *types: type) -> list[Any]:
+    if len(values) != len(types) or any(
+        type(v) is not t for v, t in zip(values, types, strict=True)
+    ):
+        raise ValueError(f"a row is {tuple(values)!r:.200}")
+    return list(values)

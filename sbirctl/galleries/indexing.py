@@ -1,43 +1,37 @@
-"""Indexing: what changed since the last time is read and embedded, part by part.
+"""Indexing: what changed since the last time is read and embedded, and kept as it is made.
 
 Files are known by path, size and modification time, photos by the digest of their bytes. New files,
-in the order of their paths, are cut into parts; each part file is put into place when it is
-complete and never changes. The manifest comes last. A stopped call leaves parts the manifest does
-not name: the same call finds them, cuts the rest at the same places and ends in the same gallery.
+in the order of their paths, are cut into pieces of `KEPT`; each piece is in the gallery's database
+once it is made, but searched only when the call comes to its end. A stopped call is continued by
+the same call: it cuts the rest at the same places and ends in the same gallery.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from sbirctl.core.errors import CorruptError, MissingError
-from sbirctl.core.files import display_path
+from sbirctl.core.errors import MissingError, SbirctlError
+from sbirctl.core.files import atomic_open, digest_bytes, display_path
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.datasets.readers.tree import File
+from sbirctl.datasets.readers.tree import File, ReadFolder
+from sbirctl.galleries.database import FileRecord
 from sbirctl.galleries.embedder import Embedder
-from sbirctl.galleries.engines import ID
+from sbirctl.galleries.engines import engine_class
 from sbirctl.galleries.engines.exact import unit
-from sbirctl.galleries.gallery import (
-    LEFT_OUT,
-    Gallery,
-    sweep,
-    write_entries,
-    write_gallery,
-)
-from sbirctl.galleries.keeping import keep
-from sbirctl.galleries.listing import Entry, left_out, write_left_out
-from sbirctl.galleries.parts import Part, part_name, read_part, write_part
-from sbirctl.galleries.reading import PhotoReader, Read
-from sbirctl.galleries.walk import Walk, below, walk
-from sbirctl.store.images import MAX_PIXELS
+from sbirctl.galleries.gallery import LEFT_OUT, Gallery, GalleryInfo
+from sbirctl.galleries.walk import LeftOut, Walk, below, walk
+from sbirctl.galleries.writer import GalleryWriter, discard
+from sbirctl.store.images import MAX_PIXELS, ImageError, load_image
 
 BATCH = 64
-PART = 4 * BATCH  # files of a part: what a kill can cost
+KEPT = 4 * BATCH  # files after which what was made is kept: what a kill can cost
+COPY = "copy of another photo"
 _CHUNK = 32  # files one thread reads at a time
 
 
@@ -46,42 +40,63 @@ class Outcome:
     """What an index call made of some folders.
 
     Attributes:
-        gallery: as it is now.
+        place: the gallery's folder.
+        info: the gallery, as it is now.
         embedded: photos the model had to look at.
-        left: (path, reason) of every file and folder that is left out, copies too.
+        left: every file and folder that is left out, copies too, sorted by path.
     """
 
-    gallery: Gallery
+    place: Path
+    info: GalleryInfo
     embedded: int
-    left: tuple[tuple[bytes, str], ...]
+    left: tuple[LeftOut, ...]
 
 
-@dataclass
-class _State:
-    """What is known while indexing: the vectors of photos, and what files held."""
+@dataclass(frozen=True)
+class PhotoReader:
+    """Reads a file once, for its digest and its pixels.
 
-    ids: list[str] = field(default_factory=list)
-    vectors: list[np.ndarray] = field(default_factory=list)
-    known: set[str] = field(default_factory=set)
-    entries: dict[File, Entry] = field(default_factory=dict)
-    parts: list[str] = field(default_factory=list)
+    Attributes:
+        size: side of the square that is wanted.
+        known: digests that have a vector already; they are not decoded. May grow meanwhile.
+        max_pixels: larger pictures are left out.
+    """
 
-    def take(self, name: str, part: Part) -> None:
-        if part.ids:  # else it is only a note of what was looked into
-            self.parts.append(name)
-        self.ids += part.ids
-        self.vectors.append(part.vectors)
-        self.known.update(part.ids)
+    size: int
+    known: Collection[str]
+    max_pixels: int
+
+    def __call__(self, file: File) -> tuple[FileRecord, np.ndarray | None]:
+        """The file's record, and (size, size, 3) uint8 pixels of what has no vector yet.
+
+        Damage is a reason in the record.
+        """
+        folder, name = os.path.split(file.path)
+        digest = ""
+        try:
+            data = ReadFolder(folder)(name)
+            digest = digest_bytes(data)
+            if digest in self.known:
+                return FileRecord(file, digest), None
+            return FileRecord(file, digest), load_image(
+                data, "photo", self.size, max_pixels=self.max_pixels
+            )
+        except ImageError as error:
+            kind, reason = str(error.kind), error.message
+        except (SbirctlError, OSError, MemoryError) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            kind = reason = display_path(reason)
+        return FileRecord(file, digest, kind, display_path(reason)), None
 
 
 def index(
     place: Path,
-    old: Gallery | None,
     folders: Sequence[bytes],
     embedder: Embedder,
     engine: str,
     *,
     exclude: Sequence[bytes] = (),
+    fresh: bool = False,
     max_pixels: int = MAX_PIXELS,
     workers: int | None = None,
     report: Reporter = SILENT,
@@ -90,175 +105,162 @@ def index(
 
     Args:
         place: the gallery's folder; need not exist.
-        old: the gallery as it is; None for none, or to make it anew.
         folders: absolute paths to walk.
         embedder: the model; another one than before embeds everything again.
         engine: what shall search it, as typed.
         exclude: patterns of files and folders to leave out, see `walk`.
+        fresh: embed everything again.
         max_pixels: larger pictures are left out.
         workers: reading threads, None for one a processor.
+        report: told of progress, and of what is damaged.
 
     Raises:
         MissingError: no photo was found; a gallery that is there stays as it was.
+        CorruptError: the gallery is damaged.
     """
     found = walk(folders, exclude)
-    before = [] if old is None else old.entries()
-    state = _State()
-    _take_parts(place / embedder.record.key, old, state, report)
-    # What was damaged is looked at again: it may be readable now, or allowed to be larger.
-    for entry in before:
-        if not entry.reason:
-            state.entries.setdefault(entry.file, entry)
-    state.entries = {f: e for f, e in state.entries.items() if e.reason or e.id in state.known}
-    _add_unreachable(found, before)
-    new = [file for file in found.files if file not in state.entries]
-    done = len(state.known)
-    reader = PhotoReader(embedder.record.size, state.known, max_pixels)
-    with report.bar("indexing photos", len(found.files), len(found.files) - len(new)) as advance:
-        _embed(place / embedder.record.key, new, embedder, reader, state, workers, advance)
-    entries = [state.entries[file] for file in found.files]
-    if not any(not entry.reason for entry in entries):
-        where = ", ".join(map(display_path, folders))
-        raise MissingError(
-            f"There is no photo in {where}.",
-            "Name a folder with JPEG, PNG or WebP files."
-            if old is None
-            else "The gallery stays as it was; `sbirctl galleries rm` removes it.",
-        )
-    gallery = _commit(place, folders, embedder, engine, entries, state, old, report)
-    left = tuple(sorted([*found.left, *left_out(entries)]))
-    write_left_out(place / LEFT_OUT, left)
-    sweep(gallery)
-    return Outcome(gallery, len(state.known) - done, left)
+    writer = GalleryWriter(place, embedder.record, embedder.dim, fresh=fresh, report=report)
+    with closing(writer):
+        # What was damaged is looked at again: it may be readable now, or allowed to be larger.
+        looked = {one.file: one for one in writer.before if not one.kind and one.id in writer.known}
+        done = len(writer.known)
+        for one in writer.progress:
+            if one.kind or one.id in writer.known:
+                looked[one.file] = one
+        _add_unreachable(found, writer.before)
+        new = [file for file in found.files if file not in looked]
+        reader = PhotoReader(embedder.record.size, writer.known, max_pixels)
+        old = len(found.files) - len(new)
+        with report.bar("indexing photos", len(found.files), old) as advance:
+            for record in _embed(new, embedder, reader, writer, workers, advance):
+                looked[record.file] = record
+        records = [looked[file] for file in found.files]
+        embedded = len(writer.known) - done
+        if all(record.kind for record in records):
+            raise _no_photo(place, folders, writer)
+        state = _engine_state(place, embedder, engine, records, writer, report)
+        writer.finish(records, folders, exclude, engine, state)
+    left = tuple(sorted([*found.left, *_left_out(records)], key=lambda one: one.path))
+    _write_left_out(place / LEFT_OUT, left)
+    with closing(Gallery.open(place)) as gallery:
+        return Outcome(place, gallery.info, embedded, left)
 
 
-def _take_parts(folder: Path, old: Gallery | None, state: _State, report: Reporter) -> None:
-    """Read the parts the manifest names, then those a stopped call left."""
-    named = old.parts if old is not None and old.parts_folder == folder else ()
-    there = {path.name: path for path in sorted(folder.glob("*.npz"))}
-    parts: dict[str, Part] = {}
-    for name in dict.fromkeys([*named, *there]):
-        try:
-            parts[name] = read_part(there.get(name, folder / name))
-        except CorruptError as error:
-            report.warn(f"{error.message} Its photos are embedded again.")
-            (folder / name).unlink(missing_ok=True)
-
-    def made(name: str) -> tuple[int, bytes]:  # one call makes parts in the order of their files
-        return there[name].stat().st_mtime_ns, parts[name].entries[0].file.path
-
-    left = sorted((name for name in parts if name not in named), key=made)
-    for name in [*(name for name in named if name in parts), *left]:
-        state.take(name, parts[name])
-        if name in left:
-            state.entries.update((entry.file, entry) for entry in parts[name].entries)
+def _no_photo(place: Path, folders: Sequence[bytes], writer: GalleryWriter) -> MissingError:
+    where = ", ".join(map(display_path, folders))
+    if not writer.is_new:
+        hint = "The gallery stays as it was; `sbirctl galleries rm` removes it."
+        return MissingError(f"There is no photo in {where}.", hint)
+    writer.close()
+    discard(place)
+    return MissingError(
+        f"There is no photo in {where}.", "Name a folder with JPEG, PNG or WebP files."
+    )
 
 
-def _add_unreachable(found: Walk, before: Iterable[Entry]) -> None:
+def _engine_state(
+    place: Path,
+    embedder: Embedder,
+    engine: str,
+    records: Sequence[FileRecord],
+    writer: GalleryWriter,
+    report: Reporter,
+) -> str:
+    """Bring the engine up to date; gives what names its folder, "" where it has none."""
+    if engine_class(engine).keeps == "vectors":
+        return ""
+    from sbirctl.galleries.engine_sync import sync_engine
+
+    ids, vectors = writer.listed({record.id for record in records if not record.kind})
+    before = writer.engine
+    return sync_engine(place, embedder.record, engine, before, records, ids, vectors, report)
+
+
+def _add_unreachable(found: Walk, before: Iterable[FileRecord]) -> None:
     """What lies below a folder that cannot be read now stays as it was."""
     if found.unreadable:
         here = {file.path for file in found.files}
         found.files += [
-            entry.file
-            for entry in before
-            if entry.file.path not in here
-            and any(below(entry.file.path, folder) for folder in found.unreadable)
+            record.file
+            for record in before
+            if record.file.path not in here
+            and any(below(record.file.path, folder) for folder in found.unreadable)
         ]
         found.files.sort(key=lambda file: file.path)
 
 
 def _embed(
-    folder: Path,
     files: Sequence[File],
     embedder: Embedder,
     reader: PhotoReader,
-    state: _State,
+    writer: GalleryWriter,
     workers: int | None,
     advance: Callable[[int], object],
-) -> None:
-    """Make the parts of new files."""
+) -> Iterator[FileRecord]:
+    """Read, embed and keep new files, piece by piece."""
     from sbirctl.training.loader import read_ahead
 
     threads = (os.cpu_count() or 1) if workers is None else workers
     chunks = [
         files[start : start + _CHUNK]
-        for part in range(0, len(files), PART)
-        for start in range(part, min(part + PART, len(files)), _CHUNK)
+        for piece in range(0, len(files), KEPT)
+        for start in range(piece, min(piece + KEPT, len(files)), _CHUNK)
     ]
     read = read_ahead(chunks, lambda chunk: [reader(file) for file in chunk], threads)
     stream = (one for chunk in read for one in chunk)
-    for start in range(0, len(files), PART):
-        mine = files[start : start + PART]
-        part = _make_part(stream, len(mine), embedder, state, advance)
-        name = part_name(mine)
-        write_part(folder / name, part)
-        state.take(name, part)
-        state.entries.update((entry.file, entry) for entry in part.entries)
+    for start in range(0, len(files), KEPT):
+        count = min(KEPT, len(files) - start)
+        records, ids, vectors = _embed_piece(stream, count, embedder, reader.known, advance)
+        writer.append(records, ids, vectors)
+        yield from records
 
 
-def _make_part(
-    stream: Iterator[Read],
+def _embed_piece(
+    stream: Iterator[tuple[FileRecord, np.ndarray | None]],
     count: int,
     embedder: Embedder,
-    state: _State,
+    known: Collection[str],
     advance: Callable[[int], object],
-) -> Part:
-    """Embed the new photos among the next `count` files."""
-    entries: list[Entry] = []
+) -> tuple[list[FileRecord], list[str], np.ndarray]:
+    """The next `count` files, and ids and (n, dim) float32 vectors of new photos among them."""
+    records: list[FileRecord] = []
     ids: dict[str, None] = {}
     waiting: list[np.ndarray] = []
-    made: list[np.ndarray] = [np.empty((0, embedder.dim), dtype=np.float16)]
+    made: list[np.ndarray] = [np.empty((0, embedder.dim), dtype=np.float32)]
 
     def flush() -> None:
-        made.append(embedder.embed(np.stack(waiting), "photo").astype(np.float16))
+        # Rounded to half precision, so that which photos shared a batch hardly ever shows.
+        made.append(unit(embedder.embed(np.stack(waiting), "photo").astype(np.float16)))
         waiting.clear()
 
     for _ in range(count):
-        one = next(stream)
-        entries.append(one.entry)
-        digest = one.entry.id
-        if one.pixels is not None and digest not in state.known and digest not in ids:
-            ids[digest] = None
-            waiting.append(one.pixels)
+        record, pixels = next(stream)
+        records.append(record)
+        if pixels is not None and record.id not in known and record.id not in ids:
+            ids[record.id] = None
+            waiting.append(pixels)
             if len(waiting) == BATCH:
                 flush()
         advance(1)
     if waiting:
         flush()
-    return Part(tuple(entries), tuple(ids), np.concatenate(made))
+    return records, list(ids), np.concatenate(made)
 
 
-def _commit(
-    place: Path,
-    folders: Sequence[bytes],
-    embedder: Embedder,
-    engine: str,
-    entries: Sequence[Entry],
-    state: _State,
-    old: Gallery | None,
-    report: Reporter,
-) -> Gallery:
-    """Bring the engine up to date, then put the manifest into place."""
-    ids, vectors = _sorted(state, {entry.id for entry in entries if not entry.reason})
-    gallery = Gallery(
-        place=place,
-        record=embedder.record,
-        dim=embedder.dim,
-        folders=tuple(folders),
-        engine=engine,
-        engine_folder="",
-        parts=tuple(state.parts),
-        files=write_entries(place, entries),
-        photos=len(ids),
-    )
-    gallery = replace(gallery, engine_folder=keep(gallery, old, entries, ids, vectors, report))
-    write_gallery(gallery)
-    return gallery
+def _left_out(records: Iterable[FileRecord]) -> Iterator[LeftOut]:
+    """The files that are no photo of their own, copies too."""
+    seen: set[str] = set()
+    for record in records:
+        if record.kind:
+            yield LeftOut(record.file.path, record.kind, record.reason)
+        elif record.id in seen:
+            yield LeftOut(record.file.path, COPY, COPY)
+        else:
+            seen.add(record.id)
 
 
-def _sorted(state: _State, wanted: set[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) S64 ids in their order and (n, dim) float32 unit vectors of the photos wanted."""
-    ids = np.array(state.ids, dtype=ID)
-    rows = np.flatnonzero([name in wanted for name in state.ids])
-    rows = rows[np.argsort(ids[rows], kind="stable")]
-    return ids[rows], unit(np.concatenate(state.vectors)[rows])
+def _write_left_out(path: Path, left: Sequence[LeftOut]) -> None:
+    """List what is left out for people: reason and path, a line each."""
+    with atomic_open(path, "w") as stream:
+        for one in left:
+            stream.write(f"{display_path(one.reason)}\t{display_path(one.path)}\n")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 from PIL import Image
@@ -16,16 +17,14 @@ from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets.readers.tree import File
-from sbirctl.galleries.catalogue import Asked, Catalogue, Listed
-from sbirctl.galleries.embedder import Embedder, as_modality
+from sbirctl.galleries.embedder import Embedder, ModelRecord, as_modality
 from sbirctl.galleries.engines import Engine, engine_class
 from sbirctl.galleries.engines.exact import Exact
-from sbirctl.galleries.engines.qdrant import Qdrant, read_about
 from sbirctl.galleries.framing import Frame
 from sbirctl.galleries.gallery import GalleryInfo, find_gallery
-from sbirctl.galleries.record import record_from_json
 from sbirctl.store.images import load_image
 
+FilesOf = Callable[[Sequence[str]], Mapping[str, tuple[File, ...]]]
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
@@ -59,13 +58,16 @@ class Searcher:
         info: GalleryInfo,
         embedder: Embedder,
         engine: Engine,
-        catalogue: Catalogue,
+        files_of: FilesOf,
         changed: Callable[[], bool],
     ) -> None:
         """Use `open`.
 
         Args:
-            catalogue: which files hold the photos.
+            info: the gallery in a few words.
+            embedder: its model.
+            engine: what finds the nearest vectors.
+            files_of: the files of some photos by id, sorted by path; unknown ids are left out.
             changed: whether the gallery is another one by now.
         """
         self.info = info
@@ -73,7 +75,7 @@ class Searcher:
         self.frame: Frame = embedder.record.frame
         self.embedder = embedder
         self._engine = engine
-        self._catalogue = catalogue
+        self._files_of = files_of
         self._changed = changed
         self._busy = threading.Lock()
 
@@ -96,36 +98,49 @@ class Searcher:
             return cls._remote(gallery, device, report)
         found = find_gallery(gallery)
         try:
-            engine = engine_class(found.engine).open(
-                found.place / found.engine_folder, found.engine, found.dim
-            )
-            entries = found.entries()
+            engine = engine_class(found.engine).open(found)
         except CorruptError:
-            if found.changed():  # indexed again between reading the manifest and its files
+            if found.changed():  # indexed again meanwhile
                 return cls.open(gallery, device=device, report=report)
             raise
-        report.note(f"searching {found.photos:,} photos of {display_path(found.place.name)}")
-        embedder = Embedder.again(found.record, device=device)
+        report.note(f"searching {found.info.photos:,} photos of {display_path(found.place.name)}")
+        embedder = Embedder.from_record(found.record, device=device)
         if isinstance(engine, Exact) and embedder.device != "cpu":
             engine.move(embedder.device)
-        return cls(found.info, embedder, engine, Listed(entries), found.changed)
+        return cls(found.info, embedder, engine, found.files, found.changed)
 
     @classmethod
     def _remote(cls, address: str, device: str, report: Reporter) -> Searcher:
         """A collection that holds all there is to know, whoever filled it."""
+        from sbirctl.galleries.engines.qdrant import Qdrant, read_about
+
         about = read_about(address)
-        record = record_from_json(about["model"])
-        info = GalleryInfo(address, about["photos"], record.label, about["dim"], address)
+        try:
+            record = ModelRecord.from_json(about["model"])
+            info = GalleryInfo(
+                address, int(about["photos"]), record.label, int(about["dim"]), address
+            )
+            state = about["state"], about["files"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise CorruptError(
+                f"{address} does not describe a gallery: {error}.", "Index it again."
+            ) from error
         report.note(f"searching {info.photos:,} photos of {address}")
         engine = Qdrant(address, info.dim)
-        embedder = Embedder.again(record, device=device)
-        state = about["state"], about["files"]
+        embedder = Embedder.from_record(record, device=device)
 
         def changed() -> bool:
             now = read_about(address)
             return (now["state"], now["files"]) != state
 
-        return cls(info, embedder, engine, Asked(engine.files), changed)
+        def files_of(ids: Sequence[str]) -> dict[str, tuple[File, ...]]:
+            return {
+                name: tuple(File(unquote_to_bytes(path), size, time) for path, size, time in files)
+                for name, files in engine.files(ids).items()
+                if files
+            }
+
+        return cls(info, embedder, engine, files_of, changed)
 
     def stale(self) -> bool:
         """Whether the gallery was indexed again, or removed, since it was opened."""
@@ -179,7 +194,7 @@ class Searcher:
         k = min(k, self.info.photos)
         found = self._engine.search(np.asarray(vectors, dtype=np.float32), k)
         names = [[raw.decode() for raw in ids] for ids in found.ids.tolist()]
-        files = self._catalogue.files(list({name for row in names for name in row if name}))
+        files = self._files_of(list({name for row in names for name in row if name}))
         return [
             [
                 Hit(name, float(score), display_path(files[name][0].path))
@@ -240,7 +255,7 @@ class Searcher:
         Raises:
             MissingError: there is no such photo.
         """
-        found = self._catalogue.files([id]) if _ID.fullmatch(id) else {}
+        found = self._files_of([id]) if _ID.fullmatch(id) else {}
         if id not in found:
             raise _unknown(id)
         return found[id]

@@ -21,19 +21,38 @@ LINKED_FOLDER = "link to a folder"
 SPECIAL = "no regular file"
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What is left out.
+
+    Attributes:
+        path: absolute.
+        kind: what it is counted as.
+        reason: why; may tell sizes or damage.
+    """
+
+    path: bytes
+    kind: str
+    reason: str
+
+
 @dataclass
 class Walk:
     """What lies below some folders.
 
     Attributes:
         files: that may be photos, sorted by absolute path, each once.
-        left: (path, reason) of what is left out.
+        left: what is left out.
         unreadable: folders that could not be listed; what is known below them stays.
     """
 
     files: list[File] = field(default_factory=list)
-    left: list[tuple[bytes, str]] = field(default_factory=list)
+    left: list[LeftOut] = field(default_factory=list)
     unreadable: list[bytes] = field(default_factory=list)
+
+    def leave_out(self, path: bytes, reason: str) -> None:
+        """Count a file or folder under the reason why it is left out."""
+        self.left.append(LeftOut(path, reason, reason))
 
 
 def walk(folders: Sequence[bytes], exclude: Sequence[bytes] = ()) -> Walk:
@@ -49,7 +68,6 @@ def walk(folders: Sequence[bytes], exclude: Sequence[bytes] = ()) -> Walk:
     while pending:
         pending += _list(pending.pop(), named, exclude, found)
     found.files.sort(key=lambda file: file.path)
-    found.left.sort()
     return found
 
 
@@ -66,11 +84,11 @@ def _list(
         with os.scandir(folder) as stream:
             entries = list(stream)
     except OSError:
-        found.left.append((folder, UNREADABLE_FOLDER))
+        found.leave_out(folder, UNREADABLE_FOLDER)
         found.unreadable.append(folder)
         return []
     if folder not in named and any(entry.name == NO_MEDIA_FILE for entry in entries):
-        found.left.append((folder, NO_MEDIA))
+        found.leave_out(folder, NO_MEDIA)
         return []
     inner = []
     for entry in entries:
@@ -80,7 +98,7 @@ def _list(
             EXCLUDED if excluded(_below_named(entry.path, named), exclude) else ""
         )
         if reason:
-            found.left.append((entry.path, reason))
+            found.leave_out(entry.path, reason)
         elif entry.is_dir(follow_symlinks=False):
             inner.append(entry.path)
         else:
@@ -98,16 +116,16 @@ def _take(entry: os.DirEntry[bytes], found: Walk) -> None:
     try:
         facts = entry.stat()
     except OSError as error:
-        found.left.append((entry.path, error.strerror or "unreadable"))
+        found.leave_out(entry.path, error.strerror or "unreadable")
         return
     if not stat.S_ISREG(facts.st_mode):
         link = stat.S_ISDIR(facts.st_mode)
-        found.left.append((entry.path, LINKED_FOLDER if link else SPECIAL))
+        found.leave_out(entry.path, LINKED_FOLDER if link else SPECIAL)
         return
     file = File(entry.name, facts.st_size, facts.st_mtime_ns)
     # of films and the like, which lie among photos, only the first bytes are read
     reason = left_aside(file, ReadFolder(os.path.dirname(entry.path), MAGIC_BYTES))
     if reason:
-        found.left.append((entry.path, reason))
+        found.leave_out(entry.path, reason)
     else:
         found.files.append(replace(file, path=entry.path))

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbirctl.core.allocator import keep_freed_memory
-from sbirctl.core.config import read_layers
-from sbirctl.core.errors import CorruptError, MissingError, UsageError, going_on, nearest
-from sbirctl.core.files import display_path, lock
+from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
+from sbirctl.core.files import display_path
 from sbirctl.core.home import galleries_dir
 from sbirctl.core.progress import SILENT, Reporter
 
@@ -49,6 +48,7 @@ def index(
     engine: str = "",
     forget: Sequence[Path] = (),
     exclude: Sequence[str] = (),
+    include: Sequence[str] = (),
     max_pixels: int | None = None,
     workers: int | None = None,
     device: str = "auto",
@@ -64,6 +64,7 @@ def index(
         engine: "exact", "faiss:hnsw", …; "" for the gallery's own, or exact.
         forget: folders that are no longer part of the gallery.
         exclude: shell patterns of files and folders to leave out, now and later.
+        include: patterns of earlier calls that hold no longer.
         max_pixels: larger pictures are left out; None for the usual limit.
         workers: reading threads, None for one a processor.
         device: auto, cpu, cuda, …
@@ -78,9 +79,8 @@ def index(
         SbirctlError: the gallery is being indexed already.
     """
     from sbirctl.galleries.engines import EXACT, engine_class
-    from sbirctl.galleries.excluding import keep_patterns, patterns_of
-    from sbirctl.galleries.gallery import LOCK
     from sbirctl.galleries.indexing import index as bring_up_to_date
+    from sbirctl.galleries.writer import writing
     from sbirctl.store.images import MAX_PIXELS
 
     keep_freed_memory()
@@ -89,28 +89,23 @@ def index(
     if engine:
         engine_class(engine).check(engine)
     shown = display_path(place.name)
-    with going_on(f"while indexing {shown}"), lock(place / LOCK, busy=f"{shown} is being indexed"):
+    with going_on(f"while indexing {shown}"), writing(place):
         old = _old(place, added, guessed=not name, fresh=fresh)
         walked = _folders(old, added, forget)
         embedder = _embedder(model or ModelChoice(), old, device)
         if old is not None and old.record.key != embedder.record.key:
             report.note(f"The model is another one than before: {embedder.record.label}.")
-        if fresh:
-            shutil.rmtree(place / embedder.record.key, ignore_errors=True)
-        patterns = patterns_of(place, exclude)
-        outcome = bring_up_to_date(
+        return bring_up_to_date(
             place,
-            None if fresh else old,
             walked,
             embedder,
             engine or (old.engine if old is not None else EXACT),
-            exclude=patterns,
+            exclude=_patterns(old, exclude, include),
+            fresh=fresh,
             max_pixels=MAX_PIXELS if max_pixels is None else max_pixels,
             workers=workers,
             report=report,
         )
-        keep_patterns(place, patterns)
-        return outcome
 
 
 def remove(names: Sequence[str]) -> list[Path]:
@@ -118,21 +113,25 @@ def remove(names: Sequence[str]) -> list[Path]:
 
     Raises:
         MissingError: there is no gallery of that name (nothing is removed then).
+        CorruptError: its folder is a link.
         SbirctlError: it is being indexed.
     """
-    from sbirctl.galleries.gallery import LOCK, MANIFEST, check_name, list_galleries
+    from sbirctl.galleries.database import DATABASE, refuse_links
+    from sbirctl.galleries.gallery import check_name, list_galleries
+    from sbirctl.galleries.writer import writing
 
     places = []
     for name in names:
         check_name(name)
         place = galleries_dir() / name
+        refuse_links(place)
         if not place.is_dir():
             known = [info.name for info in list_galleries()]
             raise MissingError(f"There is no gallery {name!r}.", nearest(name, known))
         places.append(place)
     for place in places:
-        with lock(place / LOCK, busy=f"{display_path(place.name)} is being indexed"):
-            (place / MANIFEST).unlink(missing_ok=True)  # first: half a gallery is none
+        with writing(place):
+            (place / DATABASE).unlink(missing_ok=True)  # first: half a gallery is none
         shutil.rmtree(place)
     return places
 
@@ -158,7 +157,8 @@ def _place(added: Sequence[bytes], name: str) -> Path:
         UsageError: nothing says which, or its name cannot be.
         MissingError: it is not there, and no folder of photos is named.
     """
-    from sbirctl.galleries.gallery import MANIFEST, check_name, list_galleries
+    from sbirctl.galleries.database import DATABASE
+    from sbirctl.galleries.gallery import check_name, list_galleries
 
     if not name and not added:
         known = [info.name for info in list_galleries()]
@@ -171,7 +171,7 @@ def _place(added: Sequence[bytes], name: str) -> Path:
     name = name or display_path(os.path.basename(added[0])) or "photos"
     check_name(name)
     place = galleries_dir() / name
-    if not added and not (place / MANIFEST).is_file():
+    if not added and not (place / DATABASE).is_file():
         raise MissingError(f"There is no gallery {name!r}.", "Name its folders as well.")
     return place
 
@@ -183,14 +183,17 @@ def _old(place: Path, added: Sequence[bytes], *, guessed: bool, fresh: bool) -> 
         UsageError: its name was only guessed from a folder, and it is one of other folders.
         CorruptError: it is damaged, and not to be made anew from folders that are named.
     """
-    from sbirctl.galleries.gallery import MANIFEST, read_gallery
+    from sbirctl.galleries.gallery import Gallery
+    from sbirctl.galleries.writer import discard
 
-    if not (place / MANIFEST).is_file():
-        return None
     try:
-        old = read_gallery(place)
+        old = Gallery.open(place, with_vectors=False)
+        old.close()  # what it says is read
+    except MissingError:
+        return None
     except CorruptError:
         if fresh and added:
+            discard(place)
             return None
         raise
     if guessed and not set(added) <= set(old.folders):
@@ -216,6 +219,23 @@ def _folders(old: Gallery | None, added: Sequence[bytes], forget: Sequence[Path]
     return left
 
 
+def _patterns(
+    old: Gallery | None, exclude: Sequence[str], include: Sequence[str]
+) -> tuple[bytes, ...]:
+    """The gallery's patterns and some more, without those that hold no longer."""
+    from sbirctl.datasets.readers.exclude import check_patterns
+
+    known = [] if old is None else list(map(os.fsdecode, old.exclude))
+    for pattern in include:
+        if pattern not in known:
+            raise UsageError(
+                f"{pattern!r} is no pattern of the gallery.",
+                f"It has {', '.join(map(display_path, known)) or 'none'}.",
+            )
+    kept = [pattern for pattern in dict.fromkeys([*known, *exclude]) if pattern not in include]
+    return check_patterns(kept)
+
+
 def _embedder(choice: ModelChoice, old: Gallery | None, device: str) -> Embedder:
     from sbirctl.galleries.embedder import Embedder
     from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
@@ -223,7 +243,7 @@ def _embedder(choice: ModelChoice, old: Gallery | None, device: str) -> Embedder
     given = [*choice.assignments, *([str(choice.config)] if choice.config else [])]
     if not choice.name and old is not None:
         refuse_settings(given)
-        return Embedder.renewed(old.record, device=device, weights=choice.weights)
+        return Embedder.from_record(old.record, device=device, weights=choice.weights, renew=True)
     if is_model(choice.name):
         return Embedder.from_registry(
             choice.name,

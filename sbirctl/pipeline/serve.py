@@ -48,16 +48,19 @@ def serve(
             f"The server needs {error.name}, which is not installed.",
             "Type `pip install starlette uvicorn`.",
         ) from error
-    from sbirctl.galleries.gallery import find_gallery
+    from sbirctl.galleries.gallery import find_gallery, list_galleries
     from sbirctl.galleries.searcher import Searcher
     from sbirctl.galleries.server.galleries import Galleries
     from sbirctl.galleries.server.limits import Limits
 
-    if not names:
-        find_gallery(None)
     for name in names:
         if "://" not in name:
-            find_gallery(name)
+            find_gallery(name).close()
+    for found in list_galleries():
+        if found.damaged and found.name in (names or [found.name]):
+            report.warn(f"{found.damaged} It is not shown.")
+    if not names and all(found.damaged for found in list_galleries()):
+        find_gallery(None)  # says what is missing or damaged
     limits = Limits()
     with sockets.listen(host, port) as taken:
         access = access_control_for(host, sockets.address_of(taken), token)

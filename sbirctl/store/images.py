@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from enum import StrEnum
 from functools import cache, partial
 
 import numpy as np
@@ -34,11 +35,29 @@ _JPEG = b"\xff\xd8"
 _MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
 _BARE = frozenset(bytes([code]) for code in (0x01, *range(0xD0, 0xDA)))  # without a length
 _HEIC_BRANDS = frozenset(b"heic heix heim heis hevc hevx mif1 msf1".split())
-HEIC = "HEIC picture, which is not read: convert it to JPEG"
+
+
+class ImageFault(StrEnum):
+    """Kinds of files that give no picture, as they are counted."""
+
+    BROKEN = "broken"
+    EMPTY = "empty"
+    TOO_LARGE = "too large"
+    HEIC = "HEIC picture, which is not read: convert it to JPEG"
 
 
 class ImageError(CorruptError):
-    """Bytes that give no picture; the message is the reason, without the file's name."""
+    """Bytes that give no picture; the message is the reason, without the file's name.
+
+    Attributes:
+        kind: of the fault.
+    """
+
+    def __init__(
+        self, message: str, hint: str = "", *, kind: ImageFault = ImageFault.BROKEN
+    ) -> None:
+        super().__init__(message, hint)
+        self.kind = kind
 
 
 def load_image(
@@ -95,14 +114,14 @@ def is_heic(head: bytes) -> bool:
 
 def _open(data: bytes) -> Image.Image:
     if not data:
-        raise ImageError("the file is empty")
+        raise ImageError("the file is empty", kind=ImageFault.EMPTY)
     # Pillow's own limit warns on stderr before ours is asked; opening reads the header only.
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         return Image.open(io.BytesIO(data), formats=_formats())
     except Exception as error:
         if is_heic(data):
-            raise ImageError(f"it is a {HEIC}") from error
+            raise ImageError(f"it is a {ImageFault.HEIC}", kind=ImageFault.HEIC) from error
         raise ImageError("it is no image of a kind that can be read") from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit
@@ -115,9 +134,14 @@ def _decode(data: bytes, max_pixels: int, least: int = 0) -> Image.Image:
         raise ImageError(
             f"it has {width} × {height} pixels, more than the limit of {max_pixels:,}",
             "Make the picture smaller.",
+            kind=ImageFault.TOO_LARGE,
         )
     if data.startswith(_JPEG) and _scans(data) > MAX_SCANS:
-        raise ImageError(f"it has more than {MAX_SCANS} scans", "Save the picture anew.")
+        raise ImageError(
+            f"it has more than {MAX_SCANS} scans",
+            "Save the picture anew.",
+            kind=ImageFault.TOO_LARGE,
+        )
     try:
         if least and min(width, height) >= 2 * least:
             image.draft("RGB", (least, least))  # JPEG only: the nearest eighth that is not below

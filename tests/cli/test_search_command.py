@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from sbirctl.cli import _app
+from sbirctl.galleries.gallery import find_gallery
 
 SMALL = ("backbone=mobilenetv3_small_050", "size=32", "dim=8", "mirror=false")
 MODEL = ["--model", "baseline", "--weights", "none", *(w for s in SMALL for w in ("--set", s))]
@@ -221,7 +222,11 @@ def test_what_is_excluded_stays_so(run, place):
     assert json.loads(out)["left_out"]["excluded"] == 1
     _, out, _ = run("index", "--name", "less", "--exclude", "2.*", "--json")
     assert json.loads(out)["left_out"]["excluded"] == 2
-    assert (place / "home/galleries/less/exclude.txt").read_text() == "1.*\n2.*\n"
+    assert find_gallery("less").exclude == (b"1.*", b"2.*")
+    assert run("index", "--name", "less", "--include", "3.*")[0] == 2
+    _, out, _ = run("index", "--name", "less", "--include", "1.*", "--json")
+    assert json.loads(out)["left_out"]["excluded"] == 1
+    assert find_gallery("less").exclude == (b"2.*",)
     run("galleries", "rm", "less")
 
 

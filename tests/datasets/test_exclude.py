@@ -13,7 +13,7 @@ from sbirctl.datasets.folder import Folder, FolderOptions
 from sbirctl.datasets.readers.archive import open_tree, peek
 from sbirctl.datasets.readers.exclude import check_patterns, excluded
 from sbirctl.galleries.walk import walk
-from sbirctl.store.images import HEIC
+from sbirctl.store.images import ImageFault
 
 HEIC_BYTES = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"x" * 99
 LEFT = {
@@ -24,8 +24,8 @@ LEFT = {
     "private/b.jpg": "folder with .nomedia",
     "private/deep/b.jpg": "folder with .nomedia",
     "cat/._1.jpg": "hidden",
-    "cat/c.heic": HEIC,
-    "cat/c.dat": HEIC,
+    "cat/c.heic": ImageFault.HEIC,
+    "cat/c.dat": ImageFault.HEIC,
 }
 KEPT = ["cat/1.jpg", "cat/jpeg.heic", "dog/1.jpg", "dog/photo.avif.bak"]
 
@@ -60,7 +60,7 @@ def test_a_walk_lists_what_it_leaves(photos):
     assert left["@eaDir"] == left["cat/@eaDir"] == "thumbnails of a network disk"
     assert left["#recycle"] == left["cat/$RECYCLE.BIN"] == "bin of deleted files"
     assert left["private"] == "folder with .nomedia"
-    assert left["cat/c.heic"] == left["cat/c.dat"] == HEIC
+    assert left["cat/c.heic"] == left["cat/c.dat"] == ImageFault.HEIC
 
 
 def test_a_folder_with_nomedia_that_is_named_is_walked(photos):
@@ -100,7 +100,10 @@ def test_a_walk_leaves_out_what_is_excluded(photos):
     patterns = check_patterns(["cat", "*.bak"])
     found = walk([os.fsencode(photos)], patterns)
     assert [os.path.relpath(os.fsdecode(f.path), photos) for f in found.files] == ["dog/1.jpg"]
-    left = {os.path.relpath(os.fsdecode(p), photos): reason for p, reason in found.left}
+    left = {
+        os.path.relpath(os.fsdecode(p), photos): reason
+        for p, reason in ((one.path, one.reason) for one in found.left)
+    }
     assert left["cat"] == left["dog/photo.avif.bak"] == "excluded"
 
 

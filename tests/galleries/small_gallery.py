@@ -7,9 +7,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from sbirctl.galleries.gallery import LEFT_OUT, LOCK, read_gallery
+from sbirctl.galleries.embedder import ModelRecord
+from sbirctl.galleries.gallery import LEFT_OUT, Gallery
 from sbirctl.galleries.indexing import index
-from sbirctl.galleries.record import ModelRecord
 from sbirctl.store.images import to_pixels
 
 SIZE = 8
@@ -60,20 +60,37 @@ def photo(path, seed):
 
 def make(place, folders, model=None, engine="exact", **more):
     """Index folders; goes on from the gallery that is there."""
-    try:
-        old = read_gallery(place)
-    except Exception:
-        old = None
     paths = [bytes(folder.absolute()) for folder in folders]
-    return index(place, old, paths, model or Cells(), engine, workers=1, **more)
+    return index(place, paths, model or Cells(), engine, workers=1, **more)
+
+
+def held(place):
+    """{id: vector} of what is searched."""
+    gallery = Gallery.open(place)
+    ids = gallery.photo_ids()
+    return {
+        name.decode(): np.array(vector)
+        for name, vector in zip(ids.tolist(), gallery.vectors, strict=True)
+        if name
+    }
+
+
+def content(place):
+    """All that a gallery says, and what lies in its folder; of two equal ones it is equal."""
+    gallery = Gallery.open(place)
+    vectors = {name: vector.tobytes() for name, vector in held(place).items()}
+    names = {path.name for path in place.iterdir()} - {".lock"}
+    kept = gallery.record, gallery.dim, gallery.folders, gallery.engine, gallery.state
+    listed = (place / LEFT_OUT).read_text()
+    return kept, gallery.records(), gallery.info.photos, vectors, names, listed
 
 
 def files_of(place):
-    """Everything in a gallery's folder but the lock."""
+    """Every file in a gallery's folder, byte by byte."""
     return {
         path.relative_to(place).as_posix(): path.read_bytes()
         for path in place.rglob("*")
-        if path.is_file() and path.name != LOCK
+        if path.is_file() and path.name != ".lock"
     }
 
 

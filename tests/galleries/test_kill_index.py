@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_gallery import Cells, files_of, make, photo
+from small_gallery import Cells, content, make, photo
 
 from sbirctl.core.progress import Reporter
 from sbirctl.galleries import indexing
+from sbirctl.galleries.writer import GalleryWriter
 
 PHOTOS = 60
 
@@ -23,8 +24,8 @@ class Stop(Exception):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Sixty photos, a few copies and broken files among them, in parts of eight."""
-    monkeypatch.setattr(indexing, "PART", 8)
+    """Sixty photos, a few copies and broken files among them, kept by eights."""
+    monkeypatch.setattr(indexing, "KEPT", 8)
     monkeypatch.setattr(indexing, "BATCH", 3)
     monkeypatch.setattr(indexing, "_CHUNK", 2)
     for seed in range(PHOTOS):
@@ -55,24 +56,22 @@ def test_stopped_after_some_photos(folder, tmp_path, step):
 
     with pytest.raises(Stop):
         make(tmp_path / "g", [folder], report=Stopping())
-    for part in (tmp_path / "g").rglob("*.npz"):
-        os.utime(part, (1, 1))  # as if a coarse clock told them apart no more
     model = Cells()
     make(tmp_path / "g", [folder], model)
-    assert model.seen <= 50 - step // 8 * 5  # a complete part is never made again
+    assert model.seen <= 50 - step // 8 * 5  # what was kept is never made again
     make(tmp_path / "h", [folder])
-    assert files_of(tmp_path / "g") == files_of(tmp_path / "h")
+    assert content(tmp_path / "g") == content(tmp_path / "h")
 
 
-@pytest.mark.parametrize("where", ["write_entries", "keep", "write_gallery", "sweep"])
+@pytest.mark.parametrize("where", ["_replace_files", "_describe", "_sweep", "_insert"])
 def test_stopped_while_it_is_put_together(folder, tmp_path, monkeypatch, where):
     with monkeypatch.context() as patch:
-        patch.setattr(indexing, where, lambda *a, **k: (_ for _ in ()).throw(Stop))
+        patch.setattr(GalleryWriter, where, lambda *a, **k: (_ for _ in ()).throw(Stop))
         with pytest.raises(Stop):
             make(tmp_path / "g", [folder])
     make(tmp_path / "g", [folder])
     make(tmp_path / "h", [folder])
-    assert files_of(tmp_path / "g") == files_of(tmp_path / "h")
+    assert content(tmp_path / "g") == content(tmp_path / "h")
 
 
 CHILD = """
@@ -81,7 +80,7 @@ from pathlib import Path
 from small_gallery import Cells, make
 from sbirctl.galleries import indexing
 import sbirctl.training.loader
-indexing.PART, indexing.BATCH, indexing._CHUNK = 8, 3, 2
+indexing.KEPT, indexing.BATCH, indexing._CHUNK = 8, 3, 2
 
 class Slow(Cells):
     def embed(self, pixels, modality):
@@ -126,4 +125,4 @@ def test_killed_at_ten_random_moments(folder, tmp_path):
     assert ends.count(f"ended {-signal.SIGKILL}\n") >= 2
     assert ends[-1] == "ended 0\n"
     make(tmp_path / "h", [folder])
-    assert files_of(tmp_path / "g") == files_of(tmp_path / "h")
+    assert content(tmp_path / "g") == content(tmp_path / "h")

@@ -2,7 +2,8 @@
 
 import json
 import os
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 
 import numpy as np
 import pytest
@@ -10,12 +11,11 @@ from small_gallery import encoded, photo, picture
 
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.files import digest_file
+from sbirctl.galleries import writer
 from sbirctl.galleries.combining import combine, parse_weights
-from sbirctl.galleries.embedder import Embedder
+from sbirctl.galleries.embedder import Embedder, ModelRecord
 from sbirctl.galleries.gallery import find_gallery, list_galleries
-from sbirctl.galleries.record import ModelRecord
 from sbirctl.galleries.searcher import Searcher
-from sbirctl.pipeline import index as stage
 from sbirctl.pipeline.index import ModelChoice, index
 
 SMALL = ("backbone=mobilenetv3_small_050", "size=32", "dim=8", "mirror=false")
@@ -51,7 +51,7 @@ def test_a_photo_has_the_vector_it_has_in_a_store(searcher, photos, tmp_path):
     items = tuple(RawItem(f"photo/c/{n}", n.encode(), "photo", "c") for n in names)
     source = RawDataset("mine", items, ReadTrees((ReadFolder(bytes(photos)),)), "v1")
     store = Store.open(build_store("mine", source, StoreSettings(size=32), workers=1))
-    model = Embedder.again(find_gallery(None).record).model
+    model = Embedder.from_record(find_gallery(None).record).model
     rows = store.items.row[: len(names)]
     inside = embed_rows(model, store, "photo", rows, workers=0)
     for name, vector in zip(names, inside, strict=True):
@@ -125,8 +125,11 @@ def test_galleries_are_listed_the_last_first(photos, tmp_path):
     assert [info.name for info in list_galleries()] == ["two", "one"]
     info = list_galleries(tmp_path / "home")[0]
     assert (info.photos, info.model, info.engine) == (6, "baseline", "exact")
-    (tmp_path / "home" / "galleries" / "two" / "gallery.json").write_text("{}")
-    assert [info.name for info in list_galleries()] == ["one"]
+    (tmp_path / "home" / "galleries" / "two" / "gallery.sqlite").write_text("{}")
+    assert [(info.name, bool(info.damaged)) for info in list_galleries()] == [
+        ("two", True),
+        ("one", False),
+    ]
     assert list_galleries(tmp_path) == []
 
 
@@ -147,34 +150,35 @@ def test_what_another_call_added_just_before_is_not_lost(photos, tmp_path, monke
     index([photos], model=MODEL)
     for number, name in enumerate(("other", "third")):
         photo(tmp_path / name / "one.png", 20 + number)
-    lock = stage.lock
+    writing = writer.writing
 
     @contextmanager
-    def late(path, *, busy):
-        monkeypatch.setattr(stage, "lock", lock)
+    def late(place):
+        monkeypatch.setattr(writer, "writing", writing)
         index([tmp_path / "other"], name="photos")
-        with lock(path, busy=busy):
+        with writing(place):
             yield
 
-    monkeypatch.setattr(stage, "lock", late)
-    found = index([tmp_path / "third"], name="photos").gallery
+    monkeypatch.setattr(writer, "writing", late)
+    index([tmp_path / "third"], name="photos")
+    found = find_gallery("photos")
     assert found.folders == tuple(
         bytes(p) for p in (photos, tmp_path / "other", tmp_path / "third")
     )
-    assert found.photos == 8
+    assert found.info.photos == 8
 
 
 def test_a_run_that_is_gone_is_said_to_be(photos, tmp_path):
     gone = ModelRecord("baseline", str(tmp_path / "gone.safetensors"), {}, "", 0, "d", 8, "k")
     with pytest.raises(MissingError, match="is gone") as raised:
-        Embedder.again(gone)
+        Embedder.from_record(gone)
     assert "--model" in raised.value.hint
 
 
 def test_a_model_that_changed_is_not_searched_with(photos, monkeypatch):
     index([photos], model=MODEL)
-    place = find_gallery(None).place / "gallery.json"
-    place.write_text(place.read_text().replace('"seed": 0', '"seed": 1'))
+    with closing(sqlite3.connect(find_gallery(None).place / "gallery.sqlite")) as opened, opened:
+        opened.execute("""UPDATE models SET record = replace(record, '"seed": 0', '"seed": 1')""")
     with pytest.raises(MismatchError, match="other weights"):
         Searcher.open()
 

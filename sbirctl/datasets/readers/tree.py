@@ -12,7 +12,7 @@ from pathlib import Path
 from sbirctl.core.errors import MissingError, SbirctlError
 from sbirctl.core.files import digest_json, display_path, human_bytes
 from sbirctl.datasets.readers.exclude import NO_MEDIA, NO_MEDIA_FILE, of_the_system
-from sbirctl.store.images import HEIC, is_heic
+from sbirctl.store.images import ImageError, ImageFault, is_heic
 from sbirctl.store.manifest import quote_path
 from sbirctl.store.raw import RawItem
 
@@ -94,7 +94,7 @@ class ReadFolder:
 
         Raises:
             OSError: it cannot be read.
-            SbirctlError: it is larger than any picture.
+            ImageError: it is larger than any picture.
         """
         handle = os.open(os.path.join(self.root, path), _READ)
         try:
@@ -115,11 +115,12 @@ def check_size(size: int) -> None:
     """Refuse a file that would fill the memory.
 
     Raises:
-        SbirctlError: it is larger than `MAX_FILE_BYTES`.
+        ImageError: it is larger than `MAX_FILE_BYTES`.
     """
     if size > MAX_FILE_BYTES:
-        raise SbirctlError(
-            f"it has {human_bytes(size)}, more than the limit of {human_bytes(MAX_FILE_BYTES)}"
+        raise ImageError(
+            f"it has {human_bytes(size)}, more than the limit of {human_bytes(MAX_FILE_BYTES)}",
+            kind=ImageFault.TOO_LARGE,
         )
 
 
@@ -199,7 +200,7 @@ def left_aside(file: File, read: ReadBytes) -> str:
     avif = head[4:12] in (b"ftypavif", b"ftypavis")
     if webp or avif or head.startswith(_MAGIC):
         return ""
-    return HEIC if ending in _HEIC_ENDINGS or is_heic(head) else NO_IMAGE
+    return ImageFault.HEIC if ending in _HEIC_ENDINGS or is_heic(head) else NO_IMAGE
 
 
 def _walk(root: bytes) -> tuple[list[File], int]:

@@ -6,16 +6,23 @@ be approximate; metrics never go through one.
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
 
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.registry import Registry
 
+if TYPE_CHECKING:
+    from sbirctl.galleries.gallery import Gallery
+
 ID = "S64"
+ENGINE_FOLDER = re.compile(r"\.?engine-[0-9a-f]{16}")
+ENGINE_FILES = ("index.faiss", "ids.npy")
 
 
 @dataclass(frozen=True)
@@ -37,12 +44,13 @@ class Engine(Protocol):
     Attributes:
         name: the name of its file.
         removes: whether it can remove. One that cannot is built anew by `bring_up_to_date`.
-        remote: whether it keeps its vectors elsewhere, so that there is nothing to save here.
+        keeps: what it searches: the gallery's own vectors where they lie, files of its own in a
+            folder (then it is a `SavedEngine`), or what a server has.
     """
 
     name: ClassVar[str]
+    keeps: ClassVar[Literal["vectors", "folder", "server"]]
     removes: bool
-    remote: bool
 
     def __init__(self, spec: str, dim: int) -> None: ...
 
@@ -78,12 +86,26 @@ class Engine(Protocol):
         """(dim,) float32 unit vector, as near as the engine keeps it; None for unknown ids."""
         ...
 
+    @classmethod
+    def open(cls, gallery: Gallery) -> Engine:
+        """The engine of a gallery.
+
+        Raises:
+            CorruptError: its files are damaged.
+            MissingError: a library is not installed, or nothing answers there.
+        """
+        ...
+
+
+class SavedEngine(Engine, Protocol):
+    """An engine with files of its own, called as in `ENGINE_FILES`."""
+
     def save(self, folder: Path) -> None:
         """Write everything into an existing, empty folder."""
         ...
 
     @classmethod
-    def open(cls, folder: Path, spec: str, dim: int) -> Engine:
+    def load(cls, folder: Path, spec: str, dim: int) -> SavedEngine:
         """What `save` wrote.
 
         Raises:
@@ -120,7 +142,7 @@ def bring_up_to_date(
     """
     held = engine.ids()
     gone = held[~np.isin(held, ids)]
-    anew = 0 < GROWN * len(held) < len(ids) and not engine.remote
+    anew = 0 < GROWN * len(held) < len(ids) and engine.keeps != "server"
     if len(gone) and not engine.removes:
         report.note(f"{spec} cannot remove photos; it is built anew.")
         anew = True
@@ -139,3 +161,11 @@ def recall(engine: Engine, exact: Engine, queries: np.ndarray, k: int) -> float:
     wanted, found = exact.search(queries, k).ids, engine.search(queries, k).ids
     shares = [np.isin(a[a != b""], b).mean() for a, b in zip(wanted, found, strict=True)]
     return float(np.mean(shares))
+
+
+def remove_engine(folder: Path) -> None:
+    """Remove the files an engine keeps in a folder, and the folder where nothing else is in it."""
+    for name in ENGINE_FILES:
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()

@@ -12,13 +12,17 @@ Kinds, as `faiss:KIND`:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
 from sbirctl.core.files import display_path
-from sbirctl.galleries.engines import ENGINES, ID, Nearest
+from sbirctl.galleries.database import refuse_links
+from sbirctl.galleries.engines import ENGINE_FILES, ENGINES, ID, Nearest
+
+if TYPE_CHECKING:
+    from sbirctl.galleries.gallery import Gallery
 
 KINDS = ("flat", "hnsw", "ivf", "pq", "sq")
 DEFAULT = "hnsw"
@@ -27,7 +31,7 @@ _BUILD, _SEEK = 120, 128  # candidates kept while building and while searching t
 _POINTS_A_LIST = 39  # what faiss wants at least for a centre
 _LOOKED_THROUGH = 1 / 12  # of the lists
 _SEED_POINTS = 256 * _POINTS_A_LIST  # for the 256 centres of a quantiser
-_INDEX, _IDS = "index.faiss", "ids.npy"
+_INDEX, _IDS = ENGINE_FILES
 
 
 @ENGINES.register
@@ -40,7 +44,7 @@ class Faiss:
     """
 
     name: ClassVar[str] = "faiss"
-    remote = False
+    keeps: ClassVar[Literal["vectors", "folder", "server"]] = "folder"
 
     def __init__(self, spec: str, dim: int) -> None:
         self.check(spec)
@@ -92,8 +96,9 @@ class Faiss:
         """See `Engine.search`."""
         values = np.ascontiguousarray(queries, dtype=np.float32)
         scores, numbers = self._index.search(values, k)
-        ids = np.where(numbers >= 0, self._ids[numbers], b"")
-        return Nearest(ids.astype(ID), np.where(numbers >= 0, scores, -np.inf))
+        there = (numbers >= 0) & (numbers < len(self._ids))
+        ids = np.where(there, self._ids[np.where(there, numbers, 0)], b"")
+        return Nearest(ids.astype(ID), np.where(there, scores, -np.inf))
 
     def vector(self, id: bytes) -> np.ndarray | None:
         """See `Engine.vector`; of a quantised one what is left of it, made a unit vector."""
@@ -104,17 +109,27 @@ class Faiss:
         return found / max(float(np.linalg.norm(found)), 1e-12)
 
     def save(self, folder: Path) -> None:
-        """See `Engine.save`."""
+        """See `SavedEngine.save`."""
         self._faiss.write_index(self._index, str(folder / _INDEX))
         np.save(folder / _IDS, self._ids, allow_pickle=False)
 
     @classmethod
-    def open(cls, folder: Path, spec: str, dim: int) -> Faiss:
+    def open(cls, gallery: Gallery) -> Faiss:
         """See `Engine.open`."""
+        return cls.load(gallery.engine_folder, gallery.engine, gallery.dim)
+
+    @classmethod
+    def load(cls, folder: Path, spec: str, dim: int) -> Faiss:
+        """See `SavedEngine.load`."""
         engine = cls(spec, dim)
+        refuse_links(folder, folder / _IDS, folder / _INDEX)
         try:
             engine._ids = np.load(folder / _IDS, allow_pickle=False)
             engine._index = engine._faiss.read_index(str(folder / _INDEX))
+            if engine._ids.dtype != ID or engine._ids.ndim != 1:
+                raise ValueError(f"its ids are {engine._ids.dtype}")
+            if len(engine.ids()) != engine._index.ntotal:
+                raise ValueError(f"{len(engine.ids())} ids, {engine._index.ntotal} vectors")
         except (OSError, ValueError, EOFError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise CorruptError(

@@ -12,14 +12,16 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from sbirctl.core.errors import MismatchError, MissingError
 from sbirctl.galleries.engines import ENGINES, ID, Nearest
 from sbirctl.galleries.engines._qdrant_client import connect, library, parse, told
+
+if TYPE_CHECKING:
+    from sbirctl.galleries.gallery import Gallery
 
 _BATCH = 256
 _ABOUT = "sbirctl"  # key in the collection's metadata
@@ -36,8 +38,8 @@ class Qdrant:
     """
 
     name: ClassVar[str] = "qdrant"
+    keeps: ClassVar[Literal["vectors", "folder", "server"]] = "server"
     removes = True
-    remote = True
 
     def __init__(self, spec: str, dim: int) -> None:
         location, self._name = parse(spec)
@@ -117,17 +119,10 @@ class Qdrant:
             return None
         return np.asarray(found[0].vector, dtype=np.float32)
 
-    def save(self, folder: Path) -> None:
-        """Nothing: the collection keeps everything."""
-
     @classmethod
-    def open(cls, folder: Path, spec: str, dim: int) -> Qdrant:  # noqa: ARG003
-        """See `Engine.open`; the folder does not matter.
-
-        Raises:
-            MissingError: there is no such collection.
-        """
-        return cls(spec, dim)
+    def open(cls, gallery: Gallery) -> Qdrant:
+        """See `Engine.open`."""
+        return cls(gallery.engine, gallery.dim)
 
     def describe(self, about: dict[str, Any], files: Mapping[str, list[Any]]) -> None:
         """Keep the model with the collection, and the files of some photos with their points."""

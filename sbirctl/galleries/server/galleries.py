@@ -45,8 +45,8 @@ class Galleries:
         self._opening = threading.Lock()
 
     def infos(self) -> list[GalleryInfo]:
-        """The galleries that may be asked for, the default first."""
-        found = {info.name: info for info in self._lister()}
+        """The galleries that may be asked for, the default first; no damaged ones."""
+        found = {info.name: info for info in self._lister() if not info.damaged}
         if not self._chosen:
             return list(found.values())
         with self._lock:  # one that is not in the home folder (a remote one) is known once open

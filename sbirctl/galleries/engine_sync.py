@@ -1,77 +1,93 @@
-"""The engine of a gallery brought up to date and kept: saved, or changed where it is."""
+"""Bringing an engine that keeps vectors itself up to date with its gallery."""
 
 from __future__ import annotations
 
 import os
 import platform
-import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, SbirctlError
 from sbirctl.core.files import digest_json, display_path
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.galleries.engines import EXACT, Engine, bring_up_to_date, engine_class, recall
+from sbirctl.galleries.database import FileRecord, refuse_links
+from sbirctl.galleries.embedder import ModelRecord
+from sbirctl.galleries.engines import (
+    EXACT,
+    Engine,
+    SavedEngine,
+    bring_up_to_date,
+    engine_class,
+    recall,
+    remove_engine,
+)
 from sbirctl.galleries.engines.exact import Exact
 from sbirctl.galleries.engines.qdrant import Qdrant, read_about
-from sbirctl.galleries.gallery import Gallery
-from sbirctl.galleries.listing import Entry
 from sbirctl.store.manifest import quote_path
 
 _ASKED = 200  # photos whose neighbours are looked up to measure recall
 _FIRST = 20
 
 
-def keep(
-    gallery: Gallery,
-    old: Gallery | None,
-    entries: Sequence[Entry],
+def sync_engine(
+    place: Path,
+    record: ModelRecord,
+    spec: str,
+    before: tuple[str, str],
+    records: Sequence[FileRecord],
     ids: np.ndarray,
     vectors: np.ndarray,
     report: Reporter = SILENT,
 ) -> str:
-    """Make the gallery's engine hold just these vectors.
+    """Make the engine of a gallery hold just these vectors, where it keeps any itself.
 
     Args:
-        gallery: as it will be, but for the engine's folder.
-        old: as it was, None for a new one.
-        entries: its files.
+        place: the gallery's folder.
+        record: the model.
+        spec: the engine, as typed.
+        before: engine and state as they are, "" for none.
+        records: the gallery's files.
         ids: (n,) S64, sorted.
         vectors: (n, dim) float32 unit vectors.
+        report: told what it finds of what exact finds.
 
     Returns:
-        Name of the folder it was saved in; "" for a remote one.
+        16 hexadecimal digits that name the folder it was saved in; "" on a server.
     """
-    content = [gallery.record.key, gallery.engine, [one.decode() for one in ids.tolist()]]
+    content = [record.key, spec, [one.decode() for one in ids.tolist()]]
     state = digest_json(content)[:16]
-    if engine_class(gallery.engine).remote:
-        _keep_remote(gallery, state, entries, ids, vectors, report)
+    kind = engine_class(spec)
+    if kind.keeps == "server":
+        _sync_server(place, record, spec, state, records, ids, vectors, report)
         return ""
-    target = gallery.place / f"engine-{state}"
-    engine = _before(gallery, old, target, report)
+    saved = cast(type[SavedEngine], kind)
+    target = place / f"engine-{state}"
+    engine = _load(saved, place, spec, before, target, vectors.shape[1], report)
     if not (target.is_dir() and np.array_equal(np.sort(engine.ids()), ids)):
-        engine = bring_up_to_date(engine, gallery.engine, ids, vectors, report)
-        _say_recall(engine, gallery.engine, ids, vectors, report)
+        engine = cast(SavedEngine, bring_up_to_date(engine, spec, ids, vectors, report))
+        _say_recall(engine, spec, ids, vectors, report)
         _save(engine, target)
-    return target.name
+    return state
 
 
-def _save(engine: Engine, target: Path) -> None:
+def _save(engine: SavedEngine, target: Path) -> None:
     """Save an engine into a folder that is there whole or not at all."""
     temporary = target.with_name(f".{target.name}")
-    shutil.rmtree(temporary, ignore_errors=True)  # left by a call that was killed
+    refuse_links(target, temporary)
     try:
+        for path in (temporary, target):  # left by a call that was killed; damaged
+            if path.is_dir():
+                remove_engine(path)
         temporary.mkdir(parents=True)
         engine.save(temporary)
         for path in temporary.iterdir():
             with open(path, "rb+") as stream:
                 os.fsync(stream.fileno())
-        shutil.rmtree(target, ignore_errors=True)  # damaged
         temporary.rename(target)
     except (OSError, RuntimeError) as error:  # faiss raises the latter
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
@@ -81,63 +97,72 @@ def _save(engine: Engine, target: Path) -> None:
         ) from error
 
 
-def _before(gallery: Gallery, old: Gallery | None, target: Path, report: Reporter) -> Engine:
+def _load(
+    kind: type[SavedEngine],
+    place: Path,
+    spec: str,
+    before: tuple[str, str],
+    target: Path,
+    dim: int,
+    report: Reporter,
+) -> SavedEngine:
     """The engine in `target` or as it was, an empty one where there is none to go on from."""
-    kind = engine_class(gallery.engine)
-    if old is not None and (old.engine, old.record.key) == (gallery.engine, gallery.record.key):
-        there = target if target.is_dir() else gallery.place / old.engine_folder
+    if before[0] == spec:
+        there = target if target.is_dir() else place / f"engine-{before[1]}"
         try:
-            return kind.open(there, gallery.engine, gallery.dim)
+            return kind.load(there, spec, dim)
         except CorruptError as error:
             report.warn(f"{error.message} It is built anew.")
-    return kind(gallery.engine, gallery.dim)
+    return kind(spec, dim)
 
 
-def _keep_remote(
-    gallery: Gallery,
+def _sync_server(
+    place: Path,
+    record: ModelRecord,
+    spec: str,
     state: str,
-    entries: Sequence[Entry],
+    records: Sequence[FileRecord],
     ids: np.ndarray,
     vectors: np.ndarray,
     report: Reporter,
 ) -> None:
-    owner = f"{platform.node()}:{display_path(gallery.place)}"
-    engine = Qdrant(gallery.engine, gallery.dim)
-    files = _files(entries)
+    owner = f"{platform.node()}:{display_path(place)}"
+    engine = Qdrant(spec, vectors.shape[1])
+    files = _files(records)
     listed = digest_json(files)
     try:
-        there = read_about(gallery.engine)
+        there = read_about(spec)
     except MissingError:  # no gallery's
         there = {"owner": ""} if len(engine) else {}
     if there.get("owner", owner) != owner:
         raise MismatchError(
-            f"{gallery.engine} holds {there['owner'] or 'points of another program'}.",
+            f"{spec} holds {there['owner'] or 'points of another program'}.",
             "Give this gallery a collection of its own.",
         )
     about = {
         "owner": owner,
-        "photos": gallery.photos,
-        "dim": gallery.dim,
-        "model": asdict(gallery.record),
+        "photos": len(ids),
+        "dim": vectors.shape[1],
+        "model": asdict(record),
     }
     if there.get("state") != state:
-        other = there.get("model", {}).get("key", gallery.record.key) != gallery.record.key
+        other = there.get("model", {}).get("key", record.key) != record.key
         engine.describe({**about, "state": "", "files": ""}, {})  # being changed
         if other and len(held := engine.ids()):
             engine.remove(held)
-        bring_up_to_date(engine, gallery.engine, ids, vectors, report)
-        _say_recall(engine, gallery.engine, ids, vectors, report)
+        bring_up_to_date(engine, spec, ids, vectors, report)
+        _say_recall(engine, spec, ids, vectors, report)
     if (there.get("state"), there.get("files")) != (state, listed):
         engine.describe({**about, "state": state, "files": listed}, files)
 
 
-def _files(entries: Sequence[Entry]) -> Mapping[str, list[Any]]:
+def _files(records: Sequence[FileRecord]) -> Mapping[str, list[Any]]:
     """id: [[quoted path, size, stamp], …], as a collection keeps them."""
     found: defaultdict[str, list[Any]] = defaultdict(list)
-    for entry in entries:
-        if not entry.reason:
-            file = entry.file
-            found[entry.id].append([quote_path(file.path), file.size, file.stamp])
+    for record in records:
+        if not record.kind:
+            file = record.file
+            found[record.id].append([quote_path(file.path), file.size, file.stamp])
     return found
 
 
