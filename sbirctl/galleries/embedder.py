@@ -14,7 +14,7 @@ from sbirctl.core.config import to_dict
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.files import display_path
 from sbirctl.galleries.record import ModelRecord, key_of
-from sbirctl.galleries.training_frame import frame_of
+from sbirctl.galleries.training_placement import training_placement
 from sbirctl.store.images import to_pixels
 from sbirctl.store.manifest import MODALITIES, Modality
 
@@ -57,7 +57,7 @@ class Embedder:
             digest=checkpoint.digest,
             size=int(size),
             key=key_of(checkpoint.model, checkpoint.digest, checkpoint.settings, int(size)),
-            frame=frame_of(checkpoint, path),
+            placement=training_placement(checkpoint, path),
         )
         return cls(model, record)
 

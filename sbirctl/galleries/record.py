@@ -9,7 +9,7 @@ from typing import Any
 
 from sbirctl.core.config import to_dict
 from sbirctl.core.files import digest_json
-from sbirctl.galleries.framing import Frame
+from sbirctl.drawings.placement import Placement
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ModelRecord:
         digest: of the weights.
         size: side of the square the store's half of preprocessing makes.
         key: 16 hexadecimal digits of all that decides a photo's vector.
-        frame: where its training sketches lie on their sheets.
+        placement: where its training sketches lie on their sheets.
     """
 
     name: str
@@ -37,7 +37,7 @@ class ModelRecord:
     digest: str
     size: int
     key: str
-    frame: Frame = field(default_factory=Frame)
+    placement: Placement = field(default_factory=Placement)
 
     @property
     def label(self) -> str:
@@ -50,7 +50,7 @@ class ModelRecord:
 
 def record_from_json(values: dict[str, Any]) -> ModelRecord:
     """A model's record from a manifest."""
-    return ModelRecord(**{**values, "frame": Frame(**values["frame"])})
+    return ModelRecord(**{**values, "placement": Placement(**values["placement"])})
 
 
 def key_of(name: str, digest: str, settings: Mapping[str, Any], size: int) -> str:

@@ -16,12 +16,12 @@ from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets.readers.tree import File
+from sbirctl.drawings.placement import Placement
 from sbirctl.galleries.catalogue import Asked, Catalogue, Listed
 from sbirctl.galleries.embedder import Embedder, as_modality
 from sbirctl.galleries.engines import Engine, engine_class
 from sbirctl.galleries.engines.exact import Exact
 from sbirctl.galleries.engines.qdrant import Qdrant, read_about
-from sbirctl.galleries.framing import Frame
 from sbirctl.galleries.gallery import GalleryInfo, find_gallery
 from sbirctl.galleries.record import record_from_json
 from sbirctl.store.images import load_image
@@ -51,7 +51,7 @@ class Searcher:
         info: the gallery in a few words.
         embedder: the model.
         has_text: whether words can be searched for.
-        frame: where drawings should lie on their sheets, for `drawing.read_drawing`.
+        placement: where drawings should lie on their sheets, for `drawings.reading.read_drawing`.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Searcher:
         """
         self.info = info
         self.has_text = embedder.has_text
-        self.frame: Frame = embedder.record.frame
+        self.placement: Placement = embedder.record.placement
         self.embedder = embedder
         self._engine = engine
         self._catalogue = catalogue

@@ -39,7 +39,7 @@ class Query:
         photos: files that go into every query.
         text: words that go into every query, "" for none.
         weights: of the kinds "sketch", "photo" and "text", 1 where not named.
-        clean: "auto", "yes" or "no", see `search.drawing.read_drawing`.
+        clean: "auto", "yes" or "no", see `drawings.reading.read_drawing`.
         centre: put drawings where the model's training sketches lay.
     """
 
@@ -72,7 +72,7 @@ def read_file(path: Path) -> Drawing:
     Raises:
         MissingError: it is not there or cannot be read.
     """
-    from sbirctl.galleries.drawing import MAX_BYTES
+    from sbirctl.drawings.reading import MAX_BYTES
 
     return Drawing(display_path(path), _bytes(path, MAX_BYTES + 1))
 
@@ -129,14 +129,14 @@ def search(
 
 
 def _picture(searcher: Searcher, drawing: Drawing, query: Query) -> Image.Image:
-    from sbirctl.galleries.drawing import read_drawing
+    from sbirctl.drawings.reading import read_drawing
 
     return read_drawing(
         drawing.data,
         name=drawing.name,
         clean=query.clean,
         centre=query.centre,
-        frame=searcher.frame,
+        placement=searcher.placement,
     )
 
 

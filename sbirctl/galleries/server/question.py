@@ -10,9 +10,9 @@ from PIL import Image
 
 from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import human_bytes
+from sbirctl.drawings.placement import Placement
+from sbirctl.drawings.reading import read_drawing
 from sbirctl.galleries.combining import combine
-from sbirctl.galleries.drawing import read_drawing
-from sbirctl.galleries.framing import Frame
 from sbirctl.galleries.searcher import Searcher
 from sbirctl.galleries.server.limits import Limits
 from sbirctl.galleries.server.refusal import RefusedError
@@ -78,15 +78,15 @@ class Question:
 
     def _image(self, searcher: Searcher, data: bytes) -> Image.Image:
         if self.modality == "sketch":
-            return drawing_of(data, self.limits, searcher.frame)
+            return drawing_of(data, self.limits, searcher.placement)
         try:
             return decode_photo(data, max_pixels=self.limits.pixels)
         except ImageError as error:
             raise RefusedError(400, f"The photo cannot be read: {error.message}.") from error
 
 
-def drawing_of(data: bytes, limits: Limits, frame: Frame | None = None) -> Image.Image:
-    """The drawing in some bytes, dark on white; moved to its place in `frame` where that is given.
+def drawing_of(data: bytes, limits: Limits, placement: Placement | None = None) -> Image.Image:
+    """The drawing in some bytes, dark on white; moved where `placement` is given.
 
     Raises:
         RefusedError: there is none, or it is too large.
@@ -96,7 +96,9 @@ def drawing_of(data: bytes, limits: Limits, frame: Frame | None = None) -> Image
             413, f"A drawing of lines may have {human_bytes(limits.strokes)}.", "Send a picture."
         )
     try:
-        return read_drawing(data, centre=frame is not None, frame=frame, max_pixels=limits.pixels)
+        return read_drawing(
+            data, centre=placement is not None, placement=placement, max_pixels=limits.pixels
+        )
     except CorruptError as error:
         raise RefusedError(400, error.message, "Take a PNG, JPEG, SVG or .ndjson.") from error
 

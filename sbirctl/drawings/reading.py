@@ -7,10 +7,10 @@ from PIL import Image
 
 from sbirctl.core.errors import CorruptError, UsageError
 from sbirctl.core.files import human_bytes
+from sbirctl.drawings.paper import CLEAN, clean_paper, is_clean
+from sbirctl.drawings.placement import PAPER, Placement, normalize_placement, pad_to_square
 from sbirctl.drawings.strokes import Pen, Strokes, parse_drawing, render
 from sbirctl.drawings.svg import parse_svg
-from sbirctl.galleries.framing import PAPER, Frame, put, squared
-from sbirctl.galleries.paper import CLEAN, clean_paper, is_clean
 from sbirctl.store.images import decode_photo
 
 MAX_BYTES = 32 * 1024**2
@@ -25,7 +25,7 @@ def read_drawing(
     name: str = "",
     clean: str = "auto",
     centre: bool = True,
-    frame: Frame | None = None,
+    placement: Placement | None = None,
     max_bytes: int = MAX_BYTES,
     max_pixels: int = MAX_PIXELS,
 ) -> Image.Image:
@@ -39,7 +39,7 @@ def read_drawing(
         clean: "auto" turns a photographed sheet of paper into black on white and leaves drawings
             that are so already alone; "yes" always does, "no" never.
         centre: bring a drawing that lies unlike the training sketches to their place and size.
-        frame: where those lie, from the gallery (`Searcher.frame`).
+        placement: where those lie, from the gallery (`Searcher.placement`).
         max_bytes, max_pixels: larger ones are refused.
 
     Returns:
@@ -52,7 +52,7 @@ def read_drawing(
     if clean not in CLEAN:
         raise UsageError(f"There is no way {clean!r} to clean.", f"Take {', '.join(CLEAN)}.")
     try:
-        return _read(data, clean, centre, frame or Frame(), max_bytes, max_pixels)
+        return _read(data, clean, centre, placement or Placement(), max_bytes, max_pixels)
     except CorruptError as error:
         what = f"The drawing {name!r}" if name else "The drawing"
         raise CorruptError(
@@ -62,7 +62,7 @@ def read_drawing(
 
 
 def _read(
-    data: bytes, clean: str, centre: bool, frame: Frame, max_bytes: int, max_pixels: int
+    data: bytes, clean: str, centre: bool, placement: Placement, max_bytes: int, max_pixels: int
 ) -> Image.Image:
     if len(data) > max_bytes:
         raise CorruptError(
@@ -79,7 +79,7 @@ def _read(
             grey = Image.fromarray(clean_paper(np.asarray(grey)))
     if not (np.asarray(grey) < PAPER).any():
         raise CorruptError("nothing is drawn on it", "Draw something.")
-    return (put(grey, frame) if centre else squared(grey)).convert("RGB")
+    return (normalize_placement(grey, placement) if centre else pad_to_square(grey)).convert("RGB")
 
 
 def _strokes(

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
 from sbirctl.core.errors import CorruptError, UsageError
-from sbirctl.galleries.drawing import read_drawing
-from sbirctl.galleries.framing import Frame, ink_box, measure, put
-from sbirctl.galleries.paper import clean_paper, is_clean
+from sbirctl.drawings.paper import clean_paper, is_clean
+from sbirctl.drawings.placement import Placement, ink_box, measure_placement, normalize_placement
+from sbirctl.drawings.reading import read_drawing
 
-ANYWHERE = Frame(0.0, 0.8, 1.0, 1.0)  # every drawing fits
+ANYWHERE = Placement(0.0, 0.8, 1.0, 1.0)  # every drawing fits
 STROKES = [[[0, 100], [0, 100]], [[0, 100], [100, 0]]]
 
 
@@ -49,7 +49,7 @@ def photographed(image, rng, noise=3.0):
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
 def test_a_clean_drawing_that_fits_passes_unchanged(mode, kind):
     image = drawn().convert(mode)
-    made = read_drawing(encoded(image, kind), frame=ANYWHERE)
+    made = read_drawing(encoded(image, kind), placement=ANYWHERE)
     assert made.mode == "RGB"
     assert np.array_equal(grey(made), grey(image))
 
@@ -57,7 +57,7 @@ def test_a_clean_drawing_that_fits_passes_unchanged(mode, kind):
 def test_transparency_is_paper():
     image = Image.new("RGBA", (50, 50), (0, 0, 0, 0))
     ImageDraw.Draw(image).line((5, 5, 45, 45), fill=(0, 0, 0, 255), width=3)
-    made = grey(read_drawing(encoded(image), frame=ANYWHERE))
+    made = grey(read_drawing(encoded(image), placement=ANYWHERE))
     assert (made[0, 49], made[25, 25]) == (255, 0)
 
 
@@ -94,9 +94,9 @@ def test_other_shapes_become_square_on_white_not_squashed():
     st.integers(0, 60), st.integers(0, 60), st.integers(4, 36), st.integers(4, 36), st.booleans()
 )
 def test_centring_brings_the_ink_to_its_place_and_keeps_its_shape(x, y, width, height, wide):
-    frame = Frame(low=0.7, fill=0.8, high=0.9, shift=0.02)
+    placement = Placement(low=0.7, fill=0.8, high=0.9, shift=0.02)
     image = drawn((x, y, x + width - 1, y + height - 1), width=1)
-    made = put(image, frame)
+    made = normalize_placement(image, placement)
     before, after = ink_box(np.asarray(image)), ink_box(np.asarray(made))
     assert (after.right - after.left, after.bottom - after.top) == (
         before.right - before.left,
@@ -107,24 +107,24 @@ def test_centring_brings_the_ink_to_its_place_and_keeps_its_shape(x, y, width, h
     assert after.longer / side == pytest.approx(0.8, abs=0.5 / side + 0.8 / side)
     assert abs(after.left + after.right - side) <= 1
     assert abs(after.top + after.bottom - side) <= 1
-    again = put(made, Frame(low=0.6, fill=0.8, high=1.0, shift=0.2))
+    again = normalize_placement(made, Placement(low=0.6, fill=0.8, high=1.0, shift=0.2))
     assert again is made
 
 
 def test_centring_can_be_left_out():
     image = drawn((5, 5, 20, 20))
-    frame = Frame(0.7, 0.8, 0.9, 0.02)
+    placement = Placement(0.7, 0.8, 0.9, 0.02)
     assert np.array_equal(grey(read_drawing(encoded(image), centre=False)), np.asarray(image))
-    assert read_drawing(encoded(image), frame=frame).size != image.size
+    assert read_drawing(encoded(image), placement=placement).size != image.size
 
 
 def test_the_frame_of_some_sketches():
     sheets = [np.asarray(drawn((10, 10, 10 + side, 60))) for side in range(60, 81)]
     empty = np.full((100, 100), 255, np.uint8)
-    frame = measure([*sheets, empty])
-    assert (frame.low, frame.fill, frame.high) == pytest.approx((0.62, 0.71, 0.80))
-    assert frame.shift == pytest.approx(0.145)
-    assert measure([empty]) == Frame()
+    placement = measure_placement([*sheets, empty])
+    assert (placement.low, placement.fill, placement.high) == pytest.approx((0.62, 0.71, 0.80))
+    assert placement.shift == pytest.approx(0.145)
+    assert measure_placement([empty]) == Placement()
 
 
 @pytest.mark.parametrize("seed", range(3))
