@@ -111,7 +111,7 @@ def search(
         raise UsageError(f"{sheet.name!r} has no ending of a sheet.", "End it in .png or .pdf.")
     searcher = Searcher.open(gallery, device=device, report=report)
     common = _common(searcher, query)
-    pictures = [_picture(searcher, drawing, query) for drawing in query.drawings]
+    pictures = [_picture(searcher, drawing, query, report) for drawing in query.drawings]
     asked = [[("sketch", searcher.embed(image, "sketch")), *common] for image in pictures]
     vectors = [combine(parts, query.weights) for parts in asked or [common]]
     names = [drawing.name for drawing in query.drawings] or [_words(query)]
@@ -128,7 +128,7 @@ def search(
     return answers
 
 
-def _picture(searcher: Searcher, drawing: Drawing, query: Query) -> Image.Image:
+def _picture(searcher: Searcher, drawing: Drawing, query: Query, report: Reporter) -> Image.Image:
     from sbirctl.drawings.reading import read_drawing
 
     return read_drawing(
@@ -137,6 +137,7 @@ def _picture(searcher: Searcher, drawing: Drawing, query: Query) -> Image.Image:
         clean=query.clean,
         centre=query.centre,
         placement=searcher.placement,
+        report=report,
     )
 
 

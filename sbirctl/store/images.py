@@ -25,6 +25,7 @@ _REDUCED = 2
 # Pillow's readers for these do not start other programs; EPS and the like are left out.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
 _EXIF_ORIENTATION = 0x0112
+_LIGHT = 224  # grey value from which ink would be lost on white
 
 
 class ImageError(CorruptError):
@@ -53,7 +54,7 @@ def load_image(
 
 def to_pixels(image: Image.Image, modality: Modality, size: int) -> np.ndarray:
     """A decoded picture of any mode as `load_image` gives it."""
-    image = _flatten(_eight_bits(image), "RGB" if modality == "photo" else "L")
+    image = _flatten(_eight_bits(image), "RGB") if modality == "photo" else _sketch(image)
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BICUBIC)
     pixels = np.asarray(image)
@@ -72,6 +73,29 @@ def decode_photo(data: bytes, least: int = 0, *, max_pixels: int = MAX_PIXELS) -
         ImageError: empty, truncated, damaged, too large, or no image.
     """
     return _flatten(_eight_bits(_decode(data, max_pixels, least)), "RGB")
+
+
+def decode_sketch(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode one drawing to look at: upright, grey, dark on white, also where its ink is light on
+    transparent paper.
+
+    Args:
+        data: the bytes of the file.
+        max_pixels: larger pictures are refused before they are decoded.
+
+    Raises:
+        ImageError: empty, truncated, damaged, too large, or no image.
+    """
+    return _sketch(_decode(data, max_pixels))
+
+
+def _sketch(image: Image.Image) -> Image.Image:
+    image = _eight_bits(image)
+    if _is_transparent(image):
+        ink, opaque = np.asarray(_layer(image).convert("LA")).transpose(2, 0, 1)
+        if (opaque == 0).any() and (opaque > 0).any() and (ink[opaque > 0] >= _LIGHT).all():
+            return Image.fromarray(255 - opaque)
+    return _flatten(image, "L")
 
 
 def _open(data: bytes) -> Image.Image:
@@ -134,11 +158,17 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 def _flatten(image: Image.Image, mode: str) -> Image.Image:
     """To `mode` (RGB or L), what is transparent onto white."""
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        if image.mode == "La":
-            image = image.convert("LA")
-        layer = image.convert("RGBA")
+    if _is_transparent(image):
+        layer = _layer(image)
         image = Image.new("RGBA", layer.size, "white")
         image.alpha_composite(layer)
         image = image.convert("RGB")
     return image if image.mode == mode else image.convert(mode)
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+
+
+def _layer(image: Image.Image) -> Image.Image:
+    return (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
