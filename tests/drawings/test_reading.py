@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
 from sbirctl.core.errors import CorruptError, UsageError
+from sbirctl.core.progress import Reporter
 from sbirctl.drawings.paper import clean_paper, is_clean
 from sbirctl.drawings.placement import Placement, ink_box, measure_placement, normalize_placement
 from sbirctl.drawings.reading import read_drawing
@@ -212,3 +213,48 @@ def test_whatever_the_bytes_it_is_a_drawing_or_an_error_in_two_lines(tail, head)
     except CorruptError:
         return
     assert made.size[0] == made.size[1]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("centre", [True, False])
+def test_white_ink_on_transparent_paper_is_dark_on_white(mode, centre):
+    image = Image.new("RGBA", (60, 60), (0, 0, 0, 0))
+    ImageDraw.Draw(image).rectangle((10, 10, 49, 49), outline=(255, 255, 255, 255), width=4)
+    made = grey(read_drawing(encoded(image.convert(mode)), centre=centre, placement=ANYWHERE))
+    assert (made[11, 30], made[30, 30], made[0, 0]) == (0, 255, 255)
+
+
+def test_some_dark_ink_beside_the_white_keeps_the_paper_white():
+    image = Image.new("RGBA", (60, 60), (0, 0, 0, 0))
+    ImageDraw.Draw(image).rectangle((10, 10, 49, 49), fill=(255, 255, 255, 255))
+    ImageDraw.Draw(image).line((20, 20, 40, 40), fill=(0, 0, 0, 255), width=3)
+    made = grey(read_drawing(encoded(image), centre=False))
+    assert (made[12, 12], made[30, 30], made[0, 0]) == (255, 0, 255)
+
+
+def test_quick_draw_json_of_every_layout_is_the_same_drawing():
+    one = {"word": "x", "key_id": "1", "drawing": STROKES}
+    plain = grey(read_drawing(json.dumps(one).encode()))
+    for text in (json.dumps(one, indent=2), json.dumps([one, {}]), json.dumps([one], indent=1)):
+        assert np.array_equal(grey(read_drawing(text.encode())), plain)
+    for text in ("[]", "[1, 2]", "[[[0, 1], [2, 3]]]"):
+        with pytest.raises(CorruptError, match="not one of drawings") as raised:
+            read_drawing(text.encode())
+        assert "one a line" in raised.value.hint
+    for text in (b"[" * 100_000, b'{"a":' * 100_000):
+        with pytest.raises(CorruptError):
+            read_drawing(text)
+
+
+def test_what_is_left_out_of_an_svg_is_warned_of():
+    class Heard(Reporter):
+        def __init__(self):
+            self.messages = []
+
+        def warn(self, message):
+            self.messages.append(message)
+
+    heard = Heard()
+    data = b"<svg viewBox='0 0 9 9'><path d='M0 0L9 9'/><text>a</text></svg>"
+    read_drawing(data, name="x.svg", report=heard)
+    assert heard.messages == ["The drawing 'x.svg' is not shown whole; left out: 1 text."]
