@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from svgelements import Matrix  # type: ignore[import-untyped]
@@ -92,12 +94,13 @@ def parse_svg(data: bytes) -> SvgDrawing:
 
 def _tree(data: bytes) -> ElementTree.Element:
     """The elements, counted while they are read."""
-    parser = ElementTree.XMLPullParser(("start", "end"))
+    parser: ElementTree.XMLPullParser[Any] = ElementTree.XMLPullParser(("start", "end"))
     count = depth = 0
     root: ElementTree.Element | None = None
     for start in range(0, len(data), _CHUNK):
         parser.feed(data[start : start + _CHUNK])
-        for event, element in parser.read_events():
+        events: Iterator[Any] = parser.read_events()
+        for event, element in events:
             depth += 1 if event == "start" else -1
             count += event == "start"
             root = element if root is None else root
@@ -303,7 +306,9 @@ def _reference(element: ElementTree.Element) -> str:
 
 def _style(element: ElementTree.Element) -> dict[str, str]:
     """`display`, `visibility` and CSS `transform`; `style` goes before attributes."""
-    style = {k: element.attrib[k].strip() for k in ("display", "visibility") if k in element.attrib}
+    style: dict[str, str] = {
+        k: element.attrib[k].strip() for k in ("display", "visibility") if k in element.attrib
+    }
     for line in element.get("style", "").split(";"):
         key, _, value = line.partition(":")
         if key.strip() in ("display", "visibility", "transform"):
