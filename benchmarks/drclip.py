@@ -35,6 +35,7 @@ from sbirctl.models import create
 from sbirctl.pipeline.embed import embed
 from sbirctl.pipeline.evaluate import Request, evaluate
 from sbirctl.pipeline.train import train
+from sbirctl.tasks import Holdout
 from sbirctl.training.inputs import Inputs
 
 METRICS = ("map@all", "prec@100")
@@ -86,8 +87,8 @@ def settings(way: Way, options: argparse.Namespace) -> list[str]:
 
 def epoch_seconds(way: Way, options: argparse.Namespace) -> float:
     """Processor seconds of an epoch, from the fastest of a few steps."""
-    parts = Inputs(dataset=options.dataset, split=options.split, options={"val": "none"})
-    train_part = parts.open().partition.train
+    parts = Inputs(dataset=options.dataset, split=options.split)
+    train_part = parts.open(Holdout(0.0)).partition.train
     given = files(way, options.clip)
     layers = [file_layer(given["config"]), parse_assignments(settings(way, options))]
     model = create(

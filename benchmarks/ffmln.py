@@ -35,6 +35,7 @@ from sbirctl.models import create
 from sbirctl.pipeline.embed import embed
 from sbirctl.pipeline.evaluate import Request, evaluate
 from sbirctl.pipeline.train import train
+from sbirctl.tasks import Holdout
 from sbirctl.training.inputs import Inputs
 
 SHARED = (*SMALL_BACKBONE, "backbone.pad_type=same", "val=none")
@@ -63,7 +64,7 @@ def model_of(way: str) -> str:
 def measured(way: str, options: argparse.Namespace) -> tuple[float, int]:
     """Processor seconds of a training step of a way, and how many steps an epoch has."""
     texts = [*SHARED, *WAYS[way], *options.set]
-    part = Inputs(dataset=options.dataset, options={"val": "none"}).open().partition.train
+    part = Inputs(dataset=options.dataset).open(Holdout(0.0)).partition.train
     layers = [parse_assignments(texts)]
     model = create(model_of(way), device="cpu", weights="none", classes=part.classes, layers=layers)
     return step_seconds(model, part, options.steps)

@@ -36,9 +36,9 @@ from sbirctl.galleries.engines.exact import Exact
 from sbirctl.galleries.gallery import GalleryInfo
 from sbirctl.galleries.listing import Entry
 from sbirctl.galleries.searcher import Searcher
-from sbirctl.galleries.server import listen
-from sbirctl.galleries.server.access import access_for
+from sbirctl.galleries.server import sockets
 from sbirctl.galleries.server.app import application
+from sbirctl.galleries.server.auth import access_control_for
 from sbirctl.galleries.server.galleries import Galleries
 from sbirctl.galleries.server.limits import Limits
 from sbirctl.training.source import find_checkpoint
@@ -65,9 +65,9 @@ def serving(searcher: Searcher) -> Iterator[int]:
     """The port of a running server."""
     limits = Limits(rate=1e6, burst=10**6)
     galleries = Galleries(opener=lambda _: searcher, lister=lambda: [searcher.info])
-    with listen.listen("127.0.0.1", 0) as taken:
-        access = access_for("127.0.0.1", "127.0.0.1", None)
-        server = listen.server(application(galleries, access, limits), limits)
+    with sockets.listen("127.0.0.1", 0) as taken:
+        access = access_control_for("127.0.0.1", "127.0.0.1", None)
+        server = sockets.server(application(galleries, access, limits), limits)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
         thread.start()
         try:

@@ -19,6 +19,7 @@ import typer
 import sbirctl.cli
 from sbirctl import __version__
 from sbirctl.cli import _console
+from sbirctl.cli._once import refuse_repeated
 from sbirctl.core import distributed
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 
@@ -76,8 +77,8 @@ def run(arguments: list[str]) -> int:
         return 1
 
 
-def build() -> typer.Typer:
-    """The Typer application with every command of this package."""
+def build() -> Any:
+    """The click command of the whole program, with every command of this package below it."""
     app = typer.Typer(
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -93,7 +94,9 @@ def build() -> typer.Typer:
             app.add_typer(module.app, name=name, rich_help_panel=panel)
         else:
             app.command(name, rich_help_panel=panel)(module.command)
-    return app
+    program = typer.main.get_command(app)
+    refuse_repeated(program)
+    return program
 
 
 def _modules() -> list[ModuleType]:

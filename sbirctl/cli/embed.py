@@ -39,7 +39,8 @@ def command(
         str, typer.Option("--target", help="For a model: second data set, for the task cd.")
     ] = "",
     task: Annotated[
-        str, typer.Option("--task", help="For a model: cg (default), gzs, fg, sbir or cd.")
+        str,
+        typer.Option("--task", help="For a model: its task, [default: cg]; see `sbirctl tasks`."),
     ] = "",
     split: Annotated[str, typer.Option("--split", help="For a model: a class list.")] = "",
     seed: Annotated[int, typer.Option("--seed", help="For a model with random values.")] = 0,

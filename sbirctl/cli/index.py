@@ -59,7 +59,18 @@ def command(
     ] = "",
     forget: Annotated[
         list[Path] | None,
-        typer.Option("--forget", metavar="FOLDER", help="No longer part of the gallery."),
+        typer.Option(
+            "--forget", metavar="FOLDER", help="No longer part of the gallery; may be repeated."
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exclude",
+            metavar="PATTERN",
+            help="Leave out files and folders of such a name or path, now and later; may be "
+            "repeated.",
+        ),
     ] = None,
     max_pixels: Annotated[
         int | None, typer.Option("--max-pixels", min=1, help="Larger pictures are left out.")
@@ -91,6 +102,7 @@ def command(
         model=chosen,
         engine=engine,
         forget=forget or [],
+        exclude=exclude or [],
         max_pixels=max_pixels,
         workers=workers,
         device=device,

@@ -33,10 +33,6 @@ def command(
     size: Annotated[
         int | None, typer.Option("--size", help="Side of the images in pixels. [default: 224]")
     ] = None,
-    encoding: Annotated[
-        str | None,
-        typer.Option("--encoding", help="raw (read fastest) or gzip (smaller). [default: raw]"),
-    ] = None,
     max_pixels: Annotated[
         int | None,
         typer.Option("--max-pixels", help="Refuse larger pictures. [default: 80000000]"),
@@ -82,10 +78,22 @@ def command(
             rich_help_panel=_OWN,
         ),
     ] = None,
-    unseen: Annotated[
-        str | None,
+    exclude: Annotated[
+        list[str] | None,
         typer.Option(
-            "--unseen", metavar="A,B", help="Classes kept from training.", rich_help_panel=_OWN
+            "--exclude",
+            metavar="PATTERN",
+            help="Leave out files and folders of such a name or path; may be repeated.",
+            rich_help_panel=_OWN,
+        ),
+    ] = None,
+    unseen: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--unseen",
+            metavar="A,B",
+            help="Classes kept from training; may be repeated.",
+            rich_help_panel=_OWN,
         ),
     ] = None,
     unseen_file: Annotated[
@@ -172,13 +180,14 @@ def command(
         extended={None: None, True: "yes", False: "no"}[extended],
         **{"line-width": line_width},
         pairs=pairs,
+        exclude=exclude or None,
     )
     folder = prepare(
         dataset,
         _inputs(dataset, name, _given(**inputs)),
         name=name,
         options=options,
-        settings=_given(size=size, encoding=encoding, max_pixels=max_pixels),
+        settings=_given(size=size, max_pixels=max_pixels),
         unseen=_unseen(unseen, unseen_file, unseen_fraction, seed),
         max_bad=BadLimit(max_bad),
         workers=workers,
@@ -220,13 +229,12 @@ def _inputs(dataset: str, name: str, given: dict[str, list[Path]]) -> dict[str, 
     return {role: [path.expanduser() for path in paths] for role, paths in given.items()}
 
 
-def _unseen(names: str | None, file: Path | None, fraction: float | None, seed: int) -> Any:
+def _unseen(names: list[str] | None, file: Path | None, fraction: float | None, seed: int) -> Any:
     from sbirctl.splits.unseen import UnseenChoice
 
-    if names is None and file is None and fraction is None:
+    if not names and file is None and fraction is None:
         return None
-    listed = tuple(part.strip() for part in (names or "").split(",") if part.strip())
-    return UnseenChoice(listed, file, fraction, seed)
+    return UnseenChoice(tuple(names or ()), file, fraction, seed)
 
 
 def _edges(

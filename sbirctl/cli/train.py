@@ -34,11 +34,22 @@ def command(
     ] = "",
     target: Annotated[str, typer.Option("--target", help="Second data set, for the task cd.")] = "",
     task: Annotated[
-        str, typer.Option("--task", help="cg, gzs, fg, sbir or cd.", autocompletion=_tasks)
+        str, typer.Option("--task", help="A task; see `sbirctl tasks`.", autocompletion=_tasks)
     ] = "cg",
     split: Annotated[str, typer.Option("--split", help="A class list; see `sbirctl splits`.")] = "",
-    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
-    assignments: _console.SetOption = None,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", help="Seed of all random numbers."),
+    ] = 0,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting of the model (`sbirctl models show MODEL`) or an option of the "
+            "task (`sbirctl tasks TASK`); may be repeated.",
+        ),
+    ] = None,
     config: _console.ConfigOption = None,
     weights: Annotated[
         str, typer.Option("--weights", help="pretrained, none (random values) or a file.")
@@ -82,7 +93,7 @@ def command(
         typer.Option(
             "--sweep",
             metavar="KEY=A,B,…",
-            help="A run for every value and one table; `;` parts values with commas.",
+            help="A run for every value, one table; may be repeated. `;` parts values with commas.",
         ),
     ] = None,
     print0: _console.Print0Option = False,

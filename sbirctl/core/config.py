@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import tomllib
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -20,9 +19,12 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from sbirctl.core.errors import MissingError, UsageError, nearest
+from sbirctl.core.files import display_path
+from sbirctl.core.text import parse_toml, read_text
 
 S = TypeVar("S")
 ENVIRONMENT_PREFIX = "SBIRCTL_SET_"
+_DEEPEST = 20  # dots in a key
 
 
 def setting(
@@ -42,14 +44,20 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, Any]:
     """`["a.b=1", "c=x"]` as a nested dict of strings: {"a": {"b": "1"}, "c": "x"}.
 
     Raises:
-        UsageError: an entry without `=`.
+        UsageError: an entry without `=`, one key with two values, or a key in too many parts.
     """
     result: dict[str, Any] = {}
+    given: dict[str, str] = {}
     for text in texts:
         key, sign, value = text.partition("=")
         if not sign or not key.strip():
             raise UsageError(f"{text!r} is not a setting.", "Write it as key=value.")
-        _put(result, key.strip().split("."), value.strip())
+        key, value = key.strip(), value.strip()
+        if given.setdefault(key, value) != value:
+            raise UsageError(f"{key} is set to {given[key]} and to {value}.", "Set it once.")
+        if key.count(".") > _DEEPEST:
+            raise UsageError(f"{key[:40]}… is no setting.", "Write it as key=value.")
+        _put(result, key.split("."), value)
     return result
 
 
@@ -69,18 +77,16 @@ def file_layer(path: Path) -> dict[str, Any]:
     Raises:
         MissingError: there is no such file.
         UsageError: it is not TOML.
+        CorruptError: it is no UTF-8 text.
     """
     try:
-        with open(path, "rb") as stream:
-            return tomllib.load(stream)
+        text = read_text(path)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise MissingError(
-            f"There is no settings file {path}.", "Give a TOML file, as a run's config.toml."
+            f"There is no settings file {display_path(path)}.",
+            "Give a TOML file, as a run's config.toml.",
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{path} is not TOML: {error}.", "Write key = value lines, as in a run's config.toml."
-        ) from error
+    return parse_toml(text, display_path(path))
 
 
 def resolve(schema: type[S], *layers: Mapping[str, Any]) -> S:
@@ -93,6 +99,11 @@ def resolve(schema: type[S], *layers: Mapping[str, Any]) -> S:
     for layer in layers:
         _merge(merged, _normalise(schema, layer, ""))
     return _build(schema, merged, "")
+
+
+def keys(schema: type) -> tuple[str, ...]:
+    """Names of the settings of a dataclass as a person types them; of groups only the group's."""
+    return tuple(_key(field) for field in dataclasses.fields(schema))
 
 
 def to_dict(settings: Any) -> dict[str, Any]:

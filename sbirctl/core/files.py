@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -134,6 +134,8 @@ def digest_json(value: Any) -> str:
 def lock(path: Path, *, busy: str) -> Iterator[None]:
     """Hold an inter-process lock; freed by the system if the process dies.
 
+    A folder in which a failed call leaves nothing but the lock file is removed.
+
     Args:
         path: the lock file (kept).
         busy: what to say when another process holds it ("sketchy is being prepared").
@@ -153,6 +155,12 @@ def lock(path: Path, *, busy: str) -> Iterator[None]:
         raise _disk_error(error, path) from error
     try:
         yield
+    except BaseException:
+        with suppress(OSError):
+            if os.listdir(path.parent) == [path.name]:
+                path.unlink()
+                path.parent.rmdir()
+        raise
     finally:
         held.release()
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from sbirctl.core.config import setting
+from sbirctl.core.config import setting, to_dict
 from sbirctl.core.errors import MismatchError, MissingError
 from sbirctl.core.files import digest_json
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS, Dataset
+from sbirctl.datasets.readers.exclude import EXCLUDED, check_patterns, excluded
 from sbirctl.datasets.readers.naming import Ids, before_number, shown, stem
 from sbirctl.datasets.readers.tree import File, ReadTrees, Tree
 from sbirctl.store.manifest import Modality
@@ -31,6 +32,9 @@ class FolderOptions:
 
     pairs: Literal["none", "stem"] = setting(
         "none", help="stem: a sketch <stem>-<k> or <stem>_<k> was drawn from the photo <stem>"
+    )
+    exclude: tuple[str, ...] | None = setting(
+        None, help="shell patterns of files and folders that are left out"
     )
 
 
@@ -52,8 +56,9 @@ class Folder(Dataset):
         report: Reporter = SILENT,
     ) -> RawDataset:
         """See `Dataset.read`."""
-        inputs = [*trees["photos"], *trees["sketches"]]
         ignored: Counter[str] = Counter()
+        patterns = check_patterns(options.exclude or ())
+        inputs = [_without(t, patterns, ignored) for t in (*trees["photos"], *trees["sketches"])]
         ids = Ids()
         items: list[RawItem] = []
         for index, tree in enumerate(inputs):
@@ -76,12 +81,19 @@ class Folder(Dataset):
             dataset=self.name,
             items=tuple(items),
             read=ReadTrees(tuple(tree.read for tree in inputs)),
-            identity=digest_json([[tree.identity for tree in inputs], asdict(options)]),
+            identity=digest_json([[tree.identity for tree in inputs], to_dict(options)]),
             layout="sub-folders are classes",
             ignored=ignored,
-            facts={"options": asdict(options)},
+            facts={"options": to_dict(options)},
             remarks=(summary, *remarks),
         )
+
+
+def _without(tree: Tree, patterns: Sequence[bytes], ignored: Counter[str]) -> Tree:
+    kept = tuple(file for file in tree.files if not excluded(file.path, patterns))
+    if len(kept) < len(tree.files):
+        ignored[EXCLUDED] += len(tree.files) - len(kept)
+    return replace(tree, files=kept)
 
 
 def _items(

@@ -39,7 +39,7 @@ from sbirctl.datasets.readers.layouts import (
     recognise,
     take,
 )
-from sbirctl.datasets.readers.listfiles import KeepListed, find_lists
+from sbirctl.datasets.readers.listfiles import UNLISTED, KeepListed, find_lists
 from sbirctl.datasets.readers.naming import Ids, before_number, stem
 from sbirctl.datasets.readers.tree import ReadTrees, Tree
 from sbirctl.store.raw import RawDataset, RawItem
@@ -110,7 +110,8 @@ class Sketchy(Dataset):
         lists = find_lists(inputs)
         keep = KeepListed(lists, ignored)
         groups = recognise(inputs, _LAYOUTS, self.name, ignored, keep)
-        layout, photos, sketches, extended = _choose(groups, options, inputs, ignored)
+        unlisted = lists.hint() if ignored[UNLISTED] else ""
+        layout, photos, sketches, extended = _choose(groups, options, inputs, ignored, unlisted)
         ids = Ids()
         originals = [_photo(found, "original", ids) for found in photos]
         items = originals + _extended(extended, originals, ids)
@@ -137,9 +138,16 @@ class Sketchy(Dataset):
 
 
 def _choose(
-    groups: Groups, options: SketchyOptions, trees: Sequence[Tree], ignored: Counter[str]
+    groups: Groups,
+    options: SketchyOptions,
+    trees: Sequence[Tree],
+    ignored: Counter[str],
+    unlisted: str,
 ) -> tuple[str, list[Found], list[Found], list[Found]]:
-    """(layout in words, original photos, sketches, extended photos)."""
+    """(layout in words, original photos, sketches, extended photos).
+
+    `unlisted` is the hint where file lists left files out.
+    """
 
     extended = take(groups, [(EXTENDED.name, "photo")], trees)
     if any(layout == OFFICIAL.name for layout, _ in groups):
@@ -147,14 +155,14 @@ def _choose(
         sketches = take(groups, [(OFFICIAL.name, f"sketch {options.variant}")], trees)
         photos = take(groups, [(OFFICIAL.name, f"photo {photo}")], trees)
         words = f"official, {options.variant}"
-        _must_have(sketches, f"sketches of {options.variant}", groups)
-        _must_have(photos or extended, f"photos of {photo}", groups)
+        _must_have(sketches, f"sketches of {options.variant}", groups, unlisted)
+        _must_have(photos or extended, f"photos of {photo}", groups, unlisted)
     else:
         words = next((one.name for one in TREES if (one.name, "sketch") in groups), TREES[0].name)
         sketches = take(groups, [(one.name, "sketch") for one in TREES], trees)
         photos = take(groups, [(one.name, "photo") for one in TREES], trees)
-        _must_have(sketches, "sketches of Sketchy", groups)
-        _must_have(photos, "photos of Sketchy", groups)
+        _must_have(sketches, "sketches of Sketchy", groups, unlisted)
+        _must_have(photos, "photos of Sketchy", groups, unlisted)
         if any(found.name.startswith(b"ext_") for found in photos):
             photos, extended = [], photos
     for (_, role), places in groups.items():
@@ -170,11 +178,11 @@ def _choose(
     return words, photos, sketches, extended
 
 
-def _must_have(files: Sequence[Found], what: str, groups: Groups) -> None:
+def _must_have(files: Sequence[Found], what: str, groups: Groups, unlisted: str) -> None:
     if not files:
         others = sorted({role for layout, role in groups if layout == OFFICIAL.name})
         hint = f"There are: {', '.join(others)}." if others else _EXPECTED
-        raise MissingError(f"There are no {what}.", hint)
+        raise MissingError(f"There are no {what}.", unlisted or hint)
 
 
 def _photo(found: Found, origin: str, ids: Ids) -> RawItem:

@@ -81,6 +81,7 @@ def index(
     embedder: Embedder,
     engine: str,
     *,
+    exclude: Sequence[bytes] = (),
     max_pixels: int = MAX_PIXELS,
     workers: int | None = None,
     report: Reporter = SILENT,
@@ -93,13 +94,14 @@ def index(
         folders: absolute paths to walk.
         embedder: the model; another one than before embeds everything again.
         engine: what shall search it, as typed.
+        exclude: patterns of files and folders to leave out, see `walk`.
         max_pixels: larger pictures are left out.
         workers: reading threads, None for one a processor.
 
     Raises:
         MissingError: no photo was found; a gallery that is there stays as it was.
     """
-    found = walk(folders)
+    found = walk(folders, exclude)
     before = [] if old is None else old.entries()
     state = _State()
     _take_parts(place / embedder.record.key, old, state, report)

@@ -7,9 +7,15 @@ import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from sbirctl.datasets.readers.exclude import (
+    EXCLUDED,
+    NO_MEDIA,
+    NO_MEDIA_FILE,
+    excluded,
+    of_the_system,
+)
 from sbirctl.datasets.readers.tree import MAGIC_BYTES, File, ReadFolder, left_aside
 
-HIDDEN = "hidden"
 UNREADABLE_FOLDER = "folder that cannot be read"
 LINKED_FOLDER = "link to a folder"
 SPECIAL = "no regular file"
@@ -30,17 +36,18 @@ class Walk:
     unreadable: list[bytes] = field(default_factory=list)
 
 
-def walk(folders: Sequence[bytes]) -> Walk:
+def walk(folders: Sequence[bytes], exclude: Sequence[bytes] = ()) -> Walk:
     """Walk folders; links to files are followed, links to folders are not.
 
     Args:
         folders: absolute paths; one inside another is walked once, hidden or a link as it may be.
+        exclude: patterns (`datasets.exclude.excluded`) of files and folders to leave out.
     """
     found = Walk()
     named = frozenset(folders)
     pending = list(named)
     while pending:
-        pending += _list(pending.pop(), named, found)
+        pending += _list(pending.pop(), named, exclude, found)
     found.files.sort(key=lambda file: file.path)
     found.left.sort()
     return found
@@ -51,7 +58,9 @@ def below(path: bytes, folder: bytes) -> bool:
     return path.startswith(folder.rstrip(b"/") + b"/")
 
 
-def _list(folder: bytes, named: Collection[bytes], found: Walk) -> list[bytes]:
+def _list(
+    folder: bytes, named: Collection[bytes], exclude: Sequence[bytes], found: Walk
+) -> list[bytes]:
     """Take the files of one folder; gives its sub-folders but those that are walked anyway."""
     try:
         with os.scandir(folder) as stream:
@@ -60,17 +69,29 @@ def _list(folder: bytes, named: Collection[bytes], found: Walk) -> list[bytes]:
         found.left.append((folder, UNREADABLE_FOLDER))
         found.unreadable.append(folder)
         return []
+    if folder not in named and any(entry.name == NO_MEDIA_FILE for entry in entries):
+        found.left.append((folder, NO_MEDIA))
+        return []
     inner = []
     for entry in entries:
         if entry.path in named:
             continue
-        if entry.name.startswith(b".") or entry.name == b"__MACOSX":
-            found.left.append((entry.path, HIDDEN))
+        reason = of_the_system(entry.name) or (
+            EXCLUDED if excluded(_below_named(entry.path, named), exclude) else ""
+        )
+        if reason:
+            found.left.append((entry.path, reason))
         elif entry.is_dir(follow_symlinks=False):
             inner.append(entry.path)
         else:
             _take(entry, found)
     return inner
+
+
+def _below_named(path: bytes, named: Collection[bytes]) -> bytes:
+    """A path below the named folder that holds it, the innermost one."""
+    folder = max((one for one in named if below(path, one)), key=len)
+    return path[len(folder.rstrip(b"/")) + 1 :]
 
 
 def _take(entry: os.DirEntry[bytes], found: Walk) -> None:

@@ -30,7 +30,7 @@ from sbirctl.store.manifest import MODALITIES, Modality
 if TYPE_CHECKING:
     import torch
 
-    from sbirctl.models.base import Model
+    from sbirctl.models import Model
 
 LEAST_COSINE = 0.99999
 """A file whose vectors are further from torch's is not kept."""

@@ -49,8 +49,12 @@ class ModelSettings:
     mirror: bool = setting(
         False, help="embed an image and its mirror image, and take the mean of both"
     )
-    val: Literal["auto", "none"] = setting("auto", help="none: no held-out subset, last checkpoint")
-    val_fraction: float = 0.1
+    val: Literal["auto", "none"] = setting(
+        "auto", help="auto: a held-out subset chooses the epoch; none: the last epoch is kept"
+    )
+    val_fraction: float = setting(
+        0.1, help="share of classes, instances or sketches held out, as the task has it; 0: none"
+    )
     patience: int = setting(0, help="epochs without a better validation before stopping, 0: never")
 
 

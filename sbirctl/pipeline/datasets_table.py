@@ -12,7 +12,7 @@ from sbirctl.core.errors import SbirctlError
 from sbirctl.core.home import datasets_dir
 from sbirctl.splits.generalised import added
 from sbirctl.store.reader import Store
-from sbirctl.tasks import TASKS, split_for, with_options
+from sbirctl.tasks import TASKS, Holdout, split_for
 from sbirctl.tasks._instances import Instances
 
 ITEMS = ("classes", "training", "testing", "sketches", "photos")
@@ -107,9 +107,8 @@ def _by_instance(entry: dict[str, Any], stores: dict[str, Store]) -> tuple[tuple
 def _across(entry: dict[str, Any], stores: dict[str, Store]) -> tuple[tuple[int, ...], str]:
     source, target = stores[entry["source"]], stores[entry["target"]]
     task = TASKS.get("cd")
-    partition = task.build(
-        source, target, None, with_options({"protocol": "drclip", "val": "none"})
-    )
+    options = task.Options(protocol="drclip")
+    partition = task.build(source, target, None, options, Holdout(0.0))
     seen = split_for(source, partition.facts["source_split"]).seen
     tested = partition.test.classes
     sketches, photos = (

@@ -38,7 +38,7 @@ def export(
     """
     from sbirctl.inference.export import Origin
     from sbirctl.inference.export import export as write
-    from sbirctl.models.factory import create, resolve_settings
+    from sbirctl.models import create, resolve_settings
     from sbirctl.training.checkpoint import digest_state, read_checkpoint
     from sbirctl.training.restore import restore
     from sbirctl.training.source import find_checkpoint, is_model

@@ -48,6 +48,7 @@ def index(
     model: ModelChoice | None = None,
     engine: str = "",
     forget: Sequence[Path] = (),
+    exclude: Sequence[str] = (),
     max_pixels: int | None = None,
     workers: int | None = None,
     device: str = "auto",
@@ -62,6 +63,7 @@ def index(
         model: what makes the vectors.
         engine: "exact", "faiss:hnsw", …; "" for the gallery's own, or exact.
         forget: folders that are no longer part of the gallery.
+        exclude: shell patterns of files and folders to leave out, now and later.
         max_pixels: larger pictures are left out; None for the usual limit.
         workers: reading threads, None for one a processor.
         device: auto, cpu, cuda, …
@@ -72,10 +74,11 @@ def index(
 
     Raises:
         MissingError: no such folder, no photo, no such run, or no run at all.
-        UsageError: a name, engine or setting that cannot be.
+        UsageError: a name, engine or setting that cannot be, or a file instead of a folder.
         SbirctlError: the gallery is being indexed already.
     """
     from sbirctl.galleries.engines import EXACT, engine_class
+    from sbirctl.galleries.excluding import keep_patterns, patterns_of
     from sbirctl.galleries.gallery import LOCK
     from sbirctl.galleries.indexing import index as bring_up_to_date
     from sbirctl.store.images import MAX_PIXELS
@@ -93,16 +96,20 @@ def index(
             report.note(f"The model is another one than before: {embedder.record.label}.")
         if fresh:
             shutil.rmtree(place / embedder.record.key, ignore_errors=True)
-        return bring_up_to_date(
+        patterns = patterns_of(place, exclude)
+        outcome = bring_up_to_date(
             place,
             None if fresh else old,
             walked,
             embedder,
             engine or (old.engine if old is not None else EXACT),
+            exclude=patterns,
             max_pixels=MAX_PIXELS if max_pixels is None else max_pixels,
             workers=workers,
             report=report,
         )
+        keep_patterns(place, patterns)
+        return outcome
 
 
 def remove(names: Sequence[str]) -> list[Path]:
@@ -131,6 +138,11 @@ def remove(names: Sequence[str]) -> list[Path]:
 
 def _absolute(folder: Path) -> bytes:
     path = os.path.abspath(folder.expanduser())
+    if os.path.isfile(path):
+        raise UsageError(
+            f"{display_path(folder)} is a file.",
+            "Name the folder it lies in; --exclude leaves out.",
+        )
     if not os.path.isdir(path):
         raise MissingError(
             f"There is no folder {display_path(folder)}.", "Name a folder with photos."

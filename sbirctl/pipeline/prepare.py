@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,19 @@ from typing import Any
 import numpy as np
 
 from sbirctl.core.config import resolve, to_dict
-from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError
+from sbirctl.core.errors import CorruptError, MismatchError, MissingError, SbirctlError, UsageError
 from sbirctl.core.files import human_bytes
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS, Dataset
-from sbirctl.datasets._base import RawDataset
 from sbirctl.datasets.published.catalogue import KINDS, catalogue
 from sbirctl.datasets.published.downloads import choose_copy, describe, download
 from sbirctl.datasets.readers.archive import identity_of, open_tree, peek
 from sbirctl.datasets.readers.tree import Tree
 from sbirctl.splits.test_instances import write_test_instances
-from sbirctl.splits.unseen import UnseenChoice, write_split
+from sbirctl.splits.unseen import UnseenChoice, choose, write_split
+from sbirctl.store.manifest import MODALITIES
 from sbirctl.store.pool import Workers
+from sbirctl.store.raw import RawDataset
 from sbirctl.store.reader import MANIFEST, Store, store_folder
 from sbirctl.store.writer import (
     StoreSettings,
@@ -125,7 +127,7 @@ def prepare(
     peeked = {role: [peek(path) for path in inputs[role]] for role in reader.inputs if given}
     if dry_run:
         if given:
-            _describe(reader, peeked, chosen, wanted, folder.name, report)
+            _describe(reader, peeked, chosen, wanted, folder.name, unseen, report)
         return None
     with store_lock(folder), Workers(workers) as pool:
         request = _request(reader, peeked, chosen, folder.name, report) if given else None
@@ -136,7 +138,10 @@ def prepare(
         else:
             assert request is not None
             expect_images(pool, sum(len(tree.files) for tree in _listed(peeked)))
-            store = _make(reader, peeked, chosen, wanted, folder, request, pool, report)
+            with _nothing_unpacked(folder):
+                source = _source(reader, peeked, chosen, folder.name, folder / WORK, report)
+                _check_unseen(source, unseen)
+            store = _make(source, wanted, folder, request, pool, report)
             _tell(store, report)
         if unseen is not None:
             write_split(folder, folder.name, _classes_of_both(store), unseen)
@@ -177,17 +182,34 @@ def _request(
     return {"options": to_dict(options), "inputs": identities}
 
 
+@contextmanager
+def _nothing_unpacked(folder: Path) -> Iterator[None]:
+    """Removes unpacked archives where what they hold is refused."""
+    try:
+        yield
+    except SbirctlError:
+        shutil.rmtree(folder / WORK, ignore_errors=True)
+        raise
+
+
+def _check_unseen(source: RawDataset, unseen: UnseenChoice | None) -> None:
+    """Refuse names of unseen classes before any image is decoded."""
+    if unseen is not None:
+        sides = [
+            {item.class_name for item in source.items if item.modality == modality}
+            for modality in MODALITIES
+        ]
+        choose(sorted(set.intersection(*sides)), unseen)
+
+
 def _make(
-    reader: Dataset,
-    inputs: Peeked,
-    options: Any,
+    source: RawDataset,
     settings: StoreSettings,
     folder: Path,
     request: dict[str, Any],
     workers: Workers,
     report: Reporter,
 ) -> Store:
-    source = _source(reader, inputs, options, folder.name, folder / WORK, report)
     for remark in source.remarks:
         report.note(remark)
     source = replace(source, facts={**source.facts, "request": request})
@@ -270,10 +292,12 @@ def _describe(
     options: Any,
     settings: StoreSettings,
     name: str,
+    unseen: UnseenChoice | None,
     report: Reporter,
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="sbirctl-") as work:
         source = _source(reader, inputs, options, name, Path(work), report)
+    _check_unseen(source, unseen)
     for remark in source.remarks:
         report.note(remark)
     for reason, count in sorted(source.ignored.items()):

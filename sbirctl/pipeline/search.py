@@ -165,6 +165,10 @@ def _bytes(path: Path, most: int) -> bytes:
     try:
         with open(path.expanduser(), "rb") as stream:
             return stream.read(most)
+    except IsADirectoryError as error:
+        raise UsageError(
+            f"{display_path(path)} is a folder.", "Name the drawings in it: FOLDER/*.png."
+        ) from error
     except OSError as error:
         raise MissingError(
             f"{display_path(path)} cannot be read: {error.strerror or error}.",

@@ -38,9 +38,9 @@ def serve(
         KeyboardInterrupt: it was interrupted.
     """
     try:
-        from sbirctl.galleries.server import listen
-        from sbirctl.galleries.server.access import access_for
+        from sbirctl.galleries.server import sockets
         from sbirctl.galleries.server.app import application
+        from sbirctl.galleries.server.auth import access_control_for
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
             raise
@@ -59,8 +59,8 @@ def serve(
         if "://" not in name:
             find_gallery(name)
     limits = Limits()
-    with listen.listen(host, port) as taken:
-        access = access_for(host, listen.address_of(taken), token)
+    with sockets.listen(host, port) as taken:
+        access = access_control_for(host, sockets.address_of(taken), token)
         galleries = Galleries(
             names,
             opener=lambda name: Searcher.open(name, device=device, report=report),
@@ -74,6 +74,6 @@ def serve(
                 "Safer: serve without --host, and `ssh -L` from the other machine."
             )
         report.note("Open this in a browser; Ctrl-C ends it:")
-        announce(listen.url_of(taken, access.token))
+        announce(sockets.url_of(taken, access.token))
         app = application(galleries, access, limits, report)
-        listen.server(app, limits).run(sockets=[taken])
+        sockets.server(app, limits).run(sockets=[taken])

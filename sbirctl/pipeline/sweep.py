@@ -71,7 +71,7 @@ def sweep(
     chosen = list(itertools.product(*(values for _, values in parsed)))
     texts = [[f"{k}={v}" for k, v in zip(keys, values, strict=True)] for values in chosen]
     for own in texts:
-        _check(model, [*assignments, *own])
+        _check(model, options.get("task", "cg"), [*assignments, *own])
     rows: list[dict[str, Any]] = []
     for values, own in zip(chosen, texts, strict=True):
         report.note(f"run {len(rows) + 1} of {len(chosen)}: {' '.join(own)}")
@@ -80,13 +80,10 @@ def sweep(
     return rows
 
 
-def _check(model: str, texts: Sequence[str]) -> None:
-    from sbirctl.models import resolve_settings
-    from sbirctl.training.inputs import task_keys
+def _check(model: str, task: str, texts: Sequence[str]) -> None:
+    from sbirctl.training.config import resolve_layers
 
-    own = task_keys() - {"seed", "val", "val_fraction"}
-    layer = parse_assignments(texts)
-    resolve_settings(model, [{k: v for k, v in layer.items() if k not in own}])
+    resolve_layers(model, task, [parse_assignments(texts)])
 
 
 def _figures(folder: Path) -> dict[str, Any]:

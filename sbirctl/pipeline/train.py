@@ -144,21 +144,18 @@ def _request(
     refit: bool,
     monitor: bool,
 ) -> Request:
-    from sbirctl.models import MODELS, resolve_settings
-    from sbirctl.training.inputs import Inputs, task_keys
+    from sbirctl.models import MODELS
+    from sbirctl.training.config import holdout_of, resolve_layers
+    from sbirctl.training.inputs import Inputs
     from sbirctl.training.run import Request
 
     if not MODELS.get(model).trainable:
         raise UsageError(f"{model} is not trained.", f"Type `sbirctl embed {model}`.")
-    own = task_keys() - {"seed", "val", "val_fraction"}
-    settings = resolve_settings(
-        model, [{k: v for k, v in layer.items() if k not in own} for layer in layers]
-    )
-    options = {k: v for layer in layers for k, v in layer.items() if k in own}
-    options |= {"seed": seed, "val": settings.val, "val_fraction": settings.val_fraction}
-    if refit and settings.val == "none":
+    settings, options = resolve_layers(model, names["task"], layers)
+    holdout = holdout_of(settings, seed)
+    if refit and not holdout.fraction:
         raise UsageError("--refit needs a validation subset.", "Leave out --set val=none.")
-    data = Inputs(**names, options=options).open()
+    data = Inputs(**names, options=options).open(holdout)
     if Path(weights).expanduser().is_file():
         weights = str(Path(weights).expanduser().absolute())
     return Request(model, settings, data, seed, weights, refit, monitor)

@@ -1,14 +1,22 @@
-"""The file format of a class list: one name a line, header lines `# key: value`."""
+"""The file format of a class list: one name a line, header lines `# key: value`.
+
+Blanks at the ends of a line do not count. As in a `.gitignore`, a backslash keeps a `#` or a blank
+at the front of a name, and a blank at its end.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from sbirctl.core import text as texts
 from sbirctl.core.errors import CorruptError
+from sbirctl.splits.spellings import composed
 
 Header = Mapping[str, str]
 KINDS = ("classes", "unseen", "generalised", "instances")
+_ESCAPED = re.compile(r"\\(?=[#\\ ])")
 
 
 @dataclass(frozen=True)
@@ -40,15 +48,15 @@ def parse(text: str, where: str) -> ListFile:
     """
     header: dict[str, str] = {}
     names: list[str] = []
-    for line in text.removeprefix("\ufeff").splitlines():
-        line = line.strip()
+    for raw in texts.lines(text):
+        line = raw.strip()
         if line.startswith("#"):
             name, sign, value = line.lstrip("#").partition(":")
             name, value = name.strip().lower(), value.strip()
             if sign and name and " " not in name:
                 header[name] = f"{header[name]}\n{value}" if name in header else value
         elif line:
-            names.append(line)
+            names.append(_name(raw))
     result = ListFile(header, tuple(names))
     _check(result, where)
     return result
@@ -58,7 +66,22 @@ def write(header: Header, names: Iterable[str]) -> str:
     """The text of a list file; a header value with newlines becomes several lines."""
     listed = list(names)
     lines = [f"# {k}: {part}" for k, value in header.items() for part in str(value).split("\n")]
-    return "\n".join([*lines, *listed]) + "\n"
+    return "\n".join([*lines, *map(_line, listed)]) + "\n"
+
+
+def _line(name: str) -> str:
+    """A name as its line, so that `_name` gives it back."""
+    if name[:1] in ("#", " ") or _ESCAPED.match(name):
+        name = "\\" + name
+    return f"{name[:-1]}\\ " if name.endswith(" ") else name
+
+
+def _name(line: str) -> str:
+    """The name in a line."""
+    text = line.strip()
+    if text.endswith("\\") and line.rstrip("\t\r\n").endswith("\\ "):
+        text = text[:-1] + " "
+    return composed(_ESCAPED.sub("", text, count=1) if _ESCAPED.match(text) else text)
 
 
 def _check(content: ListFile, where: str) -> None:

@@ -9,6 +9,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from sbirctl.core.errors import CorruptError, MissingError
+from sbirctl.core.text import lines, read_text
 
 
 @cache
@@ -52,8 +53,13 @@ def read_table(*path: str) -> list[dict[str, str]]:
     name = "/".join(path)
     if not place.is_file():
         raise MissingError(f"There is no table splits/{name}.")
-    lines = [x for x in place.read_text("utf-8").splitlines() if x and not x.startswith("#")]
-    rows = list(csv.DictReader(lines, delimiter="\t", restval=None))
+    rows = list(
+        csv.DictReader(
+            [line for line in lines(read_text(place)) if line and not line.startswith("#")],
+            delimiter="\t",
+            restval=None,
+        )
+    )
     if any(None in row or None in row.values() for row in rows):
         raise CorruptError(f"splits/{name} has a row with too few or too many columns.")
     return rows

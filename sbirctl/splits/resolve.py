@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
+from sbirctl.core.errors import MissingError, UsageError, nearest
 from sbirctl.core.files import digest_json, display_path
+from sbirctl.core.text import read_text
 from sbirctl.splits import lists
 from sbirctl.splits.listfile import ListFile, parse
 from sbirctl.splits.spellings import canonical, match
@@ -151,10 +152,4 @@ def _load(place: Traversable, name: str, dataset: str, classes: Iterable[str]) -
 
 
 def _read(place: Traversable, name: str) -> ListFile:
-    try:
-        text = place.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise CorruptError(
-            f"{display_path(str(place))} is no UTF-8 text.", "Save it as plain UTF-8 text."
-        ) from error
-    return parse(text, f"split {name}")
+    return parse(read_text(place), f"split {name}")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
 from sbirctl.core.errors import MismatchError, nearest
 from sbirctl.splits.lists import read_table
+
+
+def composed(name: str) -> str:
+    """A name as most systems write it (Unicode NFC); macOS hands out letters apart from accents."""
+    return unicodedata.normalize("NFC", name)
 
 
 def key(name: str) -> str:
@@ -16,13 +22,14 @@ def key(name: str) -> str:
     ("bear (animal)" is bear, TU-Berlin's photo folder "griaffe" is giraffe). Names the table does
     not know stand for themselves.
     """
+    name = composed(name)
     bare = _bare(name)
     return _keys().get(bare, bare) or name
 
 
 def canonical(name: str, dataset: str) -> str:
     """A class name as the data set's sketch folders spell it; unknown names stay as they are."""
-    return _canonical(dataset).get(key(name), name)
+    return _canonical(dataset).get(key(name), composed(name))
 
 
 def match(names: Iterable[str], classes: Iterable[str], what: str) -> tuple[str, ...]:
@@ -38,13 +45,14 @@ def match(names: Iterable[str], classes: Iterable[str], what: str) -> tuple[str,
             of them, or comes twice.
     """
     known = list(classes)
-    exact = set(known)
+    exact = {composed(name): name for name in known}
     by_key: dict[str, list[str]] = {}
     for name in known:
         by_key.setdefault(key(name), []).append(name)
     found: dict[str, str] = {}
     for name in names:
-        options = [name] if name in exact else by_key.get(key(name), [])
+        same = exact.get(composed(name))
+        options = by_key.get(key(name), []) if same is None else [same]
         if not options:
             raise MismatchError(
                 f"{what}: {name!r} is none of the {len(known)} classes.", nearest(name, known)

@@ -9,8 +9,9 @@ from pathlib import Path
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.files import atomic_open, display_path
 from sbirctl.core.seeds import rng_for
+from sbirctl.core.text import read_text
 from sbirctl.splits import listfile
-from sbirctl.splits.spellings import match
+from sbirctl.splits.spellings import composed, match
 
 DEFAULT_SPLIT = "splits/default.txt"
 
@@ -20,7 +21,7 @@ class UnseenChoice:
     """How a person names the unseen classes: one of three ways.
 
     Attributes:
-        names: the classes themselves.
+        names: the classes as typed; a text may hold several, parted by commas.
         file: a list, one class a line.
         fraction: share of the classes, drawn with `seed`.
         seed: for `fraction`.
@@ -56,12 +57,9 @@ def write_split(folder: Path, dataset: str, classes: Sequence[str], choice: Unse
     Raises:
         MismatchError: a name is none of the classes, or no class is left to train on.
         MissingError: there is no such list file.
+        CorruptError: the list file cannot be read.
     """
-    names, how = _choose(classes, choice)
-    if len(names) == len(classes):
-        raise MismatchError(
-            f"All {len(classes)} classes would be unseen.", "Leave some to train on."
-        )
+    names, how = choose(classes, choice)
     header = {"dataset": dataset, "kind": "unseen", "count": str(len(names)), "protocol": how}
     text = listfile.write(header, names)
     target = folder / DEFAULT_SPLIT
@@ -69,6 +67,16 @@ def write_split(folder: Path, dataset: str, classes: Sequence[str], choice: Unse
         with atomic_open(target, "w") as stream:
             stream.write(text)
     return target
+
+
+def choose(classes: Sequence[str], choice: UnseenChoice) -> tuple[tuple[str, ...], str]:
+    """(the unseen classes, how they were chosen); for the errors see `write_split`."""
+    names, how = _choose(classes, choice)
+    if len(names) == len(classes):
+        raise MismatchError(
+            f"All {len(classes)} classes would be unseen.", "Leave some to train on."
+        )
+    return names, how
 
 
 def _choose(classes: Sequence[str], choice: UnseenChoice) -> tuple[tuple[str, ...], str]:
@@ -84,11 +92,28 @@ def _choose(classes: Sequence[str], choice: UnseenChoice) -> tuple[tuple[str, ..
         return names, f"{choice.fraction:g} of the classes, drawn with seed {choice.seed}"
     if choice.file is not None:
         try:
-            text = choice.file.read_text("utf-8")
+            text = read_text(choice.file)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             raise MissingError(
                 f"There is no file {display_path(choice.file)}.", "Give one class name a line."
             ) from error
         shown = display_path(choice.file)
         return match(listfile.parse(text, shown).names, classes, shown), "a list of one's own"
-    return match(choice.names, classes, "--unseen"), "named on the command line"
+    typed = [name for text in choice.names for name in _parted(text, classes)]
+    if not typed:
+        raise UsageError("--unseen names no class.", "Write it as --unseen cat,dog.")
+    return match(typed, classes, "--unseen"), "named on the command line"
+
+
+def _parted(text: str, classes: Sequence[str]) -> list[str]:
+    """The names in a text: the whole of it where that is a class, else what commas part."""
+    known = {composed(name) for name in classes}
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if composed(text) not in known:
+        return parts
+    if len(parts) > 1 and all(composed(part) in known for part in parts):
+        raise MismatchError(
+            f"--unseen {text!r} is one class, and {' and '.join(parts)} are others.",
+            "Write the names into a file, one a line, for --unseen-file.",
+        )
+    return [text]

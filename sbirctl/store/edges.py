@@ -2,8 +2,8 @@
 
 A store's images never change, so edge maps do not join them: `edges-<name>.h5` holds the maps of
 one method with its parameters, row for row with the photos, and `edges.json` says which there are
-and which of them is in use. Like images they are made in part files that are renamed into place
-when they are whole, so that a stopped run continues.
+and which of them is in use. They are made in shards, files that are renamed into place when they
+are whole, so that a stopped run continues.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from sbirctl.core.files import (
     write_json,
 )
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.store.pixels import checksum, checksum_name, digest_of
-from sbirctl.store.reader import EDGE_INDEX, SCHEMA, Store, edges_file
+from sbirctl.store.pixels import SCHEMA, checksum, checksum_name, digest_of
+from sbirctl.store.reader import EDGE_INDEX, Store, edges_file
 
-PARTS = "edge-parts"
-PART_MAPS = 64  # at most so many are made again after a stop
+SHARDS = "edge-shards"
+SHARD_MAPS = 64  # at most so many are made again after a stop
 STEP = 32
 
 
@@ -58,7 +58,7 @@ def missing_rows(store: Store, source: EdgeSource) -> np.ndarray:
     """(n,) int64: rows whose maps are still to be made; none where the file is whole."""
     if source.name in _index(store)["maps"] and edges_file(store.folder, source.name).exists():
         return np.empty(0, dtype=np.int64)
-    runs = [rows for path, rows in _parts(store, source) if not path.exists()]
+    runs = [rows for path, rows in _shards(store, source) if not path.exists()]
     return np.concatenate(runs) if runs else np.empty(0, dtype=np.int64)
 
 
@@ -78,13 +78,13 @@ def write_edges(store: Store, source: EdgeSource, *, report: Reporter = SILENT) 
     index = _index(store)
     if source.name not in index["maps"] or not target.exists():
         _check_space(store, len(todo))
-        _make_parts(store, source, todo, report)
+        _make_shards(store, source, todo, report)
         stated = _assemble(store, source, target)
         facts = {"method": source.method, "parameters": source.parameters, "pixels": stated}
         index["maps"][source.name] = facts
     index["current"] = source.name
     write_json(store.folder / EDGE_INDEX, index)
-    shutil.rmtree(store.folder / PARTS, ignore_errors=True)
+    shutil.rmtree(store.folder / SHARDS, ignore_errors=True)
     known = {edges_file(store.folder, name) for name in index["maps"]}
     for path in [*store.folder.glob("edges-*.h5"), *store.folder.glob(".edges*")]:
         if path not in known:
@@ -100,19 +100,19 @@ def _index(store: Store) -> dict[str, Any]:
     return dict(found)
 
 
-def _parts(store: Store, source: EdgeSource) -> list[tuple[Path, np.ndarray]]:
-    """Path and rows of each part; the name says everything the part depends on."""
+def _shards(store: Store, source: EdgeSource) -> list[tuple[Path, np.ndarray]]:
+    """Path and rows of each shard; the name says everything the shard depends on."""
     rows = np.arange(store.rows("photo"))
-    folder = store.folder / PARTS
+    folder = store.folder / SHARDS
     name = f"{source.name}-{store.digest[:16]}"
     return [
-        (folder / f"{name}-{start}.part", rows[start : start + PART_MAPS])
-        for start in range(0, len(rows), PART_MAPS)
+        (folder / f"{name}-{start}.shard", rows[start : start + SHARD_MAPS])
+        for start in range(0, len(rows), SHARD_MAPS)
     ]
 
 
 def _check_space(store: Store, todo: int) -> None:
-    """Parts and the assembled file exist side by side for a moment."""
+    """Shards and the assembled file exist side by side for a moment."""
     needed = (todo + store.rows("photo")) * store.size**2
     free = shutil.disk_usage(store.folder).free
     if free < needed:
@@ -122,10 +122,10 @@ def _check_space(store: Store, todo: int) -> None:
         )
 
 
-def _make_parts(store: Store, source: EdgeSource, todo: np.ndarray, report: Reporter) -> None:
+def _make_shards(store: Store, source: EdgeSource, todo: np.ndarray, report: Reporter) -> None:
     total = store.rows("photo")
     with report.bar("finding edges", total=total, done=total - len(todo)) as advance:
-        for path, rows in _parts(store, source):
+        for path, rows in _shards(store, source):
             if path.exists():
                 continue
             with atomic_open(path) as stream:
@@ -136,18 +136,17 @@ def _make_parts(store: Store, source: EdgeSource, todo: np.ndarray, report: Repo
 
 
 def _assemble(store: Store, source: EdgeSource, target: Path) -> str:
-    """Parts to one file; gives `digest_of` the maps' checksums. Equal maps give equal bytes."""
+    """Shards to one file; gives `digest_of` the maps' checksums. Equal maps give equal bytes."""
     import h5py
 
     size = store.size
     shape = (store.rows("photo"), size, size, 1)
-    packed = {"chunks": (1, *shape[1:]), "compression": "gzip", "compression_opts": 1}
-    more = packed if store.settings["encoding"] == "gzip" and shape[0] else {}
     sums = np.empty(shape[0], dtype=np.uint32)
     with atomic_path(target) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs.update({"schema": SCHEMA, "digest": store.digest, "method": source.method})
-        array = file.create_dataset("edge", shape, np.uint8, track_times=False, **more)
-        for path, rows in _parts(store, source):
+        attributes = {"schema": SCHEMA, "digest": np.bytes_(store.digest), "method": source.method}
+        file.attrs.update(attributes)
+        array = file.create_dataset("edge", shape, np.uint8, track_times=False)
+        for path, rows in _shards(store, source):
             maps = np.fromfile(path, dtype=np.uint8).reshape(len(rows), *shape[1:])
             array[rows[0] : rows[-1] + 1] = maps
             sums[rows] = [checksum(one) for one in maps]

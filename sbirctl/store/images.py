@@ -10,7 +10,9 @@ Colour profiles are not applied.
 from __future__ import annotations
 
 import io
-from functools import cache
+import re
+from collections.abc import Iterator
+from functools import cache, partial
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -19,6 +21,9 @@ from sbirctl.core.errors import CorruptError
 from sbirctl.store.manifest import Modality
 
 MAX_PIXELS = 80_000_000
+# Each scan of a progressive JPEG goes over all pixels; cameras and editors write about ten.
+MAX_SCANS = 500
+_BAND_PIXELS = 4_000_000  # of a large picture so many are converted at a time, to save memory
 # A JPEG is decoded with no side below this many times the square's, which is four to eight times as
 # fast for photos of 12 megapixels and moves a network's vector by a cosine of 1 - 3e-4 at most.
 _REDUCED = 2
@@ -26,6 +31,11 @@ _REDUCED = 2
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
 _EXIF_ORIENTATION = 0x0112
 _LIGHT = 224  # grey value from which ink would be lost on white
+_JPEG = b"\xff\xd8"
+_MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
+_BARE = frozenset(bytes([code]) for code in (0x01, *range(0xD0, 0xDA)))  # without a length
+_HEIC_BRANDS = frozenset(b"heic heix heim heis hevc hevx mif1 msf1".split())
+HEIC = "HEIC picture, which is not read: convert it to JPEG"
 
 
 class ImageError(CorruptError):
@@ -53,8 +63,12 @@ def load_image(
 
 
 def to_pixels(image: Image.Image, modality: Modality, size: int) -> np.ndarray:
-    """A decoded picture of any mode as `load_image` gives it."""
-    image = _flatten(_eight_bits(image), "RGB") if modality == "photo" else _sketch(image)
+    """A decoded picture of any mode as `load_image` gives it.
+
+    Raises:
+        ImageError: its pixels cannot be converted.
+    """
+    image = _converted(image, "RGB") if modality == "photo" else _sketch(image)
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BICUBIC)
     pixels = np.asarray(image)
@@ -72,7 +86,12 @@ def decode_photo(data: bytes, least: int = 0, *, max_pixels: int = MAX_PIXELS) -
     Raises:
         ImageError: empty, truncated, damaged, too large, or no image.
     """
-    return _flatten(_eight_bits(_decode(data, max_pixels, least)), "RGB")
+    return _converted(_decode(data, max_pixels, least), "RGB")
+
+
+def is_heic(head: bytes) -> bool:
+    """Whether a file with these first bytes is a HEIC or HEIF picture, as telephones make them."""
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS
 
 
 def decode_sketch(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -90,12 +109,14 @@ def decode_sketch(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
 
 def _sketch(image: Image.Image) -> Image.Image:
-    image = _eight_bits(image)
-    if _is_transparent(image):
-        ink, opaque = np.asarray(_layer(image).convert("LA")).transpose(2, 0, 1)
-        if (opaque == 0).any() and (opaque > 0).any() and (ink[opaque > 0] >= _LIGHT).all():
-            return Image.fromarray(255 - opaque)
-    return _flatten(image, "L")
+    """In grey; where that is blank because ink and paper are light, the ink's opacity decides."""
+    grey = _converted(image, "L")
+    if _is_transparent(image) and np.asarray(grey).min(initial=255) >= _LIGHT:
+        opacity = _layer(image).getchannel("A")
+        values = np.asarray(opacity)
+        if values.min() == 0 and values.max() >= 128:
+            return ImageOps.invert(opacity)
+    return grey
 
 
 def _open(data: bytes) -> Image.Image:
@@ -106,6 +127,8 @@ def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=_formats())
     except Exception as error:
+        if is_heic(data):
+            raise ImageError(f"it is a {HEIC}") from error
         raise ImageError("it is no image of a kind that can be read") from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit
@@ -119,6 +142,8 @@ def _decode(data: bytes, max_pixels: int, least: int = 0) -> Image.Image:
             f"it has {width} × {height} pixels, more than the limit of {max_pixels:,}",
             "Make the picture smaller.",
         )
+    if data.startswith(_JPEG) and _scans(data) > MAX_SCANS:
+        raise ImageError(f"it has more than {MAX_SCANS} scans", "Save the picture anew.")
     try:
         if least and min(width, height) >= 2 * least:
             image.draft("RGB", (least, least))  # JPEG only: the nearest eighth that is not below
@@ -143,21 +168,74 @@ def _upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image) if turned else image
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Grey with 16 or 32 bits to 8: the full range of the type, or 0 to 1 for floats."""
+def _scans(data: bytes) -> int:
+    """How many scans a JPEG has; what follows its end, a film for instance, does not count."""
+    if data.count(b"\xff\xda") <= MAX_SCANS:  # quick, and right where it is so few
+        return 0
+    count = at = 0
+    while (found := _MARKER.search(data, at)) is not None and found[1] != b"\xd9":
+        at = found.end()
+        if found[1] not in _BARE:  # its length follows
+            at += int.from_bytes(data[at : at + 2], "big")
+        count += found[1] == b"\xda"
+    return count
+
+
+def _converted(image: Image.Image, mode: str) -> Image.Image:
+    """A picture of any mode in `mode` (RGB or L), what is transparent onto white.
+
+    Raises:
+        ImageError: Pillow cannot, as with a palette that is too short.
+    """
+    if image.mode == mode and "transparency" not in image.info:
+        return image
+    try:
+        convert = partial(_flatten, mode=mode, top=_top(image))
+        if image.width * image.height <= _BAND_PIXELS:
+            return convert(image)
+        whole = Image.new(mode, image.size)
+        for band in _bands(image):
+            whole.paste(convert(image.crop(band)), band)
+        return whole
+    except Exception as error:
+        raise ImageError(f"it cannot be decoded: {error}") from error
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
+    rows = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        yield 0, top, image.width, min(top + rows, image.height)
+
+
+def _top(image: Image.Image) -> float:
+    """The value that is white, of grey with 16 or 32 bits or a float; 0 for pictures of 8 bits.
+
+    It is the full range of the type, and 1 for floats that are not beyond it.
+    """
+    if image.mode != "F" and not image.mode.startswith("I"):
+        return 0
+    most = max(np.nan_to_num(np.asarray(image.crop(band))).max() for band in _bands(image))
     if image.mode == "F":
-        values = np.nan_to_num(np.asarray(image))
-        top = 1.0 if values.max(initial=0) <= 1 else 255.0
-        return Image.fromarray((values.clip(0, top) * (255 / top)).round().astype(np.uint8))
-    if image.mode.startswith("I"):
-        wide = np.asarray(image).astype(np.int64)
-        shift = 257 if wide.max(initial=0) <= 65535 else 16843009  # 65535 / 255, (2**32 - 1) / 255
-        return Image.fromarray(((wide.clip(0) + shift // 2) // shift).clip(0, 255).astype(np.uint8))
-    return image
+        return 1 if most <= 1 else 255
+    return 2**16 - 1 if most < 2**16 else 2**32 - 1
 
 
-def _flatten(image: Image.Image, mode: str) -> Image.Image:
-    """To `mode` (RGB or L), what is transparent onto white."""
+def _eight_bits(image: Image.Image, top: float) -> Image.Image:
+    values = np.asarray(image)
+    if image.mode == "F":
+        values = (np.nan_to_num(values).clip(0, top) * (255 / top)).round()
+    else:
+        step = int(top) // 255
+        values = (values.astype(np.int64).clip(0) + step // 2) // step
+    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
+
+
+def _flatten(image: Image.Image, *, mode: str, top: float) -> Image.Image:
+    """To `mode` (RGB or L), what is transparent onto white; `top` as from `_top`."""
+    if top:
+        image = _eight_bits(image, top)
+    if image.mode == "LAB":  # which Pillow turns into RGB alone
+        image = image.convert("RGB")
     if _is_transparent(image):
         layer = _layer(image)
         image = Image.new("RGBA", layer.size, "white")

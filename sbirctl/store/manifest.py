@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import numpy as np
 
 from sbirctl.core.errors import CorruptError
-from sbirctl.core.files import digest_json
+from sbirctl.core.files import atomic_open, digest_json
 
 Modality = Literal["photo", "sketch"]
 MODALITIES: tuple[Modality, Modality] = ("photo", "sketch")
@@ -158,3 +160,14 @@ def store_digest(items: Items, settings: dict[str, Any]) -> str:
     columns = items_to_json(items)
     del columns["path"]
     return digest_json({"settings": settings, "items": columns})
+
+
+def write_manifest(target: Path, manifest: dict[str, Any]) -> None:
+    """JSON with one key a line, and one column of the items a line."""
+
+    def lines(value: dict[str, Any]) -> str:
+        return ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in value.items())
+
+    head = lines({key: value for key, value in manifest.items() if key != "items"})
+    with atomic_open(target, "w") as stream:
+        stream.write(f'{{\n{head},\n"items": {{\n{lines(manifest["items"])}\n}}\n}}\n')

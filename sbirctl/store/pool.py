@@ -8,11 +8,9 @@ import os
 import signal
 import threading
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from types import TracebackType
 from typing import TypeVar
 
@@ -22,7 +20,6 @@ from sbirctl.core.errors import SbirctlError
 T = TypeVar("T")
 R = TypeVar("R")
 _FEW_TASKS = 4  # for so few, starting processes takes longer than the work
-_AHEAD = 2  # tasks a process when results are wanted in order
 
 
 class Workers:
@@ -60,29 +57,15 @@ class Workers:
         if self._pool is None:
             yield from ((task, function(task)) for task in tasks)
             return
-        with _advice():
+        try:
             futures = {self._pool.submit(function, task): task for task in tasks}
             for future in as_completed(futures):
                 yield futures[future], future.result()
-
-    def in_order(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-        """Results in the order of their tasks; few are kept at a time.
-
-        Raises:
-            SbirctlError: a process was killed from outside.
-        """
-        self.start(function, len(tasks))
-        if self._pool is None:
-            yield from map(function, tasks)
-            return
-        with _advice():
-            waiting: deque[Future[R]] = deque()
-            for task in tasks:
-                waiting.append(self._pool.submit(function, task))
-                if len(waiting) > _AHEAD * self._count:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise SbirctlError(
+                "A process that was decoding images was killed, perhaps for lack of memory.",
+                "The same command continues; --workers 1 needs least memory.",
+            ) from error
 
     def __enter__(self) -> Workers:
         return self
@@ -95,17 +78,6 @@ class Workers:
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _advice() -> Iterator[None]:
-    try:
-        yield
-    except BrokenProcessPool as error:
-        raise SbirctlError(
-            "A process that was decoding images was killed, perhaps for lack of memory.",
-            "The same command continues; --workers 1 needs least memory.",
-        ) from error
 
 
 def _start() -> None:

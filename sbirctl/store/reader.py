@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,20 +15,15 @@ from sbirctl.core.files import display_path, read_json
 from sbirctl.core.home import datasets_dir
 from sbirctl.store.manifest import MODALITIES, Items, Modality, items_from_json
 from sbirctl.store.mapped import Mapped
-from sbirctl.store.pixels import checksum_name
+from sbirctl.store.pixels import DAMAGE, SCHEMA, checksum_name
 
-if TYPE_CHECKING:
-    import h5py
-
-SCHEMA = 1
 MANIFEST = "manifest.json"
 IMAGES = "images.h5"
 EDGE_INDEX = "edges.json"
+_AGAIN = "Prepare it again: `sbirctl prepare …` as before with --fresh."
 REMAKE_EDGES = "Remove that file and make it again: `sbirctl prepare … --edges …` as before."
 
 Rows = Sequence[int] | np.ndarray
-# What a damaged HDF5 file makes h5py and NumPy raise.
-_DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError)
 
 
 class Store:
@@ -42,7 +37,7 @@ class Store:
         folder: where it lies.
         digest: its identity, see `manifest.store_digest`.
         size: side of the images in pixels.
-        settings: how the images were made: size, encoding, max_pixels.
+        settings: how the images were made: size, max_pixels.
         manifest: the whole manifest, without the items' columns.
     """
 
@@ -59,7 +54,7 @@ class Store:
             ) from error
         self.folder = folder
         self.manifest = manifest
-        self._open: dict[str, Mapped | h5py.Dataset] = {}
+        self._open: dict[str, Mapped] = {}
         self._process = 0
         self._edges: dict[str, Any] | None = None
 
@@ -69,16 +64,13 @@ class Store:
 
         Raises:
             MissingError: it has not been prepared, or not to the end.
-            CorruptError: its manifest is damaged.
+            CorruptError: its manifest is damaged, or another version made it.
         """
         folder = _find(name_or_path)
         manifest = read_json(folder / MANIFEST)
         schema = manifest.get("schema") if isinstance(manifest, dict) else None
         if schema != SCHEMA:
-            raise CorruptError(
-                f"{display_path(folder)} has schema {schema}, this version reads {SCHEMA}.",
-                "Prepare it again: --fresh.",
-            )
+            raise _other_version(folder, schema)
         return cls(folder, manifest)
 
     @cached_property
@@ -158,52 +150,44 @@ class Store:
 
     def _take(self, file: str, name: str, rows: Rows) -> np.ndarray:
         wanted = np.asarray(rows, dtype=np.int64).reshape(-1)
-        pixels, (count, *_) = self._pixels(file, name), self._expected(name)
+        count, row, kind = self._expected(name)
         if wanted.size and not 0 <= wanted.min() <= wanted.max() < count:
             raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {count} {name} rows")
-        if isinstance(pixels, Mapped):
-            return pixels.take(wanted)
-        order, inverse = np.unique(wanted, return_inverse=True)
-        result = np.empty((len(order), *pixels.shape[1:]), dtype=pixels.dtype)
-        try:
-            for place, row in enumerate(order):
-                pixels.read_direct(result, np.s_[int(row)], np.s_[place])
-        except OSError as error:
-            raise _unreadable(self.folder / file, error) from error
-        return result[inverse]
+        if not count:
+            return np.empty((0, *row), dtype=kind)
+        return self._array(file, name).take(wanted)
 
-    def _pixels(self, file: str, name: str) -> Mapped | h5py.Dataset:
-        """The array of one modality: mapped into memory where it lies in one piece."""
+    def _array(self, file: str, name: str) -> Mapped:
         if self._process != os.getpid():
             self._open, self._process = {}, os.getpid()
         if name not in self._open:
             self._open[name] = self._map(self.folder / file, name)
         return self._open[name]
 
-    def _map(self, path: Path, name: str) -> Mapped | h5py.Dataset:
+    def _map(self, path: Path, name: str) -> Mapped:
+        """An array, mapped into memory from where h5py says it begins."""
         import h5py
 
         try:
-            file = h5py.File(path, "r")
-            dataset, digest = file[name], file.attrs["digest"]
+            with h5py.File(path, "r") as file:
+                dataset, digest = file[name], file.attrs["digest"].decode()
+                shape, kind, offset = dataset.shape, dataset.dtype, dataset.id.get_offset()
             if digest != self.digest:
                 raise CorruptError(
                     f"{display_path(path)} belongs to another manifest.",
                     "It was prepared anew meanwhile: start again.",
                 )
-            shape, kind, offset = dataset.shape, dataset.dtype, dataset.id.get_offset()
             rows, row, expected = self._expected(name)
-            if shape[0] < rows or shape[1:] != row or kind != expected:
+            if shape != (rows, *row) or kind != expected:
                 raise ValueError(f"{name} is {shape} {kind}, not {(rows, *row)} {expected}")
-            if dataset.chunks is not None or not shape[0]:
-                return dataset
-            file.close()
+            if offset is None:
+                raise ValueError(f"{name} does not lie in one piece")
             return Mapped(path, shape, kind, offset)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise _unreadable(path, error) from error
 
     def _expected(self, name: str) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
-        """How many rows of an array are in use at least, and shape and type of one."""
+        """How many rows an array has, and shape and type of one."""
         rows = self.rows("sketch" if name in ("sketch", checksum_name("sketch")) else "photo")
         if name in [checksum_name(one) for one in (*MODALITIES, "edge")]:
             return rows, (), np.dtype(np.uint32)
@@ -211,6 +195,16 @@ class Store:
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": {}, "_process": 0}
+
+
+def _other_version(folder: Path, schema: object) -> CorruptError:
+    what = f"The data set in {display_path(folder)}"
+    stated = f"its schema is {schema}, this version reads {SCHEMA}"
+    if isinstance(schema, int) and schema < SCHEMA:
+        return CorruptError(f"{what} was made by an older sbirctl ({stated}).", _AGAIN)
+    if isinstance(schema, int):
+        return CorruptError(f"{what} was made by a newer sbirctl ({stated}).", "Update sbirctl.")
+    return CorruptError(f"{what} has a damaged manifest.", _AGAIN)
 
 
 def _unreadable(path: Path, error: Exception) -> CorruptError:

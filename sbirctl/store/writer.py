@@ -1,34 +1,39 @@
-"""Making a store: parts first, by as many processes as wanted, then one assembly."""
+"""Making a store: shards first, by as many processes as wanted, then rows and the manifest."""
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Literal
 
 from sbirctl.core.config import setting, to_dict
-from sbirctl.core.errors import MissingError, SbirctlError, UsageError
-from sbirctl.core.files import human_bytes, lock
+from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
+from sbirctl.core.files import disk_advice, human_bytes, lock
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.store.assemble import assemble
+from sbirctl.store.finish import finish
 from sbirctl.store.images import MAX_PIXELS
 from sbirctl.store.manifest import MODALITIES, Modality
-from sbirctl.store.parts import NO_PLACE, PART_IMAGES, Made, Part, make_part, plan_parts
-from sbirctl.store.pixels import shape_of
+from sbirctl.store.pixels import PixelFile, shape_of
 from sbirctl.store.pool import Workers
 from sbirctl.store.raw import RawDataset, RawItem
 from sbirctl.store.reader import IMAGES, MANIFEST, store_folder
-from sbirctl.store.receipts import Receipts, read_receipt, receipt_path
-from sbirctl.store.rows import survey
-from sbirctl.store.spool import Spool
+from sbirctl.store.rows import assign_rows
+from sbirctl.store.shards import (
+    SHARD_IMAGES,
+    Shard,
+    ShardRecord,
+    ShardTask,
+    make_shard,
+    plan_shards,
+    record_path,
+)
 
-PARTS = "parts"
-PIXELS = "pixels"
+UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,6 @@ class StoreSettings:
     """How the images of a store are made; part of its identity."""
 
     size: int = setting(224, help="side of the images in pixels")
-    encoding: Literal["raw", "gzip"] = setting("raw", help="raw is read fastest, gzip is smaller")
     max_pixels: int = setting(MAX_PIXELS, help="larger pictures are refused")
 
     def __post_init__(self) -> None:
@@ -62,7 +66,7 @@ def build_store(
     Args:
         name: the data set's name, a folder below `<home>/datasets`.
         source: what to read.
-        settings: size and encoding.
+        settings: size and limit.
         workers: processes; None for one a processor, 1 to stay in this process.
         report: for progress.
 
@@ -85,7 +89,7 @@ def store_lock(folder: Path) -> AbstractContextManager[None]:
 
 def expect_images(workers: Workers, count: int) -> None:
     """So many images are going to be read: let the processes start meanwhile."""
-    workers.start(make_part, count // PART_IMAGES)
+    workers.start(make_shard, count // SHARD_IMAGES)
 
 
 def write_store(
@@ -99,40 +103,44 @@ def write_store(
     """`build_store` for a caller who holds the lock."""
     values = to_dict(settings)
     items = _sorted(source)
-    parts, places = plan_parts(items, values, source.identity)
-    spool = Spool.plan(folder / PARTS / PIXELS, places, settings.size, settings.max_pixels)
-    made = _made(folder, parts, spool)
-    todo = [part for part in parts if part.name not in made]
-    _clean(folder, spool, [part for part in parts if part.name in made])
-    if made:
-        report.note(f"Continuing: {len(made)} of {len(parts)} parts are there.")
-    else:
-        spool.make()
-    _check_space(folder, spool, todo, settings)
-    done = len(items) - sum(len(part.items) for part in todo)
+    shards, slots = plan_shards(items, values, source.identity)
+    known = [shard for shard in shards if record_path(folder / UNFINISHED, shard).exists()]
+    _clean(folder, known)
+    pixels = _pixel_file(folder, slots, settings.size, keep=bool(known))
+    _check_space(folder, pixels)
+    if known:
+        done = sum(len(shard.items) for shard in known)
+        report.note(f"Continuing: {done:,} of {len(items):,} images were read before.")
+    tasks = [ShardTask(shard, pixels, source.read, settings.max_pixels) for shard in shards]
+    records: dict[str, ShardRecord] = {}
     try:
-        with report.bar("reading images", total=len(items), done=done) as advance:
-            for part, result in _make(spool, todo, source, workers):
-                made[part.name] = result
-                advance(len(part.items))
-        found = survey([(part, made[part.name]) for part in parts], places)
-        assemble(folder, found, source, values, spool, workers)
-    except MissingError:  # the source was not readable at all; next time it may be
-        shutil.rmtree(spool.path.parent, ignore_errors=True)
+        with report.bar("reading images", total=len(items)) as advance:
+            for task, record in _each_synced(pixels, workers, tasks):
+                records[task.shard.name] = record
+                advance(len(task.shard.items))
+        table = assign_rows((shard, records[shard.name]) for shard in shards)
+        finish(folder, table, source, values, pixels)
+    except (MissingError, CorruptError):  # nothing was readable; next time it may be
+        shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
         raise
-    shutil.rmtree(spool.path.parent, ignore_errors=True)
+    shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
 
 
-def _make(
-    spool: Spool, todo: Sequence[Part], source: RawDataset, workers: Workers
-) -> Iterator[tuple[Part, Made]]:
-    if not todo:
-        return
-    tasks = [spool.task(part, source) for part in todo]
-    with Receipts(spool.path) as receipts:
-        for task, made in workers.each(make_part, tasks):
-            receipts.keep(task.part, made)
-            yield task.part, made
+def _each_synced(
+    pixels: PixelFile, workers: Workers, tasks: Sequence[ShardTask]
+) -> Iterator[tuple[ShardTask, ShardRecord]]:
+    """Make all shards, syncing meanwhile, so that nobody waits for the disk at the end."""
+    with (
+        open(pixels.path, "r+b", buffering=0) as stream,
+        ThreadPoolExecutor(1) as thread,
+        disk_advice(pixels.path),
+    ):
+        sync = thread.submit(os.fsync, stream.fileno())
+        for task, record in workers.each(make_shard, tasks):
+            if sync.done():
+                sync.result()
+                sync = thread.submit(os.fsync, stream.fileno())
+            yield task, record
 
 
 def _sorted(source: RawDataset) -> list[RawItem]:
@@ -148,22 +156,23 @@ def _sorted(source: RawDataset) -> list[RawItem]:
     return items
 
 
-def _made(folder: Path, parts: Sequence[Part], spool: Spool) -> dict[str, Made]:
-    """By the parts' names, what an earlier run that was stopped has done already."""
-    receipts = ((part.name, read_receipt(spool.path.parent, part)) for part in parts)
-    made = {name: receipt for name, receipt in receipts if receipt is not None}
-    if spool.path.exists():
-        return made if len(made) == len(parts) or not spool.mark.exists() else {}
-    # Perhaps the file of pixels has become images.h5, and only the manifest is missing.
-    renamed = (folder / IMAGES).exists() and not (folder / MANIFEST).exists()
-    return made if renamed and len(made) == len(parts) else {}
+def _pixel_file(folder: Path, slots: dict[Modality, int], size: int, *, keep: bool) -> PixelFile:
+    """The unfinished pixel file: that of a stopped run if there are records of it, or a new one."""
+    path = folder / UNFINISHED / IMAGES
+    if keep:
+        if not path.exists() and not (folder / MANIFEST).exists() and (folder / IMAGES).exists():
+            os.replace(folder / IMAGES, path)  # only the manifest was missing
+        found = PixelFile.open(path, slots, size)
+        if found is not None:
+            return found
+    return PixelFile.create(path, slots, size)
 
 
-def _clean(folder: Path, spool: Spool, made: Iterable[Part]) -> None:
-    """Remove what a killed writer left, and receipts of other sources or settings."""
-    kept = {spool.path.name, spool.mark.name}
-    wanted = kept | {receipt_path(folder, part).name for part in made}
-    for path in (folder / PARTS).glob("*"):
+def _clean(folder: Path, known: Iterable[Shard]) -> None:
+    """Remove what a killed writer left, and records of other sources or settings."""
+    unfinished = folder / UNFINISHED
+    wanted = {IMAGES} | {record_path(unfinished, shard).name for shard in known}
+    for path in unfinished.glob("*"):
         if path.name not in wanted:
             path.unlink()
     for name in (IMAGES, MANIFEST):
@@ -172,18 +181,13 @@ def _clean(folder: Path, spool: Spool, made: Iterable[Part]) -> None:
 
 
 def pixel_bytes(counts: dict[Modality, int], size: int) -> int:
-    """How much so many images take, uncompressed."""
+    """How much so many images take."""
     return sum(prod(shape_of(modality, n, size)) for modality, n in counts.items())
 
 
-def _check_space(folder: Path, spool: Spool, todo: Sequence[Part], settings: StoreSettings) -> None:
-    """Compressed images exist beside the uncompressed for a moment, and are seldom larger."""
-    left = Counter[Modality]()
-    for part in todo:
-        left[part.modality] += sum(place != NO_PLACE for place in part.places)
-    needed = pixel_bytes(left, settings.size)
-    if settings.encoding != "raw":
-        needed += pixel_bytes(spool.places, settings.size)
+def _check_space(folder: Path, pixels: PixelFile) -> None:
+    there = getattr(pixels.path.stat(), "st_blocks", 0) * 512
+    needed = pixel_bytes(pixels.rows, pixels.size) - there
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise SbirctlError(

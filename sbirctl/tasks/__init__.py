@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from sbirctl.core.config import setting
 from sbirctl.core.registry import Registry
@@ -18,34 +17,41 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """What a person may choose about a task; each task reads those that concern it.
+    """What may be chosen about every task; a task adds its own in a subclass."""
 
-    The test side never depends on `seed`: runs with different seeds answer the same queries.
+    leaks: Literal["refuse", "drop"] = setting(
+        "refuse", help="refuse to train if test images are in training, or drop those images there"
+    )
+
+
+@dataclass(frozen=True)
+class GalleryOptions(TaskOptions):
+    """For tasks whose gallery is all photos of the test classes."""
+
+    gallery: Literal["auto", "extended", "both"] = setting(
+        "auto",
+        help="photos searched: extended (no original photos), both (originals count twice), "
+        "or auto: extended where the data set has extended photos, else all",
+    )
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """What is held out of the training images for validation; the test side never depends on it.
+
+    Attributes:
+        fraction: share of the classes, instances or sketches (as the task has it); 0 for none.
+        seed: draws them.
     """
 
-    seed: int = setting(0, help="draws the validation subset, nothing else")
-    val: Literal["auto", "none"] = setting("auto", help="none: no held-out subset")
-    val_fraction: float = setting(0.1, help="share of classes, instances or sketches held out")
-    gallery: Literal["auto", "extended", "both"] = setting(
-        "auto", help="photos searched: extended folder only (auto where there is one), or both"
-    )
-    queries: Literal["all", "unseen"] = setting("all", help="gzs: whose sketches query")
-    added: Literal["drclip", "sempcyc"] = setting(
-        "drclip", help="gzs: seen images join as a fifth of some classes, or as a fifth in size"
-    )
-    min_photos: int = setting(0, help="cg: test classes with fewer photos are dropped (FFMLN: 400)")
-    scope: Literal["auto", "class", "all"] = setting(
-        "auto", help="fg: photos a sketch is ranked against; auto is its class where there are more"
-    )
-    query_sketches: int = setting(0, help="sbir: query sketches a class, 0 is the published number")
-    protocol: Literal["zse", "drclip"] = setting("zse", help="cd: whose splits and class lists")
-    source_split: str = setting("", help="cd: split of the source instead of the protocol's")
-    leaks: Literal["refuse", "drop"] = setting(
-        "refuse", help="images common to training and test: refuse, or drop them from training"
-    )
+    fraction: float = 0.1
+    seed: int = 0
 
 
-class Task(ABC):
+O = TypeVar("O", bound=TaskOptions)  # noqa: E741
+
+
+class Task(ABC, Generic[O]):
     """How a data set is cut into training, validation and test.
 
     Attributes:
@@ -54,12 +60,15 @@ class Task(ABC):
         split: "default": needs a class split and takes the data set's default; "optional": only
             one a person names; "none": takes none.
         target: whether it needs a second data set.
+        Options: a frozen dataclass of what may be chosen, `TaskOptions` or a subclass of it; each
+            field a `core.config.setting` with help.
     """
 
     name: str
     summary: str
     split: Literal["default", "optional", "none"]
     target: bool
+    Options: type[O]
 
     @abstractmethod
     def build(
@@ -67,7 +76,8 @@ class Task(ABC):
         source: Store,
         target: Store | None,
         split: ClassSplit | None,
-        options: TaskOptions,
+        options: O,
+        holdout: Holdout,
     ) -> Partition:
         """The parts; equal arguments give equal parts.
 
@@ -77,14 +87,7 @@ class Task(ABC):
         """
 
 
-TASKS: Registry[Task] = Registry("task", "sbirctl.tasks", group="sbirctl.tasks")
-
-
-def with_options(values: Mapping[str, object]) -> TaskOptions:
-    """Options from plain values, as files and flags give them; unknown keys are errors."""
-    from sbirctl.core.config import resolve
-
-    return resolve(TaskOptions, dict(values))
+TASKS: Registry[Task[Any]] = Registry("task", "sbirctl.tasks", group="sbirctl.tasks")
 
 
 def split_for(store: Store, name: str = "") -> ClassSplit:

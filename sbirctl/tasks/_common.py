@@ -12,15 +12,18 @@ from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.splits.spellings import match
 from sbirctl.store.reader import Store
-from sbirctl.tasks import TaskOptions, dataset_of
+from sbirctl.tasks import dataset_of
 
 
-def gallery_photos(store: Store, options: TaskOptions) -> tuple[np.ndarray, str]:
+def gallery_photos(store: Store, gallery: str) -> tuple[np.ndarray, str]:
     """The photos a data set's gallery is made of, and the convention's name.
 
     Sketchy's extended folder repeats the original photos, so "both" folders count those twice (on
     imagenet21 12,553 photos) and "extended" once (10,453). A store with one folder has one
     gallery, "all".
+
+    Args:
+        gallery: of `GalleryOptions`.
 
     Returns:
         (n,) int64 entries of `store.items`, copies included where the convention counts them.
@@ -32,13 +35,13 @@ def gallery_photos(store: Store, options: TaskOptions) -> tuple[np.ndarray, str]
     photos = items.where("photo")
     present = {items.origins[i] for i in np.unique(items.origin[photos])}
     if "extended" not in present:
-        if options.gallery != "auto":
+        if gallery != "auto":
             raise MismatchError(
-                f"{store.name} has no extended photos; gallery={options.gallery} needs them.",
+                f"{store.name} has no extended photos; gallery={gallery} needs them.",
                 "Prepare it with the extended photos, or leave the gallery at auto.",
             )
         return photos, "all"
-    if options.gallery == "both":
+    if gallery == "both":
         if present == {"extended"}:
             raise MismatchError(
                 f"{store.name} has no original photos; gallery=both needs them.",

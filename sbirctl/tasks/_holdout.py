@@ -13,7 +13,7 @@ import numpy as np
 from sbirctl.core.errors import MismatchError
 from sbirctl.core.seeds import rng_for
 from sbirctl.store.manifest import Items
-from sbirctl.tasks import TaskOptions
+from sbirctl.tasks import Holdout
 
 
 def digest_order(items: Items, entries: np.ndarray, *salt: int | str) -> np.ndarray:
@@ -59,7 +59,7 @@ def share(fraction: float, count: int) -> int:
     return min(max(1, round(fraction * count)), count - 1) if count > 1 else 0
 
 
-def val_classes(seen: tuple[str, ...], options: TaskOptions) -> tuple[str, ...]:
+def val_classes(seen: tuple[str, ...], holdout: Holdout) -> tuple[str, ...]:
     """Seen classes held out for validation, sorted; drawn from the sorted names with the seed.
 
     At least two (ranking one class is no ranking), and at least two stay for training.
@@ -67,16 +67,16 @@ def val_classes(seen: tuple[str, ...], options: TaskOptions) -> tuple[str, ...]:
     Raises:
         MismatchError: there are too few seen classes.
     """
-    if options.val == "none":
+    if not holdout.fraction:
         return ()
-    count = max(2, round(options.val_fraction * len(seen)))
+    count = max(2, round(holdout.fraction * len(seen)))
     if len(seen) - count < 2:
         raise MismatchError(
             f"{len(seen)} seen classes are too few to hold {count} out for validation.",
             "Train without a validation subset: --set val=none.",
         )
     ordered = sorted(seen)
-    chosen = rng_for(options.seed, "val-classes").permutation(len(ordered))[:count]
+    chosen = rng_for(holdout.seed, "val-classes").permutation(len(ordered))[:count]
     return tuple(ordered[i] for i in sorted(chosen))
 
 

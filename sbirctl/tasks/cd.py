@@ -7,13 +7,17 @@ classes without the classes seen in the source; where a list is published for a 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
+from sbirctl.core.config import setting
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import digest_json
 from sbirctl.sampling.subsets import Partition
 from sbirctl.splits.resolve import ClassSplit, find, published
 from sbirctl.splits.spellings import key
 from sbirctl.store.reader import Store
-from sbirctl.tasks import TASKS, Task, TaskOptions, dataset_of, split_for
+from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task, dataset_of, split_for
 from sbirctl.tasks._common import (
     class_subset,
     counts,
@@ -33,7 +37,19 @@ SPLITS = {
 }
 
 
-class CrossDataset(Task):
+@dataclass(frozen=True)
+class CrossOptions(GalleryOptions):
+    """What may be chosen about `cd`."""
+
+    protocol: Literal["zse", "drclip"] = setting(
+        "zse", help="whose splits and class lists: zse (ZSE-SBIR) or drclip (Dr. CLIP)"
+    )
+    source_split: str = setting(
+        "", help="class list of the training data set, instead of the protocol's"
+    )
+
+
+class CrossDataset(Task[CrossOptions]):
     """Queries and gallery are classes of the target that are not seen in the source.
 
     Refused: a class, or an image, common to training and test. Validation: 10 % of the source's
@@ -44,13 +60,15 @@ class CrossDataset(Task):
     summary = "cross-data-set: train on one data set, retrieve in another"
     split = "optional"
     target = True
+    Options = CrossOptions
 
     def build(
         self,
         source: Store,
         target: Store | None,
         split: ClassSplit | None,
-        options: TaskOptions,
+        options: CrossOptions,
+        holdout: Holdout,
     ) -> Partition:
         """See `tasks.Task.build`; a `split` given is the target's list of test classes."""
         if target is None:
@@ -63,12 +81,12 @@ class CrossDataset(Task):
         tested = unseen_and_seen(target, split)[0]
         refuse_classes(seen, tested)
 
-        held = val_classes(seen, options)
-        photos = gallery_photos(source, options)[0]
+        held = val_classes(seen, holdout)
+        photos = gallery_photos(source, options.gallery)[0]
         sketches = source.items.where("sketch")
         train = training_subset(source, [c for c in seen if c not in held], photos, sketches)
         val = class_subset(source, held, photos, sketches) if held else None
-        gallery, convention = gallery_photos(target, options)
+        gallery, convention = gallery_photos(target, options.gallery)
         queries = target.items.where("sketch")
         test = refuse_empty(class_subset(target, tested, gallery, queries), "test")
         train, val, dropped = held_apart(train, val, test, options)
@@ -94,7 +112,7 @@ class CrossDataset(Task):
         return Partition(train, val, test, facts)
 
 
-def _split_of(store: Store, options: TaskOptions, name: str = "") -> ClassSplit | None:
+def _split_of(store: Store, options: CrossOptions, name: str = "") -> ClassSplit | None:
     """The data set's split under the protocol, its default, or None where it has none."""
     name = name or SPLITS[options.protocol].get(dataset_of(store), "")
     if name:
@@ -106,7 +124,7 @@ def _split_of(store: Store, options: TaskOptions, name: str = "") -> ClassSplit 
 
 
 def _list_of(
-    source: Store, target: Store, seen: tuple[str, ...], options: TaskOptions
+    source: Store, target: Store, seen: tuple[str, ...], options: CrossOptions
 ) -> ClassSplit:
     """The test classes of a pair: as published, else by the rule."""
     dataset = dataset_of(target)

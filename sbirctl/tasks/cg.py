@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from sbirctl.core.config import setting
 from sbirctl.core.errors import MismatchError
 from sbirctl.core.files import digest_json
 from sbirctl.sampling.subsets import Partition
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
-from sbirctl.tasks import TASKS, Task, TaskOptions
+from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task
 from sbirctl.tasks._common import (
     class_subset,
     counts,
@@ -26,7 +29,16 @@ from sbirctl.tasks._holdout import val_classes
 from sbirctl.tasks._leaks import held_apart, refuse_classes
 
 
-class CoarseGrained(Task):
+@dataclass(frozen=True)
+class CoarseOptions(GalleryOptions):
+    """What may be chosen about `cg`."""
+
+    min_photos: int = setting(
+        0, help="leave out test classes with fewer photos than this (FFMLN's code: 400)"
+    )
+
+
+class CoarseGrained(Task[CoarseOptions]):
     """Queries are all sketches, the gallery all photos of the unseen classes.
 
     Refused: a class, or an image, common to training and test. Validation: 10 % of the seen
@@ -37,22 +49,24 @@ class CoarseGrained(Task):
     summary = "zero-shot: retrieve photos of classes not trained on"
     split = "default"
     target = False
+    Options = CoarseOptions
 
     def build(
         self,
         source: Store,
         target: Store | None,
         split: ClassSplit | None,
-        options: TaskOptions,
+        options: CoarseOptions,
+        holdout: Holdout,
     ) -> Partition:
         """See `tasks.Task.build`."""
         refuse_target(target, self.name)
         split = require_split(split, self.name)
         unseen, seen = unseen_and_seen(source, split)
-        photos, convention = gallery_photos(source, options)
+        photos, convention = gallery_photos(source, options.gallery)
         sketches = source.items.where("sketch")
         unseen, few = _with_photos(source, photos, unseen, options)
-        held = val_classes(seen, options)
+        held = val_classes(seen, holdout)
         train = training_subset(source, [c for c in seen if c not in held], photos, sketches)
         refuse_classes(train.classes, unseen)
         test = refuse_empty(class_subset(source, unseen, photos, sketches), "test")
@@ -74,7 +88,7 @@ class CoarseGrained(Task):
 
 
 def _with_photos(
-    store: Store, photos: np.ndarray, unseen: tuple[str, ...], options: TaskOptions
+    store: Store, photos: np.ndarray, unseen: tuple[str, ...], options: CoarseOptions
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Unseen classes that have enough photos to be tested, and those dropped.
 
@@ -95,7 +109,7 @@ def _with_photos(
     return tuple(name for name in unseen if name not in few), few
 
 
-def _dropped_note(few: tuple[str, ...], options: TaskOptions) -> list[str]:
+def _dropped_note(few: tuple[str, ...], options: CoarseOptions) -> list[str]:
     if not few:
         return []
     named = ", ".join(few)

@@ -8,22 +8,35 @@ gallery. Sketchy's pairs are ranked within the category, single-category data se
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.core.config import setting
+from sbirctl.core.errors import MismatchError
 from sbirctl.sampling.subsets import Partition, Subset
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
-from sbirctl.tasks import TASKS, Task, TaskOptions
+from sbirctl.tasks import TASKS, Holdout, Task, TaskOptions
 from sbirctl.tasks._common import counts, refuse_empty, refuse_target, store_facts
 from sbirctl.tasks._holdout import share
 from sbirctl.tasks._instances import Instances, instance_subset
 from sbirctl.tasks._leaks import held_apart
 
 
-class FineGrained(Task):
+@dataclass(frozen=True)
+class FineOptions(TaskOptions):
+    """What may be chosen about `fg`."""
+
+    scope: Literal["auto", "class", "all"] = setting(
+        "auto",
+        help="photos a sketch is ranked against: class (those of its class), all, "
+        "or auto: class where there are several",
+    )
+
+
+class FineGrained(Task[FineOptions]):
     """Queries are all sketches of the test instances, the gallery their photos and distractors.
 
     Refused: an instance, or an image, common to training and test. Validation: 10 % of the
@@ -34,26 +47,23 @@ class FineGrained(Task):
     summary = "fine-grained: find the very photo a sketch was drawn from"
     split = "optional"
     target = False
+    Options = FineOptions
 
     def build(
         self,
         source: Store,
         target: Store | None,
         split: ClassSplit | None,
-        options: TaskOptions,
+        options: FineOptions,
+        holdout: Holdout,
     ) -> Partition:
         """See `tasks.Task.build`."""
         refuse_target(target, self.name)
-        if options.gallery != "auto":
-            raise UsageError(
-                "The gallery of the task fg is the photos that were drawn.",
-                "Leave the gallery at auto; --set scope=all ranks all classes.",
-            )
         instances = Instances(source)
         split = split or instances.listed
         tested, gallery, rule = instances.test(split)
         trainable = instances.drawn[~np.isin(instances.drawn, tested)]
-        held = _val(instances, trainable, options)
+        held = _val(instances, trainable, holdout)
         test = refuse_empty(instance_subset(source, instances, gallery), "test")
         train = instance_subset(source, instances, np.setdiff1d(trainable, held), trained=True)
         if len(train.classes) < 2:
@@ -76,15 +86,15 @@ class FineGrained(Task):
         return Partition(train, val, test, facts)
 
 
-def _val(instances: Instances, trainable: np.ndarray, options: TaskOptions) -> np.ndarray:
+def _val(instances: Instances, trainable: np.ndarray, holdout: Holdout) -> np.ndarray:
     """Training instances held out, whole components, in a salted order."""
-    if options.val == "none":
+    if not holdout.fraction:
         return trainable[:0]
-    ordered = instances.order(trainable, options.seed, "val-instances")
-    return instances.take(ordered, share(options.val_fraction, len(ordered)))
+    ordered = instances.order(trainable, holdout.seed, "val-instances")
+    return instances.take(ordered, share(holdout.fraction, len(ordered)))
 
 
-def _scope(store: Store, options: TaskOptions) -> str:
+def _scope(store: Store, options: FineOptions) -> str:
     if options.scope != "auto":
         return options.scope
     return "class" if len(store.items.classes) > 1 else "all"
@@ -92,7 +102,7 @@ def _scope(store: Store, options: TaskOptions) -> str:
 
 def _notes(test: Subset, rule: str, scope: str) -> list[str]:
     drawn = len(np.unique(test.sketch.instance))
-    within: dict[str, Any] = {"class": "the photos of its class", "all": "all of them"}
+    within = {"class": "the photos of its class", "all": "all of them"}
     return [
         f"Test: {len(test.sketch):,} sketches of {drawn:,} instances ({rule}) among "
         f"{len(test.photo):,} photos, each sketch ranked against {within[scope]}."

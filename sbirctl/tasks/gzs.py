@@ -11,15 +11,18 @@ out like all others.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from sbirctl.core.config import setting
 from sbirctl.core.files import digest_json
 from sbirctl.sampling.subsets import Partition, Subset
 from sbirctl.splits.generalised import added
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
-from sbirctl.tasks import TASKS, Task, TaskOptions
+from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task
 from sbirctl.tasks._common import (
     class_subset,
     counts,
@@ -45,7 +48,21 @@ from sbirctl.tasks._leaks import drop, held_apart, refuse_classes
 HELD_OUT = 0.2
 
 
-class Generalised(Task):
+@dataclass(frozen=True)
+class GeneralisedOptions(GalleryOptions):
+    """What may be chosen about `gzs`."""
+
+    queries: Literal["all", "unseen"] = setting(
+        "all", help="sketches that query: all test sketches, or those of unseen classes only"
+    )
+    added: Literal["drclip", "sempcyc"] = setting(
+        "drclip",
+        help="seen images in the test: drclip (20 % of the images of some classes) or sempcyc "
+        "(of all classes, 20 % as many as the unseen classes have)",
+    )
+
+
+class Generalised(Task[GeneralisedOptions]):
     """Queries and gallery are the unseen classes and held-out images of some seen ones.
 
     Refused: an unseen class in training, or an image common to training and test. Validation:
@@ -56,19 +73,21 @@ class Generalised(Task):
     summary = "generalised zero-shot: the gallery holds unseen and seen classes"
     split = "default"
     target = False
+    Options = GeneralisedOptions
 
     def build(
         self,
         source: Store,
         target: Store | None,
         split: ClassSplit | None,
-        options: TaskOptions,
+        options: GeneralisedOptions,
+        holdout: Holdout,
     ) -> Partition:
         """See `tasks.Task.build`."""
         refuse_target(target, self.name)
         split = require_split(split, self.name)
         unseen, seen = unseen_and_seen(source, split)
-        photos, convention = gallery_photos(source, options)
+        photos, convention = gallery_photos(source, options.gallery)
         sketches = source.items.where("sketch")
         if options.added == "sempcyc":
             held_photos = _held_in_size(source, photos, unseen, seen)
@@ -92,7 +111,7 @@ class Generalised(Task):
         )
         # sem-pcyc's images may come from every seen class, those of the validation too.
         apart = seen if options.added == "sempcyc" else tuple(c for c in seen if c not in joined)
-        val_names = val_classes(apart, options)
+        val_names = val_classes(apart, holdout)
         photos = without_groups(source.items, photos, held_photos)
         sketches = without_groups(source.items, sketches, held_sketches)
         trained = [c for c in seen if c not in val_names]
@@ -140,13 +159,15 @@ def _held_in_size(
     return take_groups(store.items.group, ordered, min(count, share(0.5, len(ordered))))
 
 
-def _identity(split: ClassSplit, joined: tuple[str, ...], options: TaskOptions) -> list[object]:
+def _identity(
+    split: ClassSplit, joined: tuple[str, ...], options: GeneralisedOptions
+) -> list[object]:
     """What decides the test side."""
     rule = [options.added] if options.added != "drclip" else []
     return [split.digest, list(joined), *rule]
 
 
-def _queries(test: Subset, options: TaskOptions) -> Subset:
+def _queries(test: Subset, options: GeneralisedOptions) -> Subset:
     """The test subset with the sketches that query."""
     if options.queries == "all":
         return test

@@ -6,13 +6,16 @@ Sketchy, 10 on TU-Berlin. Gallery photos may be trained on, and the result recor
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from sbirctl.core.config import setting
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.sampling.subsets import Partition
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
-from sbirctl.tasks import TASKS, Task, TaskOptions, dataset_of
+from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task, dataset_of
 from sbirctl.tasks._common import (
     class_subset,
     counts,
@@ -33,7 +36,16 @@ from sbirctl.tasks._queries import published_first, published_queries
 PUBLISHED = {"sketchy": (50, 100), "tuberlin": (10, 50)}
 
 
-class Supervised(Task):
+@dataclass(frozen=True)
+class SupervisedOptions(GalleryOptions):
+    """What may be chosen about `sbir`."""
+
+    query_sketches: int = setting(
+        0, help="query sketches a class; 0 for the published number, or a fifth of a small class"
+    )
+
+
+class Supervised(Task[SupervisedOptions]):
     """Queries are some sketches of every class, the gallery all photos.
 
     Refused: a query's image in training. Validation: 10 % of the training sketches.
@@ -43,24 +55,26 @@ class Supervised(Task):
     summary = "supervised: held-out sketches retrieve photos of classes trained on"
     split = "none"
     target = False
+    Options = SupervisedOptions
 
     def build(
         self,
         source: Store,
         target: Store | None,
         split: ClassSplit | None,
-        options: TaskOptions,
+        options: SupervisedOptions,
+        holdout: Holdout,
     ) -> Partition:
         """See `tasks.Task.build`."""
         refuse_target(target, self.name)
         if split is not None:
             raise UsageError(f"The task {self.name} trains on all classes.", "Leave out --split.")
         classes = source.items.classes
-        photos, convention = gallery_photos(source, options)
+        photos, convention = gallery_photos(source, options.gallery)
         sketches = source.items.where("sketch")
         queries, listed = _queries(source, sketches, options)
         rest = without_groups(source.items, sketches, queries)
-        held = _val_sketches(source, rest, options)
+        held = _val_sketches(source, rest, holdout)
         test = refuse_empty(class_subset(source, classes, photos, queries, seen=classes), "test")
         train = training_subset(source, classes, photos, without_groups(source.items, rest, held))
         train, dropped = without_shared(train, [test.sketch], options, "query")
@@ -81,7 +95,7 @@ class Supervised(Task):
         return Partition(train, val, test, facts)
 
 
-def queries_of(dataset: str, sketches: int, options: TaskOptions) -> int:
+def queries_of(dataset: str, sketches: int, options: SupervisedOptions) -> int:
     """How many of a class's sketches query.
 
     Args:
@@ -102,7 +116,9 @@ def queries_of(dataset: str, sketches: int, options: TaskOptions) -> int:
     return count if sketches >= needed else share(0.2, sketches)
 
 
-def _queries(store: Store, sketches: np.ndarray, options: TaskOptions) -> tuple[np.ndarray, int]:
+def _queries(
+    store: Store, sketches: np.ndarray, options: SupervisedOptions
+) -> tuple[np.ndarray, int]:
     """The query sketches of every class, whole groups of equal images, and how many are listed.
 
     They are the published ones where a class has such a list and the store all of it, else the
@@ -126,11 +142,11 @@ def _queries(store: Store, sketches: np.ndarray, options: TaskOptions) -> tuple[
     return (np.sort(np.concatenate(chosen)) if chosen else sketches[:0]), listed
 
 
-def _val_sketches(store: Store, sketches: np.ndarray, options: TaskOptions) -> np.ndarray:
-    if options.val == "none":
+def _val_sketches(store: Store, sketches: np.ndarray, holdout: Holdout) -> np.ndarray:
+    if not holdout.fraction:
         return sketches[:0]
-    ordered = digest_order(store.items, sketches, options.seed, "val-sketches")
-    return take_groups(store.items.group, ordered, share(options.val_fraction, len(ordered)))
+    ordered = digest_order(store.items, sketches, holdout.seed, "val-sketches")
+    return take_groups(store.items.group, ordered, share(holdout.fraction, len(ordered)))
 
 
 TASKS.register(Supervised())

@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sbirctl.core.config import resolve, to_dict
 from sbirctl.core.errors import MismatchError
 from sbirctl.sampling.subsets import Partition
 from sbirctl.store.reader import Store, prepared
-from sbirctl.tasks import TASKS, TaskOptions, split_for, with_options
+from sbirctl.tasks import TASKS, Holdout, TaskOptions, split_for
 
 DEFAULT_DATASET = "sketchy"
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Names, as typed or recorded, of what partition are made from.
+    """What a partition is made from, by name: as typed or recorded.
 
     Attributes:
         dataset: name or folder of a prepared data set, "" for the default one.
         target: the second data set of the tasks that need one.
         task: name of the task.
         split: name or file of a class list, "" for the data set's default.
-        options: `TaskOptions` as plain values.
+        options: of the task, None for its defaults.
     """
 
     dataset: str = ""
     target: str = ""
     task: str = "cg"
     split: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: TaskOptions | None = None
 
-    def open(self) -> Data:
+    def open(self, holdout: Holdout = Holdout()) -> Data:
         """Open the stores and build the partition.
+
+        Args:
+            holdout: what is held out for validation.
 
         Raises:
             MissingError: a data set is not prepared.
-            UsageError: an unknown task, split or option.
+            UsageError: an unknown task or split.
             MismatchError: training and test have something in common.
         """
         task = TASKS.get(self.task)
@@ -47,14 +51,15 @@ class Inputs:
         split = None
         if self.split or task.split == "default":
             split = split_for(target or source, _absolute(self.split))
-        partition = task.build(source, target, split, with_options(self.options))
+        options = self.options or task.Options()
+        partition = task.build(source, target, split, options, holdout)
         resolved = replace(
             self,
             dataset=self.dataset or source.name,
             split=_absolute(self.split) or (split.name if split else ""),
-            options=asdict(with_options(self.options)),
+            options=options,
         )
-        return Data(resolved, source, target, partition)
+        return Data(resolved, holdout, source, target, partition)
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,13 @@ class Data:
     """Opened inputs.
 
     Attributes:
-        inputs: with every default filled in.
+        inputs: with every default filled in. holdout: what is held out for validation.
         store: the data set. target: the second one, or None.
         partition: what the task makes of them.
     """
 
     inputs: Inputs
+    holdout: Holdout
     store: Store
     target: Store | None
     partition: Partition
@@ -76,7 +82,8 @@ class Data:
         """What decides the partition, by content: digests instead of names and paths."""
         return {
             "task": self.inputs.task,
-            "options": dict(self.inputs.options),
+            "options": to_dict(self.inputs.options),
+            "validation": asdict(self.holdout),
             "store": self.store.digest,
             "target": self.target.digest if self.target else "",
             "split": self.partition.facts.get("split_digest", ""),
@@ -92,7 +99,8 @@ class Data:
     def record(self) -> dict[str, Any]:
         """What a checkpoint keeps of its inputs; `reopen` takes it back."""
         return {
-            "inputs": asdict(self.inputs),
+            "inputs": {**vars(self.inputs), "options": to_dict(self.inputs.options)},
+            "holdout": asdict(self.holdout),
             "identity": self.identity(),
             "store_settings": dict(self.store.settings),
             **self.partition.facts,
@@ -106,7 +114,9 @@ def reopen(record: Mapping[str, Any]) -> Data:
         MismatchError: a data set, the split or the images are not what they were.
         MissingError: a data set is not here any more.
     """
-    data = Inputs(**record["inputs"]).open()
+    named = record["inputs"]
+    options = resolve(TASKS.get(named["task"]).Options, named["options"])
+    data = Inputs(**{**named, "options": options}).open(Holdout(**record["holdout"]))
     then, now = record["identity"], data.identity()
     for key, what in (("store", "data set"), ("target", "target data set"), ("split", "split")):
         if then[key] != now[key]:
@@ -122,11 +132,6 @@ def default_dataset() -> str:
     """The only prepared data set, else Sketchy."""
     known = prepared()
     return known[0] if len(known) == 1 else DEFAULT_DATASET
-
-
-def task_keys() -> set[str]:
-    """Names of the task's options, for telling them from a model's settings."""
-    return {field.name for field in fields(TaskOptions)}
 
 
 def _store(name: str) -> Store:

@@ -11,6 +11,7 @@ from sbirctl.core.distributed import ProcessGroup
 from sbirctl.core.files import atomic_path
 from sbirctl.core.progress import Reporter
 from sbirctl.models import create
+from sbirctl.tasks import Holdout
 from sbirctl.training.initial_weights import load_initial_weights
 from sbirctl.training.loop import LoopOptions, Trainer
 from sbirctl.training.result import finish
@@ -101,6 +102,4 @@ def _trainer(
 
 def _with_all(request: Request) -> Request:
     """The request with the validation subset trained on."""
-    inputs = request.data.inputs
-    options = {**inputs.options, "val": "none"}
-    return replace(request, data=replace(inputs, options=options).open())
+    return replace(request, data=request.data.inputs.open(Holdout(0.0, request.seed)))

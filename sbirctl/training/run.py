@@ -100,8 +100,7 @@ def write_config(folder: Path, request: Request, **more: Any) -> None:
         "init": "" if request.init is None else str(request.init),
         **more,
     }
-    own = to_dict(request.settings)
-    options = {key: value for key, value in inputs.options.items() if key not in (*own, "seed")}
+    own, options = to_dict(request.settings), to_dict(inputs.options)
     with atomic_open(folder / "config.toml") as stream:
         tomli_w.dump({**own, **options, "run": run}, stream)
 

@@ -11,9 +11,10 @@ from sbirctl.core.config import to_dict
 from sbirctl.core.errors import MismatchError, MissingError, UsageError, nearest
 from sbirctl.core.files import digest_json, display_path
 from sbirctl.core.home import home, runs_dir
-from sbirctl.models import MODELS, Model, create, resolve_settings
+from sbirctl.models import MODELS, Model, create
 from sbirctl.training.checkpoint import digest_state, read_checkpoint
-from sbirctl.training.inputs import Data, Inputs, reopen, task_keys
+from sbirctl.training.config import holdout_of, resolve_layers
+from sbirctl.training.inputs import Data, Inputs, reopen
 from sbirctl.training.restore import restore
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -116,12 +117,8 @@ def from_registry(
     seed: int,
 ) -> Source:
     """A model as it is, without training."""
-    own = task_keys() - {"seed", "val", "val_fraction"}
-    mine = [{k: v for k, v in layer.items() if k not in own} for layer in layers]
-    settings = resolve_settings(name, mine)
-    options = {k: v for layer in layers for k, v in layer.items() if k in own}
-    options |= {"seed": seed, "val": settings.val, "val_fraction": settings.val_fraction}
-    data = Inputs(**given, options=options).open()
+    settings, options = resolve_layers(name, given["task"], layers)
+    data = Inputs(**given, options=options).open(holdout_of(settings, seed))
     model = create(
         name,
         device=device,

@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
+import unicodedata
 import zipfile
 
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 from PIL import Image
 
 from sbirctl.cli._app import run
+from sbirctl.splits.resolve import find
 from sbirctl.store.reader import Store
 
 
@@ -95,13 +98,14 @@ def test_a_finished_store_is_not_made_again(sketchy, home, capfd):
     [
         (["--size", "32"], "size=16, not 32"),
         (["--variant", "tx_000000000010"], "variant=tx_000000000000"),
-        (["--encoding", "gzip"], "encoding=raw, not gzip"),
+        (["--max-pixels", "99"], "max_pixels=80000000, not 99"),
     ],
 )
 def test_another_wish_is_not_taken_for_the_same(sketchy, capfd, words, says):
     prepare("sketchy", "--from", sketchy)
     capfd.readouterr()
-    command = ["prepare", "sketchy", "--from", sketchy, "--workers", 1, "--size", 16, *words]
+    size = [] if "--size" in words else ["--size", 16]
+    command = ["prepare", "sketchy", "--from", sketchy, "--workers", 1, *size, *words]
     assert sbirctl(*command) == 4
     out, err = capfd.readouterr()
     assert not out
@@ -168,7 +172,7 @@ def test_own_folders_are_never_fetched(capfd):
         (["folder", "--photos", "x", "--name", "m"], 2),
         (["folder", "--photos", "x", "--sketches", "y"], 2),
         (["sketchy", "--from", "x", "--max-bad", "many"], 2),
-        (["sketchy", "--from", "x", "--encoding", "zip"], 2),
+        (["sketchy", "--from", "x", "--encoding", "raw"], 2),
         (["demo", "--variant", "tx_000000000000"], 2),
         (["sketchy", "--from", "nowhere"], 3),
         (["folder", "--photos", "x", "--sketches", "y", "--name", "../m"], 2),
@@ -245,7 +249,7 @@ def test_listing(sketchy, capfd):
 
 
 def test_listing_tells_the_unfinished_and_the_damaged(home, capfd):
-    (home / "datasets/half/parts").mkdir(parents=True)
+    (home / "datasets/half/unfinished").mkdir(parents=True)
     (home / "datasets/bad").mkdir()
     (home / "datasets/bad/manifest.json").write_text("{")
     assert sbirctl("datasets", "--json") == 0
@@ -281,12 +285,12 @@ def test_killed_with_its_workers_and_continued(tmp_path, home, monkeypatch):
     command = ["prepare", *words, "--workers", "2"]
     waiting = (
         "import sys, time\nfrom sbirctl.cli._app import run\nfrom sbirctl.store import writer\n"
-        "writer.assemble = lambda *more: time.sleep(1000)  # to be killed, however late\n"
+        "writer.finish = lambda *more: time.sleep(1000)  # to be killed, however late\n"
         "run(sys.argv[1:])"
     )
     process = subprocess.Popen([sys.executable, "-c", waiting, *command], stderr=subprocess.DEVNULL)
     store = home / "datasets/m"
-    while not list((store / "parts").glob("*.json")) and process.poll() is None:
+    while not list((store / "unfinished").glob("*.json")) and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
@@ -309,3 +313,55 @@ def test_help_needs_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--unseen", "cat", "--unseen", "dog"], ["--unseen", "cat, dog"], ["--unseen", "dog,cat"]],
+)
+def test_unseen_classes_add_up(own, home, words):
+    assert prepare(*own, *words) == 0
+    lines = (home / "datasets/mine/splits/default.txt").read_text().splitlines()
+    assert {line for line in lines if not line.startswith("#")} == {"cat", "dog"}
+
+
+@pytest.mark.parametrize(
+    "words", [["--unseen", "cta"], ["--unseen", ","], ["--unseen", "cat,dog,owl"]]
+)
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_wrong_unseen_classes_are_refused_before_any_work(own, home, capfd, words, dry):
+    assert prepare(*own, *words, *dry) in (2, 4)
+    assert len(capfd.readouterr().err.splitlines()) == 2
+    assert not list(home.glob("datasets/*"))  # nothing that looks unfinished
+
+
+def test_a_refused_archive_leaves_nothing(sketchy, tmp_path, home, capfd):
+    with tarfile.open(tmp_path / "raw.tar", "w") as made:
+        made.add(sketchy, "256x256")
+    assert prepare("sketchy", "--from", tmp_path / "raw.tar", "--unseen", "x") == 4
+    assert not list(home.glob("datasets/*"))
+
+
+def test_unseen_names_may_have_any_letters(tmp_path, home):
+    names = ["#1", "a,b", "-x", "café", "end ", "plain"]
+    write(tmp_path / "p", [f"{name}/1.png" for name in names])
+    sides = [unicodedata.normalize("NFD", name) for name in names]
+    write(tmp_path / "s", [f"{name}/1.png" for name in sides])
+    own = ["folder", "--name", "m", "--photos", tmp_path / "p", "--sketches", tmp_path / "s"]
+    unseen = [
+        part for name in names[:-1] for part in ("--unseen", unicodedata.normalize("NFD", name))
+    ]
+    assert prepare(*own, *unseen) == 0
+    store = Store.open("m")
+    assert set(store.items.classes) == set(names)
+    split = find("m", folders=[store.folder / "splits"], classes=store.items.classes)
+    assert split.unseen == tuple(names[:-1])
+    assert split.seen == ("plain",)
+
+
+def test_a_name_with_a_comma_beside_its_parts_is_refused(tmp_path, capfd):
+    for side in ("p", "s"):
+        write(tmp_path / side, [f"{name}/1.png" for name in ("a,b", "a", "b", "c")])
+    own = ["folder", "--name", "m", "--photos", tmp_path / "p", "--sketches", tmp_path / "s"]
+    assert prepare(*own, "--unseen", "a,b") == 4
+    assert "--unseen-file" in capfd.readouterr().err

@@ -139,7 +139,7 @@ def test_a_sheet_of_what_was_found(run, place, ending):
         ([], 2, "nothing to search with"),
         (["--text", "a dog"], 2, "no text tower"),
         (["missing.png"], 3, "missing.png"),
-        (["photos"], 3, "photos"),
+        (["photos"], 2, "photos is a folder"),
         (["photos/broken.png"], 5, "broken.png"),
         (["--photo", "photos/broken.png"], 5, "broken.png"),
         (["drawing.png", "-g", "nobody"], 3, "'nobody'"),
@@ -159,6 +159,7 @@ def test_errors_are_two_lines(run, words, code, what):
     ("words", "code", "what"),
     [
         (["nowhere"], 3, "nowhere"),
+        (["drawing.png"], 2, "drawing.png is a file"),
         (["photos", "--name", "a/b"], 2, "'a/b'"),
         (["photos", "--name", "mine", "--engine", "exat"], 2, "'exat'"),
         (["photos", "--name", "mine", "--engine", "faiss:hnws"], 2, "'hnws'"),
@@ -212,3 +213,19 @@ def test_help_needs_no_torch():
         "import sys; from sbirctl.cli import _app; _app.build(); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_is_excluded_stays_so(run, place):
+    words = ["index", "photos", "--name", "less", *MODEL]
+    _, out, _ = run(*words, "--exclude", "1.*", "--json")
+    assert json.loads(out)["left_out"]["excluded"] == 1
+    _, out, _ = run("index", "--name", "less", "--exclude", "2.*", "--json")
+    assert json.loads(out)["left_out"]["excluded"] == 2
+    assert (place / "home/galleries/less/exclude.txt").read_text() == "1.*\n2.*\n"
+    run("galleries", "rm", "less")
+
+
+def test_a_refused_index_leaves_nothing(run, place):
+    code, _, _ = run("index", "photos", "--name", "none", "--exclude", "*", *MODEL)
+    assert code == 3
+    assert not (place / "home/galleries/none").exists()

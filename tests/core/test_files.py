@@ -111,3 +111,16 @@ def test_any_path_can_be_shown(name):
 )
 def test_sizes_for_people(count, text):
     assert files.human_bytes(count) == text
+
+
+def test_a_lock_of_a_failed_call_leaves_no_empty_folder(tmp_path):
+    with pytest.raises(KeyError), files.lock(tmp_path / "a/.lock", busy="x"):
+        raise KeyError
+    assert not (tmp_path / "a").exists()
+    with pytest.raises(KeyError), files.lock(tmp_path / "b/.lock", busy="x"):
+        (tmp_path / "b/work").touch()
+        raise KeyError
+    assert sorted(os.listdir(tmp_path / "b")) == [".lock", "work"]
+    with files.lock(tmp_path / "c/.lock", busy="x"):
+        pass
+    assert os.listdir(tmp_path / "c") == [".lock"]

@@ -36,9 +36,10 @@ def test_the_store_has_the_list_of_test_instances(tmp_path, monkeypatch):
     listed = (folder / "splits/test-instances.txt").read_text().splitlines()
     assert listed[-1] == f"chair/{STEMS[1]}"
     assert "# kind: instances" in listed
-    from sbirctl.tasks import TASKS, TaskOptions
+    from sbirctl.tasks import TASKS, Holdout
 
-    partition = TASKS.get("fg").build(Store.open(folder), None, None, TaskOptions(val="none"))
+    fg = TASKS.get("fg")
+    partition = fg.build(Store.open(folder), None, None, fg.Options(), Holdout(0.0))
     assert len(partition.test.sketch) == 2
     assert partition.test.classes == (f"chair/{STEMS[1]}",)
 

@@ -16,9 +16,9 @@ from sbirctl.core.files import digest_file, display_path
 from sbirctl.drawings.placement import Placement
 from sbirctl.galleries.gallery import GalleryInfo
 from sbirctl.galleries.searcher import Hit
-from sbirctl.galleries.server import listen
-from sbirctl.galleries.server.access import access_for
+from sbirctl.galleries.server import sockets
 from sbirctl.galleries.server.app import application
+from sbirctl.galleries.server.auth import access_control_for
 from sbirctl.galleries.server.galleries import Galleries
 from sbirctl.galleries.server.limits import Limits
 
@@ -130,8 +130,8 @@ class World:
 def serving(searchers, *, token=None, chosen=(), **limits):
     """Run the real server over `searchers` ({name: InkSearcher}, which may change meanwhile)."""
     bounds = Limits(**limits)
-    with listen.listen("127.0.0.1", 0) as taken:
-        access = access_for("127.0.0.1", "127.0.0.1", token)
+    with sockets.listen("127.0.0.1", 0) as taken:
+        access = access_control_for("127.0.0.1", "127.0.0.1", token)
         galleries = Galleries(
             chosen,
             opener=lambda name: opened(searchers, name),
@@ -140,7 +140,7 @@ def serving(searchers, *, token=None, chosen=(), **limits):
         )
         world = World(searchers, bounds, access, taken.getsockname()[1])
         report = SimpleNamespace(warn=world.warnings.append)
-        server = listen.server(application(galleries, access, bounds, report), bounds)
+        server = sockets.server(application(galleries, access, bounds, report), bounds)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
         thread.start()
         try:

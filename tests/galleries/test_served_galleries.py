@@ -10,7 +10,7 @@ from waiting import PATIENCE
 from sbirctl.core.errors import MissingError
 from sbirctl.galleries.gallery import GalleryInfo
 from sbirctl.galleries.server.galleries import Galleries
-from sbirctl.galleries.server.refusal import RefusedError
+from sbirctl.galleries.server.http_errors import HttpError
 
 
 class Shelf:
@@ -65,17 +65,17 @@ def test_those_asked_for_longest_ago_leave():
 def test_a_remote_one_is_shown_only_where_it_was_chosen():
     shelf = Shelf("a")
     remote = "qdrant://host:6333/b"
-    with pytest.raises(RefusedError, match="no gallery"):
+    with pytest.raises(HttpError, match="no gallery"):
         shelf.galleries().get(remote)
     galleries = shelf.galleries([remote])
     assert galleries.get("").info.name == remote
     assert [info.name for info in galleries.infos()] == [remote]
-    with pytest.raises(RefusedError):
+    with pytest.raises(HttpError):
         galleries.get("a")
 
 
 def test_without_any_gallery():
-    with pytest.raises(RefusedError):
+    with pytest.raises(HttpError):
         Shelf().galleries().get("")
 
 

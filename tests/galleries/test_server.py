@@ -10,7 +10,7 @@ from PIL import Image
 from serving import SPOTS, InkSearcher, drawn, make_photos, png, serving
 from waiting import wait_for
 
-from sbirctl.galleries.server import answers
+from sbirctl.galleries.server import routes
 from sbirctl.galleries.server.page import page_routes
 
 
@@ -103,8 +103,8 @@ def test_large_photos_shrink_and_odd_kinds_become_jpeg(tmp_path):
 
 def test_a_thumbnail_is_made_once(photos, monkeypatch):
     made = []
-    real = answers.as_jpeg
-    monkeypatch.setattr(answers, "as_jpeg", lambda *more: made.append(1) or real(*more))
+    real = routes.as_jpeg
+    monkeypatch.setattr(routes, "as_jpeg", lambda *more: made.append(1) or real(*more))
     one = InkSearcher("one", photos.values())
     with serving({"one": one}) as world:
         bodies = {world.ask(f"/thumbnail/{next(iter(one.paths))}").body for _ in range(3)}
@@ -148,7 +148,7 @@ def test_a_gallery_indexed_again_is_opened_again(photos):
 
 def test_a_search_nobody_waits_for_any_more_is_not_computed(photos, monkeypatch):
     asked, ended = [], []
-    real = answers._unless_gone
+    real = routes._unless_gone
 
     async def watched(request, work):
         asked.append(request)
@@ -157,7 +157,7 @@ def test_a_search_nobody_waits_for_any_more_is_not_computed(photos, monkeypatch)
         finally:
             ended.append(request)
 
-    monkeypatch.setattr(answers, "_unless_gone", watched)
+    monkeypatch.setattr(routes, "_unless_gone", watched)
     one = InkSearcher("one", photos.values())
     with serving({"one": one}) as world:
         one.hold = threading.Event()

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from waiting import PATIENCE, wait_for
 
 from sbirctl.galleries.gallery import GalleryInfo
-from sbirctl.galleries.server.guard import HEADERS
+from sbirctl.galleries.server.middleware import HEADERS
 
 SECRET = b"the secret of another file"
 DRAWING = png(drawn("left"))

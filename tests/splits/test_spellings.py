@@ -1,5 +1,7 @@
 """Names of one concept, however spelled."""
 
+import unicodedata
+
 import pytest
 
 from sbirctl.core.errors import CorruptError, MismatchError
@@ -72,3 +74,12 @@ def test_a_torn_table_is_corrupt(tmp_path, monkeypatch):
     monkeypatch.setattr(lists, "root", lambda: tmp_path)
     with pytest.raises(CorruptError, match="columns"):
         lists.read_table("t.tsv")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_one_name_in_two_unicode_forms_is_one_class(form):
+    name = unicodedata.normalize(form, "café")
+    for known in ("NFC", "NFD"):
+        classes = [unicodedata.normalize(known, "café"), "cafe"]
+        assert match([name], classes, "x") == (classes[0],)
+    assert key(name) == key("café") != key("cafe")

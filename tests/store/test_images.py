@@ -1,4 +1,9 @@
 import io
+import re
+import struct
+import subprocess
+import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -7,7 +12,8 @@ from hypothesis import strategies as st
 from pictures import encoded, noise
 from PIL import Image
 
-from sbirctl.store.images import ImageError, decode_photo, load_image
+from sbirctl.store import images
+from sbirctl.store.images import ImageError, decode_photo, load_image, to_pixels
 
 RED = (200, 30, 40)
 
@@ -185,3 +191,84 @@ def test_a_photo_to_look_at_keeps_its_shape_and_is_decoded_no_smaller_than_asked
     assert decode_photo(encoded(plain((*RED, 0), mode="RGBA")), 4).getpixel((0, 0)) == (255,) * 3
     with pytest.raises(ImageError, match="limit"):
         decode_photo(data, 100, max_pixels=1000)
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def odd_palette():
+    """A PNG with more transparent entries than its palette has colours."""
+    head = struct.pack(">IIBBBBB", 4, 4, 8, 3, 0, 0, 0)
+    parts = (b"IHDR", head), (b"PLTE", bytes(9)), (b"tRNS", bytes(999))
+    rows = (b"IDAT", zlib.compress(bytes(20))), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*one) for one in (*parts, *rows))
+
+
+def test_what_cannot_be_converted_is_an_image_error():
+    for read in (decode_photo, lambda data: load_image(data, "sketch", 8)):
+        with pytest.raises(ImageError, match="it cannot be decoded: palette"):
+            read(odd_palette())
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "I;16", "I", "F", "CMYK", "L", "1"])
+@pytest.mark.parametrize("target", ["photo", "sketch"])
+def test_a_large_picture_is_converted_as_a_small_one(monkeypatch, mode, target):
+    rng = np.random.default_rng(3)
+    if mode in ("I;16", "I", "F"):
+        top = {"I;16": 65535, "I": 1 << 30, "F": 255}[mode]
+        dtype = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]
+        image = Image.fromarray((rng.random((23, 17)) * top).astype(dtype))
+        assert image.mode == mode
+    else:
+        colours = rng.integers(0, 256, (23, 17, 4), dtype=np.uint8)
+        image = Image.fromarray(colours, "RGBA")
+        image = image.convert("RGB") if mode not in ("RGBA", "LA") else image
+        image = image.convert(mode)
+    if mode == "P":
+        image.info["transparency"] = 3
+    expected = to_pixels(image, target, 23)
+    monkeypatch.setattr(images, "_BAND_PIXELS", 40)
+    assert np.array_equal(to_pixels(image, target, 23), expected)
+
+
+def test_lab_pictures():
+    image = encoded(Image.new("LAB", (9, 9), (255, 128, 128)), "TIFF")
+    for modality in ("photo", "sketch"):
+        assert load_image(image, modality, 8).min() > 250
+
+
+def scanned(count, after=b""):
+    """A progressive JPEG with its last scan repeated up to `count` in all."""
+    data = encoded(noise(4, (16, 16)), "JPEG", progressive=True)
+    starts = [m.start() for m in re.finditer(b"\xff\xda", data)]
+    last = data[starts[-1] : -2]
+    return data[:-2] + last * (count - len(starts)) + b"\xff\xd9" + after
+
+
+def test_a_jpeg_of_very_many_scans_is_refused():
+    load_image(scanned(100), "photo", 8)
+    with pytest.raises(ImageError, match="more than 500 scans"):
+        load_image(scanned(501), "photo", 8)
+
+
+def test_what_follows_the_end_of_a_jpeg_is_no_scan():
+    film = b"\xff\xda" * 2000
+    assert load_image(scanned(12, film), "photo", 8).shape == (8, 8, 3)
+
+
+def test_a_heic_picture_is_named():
+    with pytest.raises(ImageError, match="HEIC picture, which is not read: convert it to JPEG"):
+        load_image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "photo", 8)
+
+
+@pytest.mark.parametrize("mode", ["I;16", "RGBA"])
+def test_a_huge_picture_costs_less_than_a_gigabyte(mode):
+    code = (
+        "import io, resource\nfrom PIL import Image\nfrom sbirctl.store.images import load_image\n"
+        f"s = io.BytesIO(); Image.new({mode!r}, (8000, 10000)).save(s, 'PNG', compress_level=1)\n"
+        "load_image(s.getvalue(), 'photo', 64)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1_000_000  # kB, with the program and the making of the picture

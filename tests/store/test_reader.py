@@ -14,9 +14,9 @@ from sbirctl.store.reader import Store, prepared
 from sbirctl.store.writer import StoreSettings, build_store
 
 
-@pytest.fixture(params=["raw", "gzip"])
-def store(request):
-    build_store("s", source(), StoreSettings(size=16, encoding=request.param), workers=1)
+@pytest.fixture
+def store():
+    build_store("s", source(), StoreSettings(size=16), workers=1)
     return Store.open("s")
 
 
@@ -84,7 +84,7 @@ def test_edges(store):
 
 def test_images_of_another_store_are_refused(store):
     with h5py.File(store.folder / "images.h5", "r+") as file:
-        file.attrs["digest"] = "other"
+        file.attrs.modify("digest", np.bytes_("other"))
     with pytest.raises(CorruptError, match="another manifest"):
         store.read("photo", [0])
 
@@ -108,6 +108,25 @@ def test_a_damaged_manifest(store, damage):
     (store.folder / "manifest.json").write_bytes(damage)
     with pytest.raises(CorruptError):
         Store.open("s")
+
+
+@pytest.mark.parametrize(("schema", "says"), [(1, "an older sbirctl"), (99, "a newer sbirctl")])
+def test_a_store_of_another_version(store, schema, says):
+    path = store.folder / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": schema}))
+    with pytest.raises(CorruptError, match=f"made by {says}") as refused:
+        Store.open("s")
+    assert ("sbirctl prepare" in refused.value.hint) == (schema == 1)
+
+
+def test_an_array_in_pieces_is_refused(store):
+    path = store.folder / "images.h5"
+    with h5py.File(path, "r+") as file:
+        pixels = file["photo"][:]
+        del file["photo"]
+        file.create_dataset("photo", data=pixels, chunks=(1, 16, 16, 3))
+    with pytest.raises(CorruptError, match="photo does not lie in one piece"):
+        store.read("photo", [0])
 
 
 def test_the_manifest_tells_no_time_and_no_place(store, tmp_path):

@@ -1,4 +1,4 @@
-"""Edge maps of a store: right rows, crash-safe parts, several kinds, maps made elsewhere."""
+"""Edge maps of a store: right rows, crash-safe shards, several kinds, maps made elsewhere."""
 
 import json
 
@@ -20,13 +20,13 @@ from sbirctl.store.writer import StoreSettings, build_store
 
 
 @pytest.fixture(autouse=True)
-def small_parts(monkeypatch):
-    monkeypatch.setattr(store_edges, "PART_MAPS", 4)
+def small_shards(monkeypatch):
+    monkeypatch.setattr(store_edges, "SHARD_MAPS", 4)
     monkeypatch.setattr(store_edges, "STEP", 3)
 
 
-def build(encoding="raw", **more):
-    return Store.open(build_store("s", source(**more), StoreSettings(16, encoding), workers=1))
+def build(**more):
+    return Store.open(build_store("s", source(**more), StoreSettings(16), workers=1))
 
 
 def green(store, calls=None, method="gb", **parameters):
@@ -40,16 +40,15 @@ def green(store, calls=None, method="gb", **parameters):
     return EdgeSource(method, parameters, make)
 
 
-@pytest.mark.parametrize("encoding", ["raw", "gzip"])
-def test_maps_are_read_row_for_row_with_the_photos(encoding):
-    store = build(encoding)
+def test_maps_are_read_row_for_row_with_the_photos():
+    store = build()
     assert store.edges is None
     path = write_edges(store, green(store))
     store = Store.open("s")
     rows = [7, 0, 3, 3]
     assert np.array_equal(store.read_edges(rows), store.read("photo", rows)[..., 1:2])
     assert path.exists()
-    assert not (store.folder / store_edges.PARTS).exists()
+    assert not (store.folder / store_edges.SHARDS).exists()
     sums = np.array([checksum(one) for one in store.read_edges(range(10))])
     assert store.edges == {
         "name": path.stem.removeprefix("edges-"),
@@ -90,7 +89,7 @@ def test_a_stopped_run_continues_and_gives_the_same_bytes():
 
     with pytest.raises(KeyboardInterrupt):
         write_edges(store, EdgeSource("gb", {}, stops))
-    assert calls == [0, 1, 2, 3]  # a part of the second run is not kept
+    assert calls == [0, 1, 2, 3]  # the second shard is not whole
     assert missing_rows(store, whole).tolist() == [4, 5, 6, 7, 8, 9]
     calls.clear()
     path = write_edges(store, whole)

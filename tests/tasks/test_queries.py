@@ -5,15 +5,16 @@ from fake_store import Image, make_store, plain
 
 from sbirctl.core.errors import MismatchError
 from sbirctl.splits.resolve import ClassSplit, known_classes
-from sbirctl.tasks import TASKS, with_options
+from sbirctl.tasks import TASKS, Holdout
 from sbirctl.tasks._queries import published_queries
 
 CLASSES = [f"c{i:02d}" for i in range(12)]
 SPLIT = ClassSplit("things/mine", "things", ("c00", "c01", "c02"), tuple(CLASSES))
 
 
-def build(task, store, split=None, **options):
-    return TASKS.get(task).build(store, None, split, with_options(options))
+def build(task, store, split=None, *, holdout=Holdout(), **options):
+    task = TASKS.get(task)
+    return task.build(store, None, split, task.Options(**options), holdout)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def queried(partition, name):
 
 
 def test_published_queries_are_taken():
-    partition = build("sbir", tuberlin(), val="none")
+    partition = build("sbir", tuberlin(), holdout=Holdout(0.0))
     for name in ("airplane", "angel"):
         assert queried(partition, name) == set(published_queries("tuberlin")[name])
     assert len(queried(partition, "banana")) == 10
@@ -56,13 +57,13 @@ def test_published_queries_are_taken():
 
 
 def test_a_part_of_a_data_set_has_queries_of_its_own():
-    partition = build("sbir", tuberlin(missing=1), val="none")
+    partition = build("sbir", tuberlin(missing=1), holdout=Holdout(0.0))
     assert partition.facts["query_list"].startswith("published for 1 of 3")
     assert len(queried(partition, "angel")) == 10
 
 
 def test_another_number_is_not_the_published_list():
-    partition = build("sbir", tuberlin(), val="none", query_sketches=12)
+    partition = build("sbir", tuberlin(), holdout=Holdout(0.0), query_sketches=12)
     assert len(queried(partition, "airplane")) == 12
     assert partition.facts["query_list"].startswith("published for 0")
 
@@ -124,5 +125,5 @@ class TestSempcyc:
         ours = self.partition()
         assert ours.facts["split_digest"] != usual.facts["split_digest"]
         assert ours.facts["added"] == "sempcyc"
-        again = self.partition(seed=5)
+        again = self.partition(holdout=Holdout(seed=5))
         assert again.test.photo.ids == ours.test.photo.ids

@@ -9,22 +9,26 @@ from fake_store import Image, make_store, paired, plain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sbirctl.core.config import describe, keys, resolve
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.splits.resolve import ClassSplit, find, known_classes
-from sbirctl.tasks import TASKS, TaskOptions, split_for, with_options
+from sbirctl.tasks import TASKS, GalleryOptions, Holdout, TaskOptions, split_for
 from sbirctl.tasks._holdout import components, share, take_groups, val_classes
-from sbirctl.tasks.sbir import queries_of
+from sbirctl.tasks.sbir import SupervisedOptions, queries_of
 
 CLASSES = [f"c{i:02d}" for i in range(12)]
 UNSEEN = ("c03", "c07", "c01")
+HELD = Holdout()
+NONE = Holdout(0.0)
 
 
 def split_of(store, unseen=UNSEEN):
     return ClassSplit(f"{store.name}/odd", store.name, unseen, store.items.classes)
 
 
-def build(task, store, split=None, target=None, **options):
-    return TASKS.get(task).build(store, target, split, TaskOptions(**options))
+def build(task, store, split=None, target=None, *, holdout=HELD, **options):
+    task = TASKS.get(task)
+    return task.build(store, target, split, task.Options(**options), holdout)
 
 
 def ids(part):
@@ -55,12 +59,22 @@ def test_tasks_are_found_by_their_file_names():
         assert task.split in ("default", "optional", "none")
 
 
-def test_options_come_from_plain_values():
-    assert with_options({"gallery": "both", "val_fraction": "0.2"}) == TaskOptions(
-        gallery="both", val_fraction=0.2
-    )
-    with pytest.raises(UsageError, match="galery"):
-        with_options({"galery": "both"})
+OWN = {
+    "cd": {"gallery", "protocol", "source_split"},
+    "cg": {"gallery", "min_photos"},
+    "fg": {"scope"},
+    "gzs": {"gallery", "queries", "added"},
+    "sbir": {"gallery", "query_sketches"},
+}
+
+
+@pytest.mark.parametrize("name", TASKS.names())
+def test_a_task_has_its_own_options_and_says_what_each_is(name):
+    schema = TASKS.get(name).Options
+    assert set(keys(schema)) == {"leaks", *OWN[name]}
+    assert issubclass(schema, GalleryOptions if "gallery" in OWN[name] else TaskOptions)
+    assert all(len(text.split()) > 3 for _, _, text in describe(schema))
+    assert resolve(schema, {"leaks": "drop"}) == schema(leaks="drop")
 
 
 # Coarse-grained
@@ -85,15 +99,16 @@ def test_cg_tests_exactly_the_unseen_classes_and_holds_out_seen_ones():
 
 def test_cg_seed_moves_validation_and_nothing_else():
     store = make_store(plain(CLASSES))
-    runs = [build("cg", store, split_of(store), seed=s) for s in range(6)]
+    runs = [build("cg", store, split_of(store), holdout=Holdout(seed=s)) for s in range(6)]
     assert len({p.val.classes for p in runs}) > 1
     assert len({p.test.sketch.ids for p in runs}) == 1
-    assert build("cg", store, split_of(store), seed=2).val.classes == runs[2].val.classes
+    again = build("cg", store, split_of(store), holdout=Holdout(seed=2))
+    assert again.val.classes == runs[2].val.classes
 
 
 def test_cg_without_validation_trains_on_all_seen_classes():
     store = make_store(plain(CLASSES))
-    partition = build("cg", store, split_of(store), val="none")
+    partition = build("cg", store, split_of(store), holdout=NONE)
     assert partition.val is None
     assert len(partition.train.classes) == 9
 
@@ -101,7 +116,7 @@ def test_cg_without_validation_trains_on_all_seen_classes():
 def test_cg_refuses_one_concept_under_two_names():
     store = make_store(plain([*CLASSES, "palm tree", "palm_tree"]))
     with pytest.raises(MismatchError, match="palm_tree = palm tree is both"):
-        build("cg", store, split_of(store, ("palm tree",)), val="none")
+        build("cg", store, split_of(store, ("palm tree",)), holdout=NONE)
 
 
 def leaking():
@@ -119,7 +134,7 @@ def leaking():
 def test_images_common_to_training_and_test_are_refused_by_name(task):
     store = leaking()
     with pytest.raises(MismatchError) as caught:
-        build(task, store, split_of(store), val="none")
+        build(task, store, split_of(store), holdout=NONE)
     said = str(caught.value)
     assert "2 training images" in said
     assert "photo/c05/other" in said
@@ -129,7 +144,7 @@ def test_images_common_to_training_and_test_are_refused_by_name(task):
 @pytest.mark.parametrize("task", ["cg", "gzs"])
 def test_or_left_out_of_training_where_a_person_says_so(task):
     store = leaking()
-    partition = build(task, store, split_of(store), val="none", leaks="drop")
+    partition = build(task, store, split_of(store), holdout=NONE, leaks="drop")
     assert not groups(partition.train) & groups(partition.test)
     assert {"photo/c01/same", "sketch/c03/drawn"} <= ids(partition.test)
     assert partition.facts["dropped"] == 2
@@ -168,7 +183,7 @@ def test_images_common_to_training_and_validation_are_not_trained_on():
 def test_classes_without_both_modalities_are_not_trained_on_and_said():
     images = [*plain(CLASSES), Image("photo", "c99", "alone")]
     store = make_store(images)
-    partition = build("cg", store, split_of(store), val="none")
+    partition = build("cg", store, split_of(store), holdout=NONE)
     assert "c99" not in partition.train.classes
     assert partition.facts["left_out"] == ["c99"]
 
@@ -184,7 +199,7 @@ def test_too_few_seen_classes_for_validation(classes, said):
 def test_one_training_class_is_not_enough():
     store = make_store(plain(CLASSES[:4]))
     with pytest.raises(MismatchError, match="1 training classes"):
-        build("cg", store, split_of(store, ("c00", "c01", "c02")), val="none")
+        build("cg", store, split_of(store, ("c00", "c01", "c02")), holdout=NONE)
 
 
 def test_what_a_task_does_not_take_is_a_usage_error():
@@ -198,7 +213,6 @@ def test_what_a_task_does_not_take_is_a_usage_error():
         partial(build, "cd", store),
         partial(build, "cd", store, None, store),
         partial(build, "cg", store, replace(split, kind="generalised")),
-        partial(build, "fg", make_store(paired(["a"])), gallery="both"),
     ):
         with pytest.raises(UsageError):
             call()
@@ -231,7 +245,7 @@ def extended(classes):
 )
 def test_gallery_conventions_count_originals_once_or_twice(gallery, photos, name):
     store = extended(CLASSES)
-    partition = build("cg", store, split_of(store), gallery=gallery, val="none")
+    partition = build("cg", store, split_of(store), gallery=gallery, holdout=NONE)
     assert len(partition.test.photo) == photos
     assert partition.facts["gallery"] == name
     assert str(photos) in partition.facts["notes"][0]
@@ -273,7 +287,7 @@ def test_gzs_adds_a_fifth_of_the_seen_classes_and_of_their_images():
     assert set(added) <= set(partition.train.classes)
     assert not set(added) & set(partition.val.classes)
     assert not groups(partition.train) & groups(test)
-    trained = build("gzs", store, split_of(store), val="none").train
+    trained = build("gzs", store, split_of(store), holdout=NONE).train
     assert len(trained.photo) + len(test.photo) == 12 * 20
     check_labels(test)
 
@@ -284,7 +298,7 @@ def test_gzs_holds_out_by_digest_order_and_whole_groups():
     store = make_store(images)
     split = split_of(store)
     for seed in range(3):
-        partition = build("gzs", store, split, seed=seed)
+        partition = build("gzs", store, split, holdout=Holdout(seed=seed))
         assert not groups(partition.train) & groups(partition.test)
     name = partition.facts["added_classes"][0]
     held = [i for i in partition.test.photo.ids if f"/{name}/" in i]
@@ -328,7 +342,7 @@ def test_gzs_uses_the_published_list_of_sketchy():
     ],
 )
 def test_sbir_takes_the_published_number_of_queries_or_a_fifth(dataset, sketches, queries):
-    assert queries_of(dataset, sketches, TaskOptions()) == queries
+    assert queries_of(dataset, sketches, SupervisedOptions()) == queries
 
 
 def test_sbir_trains_on_all_classes_and_searches_all_photos():
@@ -337,11 +351,10 @@ def test_sbir_trains_on_all_classes_and_searches_all_photos():
     assert len(partition.test.sketch) == 12 * 4
     assert len(partition.test.photo) == len(partition.train.photo) == 12 * 6
     assert len(partition.val.sketch) == round(0.1 * 12 * 16)
-    sides = [set(p.sketch.ids) for p in (partition.train, partition.val, partition.test)]
-    assert sum(map(len, sides)) == 240 == len(set.union(*sides))
+    again = build("sbir", store, holdout=Holdout(seed=9))
+    assert again.test.sketch.ids == partition.test.sketch.ids
     assert partition.facts["gallery_trained_on"] is True
     assert partition.test.seen.all()
-    assert build("sbir", store, seed=9).test.sketch.ids == partition.test.sketch.ids
 
 
 def test_sbir_keeps_equal_sketches_on_one_side():
@@ -363,7 +376,7 @@ def test_sbir_refuses_a_query_that_is_a_training_photo():
     images += [Image("photo", "c00", f"s{i}", content=f"c00{i}") for i in range(10)]
     store = make_store(images)
     with pytest.raises(MismatchError, match="2 training images have the same content as query"):
-        build("sbir", store, val="none")
+        build("sbir", store, holdout=NONE)
 
 
 def test_sbir_cannot_query_with_every_sketch():
@@ -391,7 +404,7 @@ def test_fg_holds_out_a_fifth_of_each_class_and_keeps_distractors_in_the_gallery
     assert len(partition.val.classes) == 2  # a tenth of sixteen
     for part in (partition.train, partition.val, partition.test):
         check_labels(part, by_instance=True)
-    assert build("fg", store, seed=5).test.photo.ids == partition.test.photo.ids
+    assert build("fg", store, holdout=Holdout(seed=5)).test.photo.ids == partition.test.photo.ids
 
 
 @pytest.mark.parametrize(
@@ -410,7 +423,7 @@ def test_fg_keeps_instances_of_one_picture_on_one_side():
     ]
     store = make_store(images)
     for seed in range(4):
-        partition = build("fg", store, seed=seed)
+        partition = build("fg", store, holdout=Holdout(seed=seed))
         for part in (partition.train, partition.val, partition.test):
             inside = {f"a/{p}" for p in same} & set(part.classes)
             assert inside in (set(), {f"a/{p}" for p in same})
@@ -442,7 +455,7 @@ def test_fg_listed_instances_that_share_a_picture_with_training_are_refused(tmp_
     ]
     store = make_store(images, folder=tmp_path)
     with pytest.raises(MismatchError, match="photo/a/p002"):
-        build("fg", store, val="none")
+        build("fg", store, holdout=NONE)
 
 
 def test_fg_on_unseen_classes_where_a_split_is_named():
@@ -464,7 +477,7 @@ def test_fg_takes_the_original_of_a_repeated_photo():
             Image("sketch", "a", f"s{n}", key, "original"),
         ]
     images.append(Image("photo", "a", "x9", "", "extended"))
-    partition = build("fg", make_store(images), val="none")
+    partition = build("fg", make_store(images), holdout=NONE)
     assert all("/o" in i for i in (*partition.test.photo.ids, *partition.train.photo.ids))
     assert len(partition.test.photo) + len(partition.train.photo) == 6
 
@@ -505,8 +518,8 @@ def test_cd_refuses_images_in_common():
     source = make_store([*plain(CLASSES), Image("photo", "c02", "z", content="x")], "here")
     target = make_store([*plain(["d0", "d1"]), Image("photo", "d1", "y", content="x")], "there")
     with pytest.raises(MismatchError, match="photo/c02/z"):
-        build("cd", source, target=target, val="none")
-    partition = build("cd", source, target=target, val="none", leaks="drop")
+        build("cd", source, target=target, holdout=NONE)
+    partition = build("cd", source, target=target, holdout=NONE, leaks="drop")
     assert "photo/c02/z" not in partition.train.photo.ids
 
 
@@ -525,7 +538,7 @@ def test_cd_protocols_have_their_published_numbers(
     source, target, protocol, trained, tested, status
 ):
     here, there = (make_store(plain(known_classes(n), 1, 1), n) for n in (source, target))
-    partition = build("cd", here, target=there, protocol=protocol, val="none")
+    partition = build("cd", here, target=there, protocol=protocol, holdout=NONE)
     assert len(partition.train.classes) == trained
     assert tested is None or len(partition.test.classes) == tested
     assert partition.facts["class_list"] == status
@@ -534,7 +547,7 @@ def test_cd_protocols_have_their_published_numbers(
 def test_cd_refuses_a_source_split_that_leaks():
     here, there = (make_store(plain(known_classes(n), 1, 1), n) for n in ("sketchy", "tuberlin"))
     with pytest.raises(MismatchError, match="both trained on and tested"):
-        build("cd", here, target=there, source_split="sempcyc25", val="none")
+        build("cd", here, target=there, source_split="sempcyc25", holdout=NONE)
 
 
 # Holding out
@@ -554,7 +567,7 @@ def test_no_group_of_equal_images_is_torn_apart(numbers, task, seed):
     ]
     store = make_store(images)
     split = None if task == "sbir" else split_of(store)
-    partition = build(task, store, split, seed=seed, leaks="drop")
+    partition = build(task, store, split, holdout=Holdout(seed=seed), leaks="drop")
     of = store.items.group
     held = (
         [partition.test.sketch] if task == "sbir" else [partition.test.photo, partition.test.sketch]
@@ -590,5 +603,5 @@ def test_components_join_through_photos_and_sketches():
 
 
 def test_validation_classes_do_not_depend_on_the_order_of_the_names():
-    options = TaskOptions(seed=4)
+    options = Holdout(seed=4)
     assert val_classes(tuple(CLASSES), options) == val_classes(tuple(CLASSES[::-1]), options)

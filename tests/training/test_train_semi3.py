@@ -167,7 +167,7 @@ def test_the_edge_maps_feature_of_a_trained_network(edged):
 
 def test_a_run_on_other_data_is_no_beginning(edged):
     first = run("epochs=0")
-    with pytest.raises(MismatchError, match="options"):
+    with pytest.raises(MismatchError, match="validation"):
         run(init=first.name, seed=1)
     with pytest.raises(MismatchError, match="fit"):
         run("fc=8", init=first.name)

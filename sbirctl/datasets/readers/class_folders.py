@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sbirctl.core.errors import MissingError
 from sbirctl.datasets.readers.layouts import Found, Layout, recognise, take
-from sbirctl.datasets.readers.listfiles import KeepListed, find_lists
+from sbirctl.datasets.readers.listfiles import UNLISTED, FileLists, KeepListed, find_lists
 from sbirctl.datasets.readers.naming import Ids
 from sbirctl.datasets.readers.tree import Tree
 from sbirctl.store.manifest import MODALITIES, Modality
@@ -24,13 +24,15 @@ class ClassFolders:
         layout: the arrangement, in words.
         ids: hands out further ids.
         ignored: files left aside, by reason.
-        remarks: what the file lists say, if there are any.
+        lists: the file lists that say what belongs.
+        remarks: what a person should know.
     """
 
     items: list[RawItem]
     layout: str
     ids: Ids
     ignored: Counter[str]
+    lists: FileLists = field(default_factory=FileLists)
     remarks: tuple[str, ...] = field(default_factory=tuple)
 
     def count(self, modality: Modality) -> int:
@@ -59,7 +61,7 @@ def read_class_folders(
         names += [name for name, _ in keys]
         items += [_item(found, modality, ids) for found in take(groups, keys, trees)]
     layout = " and ".join(dict.fromkeys(names)) + (", file lists" if lists else "")
-    return ClassFolders(items, layout, ids, ignored, lists.remarks())
+    return ClassFolders(items, layout, ids, ignored, lists, lists.remarks())
 
 
 def must_have(found: ClassFolders, modality: Modality, title: str, expected: str) -> None:
@@ -76,7 +78,8 @@ def must_have(found: ClassFolders, modality: Modality, title: str, expected: str
     """
     if not found.count(modality):
         plural = {"photo": "photos", "sketch": "sketches"}[modality]
-        raise MissingError(f"There are no {plural} of {title}.", expected)
+        hint = found.lists.hint() if found.ignored[UNLISTED] else ""
+        raise MissingError(f"There are no {plural} of {title}.", hint or expected)
 
 
 def _item(found: Found, modality: Modality, ids: Ids) -> RawItem:

@@ -1,23 +1,29 @@
 """File lists as SAKE, MATHM and ZSE-SBIR publish them: they say which files belong.
 
-A line is `<path below the data set's folder> <label>`; paths may hold blanks, so the last blank
-divides. `cname_cid.txt` and `cname_cid_zero.txt` beside them name the labels; labels of the unseen
-classes start at 0 again.
+A line is `<path below the data set's folder> <label>`; paths may hold blanks, so the last blank or
+tab divides. Windows' separators, blank lines and `#` comments do no harm; any other line is
+refused, since a list that is passed over would let in what it leaves out. `cname_cid.txt` and
+`cname_cid_zero.txt` beside them name the labels; labels of the unseen classes start at 0 again.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import display_path
+from sbirctl.core.text import content, decode
 from sbirctl.datasets.readers.tree import File, Tree
 from sbirctl.splits.spellings import key
 
 UNLISTED = "in no file list"
 _LIST = re.compile(rb"(?:.*_filelist|sketch|all_photo)_(?P<part>train|test|zero)\.txt", re.DOTALL)
+_LINE = re.compile(r"(?P<place>.*[/\\].*?)[ \t]+(?P<label>[0-9]+)")
+_LABEL = re.compile(r"(?P<name>.*?)[ \t]+(?P<label>[0-9]+)")
 _NAMES = {"zero": b"cname_cid_zero.txt", "train": b"cname_cid.txt", "test": b"cname_cid.txt"}
 
 
@@ -64,6 +70,15 @@ class FileLists:
             )
         return tuple(lines)
 
+    def hint(self) -> str:
+        """What to say to somebody who misses files: lists may leave out a whole side."""
+        if not self:
+            return ""
+        return (
+            f"Only files named in {', '.join(self.names)} are taken; move these lists away to take "
+            "all."
+        )
+
 
 class KeepListed:
     """Whether a file belongs, for `_layouts.recognise`; everything does where nothing is listed."""
@@ -79,7 +94,11 @@ class KeepListed:
 
 
 def find_lists(trees: Sequence[Tree]) -> FileLists:
-    """Read every file list of the trees."""
+    """Read every file list of the trees.
+
+    Raises:
+        CorruptError: a file of such a name is no such list.
+    """
     listed: set[bytes] = set()
     names: list[str] = []
     wrong: dict[str, int] = {}
@@ -88,32 +107,46 @@ def find_lists(trees: Sequence[Tree]) -> FileLists:
         for path in sorted(files):
             folder, _, name = path.rpartition(b"/")
             match = _LIST.fullmatch(name)
-            lines = _lines(tree, path) if match else {}
-            if match is None or not lines:
+            if match is None:
                 continue
+            lines = _lines(tree, path)
             names.append(display_path(path))
             listed.update(lines)
             table = (folder + b"/" if folder else b"") + _NAMES[match["part"].decode()]
-            count = _mislabelled(lines, tree.read(table)) if table in files else 0
+            count = _mislabelled(lines, _text(tree, table)) if table in files else 0
             if count:
                 wrong[display_path(path)] = count
     return FileLists(frozenset(listed), tuple(names), wrong)
 
 
-def _lines(tree: Tree, path: bytes) -> dict[bytes, bytes]:
-    """{path: label}; {} where the file is no such list."""
-    result: dict[bytes, bytes] = {}
-    for line in tree.read(path).splitlines():
-        place, sign, label = line.strip().rpartition(b" ")
-        if not sign or not label.isdigit() or b"/" not in place:
-            return {}
-        result[place.replace(b"\\", b"/").removeprefix(b"./")] = label
+def _text(tree: Tree, path: bytes) -> str:
+    """The text of a list; file names that are no UTF-8 keep their bytes."""
+    return decode(tree.read(path), display_path(path), "surrogateescape")
+
+
+def _lines(tree: Tree, path: bytes) -> dict[bytes, str]:
+    """{path: label}."""
+    result: dict[bytes, str] = {}
+    for number, line in content(_text(tree, path)):
+        parts = _LINE.fullmatch(line)
+        if parts is None:
+            raise CorruptError(
+                f"{display_path(path)} looks like a file list, but line {number} does not: "
+                f"{display_path(line[:80])!r}.",
+                "Write FOLDER/FILE LABEL in each line; move the file away if it is no such list.",
+            )
+        place = parts["place"].replace("\\", "/").removeprefix("./")
+        result[os.fsencode(place)] = parts["label"]
+    if not result:
+        raise CorruptError(
+            f"{display_path(path)} looks like a file list, but names no file.", "Move it away."
+        )
     return result
 
 
-def _mislabelled(lines: Mapping[bytes, bytes], table: bytes) -> int:
-    rows = (row.strip().rpartition(b" ") for row in table.splitlines())
-    classes = {label: key(display_path(name)) for name, _, label in rows}
+def _mislabelled(lines: Mapping[bytes, str], table: str) -> int:
+    rows = (_LABEL.fullmatch(row) for _, row in content(table))
+    classes = {row["label"]: key(display_path(row["name"])) for row in rows if row}
     folders: dict[bytes, str] = {}
     count = 0
     for path, label in lines.items():

@@ -6,11 +6,12 @@ import os
 from collections import Counter
 
 from sbirctl.core.files import display_path
+from sbirctl.splits.spellings import composed
 
 
 def shown(name: bytes) -> str:
-    """A file's or folder's name as printable text."""
-    text = os.fsdecode(name)
+    """A file's or folder's name as printable text, accents composed: one name, one class."""
+    text = composed(os.fsdecode(name))
     return text if text.isprintable() else display_path(name)
 
 

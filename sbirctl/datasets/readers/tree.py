@@ -11,12 +11,15 @@ from pathlib import Path
 
 from sbirctl.core.errors import MissingError, SbirctlError
 from sbirctl.core.files import digest_json, display_path, human_bytes
+from sbirctl.datasets.readers.exclude import NO_MEDIA, NO_MEDIA_FILE, of_the_system
+from sbirctl.store.images import HEIC, is_heic
 from sbirctl.store.manifest import quote_path
 from sbirctl.store.raw import RawItem
 
 IMAGE_ENDINGS = frozenset(
     b".jpg .jpeg .jpe .jfif .png .gif .bmp .tif .tiff .webp .ppm .pgm .avif .jp2".split()
 )
+_HEIC_ENDINGS = frozenset(b".heic .heif .hif".split())
 # No images, but what some data sets also come as: file lists, strokes, vector drawings.
 DATA_ENDINGS = (b".txt", b".ndjson", b".svg", b"_coordinate")
 MAX_FILE_BYTES = 512 * 1024**2
@@ -157,8 +160,11 @@ def select(
     kept: list[File] = []
     others: list[File] = []
     ignored: Counter[str] = Counter(left or {})
+    quiet = [file.path[: -len(NO_MEDIA_FILE)] for file in files if _is_no_media(file)]
     for file in sorted(files, key=lambda file: file.path):
         reason = left_aside(file, read)
+        if not reason and file.path.startswith(tuple(quiet)):
+            reason = NO_MEDIA
         if not reason:
             kept.append(file)
             continue
@@ -169,12 +175,18 @@ def select(
     return Tree(label, name, tuple(kept), read, identity, dict(ignored), tuple(others))
 
 
+def _is_no_media(file: File) -> bool:
+    return file.path.endswith(b"/" + NO_MEDIA_FILE)  # the folder that was named itself is taken
+
+
 def left_aside(file: File, read: ReadBytes) -> str:
     """Why a file is left aside, "" for those that may be images."""
     parts = file.path.split(b"/")
-    if any(part.startswith(b".") or part == b"__MACOSX" for part in parts):
-        return "hidden"
-    if os.path.splitext(parts[-1])[1].lower() in IMAGE_ENDINGS:
+    for part in parts:
+        if reason := of_the_system(part):
+            return reason
+    ending = os.path.splitext(parts[-1])[1].lower()
+    if ending in IMAGE_ENDINGS:
         return ""
     if file.path.lower().endswith(DATA_ENDINGS):
         return NO_IMAGE  # known without reading it: strokes come in files of 100 MB
@@ -184,7 +196,10 @@ def left_aside(file: File, read: ReadBytes) -> str:
     except (OSError, SbirctlError):
         return NO_IMAGE
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    return "" if webp or head.startswith(_MAGIC) else NO_IMAGE
+    avif = head[4:12] in (b"ftypavif", b"ftypavis")
+    if webp or avif or head.startswith(_MAGIC):
+        return ""
+    return HEIC if ending in _HEIC_ENDINGS or is_heic(head) else NO_IMAGE
 
 
 def _walk(root: bytes) -> tuple[list[File], int]:

@@ -1,4 +1,4 @@
-"""The application: routes, errors as JSON, and the guard before everything."""
+"""The application: routes, errors as JSON, and the middleware before them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from starlette.types import ASGIApp
 
 from sbirctl.core.errors import SbirctlError
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.galleries.server.access import Access
-from sbirctl.galleries.server.answers import Answers
+from sbirctl.galleries.server.auth import AccessControl
 from sbirctl.galleries.server.galleries import Galleries
-from sbirctl.galleries.server.guard import FAILED, Guard
+from sbirctl.galleries.server.http_errors import HttpError, response
 from sbirctl.galleries.server.limits import Limits
+from sbirctl.galleries.server.middleware import FAILED, SecurityMiddleware
 from sbirctl.galleries.server.page import page_routes
-from sbirctl.galleries.server.refusal import RefusedError, response
+from sbirctl.galleries.server.routes import Routes
 
 
 def application(
-    galleries: Galleries, access: Access, limits: Limits, report: Reporter = SILENT
+    galleries: Galleries, access: AccessControl, limits: Limits, report: Reporter = SILENT
 ) -> ASGIApp:
     """Everything the server answers.
 
@@ -34,15 +34,15 @@ def application(
         limits: how much.
         report: told of what should not happen.
     """
-    answers = Answers(galleries, limits)
+    endpoints = Routes(galleries, limits)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        answers.close()
+        endpoints.close()
 
     inner = Starlette(
-        routes=[*page_routes(), *answers.routes()],
+        routes=[*page_routes(), *endpoints.routes()],
         lifespan=lifespan,
         exception_handlers={
             HTTPException: _not_there,
@@ -51,12 +51,12 @@ def application(
         },
     )
     inner.router.redirect_slashes = False
-    return Guard(inner, access, report.warn)
+    return SecurityMiddleware(inner, access, report.warn)
 
 
 async def _not_there(_: Request, error: Exception) -> Response:
     status = cast(HTTPException, error).status_code
-    return response(RefusedError(status, "There is nothing here that answers to that."))
+    return response(HttpError(status, "There is nothing here that answers to that."))
 
 
 async def _failed(_: Request, error: Exception) -> Response:
@@ -64,4 +64,4 @@ async def _failed(_: Request, error: Exception) -> Response:
 
 
 async def _broken(_: Request, _error: Exception) -> Response:
-    return response(FAILED)  # raised again by Starlette, and told by the guard
+    return response(FAILED)  # raised again by Starlette, and told by the middleware

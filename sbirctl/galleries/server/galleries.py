@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from sbirctl.galleries.gallery import GalleryInfo, list_galleries
 from sbirctl.galleries.searcher import Searcher
-from sbirctl.galleries.server.refusal import RefusedError
+from sbirctl.galleries.server.http_errors import HttpError
 
 
 class Galleries:
@@ -57,7 +57,7 @@ class Galleries:
         """The gallery of that name; "" for the default.
 
         Raises:
-            RefusedError: it is not shown here, or not there any more.
+            HttpError: it is not shown here, or not there any more.
             SbirctlError: it cannot be opened.
         """
         name = self._shown(name)
@@ -75,14 +75,14 @@ class Galleries:
         if wanted in names:
             return wanted
         if wanted in self._seen:
-            raise RefusedError(
+            raise HttpError(
                 410,
                 f"The gallery {wanted!r} is not there any more.",
                 "Choose another, or make it again with `sbirctl index`.",
             )
         if not wanted:
-            raise RefusedError(404, "There is no gallery.", "Make one: `sbirctl index FOLDER`.")
-        raise RefusedError(404, f"There is no gallery {wanted[:100]!r} here.", "Choose another.")
+            raise HttpError(404, "There is no gallery.", "Make one: `sbirctl index FOLDER`.")
+        raise HttpError(404, f"There is no gallery {wanted[:100]!r} here.", "Choose another.")
 
     def _kept(self, name: str) -> Searcher | None:
         with self._lock:

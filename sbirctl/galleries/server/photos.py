@@ -14,7 +14,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from sbirctl.core.files import human_bytes
-from sbirctl.galleries.server.refusal import RefusedError
+from sbirctl.galleries.server.http_errors import HttpError
 from sbirctl.store.images import decode_photo
 
 # What browsers show; anything else is sent as JPEG. Told by the bytes, never by the name.
@@ -41,7 +41,7 @@ def open_photo(path: Path, digest: str, most: int) -> BinaryIO:
         most: bytes a file may have.
 
     Raises:
-        RefusedError: it is not that file any more, cannot be read, or is too large.
+        HttpError: it is not that file any more, cannot be read, or is too large.
     """
     try:
         # without O_NONBLOCK opening a pipe waits for its other end
@@ -53,7 +53,7 @@ def open_photo(path: Path, digest: str, most: int) -> BinaryIO:
         if not stat.S_ISREG(status.st_mode):
             raise _changed()
         if status.st_size > most:
-            raise RefusedError(413, f"The photo has {human_bytes(status.st_size)}; it is not sent.")
+            raise HttpError(413, f"The photo has {human_bytes(status.st_size)}; it is not sent.")
         with open(handle, "rb", closefd=False) as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
                 raise _changed()
@@ -61,7 +61,7 @@ def open_photo(path: Path, digest: str, most: int) -> BinaryIO:
     except OSError as error:
         os.close(handle)
         raise _changed() from error
-    except RefusedError:
+    except HttpError:
         os.close(handle)
         raise
     return open(handle, "rb")
@@ -103,8 +103,8 @@ def as_jpeg(stream: BinaryIO, side: int = _GREATEST, quality: int = 85) -> bytes
     return out.getvalue()
 
 
-def _changed() -> RefusedError:
-    return RefusedError(
+def _changed() -> HttpError:
+    return HttpError(
         410,
         "This photo is not there any more, or not the one that was indexed.",
         "Type `sbirctl index` for its folder again.",

@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from sbirctl.galleries.server.refusal import RefusedError
+from sbirctl.galleries.server.http_errors import HttpError
 
 _ADDRESSES = 4096
 
@@ -32,7 +32,7 @@ class Rate:
         """Count one question.
 
         Raises:
-            RefusedError: there were too many.
+            HttpError: there were too many.
         """
         now = self._clock()
         left, then = self._left.pop(address, (float(self._burst), now))
@@ -42,4 +42,4 @@ class Rate:
         if len(self._left) > _ADDRESSES:
             self._left.popitem(last=False)
         if not allowed:
-            raise RefusedError(429, "That is too often.", "Wait a moment.", retry=1)
+            raise HttpError(429, "That is too often.", "Wait a moment.", retry=1)

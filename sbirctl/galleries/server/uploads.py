@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager, contextmanager
 from starlette.requests import ClientDisconnect, Request
 
 from sbirctl.core.files import human_bytes
+from sbirctl.galleries.server.http_errors import HttpError
 from sbirctl.galleries.server.limits import Limits
-from sbirctl.galleries.server.refusal import RefusedError
 
 
 class Uploads:
@@ -25,11 +25,11 @@ class Uploads:
         """The body of a request; it counts until the request is answered.
 
         Raises:
-            RefusedError: its length is not told or too great, it is too slow, or one of too many.
+            HttpError: its length is not told or too great, it is too slow, or one of too many.
         """
         length = _length(request)
         if length > self._limits.body:
-            raise RefusedError(
+            raise HttpError(
                 413,
                 f"The file has {human_bytes(length)}, more than {human_bytes(self._limits.body)}.",
                 "Make the picture smaller.",
@@ -39,17 +39,15 @@ class Uploads:
                 async with asyncio.timeout(self._limits.receive_seconds * 0.9):
                     data = await _read(request, length)
             except TimeoutError:
-                raise RefusedError(408, "The file came too slowly.", "Try again.") from None
+                raise HttpError(408, "The file came too slowly.", "Try again.") from None
             except ClientDisconnect:
-                raise RefusedError(400, "The file ended too early.") from None
+                raise HttpError(400, "The file ended too early.") from None
             yield data
 
     @contextmanager
     def _reserved(self, length: int) -> Iterator[None]:
         if self._coming + length > self._limits.bodies:
-            raise RefusedError(
-                503, "Too many files come at once.", "Try again in a moment.", retry=1
-            )
+            raise HttpError(503, "Too many files come at once.", "Try again in a moment.", retry=1)
         self._coming += length
         try:
             yield
@@ -60,7 +58,7 @@ class Uploads:
 def _length(request: Request) -> int:
     text = request.headers.get("content-length", "")
     if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise RefusedError(411, "The request does not say how long it is.", "Send Content-Length.")
+        raise HttpError(411, "The request does not say how long it is.", "Send Content-Length.")
     return int(text)
 
 
@@ -69,5 +67,5 @@ async def _read(request: Request, length: int) -> bytes:
     async for part in request.stream():
         parts += part
     if len(parts) != length:
-        raise RefusedError(400, "The file ended too early.")
+        raise HttpError(400, "The file ended too early.")
     return bytes(parts)

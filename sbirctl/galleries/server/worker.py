@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from sbirctl.galleries.server.refusal import RefusedError
+from sbirctl.galleries.server.http_errors import HttpError
 
 T = TypeVar("T")
 
@@ -30,12 +30,10 @@ class Worker:
         """The result of `work()`; where the caller is cancelled before its turn, it never runs.
 
         Raises:
-            RefusedError: the queue is full.
+            HttpError: the queue is full.
         """
         if self._inside >= self._room:
-            raise RefusedError(
-                503, "Too many are asking at once.", "Try again in a moment.", retry=1
-            )
+            raise HttpError(503, "Too many are asking at once.", "Try again in a moment.", retry=1)
         loop = asyncio.get_running_loop()
         self._inside += 1
         held = [work]  # the pool keeps a cancelled job until its turn; it must not keep uploads

@@ -16,7 +16,7 @@ SHORTEST_TOKEN = 16
 
 
 @dataclass(frozen=True)
-class Access:
+class AccessControl:
     """What a request must show before it is looked at.
 
     Attributes:
@@ -84,7 +84,7 @@ def host_of(header: str) -> str:
     return header.partition(":")[0].rstrip(".").lower()
 
 
-def access_for(host: str, address: str, token: str | None) -> Access:
+def access_control_for(host: str, address: str, token: str | None) -> AccessControl:
     """The rules for a server that was told to listen at `host`.
 
     Args:
@@ -106,4 +106,4 @@ def access_for(host: str, address: str, token: str | None) -> Access:
         own = socket.gethostname().lower()
         names |= {own, f"{own}.local", socket.getfqdn().lower()}
         token = token or secrets.token_urlsafe(24)
-    return Access(frozenset(names), loopback, token)
+    return AccessControl(frozenset(names), loopback, token)

@@ -1,4 +1,4 @@
-"""What the server answers: searches, small pictures and photos."""
+"""The routes of the server: searches, small pictures and photos."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from starlette.routing import Route
 
 from sbirctl.galleries.searcher import Searcher
 from sbirctl.galleries.server.galleries import Galleries
+from sbirctl.galleries.server.http_errors import HttpError, PlainJSON
 from sbirctl.galleries.server.limits import Limits
 from sbirctl.galleries.server.photos import as_jpeg, blocks, media_type, open_photo
-from sbirctl.galleries.server.question import Question, Warnings, drawing_of, number_of
 from sbirctl.galleries.server.rate import Rate
-from sbirctl.galleries.server.refusal import PlainJSON, RefusedError
+from sbirctl.galleries.server.search_request import SearchRequest, Warnings, drawing_of, number_of
 from sbirctl.galleries.server.thumbnails import Thumbnails
 from sbirctl.galleries.server.uploads import Uploads
 from sbirctl.galleries.server.worker import Worker
@@ -30,7 +30,7 @@ _ID = re.compile(r"[0-9a-f]{64}")
 _KEEP = {"Cache-Control": "private, max-age=3600, immutable"}  # an id is the digest of the bytes
 
 
-class Answers:
+class Routes:
     """The endpoints and what they share.
 
     Args:
@@ -84,16 +84,16 @@ class Answers:
     async def search(self, request: Request) -> Response:
         """The photos nearest to an uploaded drawing or photo, to words, or to both."""
         self._rate.take(_address(request))
-        question = Question.of(request.query_params, self._limits)
+        wanted = SearchRequest.of(request.query_params, self._limits)
         async with self._uploads.body(request) as data:
 
             def work() -> dict[str, Any]:
                 one = self._open(request)
                 started = time.perf_counter()
                 warnings = Warnings()
-                vector = question.vector(one, data, warnings)
+                vector = wanted.vector(one, data, warnings)
                 embedded = time.perf_counter()
-                photos = _photos(one, vector, question.k)
+                photos = _photos(one, vector, wanted.k)
                 ended = time.perf_counter()
                 return {
                     "photos": photos,
@@ -170,7 +170,7 @@ def _photos(searcher: Searcher, vector: Any, k: int) -> list[dict[str, Any]]:
 def _id(request: Request) -> str:
     name = request.path_params["id"]
     if not _ID.fullmatch(name):
-        raise RefusedError(404, "There is no photo of that id.")
+        raise HttpError(404, "There is no photo of that id.")
     return name
 
 
@@ -185,7 +185,7 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     try:
         await asyncio.wait({job, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not job.done():
-            raise RefusedError(499, "The browser has stopped waiting.")
+            raise HttpError(499, "The browser has stopped waiting.")
         return await job
     finally:
         job.cancel()

@@ -1,4 +1,4 @@
-"""A search as it was asked: a drawing or a photo, words, or both, and how many answers."""
+"""A search request: a drawing or a photo, words, or both, and how many photos."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sbirctl.drawings.placement import Placement
 from sbirctl.drawings.reading import read_drawing
 from sbirctl.galleries.combining import combine
 from sbirctl.galleries.searcher import Searcher
+from sbirctl.galleries.server.http_errors import HttpError
 from sbirctl.galleries.server.limits import Limits
-from sbirctl.galleries.server.refusal import RefusedError
 from sbirctl.store.images import ImageError, decode_photo
 
 _BLANK = b"\xef\xbb\xbf \t\r\n"
@@ -39,7 +39,7 @@ class Warnings(Reporter):
 
 
 @dataclass(frozen=True)
-class Question:
+class SearchRequest:
     """What the address of a search says.
 
     Attributes:
@@ -55,18 +55,18 @@ class Question:
     limits: Limits
 
     @classmethod
-    def of(cls, given: Mapping[str, str], limits: Limits) -> Question:
+    def of(cls, given: Mapping[str, str], limits: Limits) -> SearchRequest:
         """Read and check the parameters.
 
         Raises:
-            RefusedError: one is out of bounds.
+            HttpError: one is out of bounds.
         """
         modality = given.get("as", "sketch")
         if modality not in ("sketch", "photo"):
-            raise RefusedError(400, f"A picture is a sketch or a photo, not {modality[:40]!r}.")
+            raise HttpError(400, f"A picture is a sketch or a photo, not {modality[:40]!r}.")
         words = given.get("words", "").strip()
         if len(words) > limits.words:
-            raise RefusedError(400, f"More than {limits.words} letters.", "Say it shorter.")
+            raise HttpError(400, f"More than {limits.words} letters.", "Say it shorter.")
         return cls(modality, words, number_of(given, limits), limits)
 
     def vector(self, searcher: Searcher, data: bytes, report: Reporter = SILENT) -> np.ndarray:
@@ -78,7 +78,7 @@ class Question:
             report: warned of what of a drawing is left out.
 
         Raises:
-            RefusedError: nothing is asked for, or words of a model that knows none.
+            HttpError: nothing is asked for, or words of a model that knows none.
             SbirctlError: the bytes are no picture.
         """
         parts: list[tuple[str, np.ndarray]] = []
@@ -87,10 +87,10 @@ class Question:
             parts.append((self.modality, searcher.embed(image, self.modality)))
         if self.words:
             if not searcher.has_text:
-                raise RefusedError(400, "The model of this gallery knows no words.", "Draw it.")
+                raise HttpError(400, "The model of this gallery knows no words.", "Draw it.")
             parts.append(("text", searcher.embed_text(self.words)))
         if not parts:
-            raise RefusedError(400, "There is nothing to search with.", "Send a drawing.")
+            raise HttpError(400, "There is nothing to search with.", "Send a drawing.")
         return combine(parts)
 
     def _image(self, searcher: Searcher, data: bytes, report: Reporter) -> Image.Image:
@@ -99,7 +99,7 @@ class Question:
         try:
             return decode_photo(data, max_pixels=self.limits.pixels)
         except ImageError as error:
-            raise RefusedError(400, f"The photo cannot be read: {error.message}.") from error
+            raise HttpError(400, f"The photo cannot be read: {error.message}.") from error
 
 
 def drawing_of(
@@ -108,10 +108,10 @@ def drawing_of(
     """The drawing in some bytes, dark on white; moved where `placement` is given.
 
     Raises:
-        RefusedError: there is none, or it is too large.
+        HttpError: there is none, or it is too large.
     """
     if data.lstrip(_BLANK)[:1] in (b"<", b"{", b"[") and len(data) > limits.strokes:
-        raise RefusedError(
+        raise HttpError(
             413, f"A drawing of lines may have {human_bytes(limits.strokes)}.", "Send a picture."
         )
     try:
@@ -123,16 +123,16 @@ def drawing_of(
             report=report,
         )
     except CorruptError as error:
-        raise RefusedError(400, error.message, "Take a PNG, JPEG, SVG or .ndjson.") from error
+        raise HttpError(400, error.message, "Take a PNG, JPEG, SVG or .ndjson.") from error
 
 
 def number_of(given: Mapping[str, str], limits: Limits) -> int:
     """How many photos are asked for.
 
     Raises:
-        RefusedError: it is no number, or too many.
+        HttpError: it is no number, or too many.
     """
     text = given.get("k", str(PHOTOS))
     if not (text.isascii() and text.isdigit() and len(text) < 9 and 0 < int(text) <= limits.photos):
-        raise RefusedError(400, f"k={text[:20]!r} is not 1 to {limits.photos}.")
+        raise HttpError(400, f"k={text[:20]!r} is not 1 to {limits.photos}.")
     return int(text)

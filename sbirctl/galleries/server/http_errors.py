@@ -1,4 +1,4 @@
-"""What the server says when it will not: a status, a sentence, and what to do; all as JSON."""
+"""Errors of HTTP: a status, a sentence, and what to do; all as JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
 
 
-class RefusedError(SbirctlError):
+class HttpError(SbirctlError):
     """A request that is not answered.
 
     Args:
@@ -37,7 +37,7 @@ class PlainJSON(JSONResponse):
 def response(error: SbirctlError) -> PlainJSON:
     """The answer to a request that failed, as JSON that the page shows as text."""
     status, headers = 500, {}
-    if isinstance(error, RefusedError):
+    if isinstance(error, HttpError):
         status = error.status
         headers = {"Retry-After": str(error.retry)} if error.retry else {}
     elif isinstance(error, MissingError):

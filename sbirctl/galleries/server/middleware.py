@@ -10,8 +10,8 @@ from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sbirctl.galleries.server.access import Access
-from sbirctl.galleries.server.refusal import RefusedError, response
+from sbirctl.galleries.server.auth import AccessControl
+from sbirctl.galleries.server.http_errors import HttpError, response
 
 # Scripts, styles and requests of this server only; nothing inline, no frame around it, no form.
 POLICY = (
@@ -27,11 +27,11 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-FAILED = RefusedError(500, "The server failed.", "Its terminal says why.")
+FAILED = HttpError(500, "The server failed.", "Its terminal says why.")
 _YEAR = 365 * 24 * 3600
 
 
-class Guard:
+class SecurityMiddleware:
     """Middleware: refuses what is not for us, and sees that no error leaves without an answer.
 
     Args:
@@ -40,7 +40,7 @@ class Guard:
         warn: told of errors that should not happen.
     """
 
-    def __init__(self, app: ASGIApp, access: Access, warn: Callable[[str], None]) -> None:
+    def __init__(self, app: ASGIApp, access: AccessControl, warn: Callable[[str], None]) -> None:
         self._app = app
         self._access = access
         self._warn = warn
@@ -67,7 +67,7 @@ class Guard:
             if answer is None:
                 await self._app(scope, receive, sending)
                 return
-        except RefusedError as error:
+        except HttpError as error:
             answer = response(error)
         except Exception as error:
             self._warn(f"This should not happen: {scope['method']} {_said(scope)}: {error!r}")
@@ -80,13 +80,13 @@ class Guard:
     def _before(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if not self._access.is_own_host(headers.get("host", "")):
-            raise RefusedError(
+            raise HttpError(
                 421,
                 "This server does not answer to that name.",
                 "Use the address that `sbirctl serve` printed.",
             )
         if not self._access.is_own_page(headers, scope["method"] in ("GET", "HEAD")):
-            raise RefusedError(403, "Another site's page asked for this.")
+            raise HttpError(403, "Another site's page asked for this.")
         if self._access.token is None:
             return None
         return self._enter(scope, headers)
@@ -105,7 +105,7 @@ class Guard:
         if not self._access.may_enter(
             _cookie(headers.get("cookie", ""), name), headers.get("authorization", "")
         ):
-            raise RefusedError(
+            raise HttpError(
                 401,
                 "This gallery is not open to everyone.",
                 "Use the whole address that `sbirctl serve` printed, with its token.",

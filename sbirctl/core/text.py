@@ -1,0 +1,104 @@
+"""Text files of people: one reader for lists, tables and settings, whatever editor wrote them."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from sbirctl.core.errors import CorruptError, UsageError
+from sbirctl.core.files import display_path
+
+_MARKS = (  # UTF-32 first: its mark begins with UTF-16's
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+)
+_LINE_END = re.compile(r"\r*\n|\r")  # CR CR LF is what text copied twice in text mode ends with
+# What the TOML reader does with a key grows with the square of its parts.
+_MOST_DOTS = 200
+_MOST_TOML = 1 << 18  # bytes
+
+
+def read_text(place: Path | Traversable) -> str:
+    """The text of a file: UTF-8, or UTF-16 or UTF-32 as Windows writes them.
+
+    Raises:
+        OSError: it cannot be read.
+        CorruptError: it is in another encoding.
+    """
+    return decode(place.read_bytes(), display_path(str(place)))
+
+
+def decode(data: bytes, where: str, errors: str = "strict") -> str:
+    """The text in bytes, without a byte-order mark.
+
+    Args:
+        data: the bytes of a text file.
+        where: its path or name, for messages.
+        errors: what to do with bytes that are no UTF-8, as for `bytes.decode`.
+
+    Raises:
+        CorruptError: it is neither UTF-8 nor UTF-16 or UTF-32.
+    """
+    try:
+        text = data.decode(_encoding(data), errors)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise CorruptError(
+            f"{where} is no UTF-8 text: line {line} has the byte 0x{data[error.start]:02x}.",
+            "Save it as UTF-8; `iconv -f latin1 -t utf-8 FILE` does where it is Latin-1.",
+        ) from error
+    if "\0" in text:
+        raise CorruptError(f"{where} is no text: it has NUL bytes.", "Is it the right file?")
+    return text
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a text without their ends: LF, CR LF, CR CR LF or CR."""
+    found = _LINE_END.split(text)
+    return found if found[-1] else found[:-1]
+
+
+def content(text: str) -> Iterator[tuple[int, str]]:
+    """(number from 1, line) of what is neither blank nor a `#` comment, blanks at the ends off."""
+    for number, line in enumerate(lines(text), 1):
+        line = line.strip()
+        if line and not line.startswith("#"):
+            yield number, line
+
+
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """The tables of a TOML text.
+
+    Raises:
+        UsageError: it is not TOML, or larger or deeper than any settings are.
+    """
+    if len(text) > _MOST_TOML or any(line.count(".") > _MOST_DOTS for line in lines(text)):
+        raise UsageError(
+            f"{where} is larger than any settings file, or has a line with more than "
+            f"{_MOST_DOTS} dots.",
+            "Is it the right file?",
+        )
+    try:
+        return tomllib.loads("\n".join(lines(text)))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise UsageError(
+            f"{where} is not TOML: {why}.", "Write key = value lines, as in a run's config.toml."
+        ) from error
+
+
+def _encoding(data: bytes) -> str:
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            return name
+    if len(data) >= 2 and (data[0] == 0) != (data[1] == 0):  # UTF-16 without its mark
+        return "utf-16-be" if data[0] == 0 else "utf-16-le"
+    return "utf-8"

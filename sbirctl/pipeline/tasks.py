@@ -1,0 +1,26 @@
+"""`tasks`: what tasks there are, and what may be chosen about one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sbirctl.core.config import describe
+from sbirctl.tasks import TASKS
+
+
+def rows() -> list[dict[str, Any]]:
+    """One row a task: name, whether it takes a split and a second data set, what it is."""
+    tasks = [TASKS.get(name) for name in TASKS.names()]
+    return [
+        {"name": t.name, "split": t.split, "target": t.target, "summary": t.summary} for t in tasks
+    ]
+
+
+def options(name: str) -> list[dict[str, str]]:
+    """One row an option of a task: key, default, help.
+
+    Raises:
+        UsageError: there is no such task.
+    """
+    found = describe(TASKS.get(name).Options)
+    return [{"option": key, "default": default, "help": text} for key, default, text in found]

@@ -1,0 +1,97 @@
+"""File lists choose the same files whatever they went through, or are refused by name."""
+
+import pytest
+from raw_files import write
+
+from sbirctl.core.errors import CorruptError, MissingError
+from sbirctl.datasets.readers.listfiles import find_lists
+from sbirctl.datasets.readers.tree import folder_tree
+from sbirctl.datasets.sketchy import Sketchy, SketchyOptions
+from sbirctl.datasets.tuberlin import TUBerlin
+
+TX = "256x256/{}/tx_000000000000"
+PHOTOS = [f"{TX.format('photo')}/{c}/{i}.jpg" for c in ("cup", "hot air") for i in range(3)]
+SKETCHES = [f"{TX.format('sketch')}/{c}/{i}-1.png" for c in ("cup", "hot air") for i in range(3)]
+LISTS = {
+    "all_photo_filelist_train.txt": PHOTOS,
+    "sketch_tx_000000000000_filelist_train.txt": SKETCHES,
+}
+
+
+def listed(root, sep=" ", end="\n", before="", after="", slash="/", encoding="utf-8"):
+    for name, paths in LISTS.items():
+        rows = [f"{path.replace('/', slash)}{sep}{i // 2}" for i, path in enumerate(paths[::2])]
+        text = before + end.join(rows) + end + after
+        (root / name).write_bytes(text.encode(encoding))
+
+
+def read(root):
+    return Sketchy().read({"from": [folder_tree(root)]}, SketchyOptions(), name="s")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"end": "\r\n"},
+        {"end": "\r\r\n"},
+        {"slash": "\\"},
+        {"slash": "\\", "end": "\r\n", "encoding": "utf-16"},
+        {"after": "\n \t\n"},
+        {"encoding": "utf-8-sig"},
+        {"encoding": "utf-16"},
+        {"sep": "\t"},
+        {"sep": "   "},
+        {"before": "# mine\n\n"},
+    ],
+    ids=str,
+)
+def test_lists_from_elsewhere_choose_the_published_files(tmp_path, how):
+    write(tmp_path, [*PHOTOS, *SKETCHES])
+    listed(tmp_path, **how)
+    source = read(tmp_path)
+    assert {item.path.decode() for item in source.items} == {*PHOTOS[::2], *SKETCHES[::2]}
+    assert "2 file lists name 6 files; 6 of them are here." in source.remarks
+
+
+@pytest.mark.parametrize(
+    "line", ["only words", "photo/cup/1.jpg", "photo/cup/1.jpg cup", "1.jpg 3"]
+)
+def test_a_line_that_is_none_is_refused_with_its_number(tmp_path, line):
+    write(tmp_path, [*PHOTOS, *SKETCHES])
+    listed(tmp_path, before=f"{PHOTOS[0]} 0\n{line}\n")
+    with pytest.raises(CorruptError, match="all_photo_filelist_train.txt looks .* line 2 does not"):
+        read(tmp_path)
+
+
+def test_an_empty_list_is_refused(tmp_path):
+    write(tmp_path, {"sketch_zero.txt": b"# nothing\n\n"})
+    with pytest.raises(CorruptError, match="sketch_zero.txt .* names no file"):
+        find_lists([folder_tree(tmp_path)])
+
+
+def test_a_list_that_leaves_out_a_side_is_named(tmp_path):
+    write(tmp_path / "a", [*PHOTOS, *SKETCHES])
+    listed(tmp_path / "a")
+    (tmp_path / "a/sketch_tx_000000000000_filelist_train.txt").unlink()
+    with pytest.raises(MissingError, match="no sketches") as caught:
+        read(tmp_path / "a")
+    assert "all_photo_filelist_train.txt" in caught.value.hint
+    write(tmp_path / "b", ["photo/cup/1.jpg", "sketch/cup/1.png"])
+    write(tmp_path / "b", {"all_photo_train.txt": b"photo/cup/1.jpg 0\n"})
+    with pytest.raises(MissingError, match="no sketches") as caught:
+        TUBerlin().read({"from": [folder_tree(tmp_path / "b")]}, None, name="t")
+    assert "all_photo_train.txt" in caught.value.hint
+
+
+def test_names_that_are_no_utf_8_keep_their_bytes(tmp_path):
+    name = b"photo/caf\xe9/1.jpg"
+    write(tmp_path, {"sketch_train.txt": name.replace(b"/", b"\\") + b" 7\r\n"})
+    lists = find_lists([folder_tree(tmp_path)])
+    assert lists.listed == {name}
+
+
+def test_labels_are_compared_in_any_encoding(tmp_path):
+    write(tmp_path, {"all_photo_train.txt": b"photo/cup/1.jpg 0\nphoto/owl/2.jpg 1\n"})
+    (tmp_path / "cname_cid.txt").write_bytes("cup\t0\r\nant\t1\r\n".encode("utf-16"))
+    assert find_lists([folder_tree(tmp_path)]).mislabelled == {"all_photo_train.txt": 1}
