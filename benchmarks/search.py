@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sbirctl.galleries.drawing import read_drawing
+from sbirctl.drawings.reading import read_drawing
 from sbirctl.galleries.embedder import Embedder
 from sbirctl.galleries.engines import ID
 from sbirctl.galleries.engines.exact import Exact
@@ -97,7 +97,7 @@ def answers(searcher: Searcher, drawings: list[bytes]) -> None:
     large.add(np.array([f"{n:08x}" * 8 for n in range(100_000)], dtype=ID), vectors)
     for data in [*drawings[:10], *drawings]:  # the first ten warm up
         clock = [_clocks()]
-        image = read_drawing(data, frame=searcher.frame)
+        image = read_drawing(data, placement=searcher.placement)
         clock.append(_clocks())
         vector = searcher.embed(image, "sketch")
         clock.append(_clocks())

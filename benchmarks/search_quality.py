@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sbirctl.galleries.drawing import read_drawing
+from sbirctl.drawings.reading import read_drawing
 from sbirctl.galleries.engines import ID, engine_class, recall
 from sbirctl.galleries.searcher import Searcher
 from sbirctl.pipeline.embed import embed
@@ -59,7 +59,9 @@ def main() -> None:
     queries = {}
     for name, more in (("search, as drawn", {"centre": False}), ("search, centred", {})):
         vectors = [
-            searcher.embed(read_drawing(p.read_bytes(), frame=searcher.frame, **more), "sketch")
+            searcher.embed(
+                read_drawing(p.read_bytes(), placement=searcher.placement, **more), "sketch"
+            )
             for p, _ in sketches
         ]
         queries[name] = np.stack(vectors)

@@ -28,7 +28,7 @@ from PIL import Image
 
 from sbirctl.core.config import parse_assignments
 from sbirctl.datasets.readers.tree import File
-from sbirctl.galleries.drawing import read_drawing
+from sbirctl.drawings.reading import read_drawing
 from sbirctl.galleries.embedder import Embedder
 from sbirctl.galleries.engines import ID
 from sbirctl.galleries.engines.exact import Exact
@@ -111,7 +111,9 @@ def measure(
             return told
 
         for turn, drawing in enumerate([*drawings[:5], *drawings]):  # the first only warm up
-            pixels = embedder.pixels(read_drawing(drawing, frame=searcher.frame), "sketch")[None]
+            pixels = embedder.pixels(read_drawing(drawing, placement=searcher.placement), "sketch")[
+                None
+            ]
             bare, _ = timed(lambda pixels=pixels: embedder.embed(pixels, "sketch"))
             answer, told = timed(lambda drawing=drawing: ask(drawing))
             if turn >= 5:

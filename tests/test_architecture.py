@@ -12,24 +12,24 @@ ROOT = Path(sbirctl.__file__).parent
 RANK = {
     "core": 0,
     "splits": 1,
-    "drawings": 1,
     "edges": 1,
     "losses": 1,
     "retrieval": 1,
     "store": 2,
-    "datasets": 3,
-    "sampling": 3,
-    "tasks": 4,
-    "models": 4,
-    "training": 5,
-    "inference": 5,
-    "galleries": 6,
-    "report": 6,
-    "pipeline": 7,
-    "cli": 8,
+    "drawings": 3,
+    "datasets": 4,
+    "sampling": 4,
+    "tasks": 5,
+    "models": 5,
+    "training": 6,
+    "inference": 6,
+    "galleries": 7,
+    "report": 7,
+    "pipeline": 8,
+    "cli": 9,
 }
 # Pure NumPy and data rooms: usable where torch is not installed.
-LIGHT = ("core", "splits", "retrieval", "inference", "cli", "pipeline")
+LIGHT = ("core", "splits", "retrieval", "drawings", "inference", "cli", "pipeline")
 
 
 MODULES = {

@@ -112,7 +112,7 @@ def command(
 
 
 def _drawing(name: str) -> Drawing:
-    from sbirctl.galleries.drawing import MAX_BYTES
+    from sbirctl.drawings.reading import MAX_BYTES
     from sbirctl.pipeline.search import Drawing, read_file
 
     if name == "-":

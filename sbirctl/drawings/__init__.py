@@ -1,1 +1,1 @@
-"""Drawings as strokes: reading and rendering them."""
+"""Drawings: strokes, SVG, photographed paper, and where they stand on their sheets."""

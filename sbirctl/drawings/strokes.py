@@ -18,8 +18,8 @@ CANVAS = 256
 LINE_WIDTH = 2.5  # pixels on a canvas of 256
 _ZOOM = 4  # drawn larger and averaged: Pillow's lines have no soft edges
 _MARGIN = 0.04  # of the canvas, around a drawing that is fitted into it
-_MAX_POINTS = 1_000_000
-_FARTHEST = 1e30  # beyond this differences and products of coordinates would overflow
+MAX_POINTS = 25_000  # that are drawn: half a second
+FARTHEST = 1e30  # beyond this differences and products of coordinates would overflow
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,15 @@ def render(
         `canvas` x `canvas` grey image (mode L).
 
     Raises:
-        CorruptError: there is nothing to draw, or a coordinate is no number or out of reach.
+        CorruptError: there is nothing to draw, more than can be drawn in short time, or a
+            coordinate is no number or out of reach.
     """
     points = np.concatenate(strokes) if strokes else np.empty((0, 2))
     numbers = np.append(points, frame or ())
-    near = (np.abs(numbers) <= _FARTHEST).all()  # false for what is no number, too
-    if not len(points) or len(points) > _MAX_POINTS or not near:
+    if not len(points):
         raise CorruptError("it holds no strokes that can be drawn")
+    if not (np.abs(numbers) <= FARTHEST).all():  # true for what is no number, too
+        raise out_of_reach()
     side = pen.canvas * _ZOOM
     edge = 0.0
     if frame is None:
@@ -81,11 +83,40 @@ def render(
     shift = (side - scale * np.array([width, height])) / 2
     image = Image.new("L", (side, side), 255)
     draw = ImageDraw.Draw(image)
-    for stroke in strokes:
-        placed = (stroke - (left, top)) * scale + shift
-        # Far outside the sheet nothing is seen, and Pillow's integers would overflow.
-        _line(draw, np.clip(placed, -side, 2 * side), pen.line_width * _ZOOM)
+    # Far outside the sheet nothing is seen, and Pillow's integers would overflow.
+    placed = np.clip((points - (left, top)) * scale + shift, -side, 2 * side)
+    lengths = [len(stroke) for stroke in strokes]
+    for stroke in _thinned(placed, lengths):
+        _line(draw, stroke, pen.line_width * _ZOOM)
     return image.reduce(_ZOOM)
+
+
+def _thinned(points: np.ndarray, lengths: list[int]) -> Strokes:
+    """Strokes of some lengths; of very many points those that repeat the pixel before are left out.
+
+    Raises:
+        CorruptError: what is left is still too much.
+    """
+    starts = np.cumsum([0, *lengths[:-1]])
+    filled = np.array(lengths) > 0
+    kept = np.ones(len(points), bool)
+    if len(points) > MAX_POINTS:
+        pixels = points.round()
+        kept[1:] = (pixels[1:] != pixels[:-1]).any(axis=1)
+        kept[starts[filled]] = True
+        if kept.sum() > MAX_POINTS:
+            raise too_many()
+    return np.split(points[kept], np.append(0, np.cumsum(kept))[starts[1:]])
+
+
+def too_many() -> CorruptError:
+    """The error of a drawing that would take long to draw."""
+    return CorruptError("it has more lines and curves than can be drawn", "Simplify its lines.")
+
+
+def out_of_reach() -> CorruptError:
+    """The error of a coordinate that no sheet holds."""
+    return CorruptError("it has a coordinate that is infinite, no number or out of reach")
 
 
 def as_png(image: Image.Image) -> bytes:

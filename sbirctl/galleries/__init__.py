@@ -1,1 +1,1 @@
-"""Galleries of one's own photos: indexing them, engines, drawings as queries."""
+"""Galleries of one's own photos: indexing them, engines, and searching them."""

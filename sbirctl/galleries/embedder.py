@@ -17,8 +17,8 @@ from PIL import Image
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.files import digest_json, display_path
-from sbirctl.galleries.framing import Frame
-from sbirctl.galleries.training_frame import frame_of
+from sbirctl.drawings.placement import Placement
+from sbirctl.galleries.training_placement import training_placement
 from sbirctl.store.images import to_pixels
 from sbirctl.store.manifest import MODALITIES, Modality
 
@@ -44,7 +44,7 @@ class ModelRecord:
         digest: of the weights.
         size: side of the square the store's half of preprocessing makes.
         key: 16 hexadecimal digits of all that decides a photo's vector.
-        frame: where its training sketches lie on their sheets.
+        placement: where its training sketches lie on their sheets.
     """
 
     name: str
@@ -55,7 +55,7 @@ class ModelRecord:
     digest: str
     size: int
     key: str
-    frame: Frame = field(default_factory=Frame)
+    placement: Placement = field(default_factory=Placement)
 
     @property
     def label(self) -> str:
@@ -78,12 +78,12 @@ class ModelRecord:
         """
         try:
             values = json.loads(text) if isinstance(text, str) else dict(text)
-            record = cls(**{**values, "frame": Frame(**values["frame"])})
+            record = cls(**{**values, "placement": Placement(**values["placement"])})
         except (RecursionError, TypeError, KeyError) as error:
             raise ValueError(f"the model's record is none: {error!r:.200}") from error
-        kinds = {"settings": dict, "seed": int, "size": int, "frame": Frame}
+        kinds = {"settings": dict, "seed": int, "size": int, "placement": Placement}
         right = all(type(getattr(record, f.name)) is kinds.get(f.name, str) for f in fields(cls))
-        shares = asdict(record.frame).values()
+        shares = asdict(record.placement).values()
         if (
             not right
             or not _KEY.fullmatch(record.key)
@@ -119,7 +119,12 @@ class Embedder:
 
     @classmethod
     def from_checkpoint(
-        cls, path: Path, *, device: str = "auto", weights: str = "", frame: Frame | None = None
+        cls,
+        path: Path,
+        *,
+        device: str = "auto",
+        weights: str = "",
+        placement: Placement | None = None,
     ) -> Embedder:
         """A trained model.
 
@@ -127,7 +132,7 @@ class Embedder:
             path: of the checkpoint.
             device: auto, cpu, cuda, …
             weights: where the starting weights are, "" for where they were in training.
-            frame: where its training sketches lie; None to measure them.
+            placement: where its training sketches lie; None to measure them.
 
         Raises:
             MissingError, CorruptError, MismatchError: as `training.restore.restore`.
@@ -147,7 +152,7 @@ class Embedder:
             digest=checkpoint.digest,
             size=size,
             key=key_of(checkpoint.model, checkpoint.digest, checkpoint.settings, size),
-            frame=frame or frame_of(checkpoint, path),
+            placement=placement or training_placement(checkpoint, path),
         )
         return cls(model, record)
 
@@ -207,8 +212,8 @@ class Embedder:
                     f"{display_path(record.checkpoint)}.",
                     "Index again with another: `sbirctl index --name NAME --model RUN`.",
                 )
-            path, frame = Path(record.checkpoint), None if renew else record.frame
-            made = cls.from_checkpoint(path, device=device, weights=weights, frame=frame)
+            path, placement = Path(record.checkpoint), None if renew else record.placement
+            made = cls.from_checkpoint(path, device=device, weights=weights, placement=placement)
         else:
             made = cls.from_registry(
                 record.name, [record.settings], device=device, weights=weights, seed=record.seed

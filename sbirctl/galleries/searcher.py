@@ -17,10 +17,10 @@ from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets.readers.tree import File
+from sbirctl.drawings.placement import Placement
 from sbirctl.galleries.embedder import Embedder, ModelRecord, as_modality
 from sbirctl.galleries.engines import Engine, engine_class
 from sbirctl.galleries.engines.exact import Exact
-from sbirctl.galleries.framing import Frame
 from sbirctl.galleries.gallery import GalleryInfo, find_gallery
 from sbirctl.store.images import load_image
 
@@ -50,7 +50,7 @@ class Searcher:
         info: the gallery in a few words.
         embedder: the model.
         has_text: whether words can be searched for.
-        frame: where drawings should lie on their sheets, for `drawing.read_drawing`.
+        placement: where drawings should lie on their sheets, for `drawings.reading.read_drawing`.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Searcher:
         """
         self.info = info
         self.has_text = embedder.has_text
-        self.frame: Frame = embedder.record.frame
+        self.placement: Placement = embedder.record.placement
         self.embedder = embedder
         self._engine = engine
         self._files_of = files_of
@@ -112,7 +112,6 @@ class Searcher:
     @classmethod
     def _remote(cls, address: str, device: str, report: Reporter) -> Searcher:
         """A collection that holds all there is to know, whoever filled it."""
-        from sbirctl.galleries.engines.qdrant import Qdrant, read_about
 
         about = read_about(address)
         try:

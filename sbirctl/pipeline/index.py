@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbirctl.core.allocator import keep_freed_memory
-from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
+from sbirctl.core.config import read_layers
+from sbirctl.core.errors import CorruptError, MissingError, UsageError, going_on, nearest
 from sbirctl.core.files import display_path
 from sbirctl.core.home import galleries_dir
 from sbirctl.core.progress import SILENT, Reporter

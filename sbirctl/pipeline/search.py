@@ -39,7 +39,7 @@ class Query:
         photos: files that go into every query.
         text: words that go into every query, "" for none.
         weights: of the kinds "sketch", "photo" and "text", 1 where not named.
-        clean: "auto", "yes" or "no", see `search.drawing.read_drawing`.
+        clean: "auto", "yes" or "no", see `drawings.reading.read_drawing`.
         centre: put drawings where the model's training sketches lay.
     """
 
@@ -72,7 +72,7 @@ def read_file(path: Path) -> Drawing:
     Raises:
         MissingError: it is not there or cannot be read.
     """
-    from sbirctl.galleries.drawing import MAX_BYTES
+    from sbirctl.drawings.reading import MAX_BYTES
 
     return Drawing(display_path(path), _bytes(path, MAX_BYTES + 1))
 
@@ -111,7 +111,7 @@ def search(
         raise UsageError(f"{sheet.name!r} has no ending of a sheet.", "End it in .png or .pdf.")
     searcher = Searcher.open(gallery, device=device, report=report)
     common = _common(searcher, query)
-    pictures = [_picture(searcher, drawing, query) for drawing in query.drawings]
+    pictures = [_picture(searcher, drawing, query, report) for drawing in query.drawings]
     asked = [[("sketch", searcher.embed(image, "sketch")), *common] for image in pictures]
     vectors = [combine(parts, query.weights) for parts in asked or [common]]
     names = [drawing.name for drawing in query.drawings] or [_words(query)]
@@ -128,15 +128,16 @@ def search(
     return answers
 
 
-def _picture(searcher: Searcher, drawing: Drawing, query: Query) -> Image.Image:
-    from sbirctl.galleries.drawing import read_drawing
+def _picture(searcher: Searcher, drawing: Drawing, query: Query, report: Reporter) -> Image.Image:
+    from sbirctl.drawings.reading import read_drawing
 
     return read_drawing(
         drawing.data,
         name=drawing.name,
         clean=query.clean,
         centre=query.centre,
-        frame=searcher.frame,
+        placement=searcher.placement,
+        report=report,
     )
 
 

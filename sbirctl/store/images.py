@@ -31,6 +31,7 @@ _REDUCED = 2
 # Pillow's readers for these do not start other programs; EPS and the like are left out.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
 _EXIF_ORIENTATION = 0x0112
+_LIGHT = 224  # grey value from which ink would be lost on white
 _JPEG = b"\xff\xd8"
 _MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
 _BARE = frozenset(bytes([code]) for code in (0x01, *range(0xD0, 0xDA)))  # without a length
@@ -86,7 +87,7 @@ def to_pixels(image: Image.Image, modality: Modality, size: int) -> np.ndarray:
     Raises:
         ImageError: its pixels cannot be converted.
     """
-    image = _converted(image, "RGB" if modality == "photo" else "L")
+    image = _converted(image, "RGB") if modality == "photo" else _sketch(image)
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BICUBIC)
     pixels = np.asarray(image)
@@ -110,6 +111,31 @@ def decode_photo(data: bytes, least: int = 0, *, max_pixels: int = MAX_PIXELS) -
 def is_heic(head: bytes) -> bool:
     """Whether a file with these first bytes is a HEIC or HEIF picture, as telephones make them."""
     return head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS
+
+
+def decode_sketch(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode one drawing to look at: upright, grey, dark on white, also where its ink is light on
+    transparent paper.
+
+    Args:
+        data: the bytes of the file.
+        max_pixels: larger pictures are refused before they are decoded.
+
+    Raises:
+        ImageError: empty, truncated, damaged, too large, or no image.
+    """
+    return _sketch(_decode(data, max_pixels))
+
+
+def _sketch(image: Image.Image) -> Image.Image:
+    """In grey; where that is blank because ink and paper are light, the ink's opacity decides."""
+    grey = _converted(image, "L")
+    if _is_transparent(image) and np.asarray(grey).min(initial=255) >= _LIGHT:
+        opacity = _layer(image).getchannel("A")
+        values = np.asarray(opacity)
+        if values.min() == 0 and values.max() >= 128:
+            return ImageOps.invert(opacity)
+    return grey
 
 
 def _open(data: bytes) -> Image.Image:
@@ -234,11 +260,17 @@ def _flatten(image: Image.Image, *, mode: str, top: float) -> Image.Image:
         image = _eight_bits(image, top)
     if image.mode == "LAB":  # which Pillow turns into RGB alone
         image = image.convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        if image.mode == "La":
-            image = image.convert("LA")
-        layer = image.convert("RGBA")
+    if _is_transparent(image):
+        layer = _layer(image)
         image = Image.new("RGBA", layer.size, "white")
         image.alpha_composite(layer)
         image = image.convert("RGB")
     return image if image.mode == mode else image.convert(mode)
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+
+
+def _layer(image: Image.Image) -> Image.Image:
+    return (image.convert("LA") if image.mode == "La" else image).convert("RGBA")

@@ -235,7 +235,8 @@ class TestCoordinates:
 class TestSvg:
     def strokes(self, inside, attributes=""):
         text = f'<svg xmlns="http://www.w3.org/2000/svg" {attributes}>{inside}</svg>'
-        return parse_svg(text.encode())
+        drawing = parse_svg(text.encode())
+        return drawing.strokes, drawing.sheet
 
     def test_lines_of_every_kind(self):
         strokes, frame = self.strokes(

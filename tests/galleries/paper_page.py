@@ -6,7 +6,7 @@ import numpy as np
 from browser import expect
 from PIL import Image, ImageDraw
 
-from sbirctl.galleries.drawing import read_drawing
+from sbirctl.drawings.reading import read_drawing
 
 # What photos show, and what a hand draws to find them; in parts of the sheet.
 LINES = {

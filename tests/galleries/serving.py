@@ -13,7 +13,7 @@ from waiting import PATIENCE
 
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import digest_file, display_path
-from sbirctl.galleries.framing import Frame
+from sbirctl.drawings.placement import Placement
 from sbirctl.galleries.gallery import GalleryInfo
 from sbirctl.galleries.searcher import Hit
 from sbirctl.galleries.server import sockets
@@ -29,7 +29,7 @@ class InkSearcher:
     """Instead of a `Searcher`: the vector of a picture is its ink in 4 × 4 cells."""
 
     has_text = False
-    frame = Frame()
+    placement = Placement()
 
     def __init__(self, name, paths, read=Image.open):
         self.paths = {digest_file(path): path for path in paths}

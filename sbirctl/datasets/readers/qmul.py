@@ -99,8 +99,8 @@ class ReadPairs:
             return data
         from sbirctl.drawings.svg import parse_svg
 
-        strokes, frame = parse_svg(data)
-        return as_png(render(strokes, self.pen, frame))
+        drawing = parse_svg(data)
+        return as_png(render(drawing.strokes, self.pen, drawing.sheet))
 
     def _coordinates(self, tree: int, path: bytes) -> Any:
         if self._held is None or self._held[:2] != (tree, path):

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -19,7 +20,7 @@ from sbirctl.galleries.server.http_errors import HttpError, PlainJSON
 from sbirctl.galleries.server.limits import Limits
 from sbirctl.galleries.server.photos import as_jpeg, blocks, media_type, open_photo
 from sbirctl.galleries.server.rate import Rate
-from sbirctl.galleries.server.search_request import SearchRequest, drawing_of, number_of
+from sbirctl.galleries.server.search_request import SearchRequest, Warnings, drawing_of, number_of
 from sbirctl.galleries.server.thumbnails import Thumbnails
 from sbirctl.galleries.server.uploads import Uploads
 from sbirctl.galleries.server.worker import Worker
@@ -89,7 +90,8 @@ class Routes:
             def work() -> dict[str, Any]:
                 one = self._open(request)
                 started = time.perf_counter()
-                vector = wanted.vector(one, data)
+                warnings = Warnings()
+                vector = wanted.vector(one, data, warnings)
                 embedded = time.perf_counter()
                 photos = _photos(one, vector, wanted.k)
                 ended = time.perf_counter()
@@ -97,6 +99,7 @@ class Routes:
                     "photos": photos,
                     "embed_ms": round(1000 * (embedded - started), 2),
                     "search_ms": round(1000 * (ended - embedded), 2),
+                    "warnings": warnings.messages,
                 }
 
             return PlainJSON(await _unless_gone(request, self._searching.run(work)))
@@ -116,14 +119,17 @@ class Routes:
         """An uploaded picture or file of strokes cleaned to black on white, as PNG."""
         self._rate.take(_address(request))
         async with self._uploads.body(request) as data:
+            warnings = Warnings()
 
             def work() -> bytes:
                 out = io.BytesIO()
-                drawing_of(data, self._limits).save(out, "PNG")
+                drawing_of(data, self._limits, report=warnings).save(out, "PNG")
                 return out.getvalue()
 
             made = await _unless_gone(request, self._searching.run(work))
-        return Response(made, media_type="image/png")
+        told = quote(" ".join(warnings.messages), safe=" ")
+        headers = {"X-Warnings": told} if told else None
+        return Response(made, media_type="image/png", headers=headers)
 
     async def thumbnail(self, request: Request) -> Response:
         """A photo, small."""

@@ -10,9 +10,10 @@ from PIL import Image
 
 from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import human_bytes
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.drawings.placement import Placement
+from sbirctl.drawings.reading import read_drawing
 from sbirctl.galleries.combining import combine
-from sbirctl.galleries.drawing import read_drawing
-from sbirctl.galleries.framing import Frame
 from sbirctl.galleries.searcher import Searcher
 from sbirctl.galleries.server.http_errors import HttpError
 from sbirctl.galleries.server.limits import Limits
@@ -20,6 +21,21 @@ from sbirctl.store.images import ImageError, decode_photo
 
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 PHOTOS = 24  # answers where nothing else is asked for
+
+
+class Warnings(Reporter):
+    """Keeps what is warned of for the answer.
+
+    Attributes:
+        messages: in the order they came.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def warn(self, message: str) -> None:
+        """See `Reporter.warn`."""
+        self.messages.append(message)
 
 
 @dataclass(frozen=True)
@@ -53,12 +69,13 @@ class SearchRequest:
             raise HttpError(400, f"More than {limits.words} letters.", "Say it shorter.")
         return cls(modality, words, number_of(given, limits), limits)
 
-    def vector(self, searcher: Searcher, data: bytes) -> np.ndarray:
+    def vector(self, searcher: Searcher, data: bytes, report: Reporter = SILENT) -> np.ndarray:
         """What to look for: (dim,) float32, L2-normalised.
 
         Args:
             searcher: the gallery and its model.
             data: the bytes of the picture; empty where only words are asked for.
+            report: warned of what of a drawing is left out.
 
         Raises:
             HttpError: nothing is asked for, or words of a model that knows none.
@@ -66,7 +83,7 @@ class SearchRequest:
         """
         parts: list[tuple[str, np.ndarray]] = []
         if data:
-            image = self._image(searcher, data)
+            image = self._image(searcher, data, report)
             parts.append((self.modality, searcher.embed(image, self.modality)))
         if self.words:
             if not searcher.has_text:
@@ -76,27 +93,35 @@ class SearchRequest:
             raise HttpError(400, "There is nothing to search with.", "Send a drawing.")
         return combine(parts)
 
-    def _image(self, searcher: Searcher, data: bytes) -> Image.Image:
+    def _image(self, searcher: Searcher, data: bytes, report: Reporter) -> Image.Image:
         if self.modality == "sketch":
-            return drawing_of(data, self.limits, searcher.frame)
+            return drawing_of(data, self.limits, searcher.placement, report)
         try:
             return decode_photo(data, max_pixels=self.limits.pixels)
         except ImageError as error:
             raise HttpError(400, f"The photo cannot be read: {error.message}.") from error
 
 
-def drawing_of(data: bytes, limits: Limits, frame: Frame | None = None) -> Image.Image:
-    """The drawing in some bytes, dark on white; moved to its place in `frame` where that is given.
+def drawing_of(
+    data: bytes, limits: Limits, placement: Placement | None = None, report: Reporter = SILENT
+) -> Image.Image:
+    """The drawing in some bytes, dark on white; moved where `placement` is given.
 
     Raises:
         HttpError: there is none, or it is too large.
     """
-    if data.lstrip(_BLANK)[:1] in (b"<", b"{") and len(data) > limits.strokes:
+    if data.lstrip(_BLANK)[:1] in (b"<", b"{", b"[") and len(data) > limits.strokes:
         raise HttpError(
             413, f"A drawing of lines may have {human_bytes(limits.strokes)}.", "Send a picture."
         )
     try:
-        return read_drawing(data, centre=frame is not None, frame=frame, max_pixels=limits.pixels)
+        return read_drawing(
+            data,
+            centre=placement is not None,
+            placement=placement,
+            max_pixels=limits.pixels,
+            report=report,
+        )
     except CorruptError as error:
         raise HttpError(400, error.message, "Take a PNG, JPEG, SVG or .ndjson.") from error
 

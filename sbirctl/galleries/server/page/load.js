@@ -5,7 +5,8 @@ import { inkOf } from "./drawing.js";
 
 const LARGEST = 1280; // side in pixels of what is sent: models see far less
 
-/** {ink, photo}: the drawing in it, and the picture itself (null for a file of strokes). */
+/** {ink, photo, warning}: the drawing in it, the picture itself (null for a file of strokes),
+    and what of the file is left out. */
 export async function load(file) {
   const photo = await shrunk(file);
   const answer = await request("api/drawing", {}, {
@@ -14,7 +15,8 @@ export async function load(file) {
     body: photo ?? (await firstLine(file)),
   });
   const cleaned = await createImageBitmap(await answer.blob());
-  return { ink: inkOf(cleaned, 1024), photo };
+  const warning = decodeURIComponent(answer.headers.get("X-Warnings") ?? "");
+  return { ink: inkOf(cleaned, 1024), photo, warning };
 }
 
 /** The first picture of a drop or paste, or null. */

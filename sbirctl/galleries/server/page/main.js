@@ -147,8 +147,8 @@ async function open(file) {
   if (!file) return;
   part("desk").setAttribute("aria-busy", "true");
   try {
-    const { ink, photo } = await load(file);
-    setGiven({ name: file.name || "pasted picture", photo, asPhoto: false });
+    const { ink, photo, warning } = await load(file);
+    setGiven({ name: file.name || "pasted picture", photo, warning, asPhoto: false });
     pad.change("add", { ink });
   } catch (error) {
     fail(error);
@@ -162,7 +162,7 @@ function setGiven(to) {
   given = to;
   const asPhoto = Boolean(to?.asPhoto);
   part("loaded").hidden = !to;
-  part("loaded-name").textContent = to?.name ?? "";
+  part("loaded-name").textContent = [to?.name, to?.warning].filter(Boolean).join(" – ");
   part("as-photo").disabled = !to?.photo;
   part("as-photo").setAttribute("aria-checked", String(asPhoto));
   part("as-drawing").setAttribute("aria-checked", String(!asPhoto));

@@ -13,7 +13,7 @@ PAPER = 255
 
 
 @dataclass(frozen=True)
-class Frame:
+class Placement:
     """How much of their sheets a model's training sketches fill, all as shares of the side.
 
     Attributes:
@@ -56,8 +56,8 @@ def ink_box(grey: np.ndarray) -> Box | None:
     return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
-def measure(sketches: Iterable[np.ndarray]) -> Frame:
-    """The frame of some training sketches: 5th, 50th and 95th percentile.
+def measure_placement(sketches: Iterable[np.ndarray]) -> Placement:
+    """The placement of some training sketches: 5th, 50th and 95th percentile.
 
     Args:
         sketches: (size, size) uint8 each; empty ones do not count.
@@ -70,12 +70,12 @@ def measure(sketches: Iterable[np.ndarray]) -> Frame:
             fills.append(box.longer / side)
             shifts.append(_off_centre(box, side))
     if not fills:
-        return Frame()
+        return Placement()
     low, fill, high = (float(value) for value in np.percentile(fills, (5, 50, 95)))
-    return Frame(low, fill, high, float(np.percentile(shifts, 95)))
+    return Placement(low, fill, high, float(np.percentile(shifts, 95)))
 
 
-def put(image: Image.Image, frame: Frame) -> Image.Image:
+def normalize_placement(image: Image.Image, placement: Placement) -> Image.Image:
     """A drawing on a square sheet, scaled and moved where it lies unlike the training's.
 
     One that fits is returned as it is: training sketches pass unchanged. An empty sheet too.
@@ -83,12 +83,12 @@ def put(image: Image.Image, frame: Frame) -> Image.Image:
     Args:
         image: mode L, dark on white.
     """
-    sheet = squared(image)
+    sheet = pad_to_square(image)
     box = ink_box(np.asarray(sheet))
-    if box is None or _fits(box, sheet.width, frame):
+    if box is None or _fits(box, sheet.width, placement):
         return sheet
     # a sheet on which the ink's box fills what it should, centred
-    side = max(round(box.longer / frame.fill), 1)
+    side = max(round(box.longer / placement.fill), 1)
     x = round((box.left + box.right - side) / 2)
     y = round((box.top + box.bottom - side) / 2)
     framed = Image.new("L", (side, side), PAPER)
@@ -97,7 +97,7 @@ def put(image: Image.Image, frame: Frame) -> Image.Image:
     return framed
 
 
-def squared(image: Image.Image) -> Image.Image:
+def pad_to_square(image: Image.Image) -> Image.Image:
     """A drawing (mode L) in the middle of a square white sheet of its longer side."""
     side = max(image.size)
     if image.size == (side, side):
@@ -107,9 +107,9 @@ def squared(image: Image.Image) -> Image.Image:
     return sheet
 
 
-def _fits(box: Box, side: int, frame: Frame) -> bool:
+def _fits(box: Box, side: int, placement: Placement) -> bool:
     fill = box.longer / side
-    return frame.low <= fill <= frame.high and _off_centre(box, side) <= frame.shift
+    return placement.low <= fill <= placement.high and _off_centre(box, side) <= placement.shift
 
 
 def _off_centre(box: Box, side: int) -> float:

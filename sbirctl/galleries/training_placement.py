@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sbirctl.core.errors import SbirctlError
-from sbirctl.galleries.framing import Frame, measure
+from sbirctl.drawings.placement import Placement, measure_placement
 from sbirctl.store.reader import Store
 
 if TYPE_CHECKING:
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 _MEASURED = 256  # sketches that are looked at
 
 
-def frame_of(checkpoint: Checkpoint, path: Path) -> Frame:
-    """Where the training sketches lie, if the data set is still here; else the usual frame."""
+def training_placement(checkpoint: Checkpoint, path: Path) -> Placement:
+    """Where the training sketches lie, if the data set is still here; else the usual placement."""
     store = _store_of(checkpoint, path)
     if store is None:
-        return Frame()
+        return Placement()
     items = store.items
     known = {items.classes.index(c) for c in checkpoint.classes or () if c in items.classes}
     rows = np.unique([items.row[i] for i in items.where("sketch") if items.label[i] in known])
     if not len(rows):
-        return Frame()
+        return Placement()
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, _MEASURED).astype(np.int64))]
-    return measure(store.read("sketch", chosen.astype(np.int64))[..., 0])
+    return measure_placement(store.read("sketch", chosen.astype(np.int64))[..., 0])
 
 
 def _store_of(checkpoint: Checkpoint, path: Path) -> Store | None:

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
 from sbirctl.core.errors import CorruptError, UsageError
-from sbirctl.galleries.drawing import read_drawing
-from sbirctl.galleries.framing import Frame, ink_box, measure, put
-from sbirctl.galleries.paper import clean_paper, is_clean
+from sbirctl.core.progress import Reporter
+from sbirctl.drawings.paper import clean_paper, is_clean
+from sbirctl.drawings.placement import Placement, ink_box, measure_placement, normalize_placement
+from sbirctl.drawings.reading import read_drawing
 
-ANYWHERE = Frame(0.0, 0.8, 1.0, 1.0)  # every drawing fits
+ANYWHERE = Placement(0.0, 0.8, 1.0, 1.0)  # every drawing fits
 STROKES = [[[0, 100], [0, 100]], [[0, 100], [100, 0]]]
 
 
@@ -49,7 +50,7 @@ def photographed(image, rng, noise=3.0):
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
 def test_a_clean_drawing_that_fits_passes_unchanged(mode, kind):
     image = drawn().convert(mode)
-    made = read_drawing(encoded(image, kind), frame=ANYWHERE)
+    made = read_drawing(encoded(image, kind), placement=ANYWHERE)
     assert made.mode == "RGB"
     assert np.array_equal(grey(made), grey(image))
 
@@ -57,7 +58,7 @@ def test_a_clean_drawing_that_fits_passes_unchanged(mode, kind):
 def test_transparency_is_paper():
     image = Image.new("RGBA", (50, 50), (0, 0, 0, 0))
     ImageDraw.Draw(image).line((5, 5, 45, 45), fill=(0, 0, 0, 255), width=3)
-    made = grey(read_drawing(encoded(image), frame=ANYWHERE))
+    made = grey(read_drawing(encoded(image), placement=ANYWHERE))
     assert (made[0, 49], made[25, 25]) == (255, 0)
 
 
@@ -94,9 +95,9 @@ def test_other_shapes_become_square_on_white_not_squashed():
     st.integers(0, 60), st.integers(0, 60), st.integers(4, 36), st.integers(4, 36), st.booleans()
 )
 def test_centring_brings_the_ink_to_its_place_and_keeps_its_shape(x, y, width, height, wide):
-    frame = Frame(low=0.7, fill=0.8, high=0.9, shift=0.02)
+    placement = Placement(low=0.7, fill=0.8, high=0.9, shift=0.02)
     image = drawn((x, y, x + width - 1, y + height - 1), width=1)
-    made = put(image, frame)
+    made = normalize_placement(image, placement)
     before, after = ink_box(np.asarray(image)), ink_box(np.asarray(made))
     assert (after.right - after.left, after.bottom - after.top) == (
         before.right - before.left,
@@ -107,24 +108,24 @@ def test_centring_brings_the_ink_to_its_place_and_keeps_its_shape(x, y, width, h
     assert after.longer / side == pytest.approx(0.8, abs=0.5 / side + 0.8 / side)
     assert abs(after.left + after.right - side) <= 1
     assert abs(after.top + after.bottom - side) <= 1
-    again = put(made, Frame(low=0.6, fill=0.8, high=1.0, shift=0.2))
+    again = normalize_placement(made, Placement(low=0.6, fill=0.8, high=1.0, shift=0.2))
     assert again is made
 
 
 def test_centring_can_be_left_out():
     image = drawn((5, 5, 20, 20))
-    frame = Frame(0.7, 0.8, 0.9, 0.02)
+    placement = Placement(0.7, 0.8, 0.9, 0.02)
     assert np.array_equal(grey(read_drawing(encoded(image), centre=False)), np.asarray(image))
-    assert read_drawing(encoded(image), frame=frame).size != image.size
+    assert read_drawing(encoded(image), placement=placement).size != image.size
 
 
 def test_the_frame_of_some_sketches():
     sheets = [np.asarray(drawn((10, 10, 10 + side, 60))) for side in range(60, 81)]
     empty = np.full((100, 100), 255, np.uint8)
-    frame = measure([*sheets, empty])
-    assert (frame.low, frame.fill, frame.high) == pytest.approx((0.62, 0.71, 0.80))
-    assert frame.shift == pytest.approx(0.145)
-    assert measure([empty]) == Frame()
+    placement = measure_placement([*sheets, empty])
+    assert (placement.low, placement.fill, placement.high) == pytest.approx((0.62, 0.71, 0.80))
+    assert placement.shift == pytest.approx(0.145)
+    assert measure_placement([empty]) == Placement()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -172,18 +173,18 @@ def test_cleaning_can_be_demanded_of_any_drawing():
         (b"<svg></svg>", "no strokes"),
         (b"<!DOCTYPE x [<!ENTITY a 'b'>]><svg/>", "entities"),
         ("<!DOCTYPE x [<!ENTITY a 'b'>]><svg/>".encode("utf-16-le"), "UTF-8"),
-        (b"<svg><path d='M0 0L1e308 0L-1e308 5'/></svg>", "no strokes"),
-        (b"<svg viewBox='0 0 1e999 5'><path d='M0 0L5 5'/></svg>", "no strokes"),
+        (b"<svg><path d='M0 0L1e308 0L-1e308 5'/></svg>", "out of reach"),
+        (b"<svg viewBox='0 0 1e999 5'><path d='M0 0L5 5'/></svg>", "out of reach"),
         (b"{", "strokes cannot be read"),
         (b'{"drawing": []}', "no strokes"),
-        (b'{"drawing": [[[1e999], [0]]]}', "no strokes"),
+        (b'{"drawing": [[[1e999], [0]]]}', "out of reach"),
         (b'{"drawing": 5}', "strokes cannot be read"),
         (b'{"drawing": [[[1, 2], [3]]]}', "strokes cannot be read"),
         (b'{"drawing": [[1, 2]]}', "no list of points"),
         (b'{"drawing": [[[1, 2]]]}', "no list of points"),
         (b'{"drawing": [[[[1]], [[2]]]]}', "no list of points"),
         (b'{"drawing": [[[1%s], [1]]]}' % (b"0" * 400), "strokes cannot be read"),
-        (b'{"drawing": [[[1e308, -1e308], [0, 1]]]}', "no strokes"),
+        (b'{"drawing": [[[1e308, -1e308], [0, 1]]]}', "out of reach"),
         (encoded(Image.new("L", (40, 40), 255)), "nothing is drawn"),
     ],
 )
@@ -212,3 +213,48 @@ def test_whatever_the_bytes_it_is_a_drawing_or_an_error_in_two_lines(tail, head)
     except CorruptError:
         return
     assert made.size[0] == made.size[1]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("centre", [True, False])
+def test_white_ink_on_transparent_paper_is_dark_on_white(mode, centre):
+    image = Image.new("RGBA", (60, 60), (0, 0, 0, 0))
+    ImageDraw.Draw(image).rectangle((10, 10, 49, 49), outline=(255, 255, 255, 255), width=4)
+    made = grey(read_drawing(encoded(image.convert(mode)), centre=centre, placement=ANYWHERE))
+    assert (made[11, 30], made[30, 30], made[0, 0]) == (0, 255, 255)
+
+
+def test_some_dark_ink_beside_the_white_keeps_the_paper_white():
+    image = Image.new("RGBA", (60, 60), (0, 0, 0, 0))
+    ImageDraw.Draw(image).rectangle((10, 10, 49, 49), fill=(255, 255, 255, 255))
+    ImageDraw.Draw(image).line((20, 20, 40, 40), fill=(0, 0, 0, 255), width=3)
+    made = grey(read_drawing(encoded(image), centre=False))
+    assert (made[12, 12], made[30, 30], made[0, 0]) == (255, 0, 255)
+
+
+def test_quick_draw_json_of_every_layout_is_the_same_drawing():
+    one = {"word": "x", "key_id": "1", "drawing": STROKES}
+    plain = grey(read_drawing(json.dumps(one).encode()))
+    for text in (json.dumps(one, indent=2), json.dumps([one, {}]), json.dumps([one], indent=1)):
+        assert np.array_equal(grey(read_drawing(text.encode())), plain)
+    for text in ("[]", "[1, 2]", "[[[0, 1], [2, 3]]]"):
+        with pytest.raises(CorruptError, match="not one of drawings") as raised:
+            read_drawing(text.encode())
+        assert "one a line" in raised.value.hint
+    for text in (b"[" * 100_000, b'{"a":' * 100_000):
+        with pytest.raises(CorruptError):
+            read_drawing(text)
+
+
+def test_what_is_left_out_of_an_svg_is_warned_of():
+    class Heard(Reporter):
+        def __init__(self):
+            self.messages = []
+
+        def warn(self, message):
+            self.messages.append(message)
+
+    heard = Heard()
+    data = b"<svg viewBox='0 0 9 9'><path d='M0 0L9 9'/><text>a</text></svg>"
+    read_drawing(data, name="x.svg", report=heard)
+    assert heard.messages == ["The drawing 'x.svg' is not shown whole; left out: 1 text."]
