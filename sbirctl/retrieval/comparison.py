@@ -106,6 +106,8 @@ def reorder(result: Result, rows: np.ndarray) -> Result:
         {name: value[rows] for name, value in result.values.items()},
         result.relevant[rows],
         result.nonpositive[rows],
+        result.tied[rows],
+        result.gallery[rows],
         None if result.group is None else result.group[rows],
     )
 

@@ -64,6 +64,21 @@ class Ranks:
         own = np.where(last, np.arange(1, R + 1, dtype=np.int32), np.int32(R))
         return np.minimum.accumulate(own[:, ::-1], axis=1)[:, ::-1]
 
+    @property
+    def tied_with_others(self) -> np.ndarray:
+        """(n,) int64: relevant photos with the score of a photo behind them that is not relevant.
+
+        Of the relevant photos that share a score with others about half: those whose place in the
+        gallery helps them.
+        """
+        found = np.zeros(len(self.rank), dtype=np.int64)
+        rows = np.flatnonzero((self.rank != self.upto).any(axis=1))
+        if len(rows):
+            some = Ranks(self.rank[rows], self.upto[rows], self.positive[rows], self.gallery)
+            last = some.upto - some.tied + np.arange(1, self.relevant + 1)
+            found[rows] = np.count_nonzero(some.rank < last, axis=1)
+        return found
+
 
 PerQuery = Callable[[Metric, Definition, Ranks], np.ndarray]
 
