@@ -133,11 +133,11 @@ def describe(schema: type) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _key(field: dataclasses.Field) -> str:
-    return field.metadata.get("key") or field.name
+def _key(field: dataclasses.Field[Any]) -> str:
+    return str(field.metadata.get("key") or field.name)
 
 
-def _default(field: dataclasses.Field) -> Any:
+def _default(field: dataclasses.Field[Any]) -> Any:
     if field.default is not dataclasses.MISSING:
         return field.default
     if field.default_factory is not dataclasses.MISSING:

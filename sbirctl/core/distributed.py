@@ -94,7 +94,8 @@ class ProcessGroup:
         dist.broadcast_object_list(box)
         if box[1] is not None:
             raise box[1]
-        return box[0]
+        made: T = box[0]
+        return made
 
     def all_gather_rows(self, own: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
         """The rows of every process, by rank.

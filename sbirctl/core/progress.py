@@ -19,7 +19,9 @@ class Reporter:
         """Something that may make the result other than expected."""
 
     @contextmanager
-    def bar(self, label: str, total: int | None = None, done: int = 0) -> Iterator[Callable]:
+    def bar(
+        self, label: str, total: int | None = None, done: int = 0
+    ) -> Iterator[Callable[..., None]]:
         """A progress bar; the yielded function takes the number of steps made (default 1).
 
         Args:

@@ -32,7 +32,9 @@ class System:
 
     def per_query(self, metric: str) -> np.ndarray:
         """(Q,) mean over the seeds; NaN where a query is left out."""
-        return np.mean([result.values[metric] for result in self.results], axis=0)
+        values = np.array([result.values[metric] for result in self.results])
+        mean: np.ndarray = values.mean(axis=0)
+        return mean
 
 
 @dataclass(frozen=True)

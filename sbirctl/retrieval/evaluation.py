@@ -213,7 +213,8 @@ def drawn_gallery(e: Embeddings, seed: int) -> np.ndarray:
     start = np.searchsorted(e.gallery_label[order], np.arange(len(e.classes) + 1))
     first, count = start[e.query_label], np.diff(start)[e.query_label]
     chosen = first + (rng_for("gallery", seed).random(len(e.query)) * count).astype(np.int64)
-    return order[chosen[count > 0]]
+    rows: np.ndarray = order[chosen[count > 0]]
+    return rows
 
 
 def _groups(e: Embeddings, definition: Definition) -> np.ndarray | None:
