@@ -15,6 +15,10 @@ import numpy as np
 def main(bin_folder: str) -> None:
     """Run the commands of the environment whose `bin` folder is given, far from the checkout."""
     assert importlib.util.find_spec("torch") is None, "this environment must not have torch"
+    package = importlib.util.find_spec("sbirctl")
+    assert package is not None
+    assert package.origin is not None
+    assert (Path(package.origin).parent / "py.typed").is_file(), "its type hints are not for others"
     sbirctl = str(Path(bin_folder).absolute() / "sbirctl")
     with tempfile.TemporaryDirectory() as folder:
 

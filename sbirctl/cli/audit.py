@@ -59,6 +59,7 @@ def command(
         rows += [[*lead, name, *figures.values()] for name, figures in one.rows.items()]
         gaps = [None if s is None else s[1] - s[0] for s in one.spread.values()]
         rows.append([*lead, "(largest - smallest)", *gaps])
+        rows.append([*lead, "(chance, standard)", *one.chance.values()])
         for warning in one.warnings:
             report.warn(f"{_shown(path)}: {warning}" if lead else warning)
     lead = ["file"] if len(found) > 1 else []
@@ -71,6 +72,7 @@ def _as_json(path: Path, one: Audit) -> dict[str, object]:
         "file": _shown(path),
         "definitions": one.rows,
         "spread": one.spread,
+        "chance": one.chance,
         "warnings": list(one.warnings),
     }
 

@@ -157,6 +157,7 @@ def _print(scores: dict[str, Any]) -> None:
         names = list(scores["metrics"])
         rows = [[c, e["queries"], *(e[n] for n in names)] for c, e in scores["per_class"].items()]
         rows.append(["(all)", scores["queries"], *(scores["metrics"][n] for n in names)])
+        rows.append(["(chance)", scores["queries"], *(scores["chance"][n] for n in names)])
         _console.print_table(("class", "queries", *names), rows)
         return
     columns: list[tuple[str, dict[str, Any]]] = [("value", scores["metrics"])]
@@ -167,8 +168,9 @@ def _print(scores: dict[str, Any]) -> None:
         header += ["low", "high"]
         for row in rows:
             row += scores["intervals"][row[0]] or [None, None]
+    header.append("chance")
     for row in rows:
-        row.append(scores["definitions"][row[0]])
+        row += [scores["chance"][row[0]], scores["definitions"][row[0]]]
     title = (
         f"{scores['queries']} queries, {scores['gallery']} photos, {scores['classes']} classes; "
         f"definition {scores['definition']['name']}"

@@ -194,7 +194,7 @@ def describe(schema: type) -> list[tuple[str, str, str]]:
 
 
 def _key(field: dataclasses.Field[Any]) -> str:
-    return field.metadata.get("key") or field.name
+    return str(field.metadata.get("key") or field.name)
 
 
 def _declared(schema: type[Any], field: dataclasses.Field[Any], what: str) -> Any:

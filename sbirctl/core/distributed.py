@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from sbirctl.core.errors import SbirctlError, UsageError
 
@@ -94,7 +94,8 @@ class ProcessGroup:
         dist.broadcast_object_list(box)
         if box[1] is not None:
             raise box[1]
-        return cast("T", box[0])
+        made: T = box[0]
+        return made
 
     def all_gather_rows(self, own: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
         """The rows of every process, by rank.

@@ -112,6 +112,7 @@ class Searcher:
     @classmethod
     def _remote(cls, address: str, device: str, report: Reporter) -> Searcher:
         """A collection that holds all there is to know, whoever filled it."""
+        from sbirctl.galleries.engines.qdrant import Qdrant, read_about
 
         about = read_about(address)
         try:

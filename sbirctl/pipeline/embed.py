@@ -131,6 +131,7 @@ def _write(
     """Write the file; gives what was embedded how fast, {} if nothing had to be."""
     import numpy as np
 
+    from sbirctl.retrieval.collapse import vector_signs
     from sbirctl.retrieval.embeddings import write
     from sbirctl.training.resumable_embedding import ResumableEmbedder
     from sbirctl.training.to_embeddings import digests, to_embeddings
@@ -163,7 +164,10 @@ def _write(
     if with_train:
         more["train"] = np.concatenate(train)
         more["train_label"] = np.concatenate([side.label for side in both]).astype(np.int64)
-    write(to_embeddings(part, query, gallery, provenance, **more), target)
+    made = to_embeddings(part, query, gallery, provenance, **more)
+    write(made, target)
+    for sign in vector_signs(made):
+        report.warn(sign)
     gatherer.clear()
     return _speed(gatherer, group)
 

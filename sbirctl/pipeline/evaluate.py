@@ -15,6 +15,8 @@ from sbirctl.core.home import runs_dir
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval import metrics as measures
+from sbirctl.retrieval.chance import chance_levels
+from sbirctl.retrieval.collapse import TIED, tie_rules, tie_sign, tied_share, vector_signs
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.definitions import get as get_definition
 from sbirctl.retrieval.duplicates import count_duplicates
@@ -108,6 +110,13 @@ def evaluate(
     (result,) = rank_and_measure(embeddings, metrics, [request.definition], request.options, report)
     scores = describe(embeddings, result, metrics, request)
     _warn(scores, embeddings, report)
+    for sign in vector_signs(embeddings):
+        report.warn(sign)
+    ranked = [metric for metric in metrics if metric.kind != "acc"]
+    if ranked and (share := tied_share(result)) >= TIED:
+        figures = tie_rules(embeddings, ranked, request.definition, request.options, report)
+        scores["ties"] = {"share": share, **figures}
+        report.warn(tie_sign(share, figures, str(ranked[0]), scores["chance"]))
     if request.per_query is not None:
         write_per_query(request.per_query, embeddings, result)
     if path.name == EMBEDDINGS and (path.parent / "config.toml").is_file():
@@ -126,6 +135,7 @@ def describe(
     scores: dict[str, Any] = {
         "schema": SCHEMA,
         "metrics": {name: result.mean(name) for name in names},
+        "chance": chance_levels(e, result, metrics, request.options.seed),
         "definitions": {str(m): measures.explain(m, result.definition) for m in metrics},
         "definition": {"name": result.definition.name, **result.definition.choices()},
         "queries": len(e.query),

@@ -12,6 +12,7 @@ from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import find_embeddings
 from sbirctl.pipeline.pictures import beside, run_name
 from sbirctl.retrieval import embeddings as files
+from sbirctl.retrieval.collapse import vector_signs
 
 if TYPE_CHECKING:
     from sbirctl.report.tsne import Projection, TsneSettings
@@ -67,6 +68,8 @@ def tsne(
     titles = list(names) or ([run_name(path) for path in sources] if compare is not None else [""])
     projections = []
     for one, title in zip(found, titles, strict=True):
+        for sign in vector_signs(one):
+            report.warn(f"{title}: {sign}" if title else sign)
         projections.append(project(one, settings, report))
         _tell(projections[-1], title, report)
     figure = tsne_figure.draw(projections, titles, layout=layout, columns=columns)

@@ -24,6 +24,7 @@ _COMPONENTS = 50  # of PCA before t-SNE, as van der Maaten & Hinton do
 _NEIGHBOURS = 10  # of trustworthiness
 _FEWEST = 8  # points; t-SNE of fewer says nothing
 _MINUTES = 5_000  # points
+_DIGITS = 1e5  # of a component; float32 arithmetic alone differs in the seventh
 MOST = 20_000
 """Points of a t-SNE; it takes minutes, and a picture of more is a blot."""
 
@@ -80,7 +81,7 @@ def project(
 
     Raises:
         UsageError: an unknown class, or a setting that cannot hold.
-        MismatchError: too few points remain.
+        MismatchError: too few points remain, or points that do not differ.
     """
     whole = _gather(embeddings, _chosen(embeddings, settings.classes))
     shown = whole.take(_subsample(whole, settings))
@@ -89,6 +90,7 @@ def project(
         raise MismatchError(
             f"{count} points are too few for t-SNE.", f"Show at least {_FEWEST}: more classes."
         )
+    _check_spread(shown.vectors)
     if count > _MINUTES:
         report.note(f"t-SNE of {count:,} points takes minutes.")
     perplexity = min(settings.perplexity, (count - 1) / 3)
@@ -109,6 +111,23 @@ def project(
     return Projection(
         xy, shown.label, shown.modality, shown.row, shown.path, shown.classes, facts
     )  # fmt: skip
+
+
+def _check_spread(vectors: np.ndarray) -> None:
+    """Refuse points that t-SNE cannot lay out: it divides by their spread.
+
+    Raises:
+        MismatchError: fewer than `_FEWEST` different vectors (all are, in one dimension).
+    """
+    count = len(vectors)
+    different = len(np.unique(np.round(vectors * _DIGITS).astype(np.int32), axis=0))
+    if different < _FEWEST:
+        raise MismatchError(
+            f"These {count:,} points have only {different:,} distinct "
+            f"{'vector' if different == 1 else 'vectors'}: a t-SNE would show nothing.",
+            "The model has probably collapsed; `sbirctl audit` says more. Look at how it was "
+            "trained.",
+        )
 
 
 def shared_classes(sides: Sequence[Embeddings]) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ import numpy as np
 
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.retrieval import definitions, metrics
+from sbirctl.retrieval.chance import chance_levels
 from sbirctl.retrieval.codes import encoder
+from sbirctl.retrieval.collapse import TIED, tie_sign, tied_share, vector_signs
 from sbirctl.retrieval.duplicates import count_duplicates
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Options, Result, evaluate
@@ -28,11 +30,13 @@ class Audit:
     Attributes:
         rows: {definition: {metric: figure or None}}, in the order of the presets.
         spread: {metric: (smallest, largest)} over the definitions; None where there is none.
+        chance: {metric: figure of a random order under `standard`}.
         warnings: what to know before holding these figures against others.
     """
 
     rows: dict[str, dict[str, float | None]]
     spread: dict[str, tuple[float, float] | None]
+    chance: dict[str, float | None]
     warnings: tuple[str, ...]
 
 
@@ -54,21 +58,36 @@ def audit(
     sign = definitions.get("clipprompt", ["nonpositive=ignore"])
     wanted = [*definitions.PRESETS.values(), sign]
     parsed = [metrics.parse(name) for name in names]
-    *results, ignoring = evaluate(e, parsed, wanted, options, report)
+    wanted += [definitions.get("standard", [f"ties={rule}"]) for rule in ("grouped", "pessimistic")]
+    *results, ignoring, grouped, pessimistic = evaluate(e, parsed, wanted, options, report)
     rows = {r.definition.name: {n: r.mean(n) for n in r.values} for r in results}
     spread: dict[str, tuple[float, float] | None] = {}
     for name in results[0].values:
         found = [value for row in rows.values() if (value := row[name]) is not None]
         spread[name] = (min(found), max(found)) if found else None
     standard = results[list(rows).index("standard")]
+    tied = {"gallery": standard, "grouped": grouped, "pessimistic": pessimistic}
+    chance = chance_levels(e, standard, parsed)
     warnings = [
+        *vector_signs(e),
+        *_about_ties(standard, tied, chance),
         *_about_definitions(rows, standard),
         *_about_sign(standard, rows["clipprompt"], ignoring),
         *_about_sides(e, standard, published),
         *_about_training(e),
         *_about_codes(e, options or Options()),
     ]
-    return Audit(rows, spread, tuple(warnings))
+    return Audit(rows, spread, chance, tuple(warnings))
+
+
+def _about_ties(
+    standard: Result, tied: dict[str, Result], chance: dict[str, float | None]
+) -> list[str]:
+    share = tied_share(standard)
+    if share < TIED:
+        return []
+    figures = {rule: {name: r.mean(name) for name in r.values} for rule, r in tied.items()}
+    return [tie_sign(share, figures, next(iter(standard.values)), chance)]
 
 
 def _about_definitions(rows: dict[str, dict[str, float | None]], standard: Result) -> list[str]:

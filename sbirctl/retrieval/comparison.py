@@ -32,7 +32,9 @@ class System:
 
     def per_query(self, metric: str) -> np.ndarray:
         """(Q,) mean over the seeds; NaN where a query is left out."""
-        return np.mean([result.values[metric] for result in self.results], axis=0)
+        values = np.array([result.values[metric] for result in self.results])
+        mean: np.ndarray = values.mean(axis=0)
+        return mean
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ def reorder(result: Result, rows: np.ndarray) -> Result:
         {name: value[rows] for name, value in result.values.items()},
         result.relevant[rows],
         result.nonpositive[rows],
+        result.tied[rows],
+        result.gallery[rows],
         None if result.group is None else result.group[rows],
     )
 

@@ -161,4 +161,6 @@ class CodeCounter:
 def _counting(lengths: np.ndarray) -> np.ndarray:
     """0, 1, … within each run: [2, 3] gives [0, 1, 0, 1, 2]."""
     ends = np.cumsum(lengths)
-    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
+    starts = np.repeat(ends - lengths, lengths)
+    places: np.ndarray = np.arange(len(starts)) - starts
+    return places

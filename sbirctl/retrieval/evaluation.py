@@ -46,6 +46,9 @@ class Result:
         values: {metric: (Q,) float64 per query}; NaN where the query is left out.
         relevant: (Q,) int64, relevant photos of each query.
         nonpositive: (Q,) int64, relevant photos with a score <= 0.
+        tied: (Q,) int64, relevant photos with the score of a photo that is not relevant and stands
+            behind them in the gallery.
+        gallery: (Q,) int64, photos that were ranked for each query; 0 where none is relevant.
         group: (Q,) int64, what the mean of means goes over, None for the plain mean.
     """
 
@@ -53,6 +56,8 @@ class Result:
     values: dict[str, np.ndarray]
     relevant: np.ndarray
     nonpositive: np.ndarray
+    tied: np.ndarray
+    gallery: np.ndarray
     group: np.ndarray | None
 
     def mean(self, metric: str, rows: np.ndarray | None = None) -> float | None:
@@ -143,11 +148,14 @@ def _pass(
     size = len(e.query)
     values = [{str(m): np.full(size, np.nan) for m in metrics} for _ in definitions]
     relevant, nonpositive = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    tied, ranked = np.zeros(size, np.int64), np.zeros(size, np.int64)
     own = np.zeros(size, np.int64)
 
     def take(queries: np.ndarray, ranks: Ranks) -> None:
         relevant[queries] = ranks.relevant
         nonpositive[queries] = ranks.relevant - ranks.positive
+        tied[queries] = ranks.tied_with_others
+        ranked[queries] = ranks.gallery
         for definition, found in zip(definitions, values, strict=True):
             for metric in metrics:
                 if metric.kind != "acc":
@@ -172,7 +180,7 @@ def _pass(
             elif definition.no_relevant == "zero":
                 found[str(metric)][relevant == 0] = 0.0
     return [
-        Result(d, found, relevant, nonpositive, _groups(e, d))
+        Result(d, found, relevant, nonpositive, tied, ranked, _groups(e, d))
         for d, found in zip(definitions, values, strict=True)
     ]
 
@@ -205,7 +213,8 @@ def drawn_gallery(e: Embeddings, seed: int) -> np.ndarray:
     start = np.searchsorted(e.gallery_label[order], np.arange(len(e.classes) + 1))
     first, count = start[e.query_label], np.diff(start)[e.query_label]
     chosen = first + (rng_for("gallery", seed).random(len(e.query)) * count).astype(np.int64)
-    return order[chosen[count > 0]]
+    rows: np.ndarray = order[chosen[count > 0]]
+    return rows
 
 
 def _groups(e: Embeddings, definition: Definition) -> np.ndarray | None:

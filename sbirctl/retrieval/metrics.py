@@ -53,7 +53,7 @@ class Ranks:
     @property
     def relevant(self) -> int:
         """R."""
-        return self.rank.shape[1]
+        return int(self.rank.shape[1])
 
     @property
     def tied(self) -> np.ndarray:
@@ -63,6 +63,21 @@ class Ranks:
         last[:, :-1] = self.upto[:, 1:] != self.upto[:, :-1]
         own = np.where(last, np.arange(1, R + 1, dtype=np.int32), np.int32(R))
         return np.minimum.accumulate(own[:, ::-1], axis=1)[:, ::-1]
+
+    @property
+    def tied_with_others(self) -> np.ndarray:
+        """(n,) int64: relevant photos with the score of a photo behind them that is not relevant.
+
+        Of the relevant photos that share a score with others about half: those whose place in the
+        gallery helps them.
+        """
+        found = np.zeros(len(self.rank), dtype=np.int64)
+        rows = np.flatnonzero((self.rank != self.upto).any(axis=1))
+        if len(rows):
+            some = Ranks(self.rank[rows], self.upto[rows], self.positive[rows], self.gallery)
+            last = some.upto - some.tied + np.arange(1, self.relevant + 1)
+            found[rows] = np.count_nonzero(some.rank < last, axis=1)
+        return found
 
 
 PerQuery = Callable[[Metric, Definition, Ranks], np.ndarray]
@@ -156,7 +171,8 @@ def _hits(definition: Definition, ranks: Ranks, k: int) -> tuple[np.ndarray, np.
         if counted is not None:
             hit &= counted[:, :width]
         ranks.made[key] = hit, np.count_nonzero(hit, axis=1)
-    return ranks.made[key]
+    made: tuple[np.ndarray, np.ndarray] = ranks.made[key]
+    return made
 
 
 def _describe_average_precision(metric: Metric, definition: Definition) -> str:
@@ -197,6 +213,7 @@ def _precision_at_hits(definition: Definition, ranks: Ranks, k: int) -> np.ndarr
     if definition.ties == "grouped":
         # scikit-learn moves through distinct scores: a group's hits share the precision at its end
         above = np.minimum(ranks.tied[:, :width], found[:, None])
+        precision: np.ndarray
         precision = above / np.minimum(ranks.upto[:, :width], k)
     else:
         precision = np.arange(1, width + 1) / _placed(definition, ranks)[0][:, :width]
@@ -229,7 +246,8 @@ def _precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarr
     if definition.precision == "next":
         rank, counted = _placed(definition, ranks)
         exact = rank == metric.k + 1
-        return (exact if counted is None else exact & counted).any(axis=1).astype(np.float64)
+        found: np.ndarray = (exact if counted is None else exact & counted).any(axis=1)
+        return found.astype(np.float64)
     _, found = _hits(definition, ranks, metric.k)
     divisor = {
         "K": metric.k,

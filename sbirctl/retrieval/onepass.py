@@ -186,7 +186,7 @@ def _search(
         else:
             high = middle
     number[low] += 1
-    return low
+    return low  # type: ignore[no-any-return]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

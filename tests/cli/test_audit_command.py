@@ -29,7 +29,7 @@ def test_one_row_a_definition_and_the_gap(files):
     assert done.returncode == 0
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     assert rows[0] == ["definition", "map@all", "map@200", "prec@100", "prec@200"]
-    assert [row[0] for row in rows[1:]] == [*PRESETS, "(largest - smallest)"]
+    assert [row[0] for row in rows[1:]] == [*PRESETS, "(largest - smallest)", "(chance, standard)"]
     assert "4 of 8 gallery photos repeat" in done.stderr
 
 

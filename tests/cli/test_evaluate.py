@@ -59,8 +59,10 @@ def test_json_has_the_documented_keys(vectors, tmp_path):
 def test_a_pipe_gets_tab_separated_values(vectors, tmp_path):
     done = shell("sbirctl evaluate vectors.npz -m map@all -m recall@5 | cat", tmp_path)
     header, *lines = done.stdout.splitlines()
-    assert header.split("\t") == ["metric", "value", "definition"]
-    assert [line.split("\t")[0] for line in lines] == ["map@all", "recall@5"]
+    assert header.split("\t") == ["metric", "value", "chance", "definition"]
+    rows = [line.split("\t") for line in lines]
+    assert [row[0] for row in rows] == ["map@all", "recall@5"]
+    assert rows[1][2] == f"{5 / 30:.4f}"  # of 30 photos in any order 5 are seen
 
 
 def test_a_path_from_stdin(vectors, tmp_path):
@@ -136,12 +138,27 @@ def test_per_class_and_per_query(vectors, tmp_path):
         "sbirctl evaluate vectors.npz -m map@all --per-class --per-query each.tsv", tmp_path
     )
     lines = [line.split("\t") for line in done.stdout.splitlines()]
-    assert [line[0] for line in lines] == ["class", "ape", "bat", "cat", "(all)"]
+    assert [line[0] for line in lines] == ["class", "ape", "bat", "cat", "(all)", "(chance)"]
     each = [line.split("\t") for line in (tmp_path / "each.tsv").read_text().splitlines()]
     assert each[0] == ["query", "path", "class", "relevant", "map@all"]
     assert each[1][:4] == ["0", "q0.png", "ape", "10"]
     mean = np.mean([float(line[4]) for line in each[1:]])
-    assert f"{mean:.4f}" == lines[-1][2]
+    assert f"{mean:.4f}" == lines[-2][2]
+
+
+def test_a_collapsed_model_is_spoken_of(tmp_path):
+    label = np.repeat(np.arange(5), 4)
+    one = np.ones((20, 8), np.float32)
+    np.savez(tmp_path / "one.npz", query=one, gallery=one, query_label=label, gallery_label=label)
+    done = shell("sbirctl evaluate one.npz -m map@all -m p@4 --json", tmp_path)
+    scores = json.loads(done.stdout)
+    assert "warning: 20 photos have only 1 distinct vector." in done.stderr
+    assert "0.3788 in gallery order, 0.2000 grouped, 0.1320 ranked last" in done.stderr
+    assert f"chance is {scores['chance']['map@all']:.4f}" in done.stderr
+    assert scores["ties"]["share"] == pytest.approx(0.8)
+    assert scores["ties"]["gallery"] == scores["metrics"]
+    assert set(scores["ties"]["pessimistic"]) == {"map@all", "prec@4"}
+    assert scores["chance"]["prec@4"] == pytest.approx(0.2)
 
 
 def test_intervals_hold_the_figure(vectors, tmp_path):
@@ -230,9 +247,9 @@ def test_metrics_lists_every_definition(tmp_path):
 @pytest.mark.parametrize(
     ("seen", "header"),
     [
-        ([True, False, False], ["metric", "value", "unseen", "seen", "definition"]),
-        ([True, True, True], ["metric", "value", "definition"]),
-        ([False, False, False], ["metric", "value", "definition"]),
+        ([True, False, False], ["metric", "value", "unseen", "seen", "chance", "definition"]),
+        ([True, True, True], ["metric", "value", "chance", "definition"]),
+        ([False, False, False], ["metric", "value", "chance", "definition"]),
     ],
 )
 def test_seen_and_unseen_are_told_apart_where_there_are_both(vectors, tmp_path, seen, header):

@@ -34,6 +34,38 @@ def embeddings(tmp_path):
     return path
 
 
+@pytest.mark.parametrize("vectors", [np.ones((20, 4)), np.zeros((20, 8)), np.ones((20, 8)) / 3])
+def test_equal_vectors_are_an_error_in_words(vectors, tmp_path):
+    """scikit-learn divides by their spread, and the process died."""
+    label = np.repeat(np.arange(5), 4)
+    sides = {"query": vectors.astype(np.float32), "gallery": vectors.astype(np.float32)}
+    np.savez(tmp_path / "e.npz", **sides, query_label=label, gallery_label=label)
+    done = run(tmp_path / "e.npz", home=tmp_path)
+    assert done.returncode == 4
+    assert "40 points have only 1 distinct vector" in done.stderr
+    assert "20 photos" in done.stderr
+    assert not (tmp_path / "e-tsne.png").exists()
+
+
+def test_vectors_of_one_dimension_are_an_error_in_words(tmp_path):
+    line = np.random.default_rng(0).normal(size=(20, 1)).astype(np.float32)
+    label = np.repeat(np.arange(5), 4)
+    np.savez(tmp_path / "e.npz", query=line, gallery=line, query_label=label, gallery_label=label)
+    done = run(tmp_path / "e.npz", home=tmp_path)
+    assert done.returncode == 4
+    assert "40 points have only 2 distinct vectors" in done.stderr
+
+
+def test_few_distinct_vectors_are_drawn_and_marked(tmp_path):
+    rng = np.random.default_rng(0)
+    few = rng.standard_normal((9, 6)).astype(np.float32)[np.arange(30) % 9]
+    label = np.arange(30) % 3
+    np.savez(tmp_path / "e.npz", query=few, gallery=few, query_label=label, gallery_label=label)
+    done = run(tmp_path / "e.npz", "-o", tmp_path / "e.png", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "warning: 30 photos have only 9 distinct vectors." in done.stderr
+
+
 def test_picture_coordinates_and_facts(embeddings, tmp_path):
     out = tmp_path / "out" / "map.svg"
     done = run("-", "-o", out, "--per-class", 4, home=tmp_path, input=f"{embeddings}\n")
