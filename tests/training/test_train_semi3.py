@@ -58,12 +58,13 @@ def edged(tmp_path, with_edges, monkeypatch):
 
 
 def run(*assignments, **more):
+    chosen = dict(text.split("=", 1) for text in (*SMALL, *assignments))
     return train(
         "semi3",
         task="sbir",
         weights="none",
         workers=0,
-        assignments=(*SMALL, *assignments),
+        assignments=[f"{k}={v}" for k, v in chosen.items()],
         **more,
     )
 
