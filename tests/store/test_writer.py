@@ -13,7 +13,7 @@ from pictures import draw, encoded, files_of, item, noise, source
 
 from sbirctl.core import files as core_files
 from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
-from sbirctl.store import finish, shards, writer
+from sbirctl.store import finish, pixels, shards, writer
 from sbirctl.store.images import load_image
 from sbirctl.store.pixels import PixelFile
 from sbirctl.store.raw import RawDataset, RawItem
@@ -183,7 +183,8 @@ def test_a_copy_that_changes_before_it_is_written_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("twins", [1, 30])
-def test_files_that_give_no_picture_of_their_own_have_no_row(twins):
+def test_files_that_give_no_picture_of_their_own_have_no_row(monkeypatch, twins):
+    monkeypatch.setattr(pixels, "_COPY_BYTES", 1000)  # an image and a bit
     odd = (
         item("photo", "c0", b"missing"),
         item("photo", "c0", b"empty"),
