@@ -23,7 +23,6 @@ from sbirctl.datasets.readers.tree import File, ReadFolder
 from sbirctl.galleries.database import FileRecord
 from sbirctl.galleries.embedder import Embedder
 from sbirctl.galleries.engines import engine_class
-from sbirctl.galleries.engines.exact import unit
 from sbirctl.galleries.gallery import LEFT_OUT, Gallery, GalleryInfo
 from sbirctl.galleries.walk import LeftOut, Walk, below, walk
 from sbirctl.galleries.writer import GalleryWriter, discard
@@ -230,7 +229,7 @@ def _embed_piece(
 
     def flush() -> None:
         # Rounded to half precision, so that which photos shared a batch hardly ever shows.
-        made.append(unit(embedder.embed(np.stack(waiting), "photo").astype(np.float16)))
+        made.append(_unit(embedder.embed(np.stack(waiting), "photo").astype(np.float16)))
         waiting.clear()
 
     for _ in range(count):
@@ -264,3 +263,10 @@ def _write_left_out(path: Path, left: Sequence[LeftOut]) -> None:
     with atomic_open(path, "w") as stream:
         for one in left:
             stream.write(f"{display_path(one.reason)}\t{display_path(one.path)}\n")
+
+
+def _unit(half: np.ndarray) -> np.ndarray:
+    """(n, dim) float32 unit vectors of half-precision ones, whose length rounding has changed."""
+    vectors = half.astype(np.float32)
+    length = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]
+    return vectors / np.maximum(length, 1e-12)

@@ -56,7 +56,7 @@ def test_a_tree_counts_what_it_leaves(photos, tmp_path, kind):
 def test_a_walk_lists_what_it_leaves(photos):
     found = walk([os.fsencode(photos)])
     assert {os.path.relpath(os.fsdecode(f.path), photos) for f in found.files} == set(KEPT)
-    left = {os.path.relpath(os.fsdecode(path), photos): reason for path, reason in found.left}
+    left = {os.path.relpath(os.fsdecode(o.path), photos): o.reason for o in found.left}
     assert left["@eaDir"] == left["cat/@eaDir"] == "thumbnails of a network disk"
     assert left["#recycle"] == left["cat/$RECYCLE.BIN"] == "bin of deleted files"
     assert left["private"] == "folder with .nomedia"

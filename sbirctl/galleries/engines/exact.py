@@ -121,10 +121,3 @@ class Exact:
         engine = cls(gallery.engine, gallery.dim)
         engine._ids, engine._vectors = gallery.photo_ids(), gallery.vectors
         return engine
-
-
-def unit(half: np.ndarray) -> np.ndarray:
-    """(n, dim) float32 unit vectors of half-precision ones, whose length rounding has changed."""
-    vectors = half.astype(np.float32)
-    length = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]
-    return vectors / np.maximum(length, 1e-12)
