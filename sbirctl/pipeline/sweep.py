@@ -11,7 +11,7 @@ from sbirctl.core.config import read_layers
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import read_json
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.pipeline.train import flags_of, train
+from sbirctl.pipeline.train import epochs_layer, train
 
 COLUMNS = (
     "validation map@all",
@@ -83,7 +83,7 @@ def sweep(
 def _check(model: str, assignments: Sequence[str], options: Mapping[str, Any]) -> None:
     from sbirctl.training.config import Flags, training_config
 
-    layers = read_layers(options.get("config"), assignments, flags_of(options.get("epochs")))
+    layers = read_layers(options.get("config"), assignments, epochs_layer(options.get("epochs")))
     flags = {key: value for key, value in options.items() if key in Flags.__annotations__}
     training_config(model, layers, **cast("Flags", flags))
 

@@ -61,7 +61,7 @@ def train(
     """
     with joined(device) as group:
         report = report if group.first else SILENT
-        run = _open(model, read_layers(config, assignments, flags_of(epochs)), **flags)
+        run = _open(model, read_layers(config, assignments, epochs_layer(epochs)), **flags)
         folder = run.folder()
         if group.broadcast_from_first(lambda: (folder / "result.json").is_file() and not fresh):
             report.note("This run is finished; --fresh trains it again.")
@@ -81,8 +81,8 @@ def train(
     return folder
 
 
-def flags_of(epochs: int | None) -> dict[str, Any]:
-    """The settings that have a flag of their own, as a layer."""
+def epochs_layer(epochs: int | None) -> dict[str, Any]:
+    """The flag `--epochs` as a layer of settings."""
     return {} if epochs is None else {"epochs": epochs}
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from sbirctl.core.errors import SbirctlError
 from sbirctl.report.subject import Subject
 from sbirctl.retrieval.audit import Sizes
-from sbirctl.splits.resolve import find, known_classes
+from sbirctl.splits.resolve import known_classes, published
 
 if TYPE_CHECKING:
     from sbirctl.datasets.published.counts import Counts
@@ -22,12 +21,15 @@ def published_sizes(subject: Subject) -> Sizes:
     A data set with extended photos has two galleries: with the original photos, and without. Where
     the photos of some class are not published, a list may state their sum (`# photos:`).
     """
+    from sbirctl.datasets import DATASETS
+
+    if subject.dataset not in DATASETS:  # nor is a file read that a foreign file names
+        return UNKNOWN
     if subject.task == "sbir":
         return _supervised(subject.dataset)
     if subject.task in ("cg", "cd"):
-        try:
-            split = find("", subject.split)
-        except SbirctlError:
+        split = next((one for one in published(subject.dataset) if one.name == subject.split), None)
+        if split is None:
             return UNKNOWN
         queries, galleries = _counted(subject.dataset, split.unseen)
         stated = int(split.header.get("photos", 0))

@@ -19,6 +19,7 @@ from sbirctl.models import create, rebuild
 from sbirctl.models.layers.branches import SCHEMES, Head, Trunk
 from sbirctl.models.layers.co_attention import ChannelAttention, co_attend
 from sbirctl.models.semi3 import APART, JOINT, Semi3
+from sbirctl.retrieval.provenance import Provenance
 from sbirctl.training.checkpoint import read_checkpoint, save_checkpoint
 from sbirctl.training.step import loss_terms
 
@@ -83,7 +84,7 @@ def test_shared_weights_are_one_tensor_and_stay_so(scheme: str, tmp_path: Path) 
     step(model, APART)
     model.begin(JOINT)
     check_shared(model, scheme)
-    save_checkpoint(tmp_path / "c", model, {})
+    save_checkpoint(tmp_path / "c", model, Provenance())
     again = rebuild("semi3", to_dict(model.settings), CLASSES, device="cpu", seed=1)
     assert isinstance(again, Semi3)
     again.load_checkpoint_state(read_checkpoint(tmp_path / "c").state)
@@ -94,7 +95,7 @@ def test_shared_weights_are_one_tensor_and_stay_so(scheme: str, tmp_path: Path) 
 
 def test_a_checkpoint_holds_shared_weights_once(tmp_path: Path) -> None:
     model = model_of(sharing="all")
-    save_checkpoint(tmp_path / "c", model, {})
+    save_checkpoint(tmp_path / "c", model, Provenance())
     stored = sum(value.numel() for value in load_file(tmp_path / "c").values())
     buffers = sum(b.numel() for name, b in model.named_buffers() if name[0] != "_")
     assert stored == sum(p.numel() for p in model.parameters()) + buffers

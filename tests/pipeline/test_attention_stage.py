@@ -14,7 +14,9 @@ from sbirctl.core.errors import MissingError, UsageError
 from sbirctl.models import create
 from sbirctl.pipeline.attention import attention, guess_modality
 from sbirctl.report.attention import AttentionRow, attention_sheet
+from sbirctl.retrieval.provenance import Provenance
 from sbirctl.training.checkpoint import save_checkpoint
+from sbirctl.training.inputs import DataRecord
 
 TINY = {
     "backbone": "resnet18",
@@ -30,7 +32,8 @@ TINY = {
 def checkpoint(folder: Path, name: str, settings: dict[str, Any]) -> Path:
     model = create(name, device="cpu", weights="none", classes=("a", "b"), layers=[settings])
     path = folder / f"{name}.safetensors"
-    save_checkpoint(path, model, {"seed": 0, "store_settings": {"size": 48}})
+    data = DataRecord({}, {}, {}, store_settings={"size": 48})
+    save_checkpoint(path, model, Provenance(seed=0), data)
     return path
 
 

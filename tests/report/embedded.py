@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sbirctl.retrieval.embeddings import Embeddings, write
-from sbirctl.retrieval.provenance import Provenance
+from sbirctl.retrieval.provenance import Provenance, Weights
 
 
 def embeddings(
@@ -28,7 +28,8 @@ def embeddings(
     centre = np.random.default_rng(7).standard_normal((classes, dim))
     rng = np.random.default_rng(seed)
     q, g = np.arange(queries) % classes, np.arange(photos) % classes
-    known = {"dataset": split.partition("/")[0], "gallery": "extended", "seed": seed, **more}
+    known = {"dataset": split.partition("/")[0], "gallery": "extended", "seed": seed}
+    known |= {"settings": {}, "weights": Weights("none", "", "none"), "trained": True, **more}
     own = {"query_instance": np.arange(queries) % photos, "gallery_instance": np.arange(photos)}
     return Embeddings(
         query=(centre[q] + rng.standard_normal((queries, dim))).astype(np.float32),
