@@ -54,7 +54,10 @@ def embedded(model: Model, opened: Data, folder: Path) -> Callable[[], int]:
     def work() -> int:
         gatherer = ResumableEmbedder(model, folder / "parts", {"checkpoint": ""})
         query, gallery = gatherer.gather([test.sketch, test.photo])
-        write(to_embeddings(test, query, gallery, opened.partition.facts), folder / "embeddings.h5")
+        write(
+            to_embeddings(test, query, gallery, opened.partition.provenance),
+            folder / "embeddings.h5",
+        )
         gatherer.clear()
         return len(np.unique(test.sketch.row)) + len(np.unique(test.photo.row))
 

@@ -41,7 +41,7 @@ from sbirctl.galleries.server.app import application
 from sbirctl.galleries.server.auth import access_control_for
 from sbirctl.galleries.server.galleries import Galleries
 from sbirctl.galleries.server.limits import Limits
-from sbirctl.training.source import find_checkpoint
+from sbirctl.training.find import find_checkpoint
 
 T = TypeVar("T")
 K = 48  # what the page asks for

@@ -29,9 +29,10 @@ from torch.nn import functional as F
 from sbirctl.core.config import parse_assignments
 from sbirctl.losses.normalised_softmax import normalised_softmax
 from sbirctl.models import Model, create
+from sbirctl.training.config import Execution
 from sbirctl.training.inputs import Data
 from sbirctl.training.loader import BatchLoader, to_rgb
-from sbirctl.training.loop import LoopOptions, Trainer
+from sbirctl.training.loop import Trainer
 from sbirctl.training.metrics_log import MetricsLog
 from sbirctl.training.optim import make_optimizer, set_trainable
 from sbirctl.training.step import loss_terms
@@ -76,7 +77,7 @@ def bare(model: Model, opened: Data, steps: int) -> Callable[[], int]:
 def looped(model: Model, opened: Data, steps: int, kind: str, folder: Path) -> Callable[[], int]:
     """One epoch of the loop, with augmentation `kind`."""
     model.settings = replace(model.settings, augment=kind)
-    trainer = Trainer(model, opened.parts, folder, options=LoopOptions(save_seconds=1e9))
+    trainer = Trainer(model, opened.parts, folder, execution=Execution(save_seconds=1e9))
     (stage,) = model.recipe()
     stage = replace(stage, plan=ShortPlan(stage.plan, steps))
     optimizer = make_optimizer(stage, model.settings)

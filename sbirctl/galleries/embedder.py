@@ -47,16 +47,16 @@ class Embedder:
 
         checkpoint = read_checkpoint(path)
         model = restore(checkpoint, device=device, weights=weights)
-        size = checkpoint.facts.get("store_settings", {}).get("size", model.settings.size)
+        size = checkpoint.data.size if checkpoint.data else int(model.settings.size)
         record = ModelRecord(
             name=checkpoint.model,
             checkpoint=str(path.absolute()),
             settings=checkpoint.settings,
             weights=weights,
-            seed=int(checkpoint.facts.get("seed", 0)),
+            seed=checkpoint.provenance.seed or 0,
             digest=checkpoint.digest,
-            size=int(size),
-            key=key_of(checkpoint.model, checkpoint.digest, checkpoint.settings, int(size)),
+            size=size,
+            key=key_of(checkpoint.model, checkpoint.digest, checkpoint.settings, size),
             frame=frame_of(checkpoint, path),
         )
         return cls(model, record)

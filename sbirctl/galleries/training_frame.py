@@ -33,8 +33,9 @@ def frame_of(checkpoint: Checkpoint, path: Path) -> Frame:
 
 def _store_of(checkpoint: Checkpoint, path: Path) -> Store | None:
     """The data set it was trained on, in this home or in the run's."""
-    facts = checkpoint.facts
-    name = str(facts.get("inputs", {}).get("dataset", ""))
+    if checkpoint.data is None:
+        return None
+    name = checkpoint.data.dataset
     places: list[str | Path] = [name]
     places += [home / "datasets" / name for home in path.absolute().parents[2:3]]
     for place in places:
@@ -42,6 +43,6 @@ def _store_of(checkpoint: Checkpoint, path: Path) -> Store | None:
             store = Store.open(place)
         except SbirctlError:
             continue
-        if store.digest == facts["identity"]["store"]:
+        if store.digest == checkpoint.provenance.store_digest:
             return store
     return None

@@ -131,7 +131,7 @@ class Model(nn.Module, ABC):
         return False
 
     @classmethod
-    def upgrade(cls, settings: dict[str, Any], version: int) -> dict[str, Any]:
+    def upgrade(cls, settings: dict[str, Any], version: int) -> dict[str, Any]:  # noqa: ARG003
         """Settings of an older checkpoint as today's model has them.
 
         A renamed setting needs nothing here: its old name is among the `aliases` of `setting`.

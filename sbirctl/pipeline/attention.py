@@ -54,12 +54,12 @@ def attention(
     from sbirctl.report.attention import attention_sheet
     from sbirctl.report.style import check_suffix, save
     from sbirctl.training.checkpoint import read_checkpoint
+    from sbirctl.training.find import find_checkpoint
     from sbirctl.training.restore import restore
-    from sbirctl.training.source import find_checkpoint
 
     check_suffix(output)
     checkpoint = read_checkpoint(find_checkpoint(source))
-    size = int(checkpoint.facts.get("store_settings", {}).get("size", 0))
+    size = checkpoint.data.size if checkpoint.data else 0
     model = restore(checkpoint, device=device, weights=weights)
     rows: list[AttentionRow] = []
     stages: list[str] = []

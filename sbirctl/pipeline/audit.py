@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.pipeline.evaluate import find_embeddings
+from sbirctl.pipeline.evaluate import find_embeddings, say_unstated
+from sbirctl.report.sizes import published_sizes
+from sbirctl.report.subject import subject_of
 from sbirctl.retrieval import audit as audits
 from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval.audit import METRICS, Audit
@@ -25,4 +27,7 @@ def audit(
         The embeddings file and what was found.
     """
     path = find_embeddings(where, report)
-    return path, audits.audit(files.read(path), metrics or METRICS, options, report)
+    embeddings = files.read(path)
+    say_unstated(embeddings, path, report)
+    published = published_sizes(subject_of(embeddings, path))
+    return path, audits.audit(embeddings, metrics or METRICS, options, report, published)

@@ -108,13 +108,13 @@ def _across(entry: dict[str, Any], stores: dict[str, Store]) -> tuple[tuple[int,
     task = TASKS.get("cd")
     options = task.Options(protocol="drclip")
     partition = task.build(source, target, None, options, Holdout(0.0))
-    seen = split_for(source, partition.facts["source_split"]).seen
+    seen = split_for(source, partition.provenance.source_split or "").seen
     tested = partition.test.classes
     sketches, photos = (
         a + b for a, b in zip(_numbers(source, seen), _numbers(target, tested), strict=True)
     )
     numbers = (len(seen) + len(tested), len(seen), len(tested), sketches, photos)
-    return numbers, f"{partition.facts['split']} ({partition.facts['class_list']})"
+    return numbers, f"{partition.provenance.split} ({partition.provenance.class_list})"
 
 
 _COUNTERS = {"cg": _by_class, "gzs": _by_class, "fg": _by_instance, "cd": _across}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sbirctl.core.allocator import keep_freed_memory
-from sbirctl.core.config import environment_layer, file_layer, parse_assignments
+from sbirctl.core.config import read_layers
 from sbirctl.core.distributed import ProcessGroup, joined
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import lock, write_json
@@ -17,8 +18,9 @@ from sbirctl.core.progress import SILENT, Reporter
 if TYPE_CHECKING:
     from sbirctl.retrieval.embeddings import Embeddings
     from sbirctl.sampling.subsets import Partition, Subset
+    from sbirctl.training.config import Flags
+    from sbirctl.training.embedding_target import EmbeddingTarget
     from sbirctl.training.resumable_embedding import ResumableEmbedder
-    from sbirctl.training.source import Source
 
 SideName = Literal["train", "val", "test"]
 
@@ -67,7 +69,7 @@ def embed(
         MismatchError: the checkpoint does not fit the data set.
         CorruptError: the checkpoint is damaged.
     """
-    given = {"dataset": dataset, "target": target, "task": task, "split": split}
+    given: Flags = {"dataset": dataset, "target": target, "task": task, "split": split}
     with joined(device) as group:
         report = report if group.first else SILENT
         with group.first_process_first():
@@ -89,26 +91,25 @@ def embed(
 
 def _open(
     source: str,
-    given: Mapping[str, str],
+    given: Flags,
     assignments: Sequence[str],
     config: Path | None,
     weights: str,
     device: str,
     seed: int,
-) -> Source:
-    from sbirctl.training import source as sources
+) -> EmbeddingTarget:
+    from sbirctl.training import embedding_target as targets
+    from sbirctl.training.config import training_config
+    from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
 
-    if sources.is_model(source):
-        layers = [file_layer(config)] if config else []
-        layers += [environment_layer(), parse_assignments(assignments)]
-        layers = [{k: v for k, v in layer.items() if k != "run"} for layer in layers]
-        names = {**given, "task": given["task"] or "cg"}
-        return sources.from_registry(
-            source, names, layers, device=device, weights=weights, seed=seed
-        )
-    sources.refuse_settings([*assignments, *([str(config)] if config else [])])
-    path = sources.find_checkpoint(source)
-    return sources.from_checkpoint(path, given, device=device, weights=weights)
+    if is_model(source):
+        layers = read_layers(config, assignments)
+        flags: Flags = {**given, "seed": seed, "weights": weights}
+        chosen = training_config(source, layers, **flags)
+        return targets.from_registry(chosen, device=device)
+    refuse_settings([*assignments, *([str(config)] if config else [])])
+    path = find_checkpoint(source)
+    return targets.from_checkpoint(path, given, device=device, weights=weights)
 
 
 def _claim(held: ExitStack, target: Path) -> None:
@@ -118,7 +119,7 @@ def _claim(held: ExitStack, target: Path) -> None:
 
 
 def _write(
-    found: Source,
+    found: EmbeddingTarget,
     side: SideName,
     wanted: Mapping[str, Any],
     with_train: bool,
@@ -137,11 +138,11 @@ def _write(
     keep_freed_memory()
     partition = found.data.partition
     part = _part(partition, side)
-    for note in partition.facts.get("notes", ()):
+    for note in partition.provenance.notes:
         report.note(note)
     identity = {"checkpoint": found.digest, "precision": str(found.model.compute_dtype)}
-    if "edges" in found.facts:
-        identity["edges"] = found.facts["edges"]["pixels"]
+    if found.provenance.edges is not None:
+        identity["edges"] = found.provenance.edges.pixels
     pieces = target.with_name(f"{target.name}.partition")
     gatherer = ResumableEmbedder(
         found.model, pieces, identity, workers=workers, group=group, report=report
@@ -154,7 +155,7 @@ def _write(
         return {}
     query, gallery, *train = vectors
     more: dict[str, Any] = dict(wanted)
-    facts = more.pop("facts")
+    provenance = more.pop("provenance")
     # What was trained on is always named, so that an audit can find leaks.
     both = (partition.train.sketch, partition.train.photo)
     more["train_digest"] = np.concatenate([digests(side) for side in both])
@@ -162,7 +163,7 @@ def _write(
     if with_train:
         more["train"] = np.concatenate(train)
         more["train_label"] = np.concatenate([side.label for side in both]).astype(np.int64)
-    write(to_embeddings(part, query, gallery, facts, **more), target)
+    write(to_embeddings(part, query, gallery, provenance, **more), target)
     gatherer.clear()
     return _speed(gatherer, group)
 
@@ -185,22 +186,17 @@ def _speed(gatherer: ResumableEmbedder, group: ProcessGroup) -> dict[str, Any]:
     }
 
 
-def _attributes(found: Source, side: SideName) -> dict[str, Any]:
-    """What names the vectors: model, digests, task, split and the facts of the result."""
-    facts = found.data.partition.facts
+def _attributes(found: EmbeddingTarget, side: SideName) -> dict[str, Any]:
+    """What names the vectors: model, digests, task, split and provenance."""
+    provenance = replace(found.provenance, side=side)
     return {
         "model": found.model.name,
         "checkpoint": found.digest,
         "store": _part(found.data.partition, side).photo.store.digest,
         "task": found.data.inputs.task,
-        "split": str(facts.get("split", "")),
-        "facts": {**facts, **found.facts, "side": side, "unseen": _unseen(found.data.partition)},
+        "split": provenance.split or "",
+        "provenance": provenance,
     }
-
-
-def _unseen(partition: Partition) -> list[str]:
-    test = partition.test
-    return [name for name, seen in zip(test.classes, test.seen, strict=True) if not seen]
 
 
 def _part(partition: Partition, side: SideName) -> Subset:
@@ -213,7 +209,7 @@ def _part(partition: Partition, side: SideName) -> Subset:
     return part
 
 
-def _place(found: Source, side: SideName) -> Path:
+def _place(found: EmbeddingTarget, side: SideName) -> Path:
     ending = "" if side == "test" else f"-{side}"
     return found.place.with_name(f"{found.place.name}{ending}.h5")
 
@@ -229,6 +225,6 @@ def _fits(path: Path, wanted: Mapping[str, Any], with_train: bool) -> bool:
         there: Embeddings = read(path)
     except SbirctlError:
         return False
-    keys = ("model", "checkpoint", "store", "task", "split", "facts")
+    keys = ("model", "checkpoint", "store", "task", "split", "provenance")
     same = all(getattr(there, key) == wanted[key] for key in keys)
     return same and (there.train is not None) == with_train

@@ -23,7 +23,7 @@ from sbirctl.retrieval.evaluation import Options, Result
 from sbirctl.retrieval.evaluation import evaluate as rank_and_measure
 from sbirctl.retrieval.statistics import bootstrap_interval
 
-SCHEMA = 1
+SCHEMA = 2
 EMBEDDINGS = "embeddings.h5"
 SCORES = "scores.json"
 
@@ -80,6 +80,17 @@ def find_embeddings(where: Path | None, report: Reporter = SILENT) -> Path:
     return embed(where, report=report)
 
 
+def say_unstated(e: Embeddings, path: Path, report: Reporter) -> None:
+    """Warn of what a file does not say, though every figure measured on it depends on it."""
+    given = {"task": e.task, "model": e.model, "store_digest": e.store}
+    missing = [name for name in e.provenance.unstated() if not given.get(name)]
+    if missing:
+        report.warn(
+            f"{display_path(path)} does not say its {', '.join(missing)}: what was measured rests "
+            "on your word."
+        )
+
+
 def evaluate(
     where: Path | None, request: Request | None = None, report: Reporter = SILENT
 ) -> dict[str, Any]:
@@ -130,7 +141,7 @@ def describe(
         scores["binary"] = {"code": request.options.binary, "bits": bits}
     for key in ("model", "checkpoint", "store", "task", "split"):
         scores[key] = getattr(e, key)
-    scores["facts"] = e.facts
+    scores["provenance"] = e.provenance.to_json()
     if e.seen is not None and e.seen.any():
         rows = e.seen[e.query_label]
         if not rows.all():  # else there is nothing to tell apart

@@ -40,8 +40,8 @@ def export(
     from sbirctl.inference.export import export as write
     from sbirctl.models import create, resolve_settings
     from sbirctl.training.checkpoint import digest_state, read_checkpoint
+    from sbirctl.training.find import find_checkpoint, is_model
     from sbirctl.training.restore import restore
-    from sbirctl.training.source import find_checkpoint, is_model
 
     if is_model(what):
         settings = to_dict(resolve_settings(what, [parse_assignments(assignments)]))
@@ -56,7 +56,7 @@ def export(
             raise UsageError("A run has settings of its own.", "Leave out --set.")
         checkpoint = read_checkpoint(find_checkpoint(what))
         model = restore(checkpoint, device="cpu", weights=weights)
-        size = int(checkpoint.facts.get("store_settings", {}).get("size", model.settings.size))
+        size = checkpoint.data.size if checkpoint.data else int(model.settings.size)
         kept = (
             "run",
             "task",
@@ -67,7 +67,8 @@ def export(
             "seed",
             "weights",
         )
-        provenance = {key: checkpoint.facts[key] for key in kept if key in checkpoint.facts}
+        known = checkpoint.provenance.to_json()
+        provenance = {key: known[key] for key in kept if key in known}
         origin = Origin(checkpoint.model, checkpoint.digest, size, checkpoint.settings, provenance)
     folder = output or home() / "exports" / f"{origin.name}-{origin.digest[:12]}"
     return write(model.float().eval(), origin, folder, report)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbirctl.core.allocator import keep_freed_memory
-from sbirctl.core.config import environment_layer, file_layer, parse_assignments
+from sbirctl.core.config import read_layers
 from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
 from sbirctl.core.files import display_path, lock
 from sbirctl.core.home import galleries_dir
@@ -217,19 +217,16 @@ def _folders(old: Gallery | None, added: Sequence[bytes], forget: Sequence[Path]
 
 def _embedder(choice: ModelChoice, old: Gallery | None, device: str) -> Embedder:
     from sbirctl.galleries.embedder import Embedder
-    from sbirctl.training.source import find_checkpoint, is_model, refuse_settings
+    from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
 
     given = [*choice.assignments, *([str(choice.config)] if choice.config else [])]
     if not choice.name and old is not None:
         refuse_settings(given)
         return Embedder.renewed(old.record, device=device, weights=choice.weights)
     if is_model(choice.name):
-        layers = [file_layer(choice.config)] if choice.config else []
-        layers += [environment_layer(), parse_assignments(choice.assignments)]
-        layers = [{k: v for k, v in layer.items() if k != "run"} for layer in layers]
         return Embedder.from_registry(
             choice.name,
-            layers,
+            read_layers(choice.config, choice.assignments),
             device=device,
             weights=choice.weights or "pretrained",
             seed=choice.seed,

@@ -10,7 +10,7 @@ from sbirctl.core.errors import SbirctlError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS, load_card
-from sbirctl.pipeline.evaluate import find_embeddings
+from sbirctl.pipeline.evaluate import find_embeddings, say_unstated
 from sbirctl.report.comparison import Cell, Measured, Row, cells_for, rows_of
 from sbirctl.report.published import Figure, figures
 from sbirctl.report.subject import subject_of
@@ -94,6 +94,7 @@ def _measure(
     path: Path, against: Sequence[Figure] | None, request: Request, report: Reporter
 ) -> Measured:
     embeddings = files.read(path)
+    say_unstated(embeddings, path, report)
     subject = subject_of(embeddings, path)
     if against is None and subject.model not in MODELS:
         report.warn(f"{display_path(path)} names no model with a card, so no paper is known.")

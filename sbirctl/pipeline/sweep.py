@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sbirctl.core.config import parse_assignments
+from sbirctl.core.config import read_layers
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import read_json
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.pipeline.train import train
+from sbirctl.pipeline.train import flags_of, train
 
 COLUMNS = (
     "validation map@all",
@@ -71,7 +71,7 @@ def sweep(
     chosen = list(itertools.product(*(values for _, values in parsed)))
     texts = [[f"{k}={v}" for k, v in zip(keys, values, strict=True)] for values in chosen]
     for own in texts:
-        _check(model, options.get("task", "cg"), [*assignments, *own])
+        _check(model, [*assignments, *own], options)
     rows: list[dict[str, Any]] = []
     for values, own in zip(chosen, texts, strict=True):
         report.note(f"run {len(rows) + 1} of {len(chosen)}: {' '.join(own)}")
@@ -80,10 +80,12 @@ def sweep(
     return rows
 
 
-def _check(model: str, task: str, texts: Sequence[str]) -> None:
-    from sbirctl.training.config import resolve_layers
+def _check(model: str, assignments: Sequence[str], options: Mapping[str, Any]) -> None:
+    from sbirctl.training.config import Flags, training_config
 
-    resolve_layers(model, task, [parse_assignments(texts)])
+    layers = read_layers(options.get("config"), assignments, flags_of(options.get("epochs")))
+    flags = {key: value for key, value in options.items() if key in Flags.__annotations__}
+    training_config(model, layers, **cast("Flags", flags))
 
 
 def _figures(folder: Path) -> dict[str, Any]:

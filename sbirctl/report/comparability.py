@@ -62,7 +62,9 @@ def differing_parts(metric: Metric, a: Definition, b: Definition) -> tuple[str, 
     if metric.kind == "acc":
         parts: tuple[str, ...] = ("similarity", "gallery")
     else:
-        parts = (*_OWN[metric.kind], *_EVERY)
+        # A metric of another package may depend on any part.
+        own = _OWN.get(metric.kind, ("denominator", "shape", "precision"))
+        parts = (*own, *_EVERY)
         if metric.kind == "map" and metric.k is not None:
             parts = ("denominator", *parts)
     return tuple(part for part in parts if getattr(a, part) != getattr(b, part))
@@ -82,7 +84,7 @@ def _trained_on(pair: Pair) -> str:
 
 
 def _protocol(pair: Pair) -> str:
-    ours = str(pair.subject.facts.get("protocol", ""))
+    ours = pair.subject.provenance.protocol
     if not pair.figure.table.protocol or pair.figure.table.protocol == ours:
         return ""
     return f"another protocol: {pair.figure.table.protocol}, here {ours or 'not recorded'}"
@@ -100,12 +102,11 @@ def _split(pair: Pair) -> str:
 def _worded_split(words: str, subject: Subject) -> str:
     """A split the paper describes without a list of classes."""
     if subject.task == "sbir":
-        chosen = subject.facts.get("query_sketches")
-        same = not subject.split and chosen == "published"
+        same = not subject.split and subject.provenance.published_queries
         return "" if same else f"another split: {words}"
-    if subject.facts.get("instances") == "listed":
+    if subject.provenance.published_queries:
         return ""
-    return f"another split: {words}, here {subject.facts.get('instances', 'not recorded')}"
+    return f"another split: {words}, here {subject.provenance.query_rule or 'not recorded'}"
 
 
 def _unpublished(pair: Pair) -> str:

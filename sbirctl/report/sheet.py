@@ -202,7 +202,7 @@ def _name(paths: np.ndarray | None, row: int) -> str:
 
 
 def _title(e: Embeddings) -> str:
-    parts = (str(e.facts.get("dataset", "")), e.task, e.split.rpartition("/")[2])
+    parts = (e.provenance.dataset or "", e.task, e.split.rpartition("/")[2])
     where = ", ".join(display_path(part) for part in parts if part)
     counts = f"{len(e.query):,} sketches, {len(e.gallery):,} photos, {len(e.classes)} classes"
     return f"{where}: {counts}" if where else counts

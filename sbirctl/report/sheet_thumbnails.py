@@ -45,7 +45,7 @@ def store_of(e: Embeddings, place: Path, chosen: str = "") -> Store:
                 "Name the store it was made from, or embed again.",
             )
         return store
-    name = str(e.facts.get("store") or e.facts.get("dataset") or "")
+    name = e.provenance.store or e.provenance.dataset or ""
     for folder in _folders(place, name):
         try:
             store = Store.open(folder)

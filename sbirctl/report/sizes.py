@@ -7,31 +7,31 @@ from typing import TYPE_CHECKING
 
 from sbirctl.core.errors import SbirctlError
 from sbirctl.report.subject import Subject
-from sbirctl.retrieval.audit import SIZES
+from sbirctl.retrieval.audit import Sizes
 from sbirctl.splits.resolve import find, known_classes
 
 if TYPE_CHECKING:
     from sbirctl.datasets.published.counts import Counts
 
-Sizes = tuple[int, tuple[int, ...]]
 UNKNOWN: Sizes = (0, ())
 
 
 def published_sizes(subject: Subject) -> Sizes:
     """Queries and possible galleries of the subject's protocol, 0 and () where not known.
 
-    A data set with extended photos has two galleries: with the original photos, and without.
+    A data set with extended photos has two galleries: with the original photos, and without. Where
+    the photos of some class are not published, a list may state their sum (`# photos:`).
     """
     if subject.task == "sbir":
         return _supervised(subject.dataset)
-    if subject.task == "cg" and subject.split in SIZES:
-        return SIZES[subject.split]
     if subject.task in ("cg", "cd"):
         try:
             split = find("", subject.split)
         except SbirctlError:
             return UNKNOWN
-        return _counted(subject.dataset, split.unseen)
+        queries, galleries = _counted(subject.dataset, split.unseen)
+        stated = int(split.header.get("photos", 0))
+        return queries, galleries or ((stated,) if stated else ())
     return UNKNOWN
 
 

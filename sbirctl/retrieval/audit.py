@@ -18,16 +18,7 @@ METRICS = ("map@all", "map@200", "prec@100", "prec@200")
 _BLOCK = 4096
 _SIGN = "torchmetrics>=1.7.4"
 
-# Sketch queries and photos of the test sides, counted from the file lists that SAKE, ZSE-SBIR,
-# MATHM, sem-pcyc and MA-ZS-SBIR release; the second gallery leaves out repeated originals.
-SIZES: dict[str, tuple[int, tuple[int, ...]]] = {
-    "sketchy/random25": (15_229, (17_101, 14_601)),
-    "sketchy/imagenet21": (12_694, (12_553, 10_453)),
-    "sketchy/sempcyc25": (14_421, (14_626,)),
-    "tuberlin/sake30": (2_400, (27_989,)),
-    "tuberlin/sempcyc30": (2_400, (25_708,)),
-    "quickdraw/zse30": (92_291, (54_151,)),
-}
+Sizes = tuple[int, tuple[int, ...]]  # queries, and galleries in use; 0 and () where not known
 
 
 @dataclass(frozen=True)
@@ -50,8 +41,12 @@ def audit(
     names: Sequence[str] = METRICS,
     options: Options | None = None,
     report: Reporter = SILENT,
+    published: Sizes = (0, ()),
 ) -> Audit:
     """Rank once and show the figures of every preset.
+
+    Args:
+        published: how many queries and photos published work has for this protocol.
 
     Raises:
         UsageError: too little memory, or no such device.
@@ -69,7 +64,7 @@ def audit(
     warnings = [
         *_about_definitions(rows, standard),
         *_about_sign(standard, rows["clipprompt"], ignoring),
-        *_about_sides(e, standard),
+        *_about_sides(e, standard, published),
         *_about_training(e),
         *_about_codes(e, options or Options()),
     ]
@@ -112,7 +107,7 @@ def _about_sign(standard: Result, row: dict[str, float | None], ignoring: Result
     ]
 
 
-def _about_sides(e: Embeddings, standard: Result) -> list[str]:
+def _about_sides(e: Embeddings, standard: Result, published: Sizes) -> list[str]:
     found = []
     if duplicates := count_duplicates(e):
         found.append(f"{duplicates} of {len(e.gallery)} gallery photos repeat an earlier one.")
@@ -130,11 +125,12 @@ def _about_sides(e: Embeddings, standard: Result) -> list[str]:
         )
     if extra := len(np.setdiff1d(e.gallery_label, e.query_label)):
         found.append(f"{extra} classes of the gallery are never asked for (distractors).")
-    known = SIZES.get(e.split)
-    if known is not None and (len(e.query) != known[0] or len(e.gallery) not in known[1]):
+    queries, galleries = published
+    if (queries and len(e.query) != queries) or (galleries and len(e.gallery) not in galleries):
+        photos = f" and {' or '.join(f'{n:,}' for n in galleries)} photos" if galleries else ""
         found.append(
-            f"{e.split} has {known[0]:,} queries and {' or '.join(f'{n:,}' for n in known[1])} "
-            f"photos in published work; here {len(e.query):,} and {len(e.gallery):,}."
+            f"{e.split or e.task} has {queries:,} queries{photos} in published work; "
+            f"here {len(e.query):,} and {len(e.gallery):,}."
         )
     return found
 

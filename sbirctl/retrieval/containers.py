@@ -126,12 +126,12 @@ def _sort(arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Raw:
             raw.attributes[key] = _plain(value.item())
         else:
             raw.arrays[key] = value
-    facts = raw.attributes.get("facts")
-    if isinstance(facts, str):
+    provenance = raw.attributes.get("provenance")
+    if isinstance(provenance, str):
         try:
-            raw.attributes["facts"] = json.loads(facts)
+            raw.attributes["provenance"] = json.loads(provenance)
         except ValueError as error:
-            raise CorruptError(f"the attribute facts is not JSON: {error}.") from error
+            raise CorruptError(f"the attribute provenance is not JSON: {error}.") from error
     return raw
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError
 from sbirctl.core.files import display_path
 from sbirctl.retrieval import containers
+from sbirctl.retrieval.provenance import Provenance
 
-SCHEMA = 1
+SCHEMA = 2
 Scope = Literal["all", "class"]
 _CHECK_ROWS = 8192
 _PER_ROW = ("label", "instance", "path", "digest")
@@ -45,7 +46,7 @@ class Embeddings:
             ranks within; None means the label.
         groups: names of the categories; may be left out.
         model, checkpoint, store, task, split: name, digests (hexadecimal) and names, "" if unknown.
-        facts: further plain values (JSON) a score must carry.
+        provenance: what else a score must carry.
     """
 
     query: np.ndarray
@@ -73,7 +74,7 @@ class Embeddings:
     store: str = ""
     task: str = ""
     split: str = ""
-    facts: dict[str, Any] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be ranked.
@@ -136,7 +137,7 @@ def write(embeddings: Embeddings, path: Path) -> None:
     attributes: dict[str, Any] = {"schema": SCHEMA, "scope": embeddings.scope}
     for key in ("model", "checkpoint", "store", "task", "split"):
         attributes[key] = getattr(embeddings, key)
-    attributes["facts"] = embeddings.facts
+    attributes["provenance"] = embeddings.provenance.to_json()
     names = {key: getattr(embeddings, key) for key in ("classes", "train_classes", "groups")}
     containers.write(path, containers.Raw(arrays, attributes, names))
 
@@ -169,7 +170,7 @@ def _from_raw(raw: containers.Raw) -> Embeddings:
     for key in ("model", "checkpoint", "store", "task", "split", "scope"):
         if key in raw.attributes:
             more[key] = str(raw.attributes[key])
-    more["facts"] = raw.attributes.get("facts", {})
+    more["provenance"] = Provenance.from_json(raw.attributes.get("provenance", {}))
     return Embeddings(
         query=arrays["query"],
         gallery=arrays["gallery"],

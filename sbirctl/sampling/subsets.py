@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
+from sbirctl.retrieval.provenance import Provenance
 from sbirctl.store.manifest import Modality
 from sbirctl.store.reader import Store
 
@@ -70,19 +70,17 @@ class Subset:
 
 @dataclass(frozen=True)
 class Partition:
-    """A task's parts and the facts a score must carry.
+    """A task's parts, and what a figure measured on them must carry.
 
     Attributes:
         train: what is trained on.
-        val: held-out *seen* classes (or instances, or sketches), None when `val=none`.
+        val: held-out *seen* classes (or instances, or sketches), None where nothing is held out.
         test: the unseen classes (or instances, or query sketches).
-        facts: plain values recorded with every result: task, split, split digest, gallery
-            convention, scope of the ranking ("all", or "class" for Sketchy's pairs: among the
-            photos of the query's class in `store.items.label`), numbers; "notes" are sentences
-            for people.
+        provenance: of the data; `scope` "class" (Sketchy's pairs) means among the photos of the
+            query's class in `store.items.label`.
     """
 
     train: Subset
     val: Subset | None
     test: Subset
-    facts: dict[str, Any] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)

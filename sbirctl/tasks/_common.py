@@ -1,18 +1,20 @@
-"""Plumbing of the tasks: which photos are gallery, parts from classes, the facts of a result."""
+"""Plumbing of the tasks: which photos are gallery, parts from classes, what a result records."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
+from sbirctl.core.config import to_dict
 from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.retrieval.provenance import Counts, Provenance
 from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.splits.spellings import match
+from sbirctl.store.manifest import Modality
 from sbirctl.store.reader import Store
-from sbirctl.tasks import dataset_of
+from sbirctl.tasks import TaskOptions, dataset_of
 
 
 def gallery_photos(store: Store, gallery: str) -> tuple[np.ndarray, str]:
@@ -158,45 +160,47 @@ def refuse_empty(subset: Subset, what: str) -> Subset:
     return subset
 
 
-def counts(**parts: Subset | None) -> dict[str, Any]:
-    """Numbers of classes, sketches and photos by subset; absent parts are left out."""
-    return {
-        name: {
-            "classes": len(subset.classes),
-            "sketches": len(subset.sketch),
-            "photos": len(subset.photo),
-        }
-        for name, subset in parts.items()
-        if subset is not None
-    }
+def provenance(
+    task: str,
+    options: TaskOptions,
+    source: Store,
+    split: ClassSplit | None,
+    train: Subset,
+    val: Subset | None,
+    test: Subset,
+) -> Provenance:
+    """What every task records about its parts and where they come from."""
+    subsets = {"train": train, "val": val, "test": test}
+    return Provenance(
+        task=task,
+        options=to_dict(options),
+        dataset=dataset_of(source),
+        store=source.name,
+        store_digest=source.digest,
+        split=split.name if split else None,
+        split_digest=split.digest if split else None,
+        unseen=tuple(c for c, seen in zip(test.classes, test.seen, strict=True) if not seen),
+        scope="all",
+        counts={
+            name: Counts(len(subset.classes), len(subset.sketch), len(subset.photo))
+            for name, subset in subsets.items()
+            if subset is not None
+        },
+    )
 
 
-def store_facts(task: str, source: Store, split: ClassSplit | None) -> dict[str, Any]:
-    """What every result records about where it comes from."""
-    facts: dict[str, Any] = {
-        "task": task,
-        "dataset": dataset_of(source),
-        "store": source.name,
-        "store_digest": source.digest,
-        "scope": "all",
-    }
-    if split is not None:
-        facts |= {"split": split.name, "split_digest": split.digest}
-    return facts
-
-
-def gallery_note(convention: str, subset: Subset) -> list[str]:
+def gallery_note(convention: str, subset: Subset) -> tuple[str, ...]:
     """A sentence for people where a choice of gallery was made."""
     if convention == "all":
-        return []
+        return ()
     said = {
         "extended": "the extended photos only; --set gallery=both counts the originals twice",
         "both": "extended and original photos, originals counted twice",
     }
-    return [f"Gallery: {len(subset.photo):,} photos, {said[convention]}."]
+    return (f"Gallery: {len(subset.photo):,} photos, {said[convention]}.",)
 
 
-def _side(store: Store, modality: Any, entries: np.ndarray, table: np.ndarray) -> ImageSubset:
+def _side(store: Store, modality: Modality, entries: np.ndarray, table: np.ndarray) -> ImageSubset:
     items = store.items
     labels = table[items.label[entries]]
     kept = entries[labels >= 0]

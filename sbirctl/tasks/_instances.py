@@ -17,6 +17,7 @@ from sbirctl.tasks._holdout import components, digest_order, share, take_groups
 
 LISTED = "test-instances"
 HELD_OUT = 0.2
+LISTED_RULE = "listed"
 
 
 class Instances:
@@ -79,7 +80,7 @@ class Instances:
             MismatchError: a list names instances the store does not have.
         """
         if split is not None and split.kind == "instances":
-            return (*self._within(self._of_list(split)), "listed")
+            return (*self._within(self._of_list(split)), LISTED_RULE)
         if split is not None:
             unseen = unseen_and_seen(self.store, split)[0]
             labels = [self.store.items.classes.index(name) for name in unseen]

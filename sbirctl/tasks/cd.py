@@ -7,7 +7,7 @@ classes without the classes seen in the source; where a list is published for a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sbirctl.core.config import setting
@@ -20,11 +20,10 @@ from sbirctl.store.reader import Store
 from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task, dataset_of, split_for
 from sbirctl.tasks._common import (
     class_subset,
-    counts,
     gallery_note,
     gallery_photos,
+    provenance,
     refuse_empty,
-    store_facts,
     training_subset,
     unseen_and_seen,
 )
@@ -91,25 +90,25 @@ class CrossDataset(Task[CrossOptions]):
         test = refuse_empty(class_subset(target, tested, gallery, queries), "test")
         train, val, dropped = held_apart(train, val, test, options)
         status = split.header.get("status", "given")
-        facts = store_facts(self.name, source, split) | {
-            "target": dataset_of(target),
-            "target_store_digest": target.digest,
-            "protocol": options.protocol,
-            "source_split": source_split.name if source_split else "all classes",
-            "class_list": status,
-            "split_digest": digest_json([split.digest, list(seen)]),
-            "gallery": convention,
-            "val_classes": list(held),
-            "left_out": [c for c in seen if c not in {*train.classes, *held}],
-            "dropped": dropped,
-            "counts": counts(train=train, val=val, test=test),
-            "notes": [
+        found = replace(
+            provenance(self.name, options, source, split, train, val, test),
+            target=dataset_of(target),
+            target_store_digest=target.digest,
+            protocol=options.protocol,
+            source_split=source_split.name if source_split else "all classes",
+            class_list=status,
+            split_digest=digest_json([split.digest, list(seen)]),
+            gallery=convention,
+            val_classes=held,
+            left_out=tuple(c for c in seen if c not in {*train.classes, *held}),
+            leaks_dropped=dropped,
+            notes=(
                 f"Trains on {len(seen)} classes of {source.name}, tests {len(tested)} of "
                 f"{target.name}: list {split.name} ({status}).",
                 *gallery_note(convention, test),
-            ],
-        }
-        return Partition(train, val, test, facts)
+            ),
+        )
+        return Partition(train, val, test, found)
 
 
 def _split_of(store: Store, options: CrossOptions, name: str = "") -> ClassSplit | None:

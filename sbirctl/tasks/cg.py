@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,13 +15,12 @@ from sbirctl.store.reader import Store
 from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task
 from sbirctl.tasks._common import (
     class_subset,
-    counts,
     gallery_note,
     gallery_photos,
+    provenance,
     refuse_empty,
     refuse_target,
     require_split,
-    store_facts,
     training_subset,
     unseen_and_seen,
 )
@@ -72,19 +71,18 @@ class CoarseGrained(Task[CoarseOptions]):
         test = refuse_empty(class_subset(source, unseen, photos, sketches), "test")
         val = class_subset(source, held, photos, sketches) if held else None
         train, val, dropped = held_apart(train, val, test, options)
-        facts = store_facts(self.name, source, split) | {
-            "gallery": convention,
-            "min_photos": options.min_photos,
-            "few_photos": list(few),
-            "val_classes": list(held),
-            "left_out": [c for c in seen if c not in {*train.classes, *held}],
-            "dropped": dropped,
-            "counts": counts(train=train, val=val, test=test),
-            "notes": [*_dropped_note(few, options), *gallery_note(convention, test)],
-        }
+        found = replace(
+            provenance(self.name, options, source, split, train, val, test),
+            gallery=convention,
+            untested=few,
+            val_classes=held,
+            left_out=tuple(c for c in seen if c not in {*train.classes, *held}),
+            leaks_dropped=dropped,
+            notes=(*_dropped_note(few, options), *gallery_note(convention, test)),
+        )
         if few:
-            facts["split_digest"] = digest_json([split.digest, list(unseen)])
-        return Partition(train, val, test, facts)
+            found = replace(found, split_digest=digest_json([split.digest, list(unseen)]))
+        return Partition(train, val, test, found)
 
 
 def _with_photos(
@@ -109,11 +107,11 @@ def _with_photos(
     return tuple(name for name in unseen if name not in few), few
 
 
-def _dropped_note(few: tuple[str, ...], options: CoarseOptions) -> list[str]:
+def _dropped_note(few: tuple[str, ...], options: CoarseOptions) -> tuple[str, ...]:
     if not few:
-        return []
+        return ()
     named = ", ".join(few)
-    return [f"Not tested, fewer than {options.min_photos} photos ({len(few)}): {named}."]
+    return (f"Not tested, fewer than {options.min_photos} photos ({len(few)}): {named}.",)
 
 
 TASKS.register(CoarseGrained())

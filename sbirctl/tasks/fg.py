@@ -8,7 +8,7 @@ gallery. Sketchy's pairs are ranked within the category, single-category data se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -19,9 +19,9 @@ from sbirctl.sampling.subsets import Partition, Subset
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
 from sbirctl.tasks import TASKS, Holdout, Task, TaskOptions
-from sbirctl.tasks._common import counts, refuse_empty, refuse_target, store_facts
+from sbirctl.tasks._common import provenance, refuse_empty, refuse_target
 from sbirctl.tasks._holdout import share
-from sbirctl.tasks._instances import Instances, instance_subset
+from sbirctl.tasks._instances import LISTED_RULE, Instances, instance_subset
 from sbirctl.tasks._leaks import held_apart
 
 
@@ -74,16 +74,17 @@ class FineGrained(Task[FineOptions]):
         val = instance_subset(source, instances, held) if len(held) else None
         train, val, dropped = held_apart(train, val, test, options)
         scope = _scope(source, options)
-        facts = store_facts(self.name, source, split) | {
-            "gallery": "instances",
-            "instances": rule,
-            "scope": scope,
-            "distractors": len(test.photo) - len(np.unique(test.sketch.instance)),
-            "dropped": dropped,
-            "counts": counts(train=train, val=val, test=test),
-            "notes": _notes(test, rule, scope),
-        }
-        return Partition(train, val, test, facts)
+        found = replace(
+            provenance(self.name, options, source, split, train, val, test),
+            gallery="instances",
+            query_rule=rule,
+            published_queries=rule == LISTED_RULE,
+            scope=scope,
+            distractors=len(test.photo) - len(np.unique(test.sketch.instance)),
+            leaks_dropped=dropped,
+            notes=_notes(test, rule, scope),
+        )
+        return Partition(train, val, test, found)
 
 
 def _val(instances: Instances, trainable: np.ndarray, holdout: Holdout) -> np.ndarray:
@@ -100,13 +101,13 @@ def _scope(store: Store, options: FineOptions) -> str:
     return "class" if len(store.items.classes) > 1 else "all"
 
 
-def _notes(test: Subset, rule: str, scope: str) -> list[str]:
+def _notes(test: Subset, rule: str, scope: str) -> tuple[str, ...]:
     drawn = len(np.unique(test.sketch.instance))
     within = {"class": "the photos of its class", "all": "all of them"}
-    return [
+    return (
         f"Test: {len(test.sketch):,} sketches of {drawn:,} instances ({rule}) among "
-        f"{len(test.photo):,} photos, each sketch ranked against {within[scope]}."
-    ]
+        f"{len(test.photo):,} photos, each sketch ranked against {within[scope]}.",
+    )
 
 
 TASKS.register(FineGrained())

@@ -11,7 +11,7 @@ out like all others.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -25,14 +25,13 @@ from sbirctl.store.reader import Store
 from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task
 from sbirctl.tasks._common import (
     class_subset,
-    counts,
     gallery_note,
     gallery_photos,
     of_classes,
+    provenance,
     refuse_empty,
     refuse_target,
     require_split,
-    store_facts,
     training_subset,
     unseen_and_seen,
 )
@@ -120,24 +119,22 @@ class Generalised(Task[GeneralisedOptions]):
         val = class_subset(source, val_names, photos, sketches) if val_names else None
         train, val, dropped = held_apart(train, val, test, options)
         test = _queries(test, options)
-        facts = store_facts(self.name, source, split) | {
-            "gallery": convention,
-            "queries": options.queries,
-            "added": options.added,
-            "added_classes": list(joined),
-            "added_from": origin,
-            "split_digest": digest_json(_identity(split, joined, options)),
-            "val_classes": list(val_names),
-            "left_out": [c for c in seen if c not in {*train.classes, *val_names}],
-            "dropped": dropped,
-            "counts": counts(train=train, val=val, test=test),
-            "notes": [
+        found = replace(
+            provenance(self.name, options, source, split, train, val, test),
+            gallery=convention,
+            joined=joined,
+            joined_from=origin,
+            split_digest=digest_json(_identity(split, joined, options)),
+            val_classes=val_names,
+            left_out=tuple(c for c in seen if c not in {*train.classes, *val_names}),
+            leaks_dropped=dropped,
+            notes=(
                 f"{len(joined)} seen classes join the test side ({origin}), "
                 f"with {len(held_sketches):,} sketches and {len(held_photos):,} photos held out.",
                 *gallery_note(convention, test),
-            ],
-        }
-        return Partition(train, val, test, facts)
+            ),
+        )
+        return Partition(train, val, test, found)
 
 
 def _held_out(store: Store, entries: np.ndarray, classes: Iterable[str]) -> np.ndarray:

@@ -6,7 +6,7 @@ Sketchy, 10 on TU-Berlin. Gallery photos may be trained on, and the result recor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,13 +18,12 @@ from sbirctl.store.reader import Store
 from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task, dataset_of
 from sbirctl.tasks._common import (
     class_subset,
-    counts,
     gallery_note,
     gallery_photos,
     of_classes,
+    provenance,
     refuse_empty,
     refuse_target,
-    store_facts,
     training_subset,
 )
 from sbirctl.tasks._holdout import digest_order, share, take_groups, without_groups
@@ -79,20 +78,25 @@ class Supervised(Task[SupervisedOptions]):
         train = training_subset(source, classes, photos, without_groups(source.items, rest, held))
         train, dropped = without_shared(train, [test.sketch], options, "query")
         val = class_subset(source, classes, photos, held, seen=classes) if len(held) else None
-        facts = store_facts(self.name, source, None) | {
-            "gallery": convention,
-            "gallery_trained_on": True,
-            "query_sketches": options.query_sketches or "published",
-            "query_list": f"published for {listed} of {len(classes)} classes, else digest order",
-            "val_classes": [],
-            "dropped": dropped,
-            "counts": counts(train=train, val=val, test=test),
-            "notes": [
+        found = replace(
+            provenance(self.name, options, source, None, train, val, test),
+            gallery=convention,
+            gallery_trained_on=True,
+            query_rule=_rule(options, listed, len(classes)),
+            published_queries=not options.query_sketches,
+            val_classes=(),
+            leaks_dropped=dropped,
+            notes=(
                 "The gallery's photos are trained on, as this protocol has it.",
                 *gallery_note(convention, test),
-            ],
-        }
-        return Partition(train, val, test, facts)
+            ),
+        )
+        return Partition(train, val, test, found)
+
+
+def _rule(options: SupervisedOptions, listed: int, classes: int) -> str:
+    number = options.query_sketches or "the published number"
+    return f"{number} a class, published for {listed} of {classes} classes, else digest order"
 
 
 def queries_of(dataset: str, sketches: int, options: SupervisedOptions) -> int:

@@ -23,8 +23,10 @@ from sbirctl.core.config import kinds, to_dict
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.files import atomic_path, display_path
 from sbirctl.models import Model
+from sbirctl.retrieval.provenance import Provenance
+from sbirctl.training.inputs import DataRecord
 
-SCHEMA = 1
+SCHEMA = 2
 _KEY = "sbirctl"
 
 
@@ -39,7 +41,8 @@ class Checkpoint:
         digest: SHA-256 over names, types, shapes and values of `state`.
         version: `Model.settings_version` of the model that wrote it.
         recipe: the settings that only say how to train.
-        facts: run facts: data set, store digest and settings, task, split, seed, …
+        provenance: what it was trained on and how.
+        data: what `training.inputs.reopen` takes; None where the training had no prepared data.
         state: what `Model.checkpoint_state` gave, on the CPU.
     """
 
@@ -47,13 +50,16 @@ class Checkpoint:
     settings: dict[str, Any]
     classes: tuple[str, ...] | None
     digest: str
-    facts: dict[str, Any] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
+    data: DataRecord | None = None
     state: dict[str, Tensor] = field(default_factory=dict)
     version: int = 1
     recipe: tuple[str, ...] = ()
 
 
-def save_checkpoint(path: Path, model: Model, facts: Mapping[str, Any]) -> str:
+def save_checkpoint(
+    path: Path, model: Model, provenance: Provenance, data: DataRecord | None = None
+) -> str:
     """Write a checkpoint atomically; returns the digest of its weights."""
     state = portable(model.checkpoint_state())
     digest = digest_state(state)
@@ -65,7 +71,8 @@ def save_checkpoint(path: Path, model: Model, facts: Mapping[str, Any]) -> str:
         "recipe": recipe_keys(type(model).Settings),
         "classes": None if model.classes is None else list(model.classes),
         "weights_digest": digest,
-        "facts": dict(facts),
+        "provenance": provenance.to_json(),
+        "data": None if data is None else vars(data),
     }
     text = json.dumps(about, ensure_ascii=False, allow_nan=False)
     with atomic_path(path) as temporary:
@@ -112,7 +119,7 @@ def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
         raise CorruptError(
             f"{display_path(path)} has checkpoint format {about['schema']}, which is"
             f" {'newer' if newer else 'older'} than what this program reads, {SCHEMA}.",
-            "Update sbirctl." if newer else "Train again, or use the sbirctl that wrote it.",
+            "Update sbirctl." if newer else "Train again with --fresh.",
         )
     if tensors and digest_state(state) != about["weights_digest"]:
         raise CorruptError(
@@ -125,7 +132,8 @@ def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
         about["settings"],
         None if classes is None else tuple(classes),
         about["weights_digest"],
-        about["facts"],
+        Provenance.from_json(about["provenance"]),
+        None if about["data"] is None else DataRecord(**about["data"]),
         state,
         about.get("settings_version", 1),
         tuple(about.get("recipe", ())),

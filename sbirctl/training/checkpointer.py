@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,7 +12,9 @@ import torch
 from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.files import display_path, read_json, write_json
 from sbirctl.models import Model
+from sbirctl.retrieval.provenance import Provenance
 from sbirctl.training.checkpoint import read_checkpoint, save_checkpoint
+from sbirctl.training.inputs import DataRecord
 from sbirctl.training.loss_meter import NotFiniteError
 from sbirctl.training.metrics_log import MetricsLog
 from sbirctl.training.state import Progress, load_state, save_state
@@ -29,7 +30,7 @@ class Checkpointer:
         folder: the run's folder.
         phase: name of the phase.
         model: whose weights are kept.
-        facts: recorded in checkpoints.
+        provenance, data: recorded in checkpoints.
         log_start: bytes of log.jsonl that belong to earlier phases.
         tensorboard: also write TensorBoard's event files.
         group: the processes that train; the first one reads and writes, the others follow.
@@ -40,7 +41,8 @@ class Checkpointer:
         folder: Path,
         phase: str,
         model: Model,
-        facts: Mapping[str, Any],
+        provenance: Provenance = Provenance(),
+        data: DataRecord | None = None,
         *,
         log_start: int = 0,
         tensorboard: bool = False,
@@ -48,7 +50,7 @@ class Checkpointer:
     ) -> None:
         self.group = group
         self.folder, self.phase, self.model = folder, phase, model
-        self.facts = {**facts, "phase": phase}
+        self.provenance, self.data = provenance, data
         self.progress = Progress(log=log_start)
         self.checkpoint = folder / "state" / f"{phase}.safetensors"
         self._done = folder / "state" / f"{phase}.json"
@@ -100,7 +102,7 @@ class Checkpointer:
         """Make the current weights those of the stage's best epoch."""
         self.progress.best_epoch = self.progress.epoch
         if self.group.first:
-            save_checkpoint(self._best(stage), self.model, self.facts)
+            save_checkpoint(self._best(stage), self.model, self.provenance, self.data)
 
     def load_best(self, stage: str) -> None:
         """Put the weights of the stage's best epoch into the model."""
@@ -113,7 +115,7 @@ class Checkpointer:
     def finish(self) -> None:
         """Write the phase's result."""
         if self.group.first:
-            save_checkpoint(self.checkpoint, self.model, self.facts)
+            save_checkpoint(self.checkpoint, self.model, self.provenance, self.data)
             write_json(self._done, asdict(self.progress))
 
     def check_weights(self) -> None:

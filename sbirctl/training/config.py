@@ -1,17 +1,165 @@
-"""What holds for a run: settings of its model and options of its task, from all layers."""
+"""The one resolved configuration of a run, made from all layers, and how the run is computed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
 
-from sbirctl.core.config import keys, resolve
+from sbirctl.core.config import keys, resolve, to_dict
 from sbirctl.core.errors import UsageError, nearest
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.models import MODELS, ModelSettings, resolve_settings
+from sbirctl.models import MODELS, Model, ModelSettings, resolve_settings
+from sbirctl.retrieval.provenance import EdgeMaps, Provenance, Weights
 from sbirctl.tasks import TASKS, Holdout, TaskOptions
+from sbirctl.training.find import find_checkpoint
+from sbirctl.training.inputs import Data, Inputs
 
 Layers = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything a person decides about what a run becomes; of an untrained model, too.
+
+    Attributes:
+        model: registry name.
+        settings: of the model and its recipe, resolved.
+        inputs: data sets, task with its options, and split, by name.
+        seed: of starting values, batches, augmentation and the validation subset.
+        weights: "pretrained", "none" or a file, absolute.
+        refit: train again on training and validation subset for the chosen number of epochs.
+        monitor: log the unseen figures; they choose nothing.
+        from_stage: the stage of the recipe to begin with, "" for the first one.
+        init: checkpoint of the run whose weights it begins with, or None.
+    """
+
+    model: str
+    settings: ModelSettings
+    inputs: Inputs
+    seed: int = 0
+    weights: str = "pretrained"
+    refit: bool = False
+    monitor: bool = False
+    from_stage: str = ""
+    init: Path | None = None
+
+    @property
+    def holdout(self) -> Holdout:
+        """What is held out for validation."""
+        fraction = 0.0 if self.settings.val == "none" else self.settings.val_fraction
+        return Holdout(fraction, self.seed)
+
+    def open(self) -> Data:
+        """The data it names; see `Inputs.open`."""
+        return self.inputs.open(self.holdout)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a run is computed; what comes out does not depend on it, but for the last bits.
+
+    Attributes:
+        device: auto, cpu, cuda, …; of several processes (`torchrun`) each takes a GPU of its own.
+        workers: reading threads, None for what suits the device.
+        threads: of the processor's arithmetic, None for torch's own number.
+        tensorboard: also write TensorBoard's event files.
+        compile: torch.compile's backend for the model's networks, "" to leave them as they are.
+        log_every: steps between log lines.
+        save_seconds: time between saved states, besides the one after every epoch.
+        save_steps: save after so many steps instead, 0 for by time.
+    """
+
+    device: str = "auto"
+    workers: int | None = None
+    threads: int | None = None
+    tensorboard: bool = False
+    compile: str = ""
+    log_every: int = 20
+    save_seconds: float = 120.0
+    save_steps: int = 0
+
+
+class Flags(TypedDict, total=False):
+    """What has a flag of its own and is no setting; see `TrainingConfig` and `Inputs`.
+
+    Empty text stands for what is usual. `init` is a run (name,
+    folder or checkpoint) of the same model and data.
+    """
+
+    dataset: str
+    target: str
+    task: str
+    split: str
+    seed: int
+    weights: str
+    refit: bool
+    monitor: bool
+    from_stage: str
+    init: str
+
+
+def training_config(
+    model: str, layers: Layers, *, report: Reporter = SILENT, **flags: Unpack[Flags]
+) -> TrainingConfig:
+    """What holds for a run.
+
+    Args:
+        model: registry name.
+        layers: settings of the model and options of the task, as `core.config.read_layers`.
+        report: is told of settings that have another name now.
+        flags: see `Flags`.
+
+    Raises:
+        UsageError: an unknown model, task, key or value, an option of another task, or what does
+            not go together.
+        MissingError: `init` is no run.
+    """
+    task = flags.get("task") or Inputs.task
+    settings, options = resolve_layers(model, task, layers, report=report)
+    weights = flags.get("weights") or TrainingConfig.weights
+    if Path(weights).expanduser().is_file():
+        weights = str(Path(weights).expanduser().absolute())
+    init = flags.get("init", "")
+    config = TrainingConfig(
+        model,
+        settings,
+        Inputs(
+            flags.get("dataset", ""), flags.get("target", ""), task, flags.get("split", ""), options
+        ),
+        seed=flags.get("seed", 0),
+        weights=weights,
+        refit=flags.get("refit", False),
+        monitor=flags.get("monitor", False),
+        from_stage=flags.get("from_stage", ""),
+        init=find_checkpoint(init).absolute() if init else None,
+    )
+    if config.refit and not config.holdout.fraction:
+        raise UsageError("--refit needs a validation subset.", "Leave out --set val=none.")
+    if config.refit and config.init:
+        raise UsageError("--init and --refit do not go together.", "Leave out one of them.")
+    return config
+
+
+def with_model(
+    data: Data, config: TrainingConfig, model: Model, edges: EdgeMaps | None
+) -> Provenance:
+    """The data's provenance with what made the model.
+
+    Args:
+        model: with its starting weights.
+        edges: which edge maps it reads.
+    """
+    record = model.weights
+    return replace(
+        data.partition.provenance,
+        seed=config.seed,
+        model=config.model,
+        settings=to_dict(config.settings),
+        weights=Weights(record.name, record.sha256, config.weights),
+        edges=edges,
+    )
 
 
 def resolve_layers(
@@ -32,11 +180,6 @@ def resolve_layers(
             raise _unknown(key, task, [*settings, *options])
     own = resolve(TASKS.get(task).Options, *_only(layers, options))
     return resolve_settings(model, _only(layers, settings), report=report), own
-
-
-def holdout_of(settings: ModelSettings, seed: int) -> Holdout:
-    """What a recipe holds out for validation."""
-    return Holdout(0.0 if settings.val == "none" else settings.val_fraction, seed)
 
 
 def _only(layers: Layers, names: Sequence[str]) -> list[dict[str, Any]]:

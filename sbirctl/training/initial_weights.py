@@ -6,11 +6,12 @@ from pathlib import Path
 
 from sbirctl.core.errors import MismatchError
 from sbirctl.models import Model
+from sbirctl.retrieval.provenance import Beginning
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.inputs import Data
 
 
-def load_initial_weights(model: Model, path: Path, data: Data) -> dict[str, str]:
+def load_initial_weights(model: Model, path: Path, data: Data) -> Beginning:
     """Put a checkpoint's weights into a new model of the same kind.
 
     The other run must have been trained on just the data of this one, so that nothing of the test
@@ -29,10 +30,10 @@ def load_initial_weights(model: Model, path: Path, data: Data) -> dict[str, str]
         MissingError, CorruptError: see `read_checkpoint`.
     """
     checkpoint = read_checkpoint(path)
-    run = checkpoint.facts.get("run", path.name)
+    run = checkpoint.provenance.run or path.name
     if checkpoint.model != model.name:
         raise MismatchError(f"{run} is a {checkpoint.model}, not a {model.name}.")
-    then, now = checkpoint.facts.get("identity", {}), data.identity()
+    then, now = checkpoint.data.identity if checkpoint.data else {}, data.identity()
     differing = [key for key, value in now.items() if then.get(key) != value]
     if checkpoint.classes != model.classes:
         differing.append("classes")
@@ -48,4 +49,4 @@ def load_initial_weights(model: Model, path: Path, data: Data) -> dict[str, str]
         raise MismatchError(
             f"The weights of {run} do not fit: {first}", "Train both with the same sizes."
         ) from error
-    return {"run": run, "weights_digest": checkpoint.digest}
+    return Beginning(run, checkpoint.digest)

@@ -86,38 +86,63 @@ class Data:
             "validation": asdict(self.holdout),
             "store": self.store.digest,
             "target": self.target.digest if self.target else "",
-            "split": self.partition.facts.get("split_digest", ""),
+            "split": self.partition.provenance.split_digest or "",
         }
 
     def label(self) -> str:
         """`<task>-<data set>-<split>` for folder names."""
         names = [self.inputs.task, self.store.name]
         names += [self.target.name] if self.target else []
-        split = str(self.partition.facts.get("split", "")).rpartition("/")[2]
+        split = (self.partition.provenance.split or "").rpartition("/")[2]
         return "-".join([*names, split] if split else names)
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> DataRecord:
         """What a checkpoint keeps of its inputs; `reopen` takes it back."""
-        return {
-            "inputs": {**vars(self.inputs), "options": to_dict(self.inputs.options)},
-            "holdout": asdict(self.holdout),
-            "identity": self.identity(),
-            "store_settings": dict(self.store.settings),
-            **self.partition.facts,
-        }
+        return DataRecord(
+            inputs={**vars(self.inputs), "options": to_dict(self.inputs.options)},
+            holdout=asdict(self.holdout),
+            identity=self.identity(),
+            store_settings=dict(self.store.settings),
+        )
 
 
-def reopen(record: Mapping[str, Any]) -> Data:
+@dataclass(frozen=True)
+class DataRecord:
+    """What a checkpoint keeps of its inputs, as plain values.
+
+    Attributes:
+        inputs: names and options. holdout: what was held out for validation.
+        identity: digests of what the names meant.
+        store_settings: of the prepared data set, the images' size among them.
+    """
+
+    inputs: Mapping[str, Any]
+    holdout: Mapping[str, Any]
+    identity: Mapping[str, Any]
+    store_settings: Mapping[str, Any]
+
+    @property
+    def dataset(self) -> str:
+        """Name or folder of the data set trained on."""
+        return str(self.inputs["dataset"])
+
+    @property
+    def size(self) -> int:
+        """Side of the stored images in pixels."""
+        return int(self.store_settings["size"])
+
+
+def reopen(record: DataRecord) -> Data:
     """The same data again.
 
     Raises:
         MismatchError: a data set, the split or the images are not what they were.
         MissingError: a data set is not here any more.
     """
-    named = record["inputs"]
+    named = record.inputs
     options = resolve(TASKS.get(named["task"]).Options, named["options"])
-    data = Inputs(**{**named, "options": options}).open(Holdout(**record["holdout"]))
-    then, now = record["identity"], data.identity()
+    data = Inputs(**{**named, "options": options}).open(Holdout(**record.holdout))
+    then, now = record.identity, data.identity()
     for key, what in (("store", "data set"), ("target", "target data set"), ("split", "split")):
         if then[key] != now[key]:
             raise MismatchError(

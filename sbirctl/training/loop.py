@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,15 @@ from sbirctl.core.errors import SbirctlError, UsageError, nearest
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import seed_for
 from sbirctl.models import Model, Stage
+from sbirctl.retrieval.provenance import Provenance
 from sbirctl.sampling.batch import Batch
 from sbirctl.sampling.subsets import Partition, Subset
 from sbirctl.training.augment import augment
 from sbirctl.training.checkpointer import Checkpointer
 from sbirctl.training.compiled import compile_networks
+from sbirctl.training.config import Execution
 from sbirctl.training.embedding import device_of
+from sbirctl.training.inputs import DataRecord
 from sbirctl.training.loader import BatchLoader, auto_workers, to_rgb
 from sbirctl.training.loss_meter import LossMeter, NotFiniteError
 from sbirctl.training.optim import make_optimizer, rate_factor, set_rates, set_trainable
@@ -34,35 +37,6 @@ from sbirctl.training.parallel import check_batch_norm, data_parallel, synchroni
 from sbirctl.training.state import Progress
 from sbirctl.training.step import LossTerms, gradients
 from sbirctl.training.validate import SELECTION_METRIC, validate
-
-
-@dataclass(frozen=True)
-class LoopOptions:
-    """How to run a phase; only `seed`, `epochs` and `from_stage` change what comes out.
-
-    Attributes:
-        seed: of batches and augmentation.
-        epochs: stage name to number of epochs, instead of the recipe's.
-        from_stage: the stage to begin with, "" for the first one.
-        workers: reading threads, None for what suits the device.
-        monitor: log the test subset's figures after every epoch; they choose nothing.
-        log_every: steps between log lines.
-        save_seconds: time between saved states, besides the one after every epoch.
-        save_steps: save after so many steps instead, 0 for by time.
-        tensorboard: also write TensorBoard's event files.
-        compile: torch.compile's backend for the model's networks, "" to leave them as they are.
-    """
-
-    seed: int = 0
-    epochs: Mapping[str, int] = field(default_factory=dict)
-    from_stage: str = ""
-    workers: int | None = None
-    monitor: bool = False
-    log_every: int = 20
-    save_seconds: float = 120.0
-    save_steps: int = 0
-    tensorboard: bool = False
-    compile: str = ""
 
 
 class Trainer:
@@ -76,7 +50,12 @@ class Trainer:
         partition: training, validation (or None: the last epoch is kept) and test subset.
         folder: the run's folder.
         phase: name of the phase, see `Checkpointer`.
-        facts: recorded in checkpoints.
+        seed: of batches and augmentation.
+        monitor: log the test subset's figures after every epoch; they choose nothing.
+        from_stage: the stage to begin with, "" for the first one.
+        epochs: stage name to number of epochs, instead of the recipe's.
+        execution: how to compute it.
+        provenance, data: recorded in checkpoints.
         log_start: bytes of log.jsonl that belong to earlier phases.
         group: the processes that train; each takes its share of every batch.
 
@@ -91,17 +70,23 @@ class Trainer:
         folder: Path,
         *,
         phase: str = "train",
-        options: LoopOptions | None = None,
-        facts: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        monitor: bool = False,
+        from_stage: str = "",
+        epochs: Mapping[str, int] | None = None,
+        execution: Execution = Execution(),
+        provenance: Provenance | None = None,
+        data: DataRecord | None = None,
         log_start: int = 0,
         group: ProcessGroup = SINGLE,
         report: Reporter = SILENT,
     ) -> None:
         self.model, self.partition, self.report, self.group = model, partition, report, group
-        self.options = options or LoopOptions()
-        self.first = _stage_index([s.name for s in model.recipe()], self.options.from_stage)
+        self.seed, self.monitor, self.epochs = seed, monitor, epochs or {}
+        self.execution = execution
+        self.first = _stage_index([s.name for s in model.recipe()], from_stage)
         self.device = device_of(model)
-        wanted = self.options.workers
+        wanted = self.execution.workers
         self.workers = auto_workers(self.device) if wanted is None else wanted
         self.loader = BatchLoader(
             partition.train, self.device, self.workers, edges=model.needs_edges, group=group
@@ -110,16 +95,17 @@ class Trainer:
             folder,
             phase,
             model,
-            facts or {},
+            provenance or partition.provenance,
+            data,
             log_start=log_start,
-            tensorboard=self.options.tensorboard,
+            tensorboard=self.execution.tensorboard,
             group=group,
         )
         self.loss_meter = LossMeter()
         self.wrapped: nn.Module | None = None
         synchronise_batch_norm(model, group, self.device)
-        if self.options.compile:
-            compile_networks(model, self.options.compile)
+        if self.execution.compile:
+            compile_networks(model, self.execution.compile)
 
     @property
     def progress(self) -> Progress:
@@ -162,7 +148,7 @@ class Trainer:
         optimizer = make_optimizer(stage, self.model.settings)
         if kept is not None:
             optimizer.load_state_dict(kept)
-        epochs = self.options.epochs.get(stage.name, stage.epochs)
+        epochs = self.epochs.get(stage.name, stage.epochs)
         if not stage.plan.length(self.partition.train):
             raise SbirctlError(
                 "The training subset does not fill one batch.", "Lower it: --set batch=…"
@@ -183,7 +169,7 @@ class Trainer:
     def _run_epoch(self, stage: Stage, optimizer: torch.optim.Optimizer, epochs: int) -> None:
         progress, settings = self.progress, self.model.settings
         length = stage.plan.length(self.partition.train)
-        seed = seed_for(self.options.seed, "plan", stage.name)
+        seed = seed_for(self.seed, "plan", stage.name)
         drawn = stage.plan.batches(self.partition.train, progress.epoch, seed)
         set_trainable(self.model, stage, progress.epoch)
         self.model.train()
@@ -199,7 +185,7 @@ class Trainer:
                 set_rates(optimizer, factor)
                 self._step(stage, optimizer, batch)
                 last = progress.step == length
-                if last or progress.steps == 1 or progress.step % self.options.log_every == 0:
+                if last or progress.steps == 1 or progress.step % self.execution.log_every == 0:
                     self._log(stage, optimizer)
                     if not last and self._should_save():
                         self.checkpointer.save(optimizer)
@@ -207,7 +193,7 @@ class Trainer:
 
     def _step(self, stage: Stage, optimizer: torch.optim.Optimizer, batch: Batch) -> None:
         progress, settings = self.progress, self.model.settings
-        at = (self.options.seed, stage.name, progress.epoch, progress.step)
+        at = (self.seed, stage.name, progress.epoch, progress.step)
         batch = to_rgb(augment(batch, settings.augment, seed_for("augment", *at)))
         optimizer.zero_grad(set_to_none=True)
         # Dropout draws for the images at hand, so every process has draws of its own.
@@ -261,8 +247,8 @@ class Trainer:
             self.checkpointer.save_best(stage.name)
         else:
             # A class has too few held-out instances (`fg`) to rank them within it.
-            facts = {**self.partition.facts, "scope": "all"}
-            found = self._validate(self.partition.val, facts)
+            about = replace(self.partition.provenance, scope="all")
+            found = self._validate(self.partition.val, about)
             figures |= {f"val_{name}": value for name, value in found.items()}
             told += f", validation {SELECTION_METRIC} {found[SELECTION_METRIC]:.4f}"
             progress.stale += 1
@@ -270,21 +256,21 @@ class Trainer:
                 progress.best, progress.stale = found[SELECTION_METRIC], 0
                 self.checkpointer.save_best(stage.name)
                 told += " (best)"
-        if self.options.monitor and stage.validate:
-            found = self._validate(self.partition.test, self.partition.facts)
+        if self.monitor and stage.validate:
+            found = self._validate(self.partition.test, self.partition.provenance)
             figures |= {f"unseen_{name}": value for name, value in found.items()}
             told += f", unseen {SELECTION_METRIC} {found[SELECTION_METRIC]:.4f} (only logged)"
         progress.history.append(figures)
         self.checkpointer.log.write("epoch", progress.steps, figures)
         self.report.note(told)
 
-    def _validate(self, part: Subset, facts: Mapping[str, Any]) -> dict[str, float]:
-        return validate(self.model, part, facts, workers=self.workers, group=self.group)
+    def _validate(self, part: Subset, about: Provenance) -> dict[str, float]:
+        return validate(self.model, part, about, workers=self.workers, group=self.group)
 
     def _should_save(self) -> bool:
-        if self.options.save_steps:
-            return self.progress.step % self.options.save_steps == 0
-        return self.checkpointer.since_saved() >= self.options.save_seconds
+        if self.execution.save_steps:
+            return self.progress.step % self.execution.save_steps == 0
+        return self.checkpointer.since_saved() >= self.execution.save_seconds
 
 
 def _stage_index(names: Sequence[str], wanted: str) -> int:

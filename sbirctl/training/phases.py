@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,16 +13,17 @@ from sbirctl.core.files import atomic_path
 from sbirctl.core.progress import Reporter
 from sbirctl.models import create
 from sbirctl.tasks import Holdout
+from sbirctl.training.config import Execution, with_model
 from sbirctl.training.initial_weights import load_initial_weights
-from sbirctl.training.loop import LoopOptions, Trainer
+from sbirctl.training.loop import Trainer
 from sbirctl.training.result import finish
-from sbirctl.training.run import Request, write_config
+from sbirctl.training.run import Run, write_config
 
 
 def run_phases(
-    request: Request,
+    run: Run,
     folder: Path,
-    options: LoopOptions,
+    execution: Execution,
     group: ProcessGroup,
     threads: int,
     report: Reporter,
@@ -29,77 +31,82 @@ def run_phases(
     """Train the phases a run consists of and write its checkpoint and result.
 
     Args:
-        request: what to train.
+        run: what to train.
         folder: of the run; what it holds from an earlier, stopped call is gone on from.
-        options: of the loop.
+        execution: how to compute it.
         group: the processes that train, and this one's device.
         threads: for the record.
     """
-    options = replace(options, from_stage=request.from_stage)
-    trainer = _trainer(request, folder, "train", options, 0, group, report)
+    trainer = _trainer(run, folder, "train", execution, group=group, report=report)
     if group.first:
-        write_config(
-            folder, request, threads=threads, processes=group.world, compile=options.compile
-        )
+        write_config(folder, run, threads=threads, processes=group.world, compile=execution.compile)
     phases = {"train": trainer.run()}
-    if request.refit:
+    if run.config.refit:
         chosen = phases["train"].chosen
         report.note(f"training again on all seen data for {chosen} epochs")
-        again = _with_all(request)
-        options = replace(options, epochs=chosen)
-        start = phases["train"].log
-        trainer = _trainer(again, folder, "refit", options, start, group, report)
+        data = run.data.inputs.open(Holdout(0.0, run.config.seed))
+        trainer = _trainer(
+            replace(run, data=data),
+            folder,
+            "refit",
+            execution,
+            epochs=chosen,
+            log_start=phases["train"].log,
+            group=group,
+            report=report,
+        )
         phases["refit"] = trainer.run()
     if group.first:
         with atomic_path(folder / "checkpoint.safetensors") as temporary:
             shutil.copyfile(trainer.checkpoint, temporary)
-        finish(request, folder, trainer.model, phases, threads, group.world)
+        finish(folder, trainer.model, phases, threads, group.world)
 
 
 def _trainer(
-    request: Request,
+    run: Run,
     folder: Path,
     phase: str,
-    options: LoopOptions,
-    log_start: int,
+    execution: Execution,
+    *,
+    epochs: Mapping[str, int] | None = None,
+    log_start: int = 0,
     group: ProcessGroup,
     report: Reporter,
 ) -> Trainer:
-    partition, settings = request.data.partition, request.settings
+    partition, config = run.data.partition, run.config
     with group.first_process_first():
         model = create(
-            request.model,
+            config.model,
             device=group.device,
-            dtype=settings.precision,
-            weights=request.weights,
+            dtype=config.settings.precision,
+            weights=config.weights,
             classes=partition.train.classes,
-            layers=[to_dict(settings)],
-            seed=request.seed,
+            layers=[to_dict(config.settings)],
+            seed=config.seed,
         )
-    facts = {
-        "run": folder.name,
-        "seed": request.seed,
-        "weights_source": request.weights,
-        "weights": {"name": model.weights.name, "sha256": model.weights.sha256},
-        **request.data.record(),
-    }
-    if (edges := request.edges()) is not None:
-        facts["edges"] = edges
-    if request.init is not None:
-        facts["init"] = load_initial_weights(model, request.init, request.data)
+    init = None
+    if config.init is not None:
+        init = load_initial_weights(model, config.init, run.data)
+    provenance = replace(
+        with_model(run.data, config, model, run.edges()),
+        run=folder.name,
+        trained=True,
+        refit=config.refit,
+        init=init,
+    )
     return Trainer(
         model,
         partition,
         folder,
         phase=phase,
-        options=options,
-        facts=facts,
+        seed=config.seed,
+        monitor=config.monitor,
+        from_stage=config.from_stage,
+        epochs=epochs,
+        execution=execution,
+        provenance=provenance,
+        data=run.data.record(),
         log_start=log_start,
         group=group,
         report=report,
     )
-
-
-def _with_all(request: Request) -> Request:
-    """The request with the validation subset trained on."""
-    return replace(request, data=request.data.inputs.open(Holdout(0.0, request.seed)))

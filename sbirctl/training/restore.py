@@ -20,32 +20,36 @@ def restore(
         checkpoint: with its tensors.
         device: auto, cpu, cuda, …
         weights: where the starting weights are, "" for where they were in training.
-
         report: is told of settings of the training that are no longer known.
 
     Raises:
         MismatchError: the tensors, or the starting weights, are not those of this model.
         MissingError: the starting weights are needed and not there.
     """
-    facts = checkpoint.facts
+    known = checkpoint.provenance
     model = rebuild(
         checkpoint.model,
         checkpoint.settings,
         checkpoint.classes,
         device=device,
         dtype=checkpoint.settings.get("precision", "auto"),
-        seed=int(facts.get("seed", 0)),
+        seed=known.seed or 0,
         version=checkpoint.version,
         recipe=checkpoint.recipe,
         report=report,
     )
     if not set(model.state_dict()) <= set(checkpoint.state):
-        record = model.load_weights(weights or facts["weights_source"])
-        expected = facts["weights"]["sha256"]
-        if record.sha256 != expected:
+        started = known.weights
+        if started is None:
+            raise MismatchError(
+                "The checkpoint does not hold the whole model, nor say what it started from.",
+                "Train again.",
+            )
+        record = model.load_weights(weights or started.source)
+        if record.sha256 != started.sha256:
             raise MismatchError(
                 f"{record.name} is not the file this model was trained from "
-                f"({facts['weights']['name']}, SHA-256 {expected[:12]}…).",
+                f"({started.name}, SHA-256 {started.sha256[:12]}…).",
                 "Name the right one with --weights FILE.",
             )
         model.weights = record
@@ -57,6 +61,6 @@ def restore(
             f"The checkpoint's tensors do not fit {checkpoint.model}: {first}",
             "It was made with another version of the model.",
         ) from error
-    if "edges" in facts:
-        model.edge_source = (facts["edges"]["method"], facts["edges"]["parameters"])
+    if known.edges is not None:
+        model.edge_source = (known.edges.method, known.edges.parameters)
     return model.eval()

@@ -14,12 +14,11 @@ from sbirctl import __version__
 from sbirctl.models import Model
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.embedding import device_of
-from sbirctl.training.run import Request, write_result
+from sbirctl.training.run import write_result
 from sbirctl.training.state import Progress
 
 
 def finish(
-    request: Request,
     folder: Path,
     model: Model,
     phases: Mapping[str, Progress],
@@ -32,25 +31,13 @@ def finish(
     moving = {id(p): p.numel() for group in groups for p in group.params}
     seconds = sum(p.seconds for p in phases.values())
     images = sum(p.images for p in phases.values())
-    data = request.data
     write_result(
         folder,
         {
             "run": folder.name,
-            "model": request.model,
-            "seed": request.seed,
-            **data.partition.facts,
-            "unseen": [
-                name
-                for name, seen in zip(
-                    data.partition.test.classes, data.partition.test.seen, strict=True
-                )
-                if not seen
-            ],
-            "weights": header.facts["weights"],
+            "provenance": header.provenance.to_json(),
             "weights_digest": header.digest,
             "chosen_epochs": phases["train"].chosen,
-            "refit": request.refit,
             "phases": {name: _figures(progress) for name, progress in phases.items()},
             "parameters": {
                 "all": sum(p.numel() for p in model.parameters()),

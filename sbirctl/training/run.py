@@ -10,72 +10,60 @@ from typing import Any
 
 import tomli_w
 
-from sbirctl.core.config import to_dict
+from sbirctl.core.config import RUN_TABLE, to_dict
 from sbirctl.core.files import atomic_open, digest_file, digest_json, read_json, write_json
 from sbirctl.core.home import runs_dir
-from sbirctl.models import MODELS, ModelSettings
+from sbirctl.models import MODELS
+from sbirctl.retrieval.provenance import EdgeMaps
 from sbirctl.training.checkpoint import read_checkpoint
+from sbirctl.training.config import TrainingConfig
 from sbirctl.training.inputs import Data
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
-class Request:
-    """Everything that decides what a run's checkpoint will be.
+class Run:
+    """What is to be trained, with its data opened.
 
     Attributes:
-        model: registry name.
-        settings: resolved.
-        data: opened inputs.
-        seed: of starting values, batches, augmentation and the validation subset.
-        weights: "pretrained", "none" or a file.
-        refit: train again on training and validation subset for the chosen number of epochs.
-        monitor: log the unseen figures; part of the identity, since it is in the log.
-        from_stage: the stage of the recipe to begin with, "" for the first one.
-        init: checkpoint of the run whose weights it begins with, or None.
+        config: what was asked for. data: opened.
     """
 
-    model: str
-    settings: ModelSettings
+    config: TrainingConfig
     data: Data
-    seed: int
-    weights: str
-    refit: bool
-    monitor: bool
-    from_stage: str = ""
-    init: Path | None = None
 
-    def edges(self) -> dict[str, Any] | None:
+    def edges(self) -> EdgeMaps | None:
         """Which edge maps are read, None for none.
 
         Raises:
             MissingError: the model needs them, and the data set holds none.
         """
-        if not MODELS.get(self.model).edges_for(self.settings):
+        if not MODELS.get(self.config.model).edges_for(self.config.settings):
             return None
-        return self.data.store.require_edges()
+        return EdgeMaps(**self.data.store.require_edges())
 
     def run_id(self) -> str:
         """`<model>-<task>-<data set>-<split>-<seed>-<8 hex digits>`."""
-        weights = Path(self.weights)
+        config = self.config
+        weights = Path(config.weights)
         identity = {
             "schema": SCHEMA,
-            "model": self.model,
-            "settings": to_dict(self.settings),
+            "model": config.model,
+            "settings": to_dict(config.settings),
             "inputs": self.data.identity(),
-            "weights": digest_file(weights) if weights.is_file() else self.weights,
-            "refit": self.refit,
-            "monitor": self.monitor,
+            "weights": digest_file(weights) if weights.is_file() else config.weights,
+            "refit": config.refit,
+            "monitor": config.monitor,
         }
         # Only where they are given, so that other runs keep their names.
-        if self.from_stage:
-            identity["from_stage"] = self.from_stage
-        if self.init is not None:
-            identity["init"] = read_checkpoint(self.init, tensors=False).digest
+        if config.from_stage:
+            identity["from_stage"] = config.from_stage
+        if config.init is not None:
+            identity["init"] = read_checkpoint(config.init, tensors=False).digest
         if (edges := self.edges()) is not None:
-            identity["edges"] = edges["pixels"]
-        label = f"{self.model}-{self.data.label()}-{self.seed}"
+            identity["edges"] = edges.pixels
+        label = f"{config.model}-{self.data.label()}-{config.seed}"
         return f"{label}-{digest_json(identity)[:8]}"
 
     def folder(self) -> Path:
@@ -83,26 +71,30 @@ class Request:
         return runs_dir() / self.run_id()
 
 
-def write_config(folder: Path, request: Request, **more: Any) -> None:
-    """`config.toml`: the settings that held, readable back with `--config`."""
-    inputs = request.data.inputs
-    run = {
-        "model": request.model,
+def write_config(folder: Path, run: Run, **more: Any) -> None:
+    """`config.toml`: the settings that held, readable back with `--config`.
+
+    Args:
+        more: how it was computed, for the table `run`.
+    """
+    config, inputs = run.config, run.data.inputs
+    about = {
+        "model": config.model,
         "dataset": inputs.dataset,
         "target": inputs.target,
         "task": inputs.task,
         "split": inputs.split,
-        "seed": request.seed,
-        "weights": request.weights,
-        "refit": request.refit,
-        "monitor": request.monitor,
-        "from_stage": request.from_stage,
-        "init": "" if request.init is None else str(request.init),
+        "seed": config.seed,
+        "weights": config.weights,
+        "refit": config.refit,
+        "monitor": config.monitor,
+        "from_stage": config.from_stage,
+        "init": "" if config.init is None else str(config.init),
         **more,
     }
-    own, options = to_dict(request.settings), to_dict(inputs.options)
+    settings = {**to_dict(config.settings), **to_dict(inputs.options)}
     with atomic_open(folder / "config.toml") as stream:
-        tomli_w.dump({**own, **options, "run": run}, stream)
+        tomli_w.dump({**settings, RUN_TABLE: about}, stream)
 
 
 def write_result(folder: Path, result: Mapping[str, Any]) -> None:

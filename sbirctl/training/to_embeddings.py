@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from sbirctl.retrieval.embeddings import Embeddings
+from sbirctl.retrieval.provenance import Provenance
 from sbirctl.sampling.subsets import ImageSubset, Subset
 
 
@@ -15,7 +15,7 @@ def to_embeddings(
     subset: Subset,
     query: np.ndarray,
     gallery: np.ndarray,
-    facts: Mapping[str, Any],
+    provenance: Provenance,
     **more: Any,
 ) -> Embeddings:
     """A subset's sketches as queries and its photos as gallery.
@@ -23,11 +23,11 @@ def to_embeddings(
     Args:
         subset: whose labels, instances, paths and digests are taken.
         query: (sketches, dim) embeddings. gallery: (photos, dim).
-        facts: the task's facts; its `scope` says what a sketch is ranked against.
+        provenance: its `scope` says what a sketch is ranked against.
         more: further fields of `Embeddings` (model, checkpoint, train, …).
     """
     paired = bool((subset.sketch.instance >= 0).any() and (subset.photo.instance >= 0).any())
-    grouped = facts.get("scope") == "class"
+    grouped = provenance.scope == "class"
     return Embeddings(
         query=query,
         gallery=gallery,
@@ -45,7 +45,7 @@ def to_embeddings(
         groups=subset.photo.store.items.classes if grouped else (),
         scope="class" if grouped else "all",
         seen=subset.seen,
-        facts=dict(facts),
+        provenance=provenance,
         **more,
     )
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.errors import MismatchError
 from sbirctl.models import Model
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.evaluation import evaluate
 from sbirctl.retrieval.metrics import parse
+from sbirctl.retrieval.provenance import Provenance
 from sbirctl.sampling.subsets import Subset
 from sbirctl.training.embedding import embed_side
 from sbirctl.training.to_embeddings import to_embeddings
@@ -24,7 +22,7 @@ _PAIRED = ("acc@1", "acc@10")
 def validate(
     model: Model,
     subset: Subset,
-    facts: Mapping[str, Any],
+    provenance: Provenance,
     *,
     workers: int | None = None,
     group: ProcessGroup = SINGLE,
@@ -32,7 +30,7 @@ def validate(
     """The figures of a subset's sketches against its photos, by name, in the default definition.
 
     Args:
-        facts: the task's; the fine-grained task has acc@K, too.
+        provenance: the partition's; the fine-grained task has acc@K, too.
         group: the processes that embed; the first one evaluates.
 
     Raises:
@@ -40,10 +38,10 @@ def validate(
     """
     query = embed_side(model, subset.sketch, workers=workers, group=group)
     gallery = embed_side(model, subset.photo, workers=workers, group=group)
-    names = _ALWAYS + (_PAIRED if facts.get("task") == "fg" else ())
+    names = _ALWAYS + (_PAIRED if provenance.task == "fg" else ())
 
     def figures() -> dict[str, float | None]:
-        embeddings = to_embeddings(subset, query, gallery, facts)
+        embeddings = to_embeddings(subset, query, gallery, provenance)
         (result,) = evaluate(embeddings, [parse(name) for name in names], [Definition()])
         return {name: result.mean(name) for name in names}
 

@@ -1,4 +1,4 @@
-"""Small embeddings as `embed` writes them, with the facts that a report reads."""
+"""Small embeddings as `embed` writes them, with the provenance that a report reads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sbirctl.retrieval.embeddings import Embeddings, write
+from sbirctl.retrieval.provenance import Provenance
 
 
 def embeddings(
@@ -21,12 +22,13 @@ def embeddings(
     model: str = "drclip",
     task: str = "cg",
     pairs: bool = False,
-    **facts: Any,
+    **more: Any,
 ) -> Embeddings:
     """Noisy classes; seeds differ in their noise."""
     centre = np.random.default_rng(7).standard_normal((classes, dim))
     rng = np.random.default_rng(seed)
     q, g = np.arange(queries) % classes, np.arange(photos) % classes
+    known = {"dataset": split.partition("/")[0], "gallery": "extended", "seed": seed, **more}
     own = {"query_instance": np.arange(queries) % photos, "gallery_instance": np.arange(photos)}
     return Embeddings(
         query=(centre[q] + rng.standard_normal((queries, dim))).astype(np.float32),
@@ -39,7 +41,7 @@ def embeddings(
         store="5" * 64,
         task=task,
         split=split,
-        facts={"dataset": split.partition("/")[0], "gallery": "extended", "seed": seed, **facts},
+        provenance=Provenance(**known),
         **(own if pairs else {}),
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sbirctl.retrieval.embeddings import Embeddings, write
+from sbirctl.retrieval.provenance import Provenance
 from sbirctl.store.raw import RawDataset, RawItem
 from sbirctl.store.reader import Store
 from sbirctl.store.writer import StoreSettings, build_store
@@ -70,7 +71,7 @@ def embeddings(store: Store, seed: int = 0, **more: object) -> Embeddings:
         store=store.digest,
         task="cg",
         split="drawn/half",
-        facts={"store": store.name, "dataset": "drawn"},
+        provenance=Provenance(store=store.name, dataset="drawn"),
     )
     return replace(found, **more)
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError
 from sbirctl.retrieval.embeddings import Embeddings, read, write
+from sbirctl.retrieval.provenance import Provenance
 
 
 def small(**more):
@@ -41,7 +42,7 @@ FULL = {
     "store": "34cd",
     "task": "fg",
     "split": "sketchy/imagenet21",
-    "facts": {"seed": 3, "rate": 0.5, "names": ["ä"]},
+    "provenance": Provenance(seed=3, unseen=("ä",), settings={"rate": 0.5, "sizes": [1, 2]}),
 }
 
 

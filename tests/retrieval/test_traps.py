@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sbirctl.retrieval.audit import SIZES, audit
+from sbirctl.retrieval.audit import audit
 from sbirctl.retrieval.embeddings import Embeddings
 
 
@@ -47,9 +47,13 @@ def test_duplicates_by_vector_and_by_digest():
 
 
 def test_sides_that_are_not_the_protocols():
-    assert "12,694 queries and 12,553 or 10,453 photos" in found(split="sketchy/imagenet21")
+    warnings = audit(side(split="a/b"), published=(12_694, (12_553, 10_453))).warnings
+    assert "a/b has 12,694 queries and 12,553 or 10,453 photos in published work" in " ".join(
+        warnings
+    )
+    assert "published" not in " ".join(audit(side(), published=(6, (400, 500))).warnings)
+    assert "has 7 queries in published work" in " ".join(audit(side(), published=(7, ())).warnings)
     assert "published" not in found(split="own/classes")
-    assert SIZES["quickdraw/zse30"] == (92_291, (54_151,))
 
 
 def test_queries_and_classes_without_a_counterpart():

@@ -53,19 +53,22 @@ def test_published_queries_are_taken():
     for name in ("airplane", "angel"):
         assert queried(partition, name) == set(published_queries("tuberlin")[name])
     assert len(queried(partition, "banana")) == 10
-    assert partition.facts["query_list"] == "published for 2 of 3 classes, else digest order"
+    assert (
+        partition.provenance.query_rule
+        == "the published number a class, published for 2 of 3 classes, else digest order"
+    )
 
 
 def test_a_part_of_a_data_set_has_queries_of_its_own():
     partition = build("sbir", tuberlin(missing=1), holdout=Holdout(0.0))
-    assert partition.facts["query_list"].startswith("published for 1 of 3")
+    assert partition.provenance.query_rule.split(", ")[1].startswith("published for 1 of 3")
     assert len(queried(partition, "angel")) == 10
 
 
 def test_another_number_is_not_the_published_list():
     partition = build("sbir", tuberlin(), holdout=Holdout(0.0), query_sketches=12)
     assert len(queried(partition, "airplane")) == 12
-    assert partition.facts["query_list"].startswith("published for 0")
+    assert partition.provenance.query_rule.split(", ")[1].startswith("published for 0 of 3")
 
 
 class TestRareClasses:
@@ -77,18 +80,20 @@ class TestRareClasses:
         whole = build("cg", store, SPLIT)
         partition = build("cg", store, SPLIT, min_photos=5)
         assert partition.test.classes == ("c00", "c02")
-        assert partition.facts["few_photos"] == ["c01"]
-        assert "c01" in partition.facts["notes"][0]
+        assert partition.provenance.untested == ("c01",)
+        assert "c01" in partition.provenance.notes[0]
         assert len(partition.test.sketch) == 12
         assert "c01" not in partition.train.classes
         assert partition.train.classes == whole.train.classes  # c05 is trained on all the same
-        assert partition.facts["split_digest"] != whole.facts["split_digest"]
+        assert partition.provenance.split_digest != whole.provenance.split_digest
 
     def test_enough_photos_change_nothing(self):
         store = self.store()
         partition = build("cg", store, SPLIT, min_photos=4)
-        assert partition.facts["split_digest"] == build("cg", store, SPLIT).facts["split_digest"]
-        assert partition.facts["few_photos"] == []
+        assert (
+            partition.provenance.split_digest == build("cg", store, SPLIT).provenance.split_digest
+        )
+        assert partition.provenance.untested == ()
 
     def test_all_too_rare(self):
         with pytest.raises(MismatchError, match="None of the 3"):
@@ -123,7 +128,7 @@ class TestSempcyc:
         store = make_store(plain(CLASSES, photos=20, sketches=10))
         usual = build("gzs", store, SPLIT)
         ours = self.partition()
-        assert ours.facts["split_digest"] != usual.facts["split_digest"]
-        assert ours.facts["added"] == "sempcyc"
+        assert ours.provenance.split_digest != usual.provenance.split_digest
+        assert ours.provenance.options["added"] == "sempcyc"
         again = self.partition(holdout=Holdout(seed=5))
         assert again.test.photo.ids == ours.test.photo.ids

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sbirctl.core.config import describe, keys, resolve
 from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.retrieval.provenance import Counts
 from sbirctl.splits.resolve import ClassSplit, find, known_classes
 from sbirctl.tasks import TASKS, GalleryOptions, Holdout, TaskOptions, split_for
 from sbirctl.tasks._holdout import components, share, take_groups, val_classes
@@ -92,9 +93,9 @@ def test_cg_tests_exactly_the_unseen_classes_and_holds_out_seen_ones():
     assert not partition.test.seen.any()
     for part in (partition.train, partition.val, partition.test):
         check_labels(part)
-    assert partition.facts["val_classes"] == list(partition.val.classes)
-    assert partition.facts["split"] == "things/odd"
-    assert partition.facts["counts"]["test"] == {"classes": 3, "sketches": 15, "photos": 15}
+    assert partition.provenance.val_classes == partition.val.classes
+    assert partition.provenance.split == "things/odd"
+    assert partition.provenance.counts["test"] == Counts(3, 15, 15)
 
 
 def test_cg_seed_moves_validation_and_nothing_else():
@@ -147,7 +148,7 @@ def test_or_left_out_of_training_where_a_person_says_so(task):
     partition = build(task, store, split_of(store), holdout=NONE, leaks="drop")
     assert not groups(partition.train) & groups(partition.test)
     assert {"photo/c01/same", "sketch/c03/drawn"} <= ids(partition.test)
-    assert partition.facts["dropped"] == 2
+    assert partition.provenance.leaks_dropped == 2
 
 
 @pytest.mark.parametrize("task", ["cg", "gzs"])
@@ -167,8 +168,8 @@ def test_test_images_do_not_choose_the_epoch_either(task):
     assert held in partition.val.classes
     assert not groups(partition.val) & groups(partition.test)
     assert "photo/c01/same" in ids(partition.test)
-    assert partition.facts["dropped"] == 1
-    assert partition.facts["counts"]["val"]["photos"] == len(partition.val.photo)
+    assert partition.provenance.leaks_dropped == 1
+    assert partition.provenance.counts["val"].photos == len(partition.val.photo)
 
 
 def test_images_common_to_training_and_validation_are_not_trained_on():
@@ -185,7 +186,7 @@ def test_classes_without_both_modalities_are_not_trained_on_and_said():
     store = make_store(images)
     partition = build("cg", store, split_of(store), holdout=NONE)
     assert "c99" not in partition.train.classes
-    assert partition.facts["left_out"] == ["c99"]
+    assert partition.provenance.left_out == ("c99",)
 
 
 @pytest.mark.parametrize("classes, said", [(6, "too few to hold"), (4, "too few to hold")])
@@ -247,8 +248,8 @@ def test_gallery_conventions_count_originals_once_or_twice(gallery, photos, name
     store = extended(CLASSES)
     partition = build("cg", store, split_of(store), gallery=gallery, holdout=NONE)
     assert len(partition.test.photo) == photos
-    assert partition.facts["gallery"] == name
-    assert str(photos) in partition.facts["notes"][0]
+    assert partition.provenance.gallery == name
+    assert str(photos) in partition.provenance.notes[0]
     # Training sees every picture once, whatever the gallery counts.
     assert len(partition.train.photo) == len(set(partition.train.photo.row)) == 9 * 5
 
@@ -256,7 +257,7 @@ def test_gallery_conventions_count_originals_once_or_twice(gallery, photos, name
 @pytest.mark.parametrize("gallery", ["extended", "both"])
 def test_a_store_of_originals_has_one_gallery(gallery):
     store = make_store(plain(CLASSES))
-    assert build("cg", store, split_of(store)).facts["gallery"] == "all"
+    assert build("cg", store, split_of(store)).provenance.gallery == "all"
     with pytest.raises(MismatchError, match="no extended photos"):
         build("cg", store, split_of(store), gallery=gallery)
 
@@ -275,7 +276,7 @@ def test_both_galleries_need_the_originals():
 def test_gzs_adds_a_fifth_of_the_seen_classes_and_of_their_images():
     store = make_store(plain(CLASSES, photos=20, sketches=10))
     partition = build("gzs", store, split_of(store))
-    added = partition.facts["added_classes"]
+    added = partition.provenance.joined
     assert len(added) == 2  # a fifth of nine
     test = partition.test
     assert test.classes == tuple(sorted({*UNSEEN, *added}))
@@ -300,7 +301,7 @@ def test_gzs_holds_out_by_digest_order_and_whole_groups():
     for seed in range(3):
         partition = build("gzs", store, split, holdout=Holdout(seed=seed))
         assert not groups(partition.train) & groups(partition.test)
-    name = partition.facts["added_classes"][0]
+    name = partition.provenance.joined[0]
     held = [i for i in partition.test.photo.ids if f"/{name}/" in i]
     everything = [i for i in store.items.id if i.startswith(f"photo/{name}/")]
     by_digest = sorted(everything, key=lambda i: store.items.digest[store.items.id.index(i)])
@@ -320,8 +321,8 @@ def test_gzs_uses_the_published_list_of_sketchy():
     store = make_store(plain(known_classes("sketchy"), 6, 6), "sketchy")
     partition = build("gzs", store, split_for(store))
     assert len(partition.test.classes) == 42
-    assert partition.facts["added_from"] == "sketchy/imagenet21-G"
-    assert set(partition.facts["added_classes"]) == set(find("sketchy", "imagenet21-G").unseen)
+    assert partition.provenance.joined_from == "sketchy/imagenet21-G"
+    assert set(partition.provenance.joined) == set(find("sketchy", "imagenet21-G").unseen)
 
 
 # Supervised
@@ -353,7 +354,7 @@ def test_sbir_trains_on_all_classes_and_searches_all_photos():
     assert len(partition.val.sketch) == round(0.1 * 12 * 16)
     again = build("sbir", store, holdout=Holdout(seed=9))
     assert again.test.sketch.ids == partition.test.sketch.ids
-    assert partition.facts["gallery_trained_on"] is True
+    assert partition.provenance.gallery_trained_on is True
     assert partition.test.seen.all()
 
 
@@ -397,7 +398,7 @@ def test_fg_holds_out_a_fifth_of_each_class_and_keeps_distractors_in_the_gallery
     assert len(drawn) == 4
     assert sum(name.startswith("a/") for name in drawn) == 2
     assert len(partition.test.photo) == len(names) == 4 + 8
-    assert partition.facts["distractors"] == 8
+    assert partition.provenance.distractors == 8
     assert len(partition.test.sketch) == 12
     instances = [set(p.classes) for p in (partition.train, partition.val, partition.test)]
     assert sum(map(len, instances)) == len(set.union(*instances)) == 28
@@ -412,7 +413,7 @@ def test_fg_holds_out_a_fifth_of_each_class_and_keeps_distractors_in_the_gallery
 )
 def test_fg_ranks_within_the_category_where_there_are_several(classes, asked, scope):
     store = make_store(paired(list(classes), drawn=10))
-    assert build("fg", store, scope=asked).facts["scope"] == scope
+    assert build("fg", store, scope=asked).provenance.scope == scope
 
 
 def test_fg_keeps_instances_of_one_picture_on_one_side():
@@ -437,8 +438,8 @@ def test_fg_takes_the_published_test_instances(tmp_path):
     partition = build("fg", store)
     assert partition.test.classes == ("a/p001", "a/p009")  # the second is a distractor
     assert {partition.test.classes[i] for i in partition.test.sketch.label} == {"a/p001"}
-    assert partition.facts["instances"] == "listed"
-    assert partition.facts["split"] == "things/test-instances"
+    assert partition.provenance.query_rule == "listed"
+    assert partition.provenance.split == "things/test-instances"
     assert not {"a/p008", "a/p010"} & set(partition.train.classes)
     (folder / "test-instances.txt").write_text("# kind: instances\na/p999\n")
     with pytest.raises(MismatchError, match=r"a/p999"):
@@ -503,8 +504,8 @@ def test_cd_by_rule_tests_what_the_source_does_not_train():
     assert partition.test.classes == ("d0", "d1", "d2")
     assert partition.test.photo.store is target
     assert set(partition.train.classes) | set(partition.val.classes) == set(CLASSES)
-    assert partition.facts["target"] == "there"
-    assert partition.facts["class_list"] == "by rule"
+    assert partition.provenance.target == "there"
+    assert partition.provenance.class_list == "by rule"
 
 
 def test_cd_refuses_a_split_whose_classes_the_source_trains():
@@ -541,7 +542,7 @@ def test_cd_protocols_have_their_published_numbers(
     partition = build("cd", here, target=there, protocol=protocol, holdout=NONE)
     assert len(partition.train.classes) == trained
     assert tested is None or len(partition.test.classes) == tested
-    assert partition.facts["class_list"] == status
+    assert partition.provenance.class_list == status
 
 
 def test_cd_refuses_a_source_split_that_leaks():

@@ -5,15 +5,19 @@ import torch
 from safetensors.torch import save_file
 
 from sbirctl.core.errors import CorruptError, MissingError
+from sbirctl.retrieval.provenance import Counts, Provenance
 from sbirctl.training.checkpoint import digest_state, read_checkpoint, save_checkpoint
+from sbirctl.training.inputs import DataRecord
 
 
 def test_what_is_written_is_read_back(tmp_path, make_model):
     model = make_model(epochs=7)
-    facts = {"dataset": "tiny", "Ü": [1, 2]}
-    digest = save_checkpoint(tmp_path / "c.safetensors", model, facts)
+    known = Provenance(dataset="tiny", unseen=("Ü", "b"), counts={"val": Counts(1, 2, 3)})
+    data = DataRecord({"dataset": "x"}, {"seed": 1}, {"store": "ab"}, {"size": 32})
+    digest = save_checkpoint(tmp_path / "c.safetensors", model, known, data)
     found = read_checkpoint(tmp_path / "c.safetensors")
-    assert (found.model, found.facts, found.digest) == ("tiny", facts, digest)
+    assert (found.model, found.digest) == ("tiny", digest)
+    assert (found.provenance, found.data) == (known, data)
     assert found.classes == model.classes
     assert found.settings["epochs"] == 7
     assert all(torch.equal(v, found.state[k]) for k, v in model.state_dict().items())
@@ -21,16 +25,16 @@ def test_what_is_written_is_read_back(tmp_path, make_model):
 
 
 def test_equal_models_give_equal_bytes(tmp_path, make_model):
-    facts = {f"key{i}": i for i in range(20)}
+    known = Provenance(options={f"key{i}": i for i in range(20)})
     for name in "ab":
-        save_checkpoint(tmp_path / name, make_model(), facts)
+        save_checkpoint(tmp_path / name, make_model(), known)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_shared_and_channels_last_tensors_are_written(tmp_path, make_model):
     model = make_model().to(memory_format=torch.channels_last)
     model.register_buffer("again", model.conv.weight.data)
-    save_checkpoint(tmp_path / "c", model, {})
+    save_checkpoint(tmp_path / "c", model, Provenance())
     assert torch.equal(read_checkpoint(tmp_path / "c").state["again"], model.conv.weight)
 
 
@@ -53,7 +57,7 @@ def test_a_checkpoint_that_may_not_be_read_is_not_said_to_be_missing(
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    save_checkpoint(tmp_path / "c.safetensors", make_model(), {})
+    save_checkpoint(tmp_path / "c.safetensors", make_model(), Provenance())
     monkeypatch.setattr("sbirctl.training.checkpoint.open", refuse, raising=False)
     with pytest.raises(MissingError, match="cannot be read: Permission denied"):
         read_checkpoint(tmp_path / "c.safetensors")
@@ -63,7 +67,7 @@ def test_damage_and_strangers_are_named(tmp_path, make_model):
     path = tmp_path / "c.safetensors"
     with pytest.raises(MissingError):
         read_checkpoint(path)
-    save_checkpoint(path, make_model(), {})
+    save_checkpoint(path, make_model(), Provenance())
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)

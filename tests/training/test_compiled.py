@@ -10,7 +10,8 @@ from torch import nn
 from sbirctl.core.errors import MissingError, UsageError
 from sbirctl.training import compiled
 from sbirctl.training.checkpoint import read_checkpoint
-from sbirctl.training.loop import LoopOptions, Trainer
+from sbirctl.training.config import Execution
+from sbirctl.training.loop import Trainer
 
 
 class Networked(tiny_world.Tiny):
@@ -29,8 +30,8 @@ def train(folder, backend, **settings):
     partition = replace(tiny_world.make_partition(tiny_world.FakeStore()), val=None)
     torch.manual_seed(1)
     model = Networked(tiny_world.TinySettings(epochs=1, **settings), partition.train.classes)
-    options = LoopOptions(log_every=1, workers=0, compile=backend)
-    trainer = Trainer(model, partition, folder, options=options)
+    options = Execution(log_every=1, workers=0, compile=backend)
+    trainer = Trainer(model, partition, folder, execution=options)
     trainer.run()
     return read_checkpoint(trainer.checkpoint).state
 

@@ -11,7 +11,8 @@ import pytest
 import tiny_world
 import torch
 
-from sbirctl.training.loop import LoopOptions, Trainer
+from sbirctl.training.config import Execution
+from sbirctl.training.loop import Trainer
 
 # Runs the training of the test's own process, and kills it once its log has so many lines.
 SCRIPT = """
@@ -39,9 +40,9 @@ test_kill.train(folder, Killing(), workers=workers)
 def train(folder, report=None, **options):
     partition = tiny_world.make_partition(tiny_world.FakeStore())
     model = tiny_world.make_tiny(partition.train.classes, epochs=6)
-    options = LoopOptions(log_every=1, save_steps=2, **options)
+    options = Execution(log_every=1, save_steps=2, **options)
     more = {} if report is None else {"report": report}
-    trainer = Trainer(model, partition, folder, options=options, **more)
+    trainer = Trainer(model, partition, folder, execution=options, **more)
     trainer.run()
     return trainer.checkpoint.read_bytes()
 

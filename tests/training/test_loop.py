@@ -12,14 +12,17 @@ from tiny_world import FakeStore, make_partition, make_tiny
 from sbirctl.core.errors import SbirctlError
 from sbirctl.training import loop
 from sbirctl.training.checkpoint import read_checkpoint
-from sbirctl.training.loop import LoopOptions, Trainer
+from sbirctl.training.config import Execution
+from sbirctl.training.loop import Trainer
 from sbirctl.training.loss_meter import NotFiniteError
 
 
 def train(model, partition, folder, report=None, **options):
-    options = {"log_every": 2, "save_steps": 2, "workers": 0, **options}
-    more = {} if report is None else {"report": report}
-    trainer = Trainer(model, partition, folder, options=LoopOptions(**options), **more)
+    execution = Execution(
+        log_every=options.pop("log_every", 2), save_steps=2, workers=options.pop("workers", 0)
+    )
+    more = options if report is None else {"report": report, **options}
+    trainer = Trainer(model, partition, folder, execution=execution, **more)
     return trainer, trainer.run()
 
 
@@ -104,12 +107,12 @@ def test_validation_ranks_across_classes_and_the_test_part_as_its_task_says(
 ):
     scopes = []
 
-    def recorded(model, part, facts, **_):
-        scopes.append((part is partition.val, facts["scope"]))
+    def recorded(model, part, provenance, **_):
+        scopes.append((part is partition.val, provenance.scope))
         return {"map@all": 0.5}
 
     monkeypatch.setattr(loop, "validate", recorded)
-    partition = replace(partition, facts={**partition.facts, "scope": "class"})
+    partition = replace(partition, provenance=replace(partition.provenance, scope="class"))
     train(make_model(epochs=1), partition, tmp_path, monitor=True)
     assert scopes == [(True, "all"), (False, "class")]
 

@@ -25,9 +25,10 @@ from sbirctl.models import MODELS
 from sbirctl.retrieval.embeddings import read
 from sbirctl.sampling.batch import GlobalIndices
 from sbirctl.training.checkpoint import read_checkpoint
+from sbirctl.training.config import Execution
 from sbirctl.training.embedding import embed_side
 from sbirctl.training.loader import BatchLoader, share_of
-from sbirctl.training.loop import LoopOptions, Trainer
+from sbirctl.training.loop import Trainer
 from sbirctl.training.optim import set_trainable
 from sbirctl.training.parallel import data_parallel
 from sbirctl.training.step import LossTerms, gradients
@@ -53,9 +54,9 @@ def train(folder, report=SILENT, group=None, **settings):
     partition = tiny_world.make_partition(tiny_world.FakeStore())
     fixed = {"dropout": 0.0, "freeze_bn": True, "augment": "standard", **settings}
     model = tiny_world.make_tiny(partition.train.classes, **fixed)
-    options = LoopOptions(log_every=1, save_steps=2, workers=0)
+    options = Execution(log_every=1, save_steps=2, workers=0)
     more = {"group": group} if group else {}
-    trainer = Trainer(model, partition, folder, options=options, report=report, **more)
+    trainer = Trainer(model, partition, folder, execution=options, report=report, **more)
     trainer.run()
     return trainer
 

@@ -7,6 +7,7 @@ import tomllib
 import numpy as np
 import pytest
 
+from sbirctl.core.config import parse_assignments
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, SbirctlError, UsageError
 from sbirctl.core.files import lock
 from sbirctl.core.progress import Reporter
@@ -16,7 +17,9 @@ from sbirctl.pipeline.train import train
 from sbirctl.retrieval import embeddings as files
 from sbirctl.training import resumable_embedding
 from sbirctl.training.checkpoint import read_checkpoint
+from sbirctl.training.config import training_config
 from sbirctl.training.loader import auto_workers
+from sbirctl.training.run import Run
 
 SMALL = ("backbone=mobilenetv3_small_050", "size=32", "batch=16", "per_class=2", "dim=16")
 
@@ -59,7 +62,7 @@ def test_a_run_holds_everything_needed_to_know_it(home, run):
     assert (run / "log.jsonl").read_text().count("\n") >= 2
     checkpoint = read_checkpoint(run / "checkpoint.safetensors", tensors=False)
     assert set(checkpoint.classes) < {f"thing{i}" for i in range(6)}
-    assert checkpoint.facts["identity"]["store"] == checkpoint.facts["store_digest"]
+    assert checkpoint.provenance.identity.store == checkpoint.provenance.store_digest
 
 
 def test_the_same_command_finds_the_finished_run_at_once(run, monkeypatch):
@@ -98,17 +101,10 @@ def test_a_runs_config_gives_the_same_run(run):
     ],
 )
 def test_what_decides_the_result_decides_the_run(home, more):
-    from sbirctl.pipeline.train import _request
-
-    def folder(**options):
-        options = {"epochs": 1, "task": "cg", "assignments": (), **options}
-        from sbirctl.core.config import parse_assignments
-
-        layers = [parse_assignments((*SMALL, *options["assignments"]))]
-        layers.append({"epochs": options["epochs"]})
-        names = {"dataset": "", "target": "", "task": options["task"], "split": ""}
-        seed, refit = options.get("seed", 0), options.get("refit", False)
-        return _request("baseline", names, layers, seed, "none", refit, False).run_id()
+    def folder(assignments=(), epochs=1, **flags):
+        layers = [parse_assignments((*SMALL, *assignments)), {"epochs": epochs}]
+        config = training_config("baseline", layers, weights="none", **flags)
+        return Run(config, config.open()).run_id()
 
     assert folder() == folder()
     assert folder(**more) != folder()
@@ -134,11 +130,15 @@ def test_a_crash_between_choosing_and_refit_leaves_no_trace(home, monkeypatch):
     shutil.rmtree(whole)
     from sbirctl.training import phases
 
-    def crash(request):
+    whole_trainer = phases._trainer
+
+    def crash(run, folder, phase, *args, **more):
+        if phase == "train":
+            return whole_trainer(run, folder, phase, *args, **more)
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(phases, "_with_all", crash)
+        patch.setattr(phases, "_trainer", crash)
         with pytest.raises(RuntimeError):
             small(refit=True)
     assert not (whole / "result.json").exists()
@@ -190,7 +190,7 @@ def test_embeddings_follow_the_test_part(home, run):
     assert b"thing6" in found.query_path[0]
     assert len(found.gallery_digest[0]) == 64
     assert found.train is None
-    assert found.facts["unseen"] == ["thing6", "thing7"]
+    assert found.provenance.unseen == ["thing6", "thing7"]
 
 
 def test_embedding_again_is_at_once_unless_fresh(run, monkeypatch):
@@ -280,7 +280,7 @@ def test_a_model_as_it_is(home):
     assert path.parent == home / "embeddings"
     assert path.name.startswith("baseline-cg-small-default-")
     found = files.read(path)
-    assert found.facts["trained"] is False
+    assert found.provenance.trained is False
     assert embed("baseline", assignments=SMALL[:2], weights="none", seed=1) != path
 
 

@@ -18,9 +18,10 @@ from sbirctl.pipeline.embed import embed
 from sbirctl.pipeline.train import train
 from sbirctl.retrieval import embeddings as files
 from sbirctl.training.checkpoint import read_checkpoint
+from sbirctl.training.config import Execution
 from sbirctl.training.inputs import Inputs
 from sbirctl.training.loader import BatchLoader, to_rgb
-from sbirctl.training.loop import LoopOptions, Trainer
+from sbirctl.training.loop import Trainer
 from sbirctl.training.restore import restore
 from sbirctl.training.step import gradients
 
@@ -73,9 +74,9 @@ def trainer(folder, report=None, **options):
     model = create(
         "semi3", device="cpu", weights="none", classes=data.partition.train.classes, layers=[layer]
     )
-    chosen = LoopOptions(workers=0, log_every=2, save_steps=2, **options)
-    more = {} if report is None else {"report": report}
-    return Trainer(model, data.partition, folder, options=chosen, **more)
+    execution = Execution(workers=0, log_every=2, save_steps=2)
+    more = options if report is None else {"report": report, **options}
+    return Trainer(model, data.partition, folder, execution=execution, **more)
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +144,7 @@ def test_stage_one_alone_then_stage_two_with_other_settings(edged):
     }
     second = run("sharing=all", "co_attention=false", init=first.name, from_stage="joint")
     checkpoint = read_checkpoint(second / "checkpoint.safetensors")
-    assert checkpoint.facts["init"]["run"] == first.name
+    assert checkpoint.provenance.init.run == first.name
     assert json.loads((second / "result.json").read_text())["chosen_epochs"] == {"joint": 1}
     assert "branches.trunks.sketch.backbone.net.conv_stem.weight" not in checkpoint.state
     log = (second / "log.jsonl").read_text()
@@ -151,7 +152,7 @@ def test_stage_one_alone_then_stage_two_with_other_settings(edged):
     assert '"branches"' not in log
     assert run("sharing=all", "co_attention=false", from_stage="joint") != second
     third = run("preset=two-branch", init=first.name, from_stage="joint")
-    assert read_checkpoint(third / "checkpoint.safetensors").facts["init"]["run"] == first.name
+    assert read_checkpoint(third / "checkpoint.safetensors").provenance.init.run == first.name
 
 
 def test_the_edge_maps_feature_of_a_trained_network(edged):
@@ -180,9 +181,9 @@ def test_a_run_on_other_data_is_no_beginning(edged):
 def test_embedding_takes_the_stores_edge_maps_and_no_others(edged, with_edges, monkeypatch):
     made = run("pretrain_epochs=0")
     checkpoint = read_checkpoint(made / "checkpoint.safetensors")
-    assert checkpoint.facts["edges"]["method"] == "canny"
+    assert checkpoint.provenance.edges.method == "canny"
     found = files.read(embed(made))
-    assert found.facts["edges"] == checkpoint.facts["edges"]
+    assert found.provenance.edges == checkpoint.provenance.edges
     model = restore(checkpoint, device="cpu")
     assert isinstance(model, Semi3)
     part = Inputs(task="sbir").open().partition.test
@@ -205,7 +206,8 @@ def test_a_data_set_without_edge_maps_is_refused_unless_none_are_needed(home):
     assert "--edges gb" in caught.value.hint
     assert not (home / "runs").exists()
     made = run("preset=two-branch", "pretrain_epochs=0")
-    assert "edges" not in read_checkpoint(made / "checkpoint.safetensors", tensors=False).facts
+    header = read_checkpoint(made / "checkpoint.safetensors", tensors=False)
+    assert header.provenance.edges is None
     assert len(files.read(embed(made)).gallery)
 
 

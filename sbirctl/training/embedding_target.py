@@ -1,0 +1,116 @@
+"""What to embed with: a run, a checkpoint file, or a model as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sbirctl.core.config import to_dict
+from sbirctl.core.errors import MismatchError
+from sbirctl.core.files import digest_json, display_path
+from sbirctl.core.home import home
+from sbirctl.models import Model, create
+from sbirctl.retrieval.provenance import EdgeMaps, Provenance
+from sbirctl.training.checkpoint import digest_state, read_checkpoint
+from sbirctl.training.config import Flags, TrainingConfig, with_model
+from sbirctl.training.find import CHECKPOINT
+from sbirctl.training.inputs import Data, reopen
+from sbirctl.training.restore import restore
+
+
+@dataclass(frozen=True)
+class EmbeddingTarget:
+    """A model ready to embed, and the data its test side comes from.
+
+    Attributes:
+        model: in evaluation mode on its device.
+        data: opened inputs.
+        digest: of the weights, hexadecimal.
+        place: where embeddings go by default, without the ending.
+        provenance: recorded with the embeddings.
+    """
+
+    model: Model
+    data: Data
+    digest: str
+    place: Path
+    provenance: Provenance
+
+
+def from_checkpoint(path: Path, given: Flags, *, device: str, weights: str) -> EmbeddingTarget:
+    """A trained model and the data it was trained and shall be tested on.
+
+    Args:
+        path: the checkpoint.
+        given: data set, target, task and split if typed; they must be the checkpoint's own.
+
+    Raises:
+        MismatchError: they are not, or the store has changed since.
+    """
+    checkpoint = read_checkpoint(path)
+    if checkpoint.data is None:
+        raise MismatchError(f"{display_path(path)} does not say what it was trained on.")
+    _refuse_other(checkpoint.data.inputs, given)
+    data = reopen(checkpoint.data)
+    model = restore(checkpoint, device=device, weights=weights)
+    inside = path.name == CHECKPOINT and (path.parent / "config.toml").is_file()
+    name = f"{path.stem}-{checkpoint.digest[:8]}"
+    place = path.parent / "embeddings" if inside else home() / "embeddings" / name
+    edges = _edges(model, data, checkpoint.provenance.edges)
+    provenance = replace(checkpoint.provenance, edges=edges)
+    return EmbeddingTarget(model, data, checkpoint.digest, place, provenance)
+
+
+def from_registry(config: TrainingConfig, *, device: str) -> EmbeddingTarget:
+    """A model as it is, without training."""
+    data = config.open()
+    settings = to_dict(config.settings)
+    model = create(
+        config.model,
+        device=device,
+        dtype=config.settings.precision,
+        weights=config.weights,
+        layers=[settings],
+        seed=config.seed,
+    )
+    digest = digest_state(model.state_dict())
+    edges = _edges(model, data, None)
+    content = {"weights": digest, "settings": settings, **data.identity()}
+    if edges is not None:
+        content["edges"] = edges.pixels
+    label = f"{config.model}-{data.label()}-{digest_json(content)[:8]}"
+    provenance = replace(with_model(data, config, model, edges), trained=False)
+    return EmbeddingTarget(model, data, digest, home() / "embeddings" / label, provenance)
+
+
+def _refuse_other(inputs: Mapping[str, Any], given: Flags) -> None:
+    for key, value in given.items():
+        own = inputs[key]
+        same = value == own or (key == "split" and own.endswith(f"/{value}"))
+        if value and not same:
+            raise MismatchError(
+                f"The checkpoint's {key} is {own or 'none'}, not {value}.",
+                "Leave that option out, or train for it.",
+            )
+
+
+def _edges(model: Model, data: Data, trained: EdgeMaps | None) -> EdgeMaps | None:
+    """The edge maps of what is embedded, for the record; None where the model takes none.
+
+    Raises:
+        MissingError: the data set has none.
+        MismatchError: the model was trained with another kind.
+    """
+    if not model.needs_edges:
+        return None
+    store = data.target or data.store
+    edges = EdgeMaps(**store.require_edges())
+    if trained is not None and edges.name != trained.name:
+        raise MismatchError(
+            f"{store.name} holds the edge maps {edges.name}, the model was trained with "
+            f"{trained.name}.",
+            f"Type `sbirctl prepare {store.name} --edges {trained.method}` with its settings.",
+        )
+    return edges
