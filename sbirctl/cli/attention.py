@@ -37,7 +37,7 @@ def command(
     device: _console.DeviceOption = "auto",
     print0: _console.Print0Option = False,
 ) -> None:
-    """Draw what a model's stages and class token respond to; prints the sheet's path.
+    """Draw what a model's levels and class token respond to; prints the sheet's path.
 
     For runs of models with attention: ffmln and drclip.
     """

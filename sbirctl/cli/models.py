@@ -27,7 +27,7 @@ def list_all(context: typer.Context, json: _console.JsonOption = False) -> None:
         return
     from sbirctl.pipeline.models import rows
 
-    found = rows()
+    found = rows(_console.reporter())
     if json:
         _console.print_json(found)
         return

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import types
-import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_origin, get_type_hints
 
+from sbirctl.core.conversion import convert, guess
 from sbirctl.core.errors import MissingError, UsageError, nearest
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
@@ -278,7 +277,7 @@ def _normalise(
                 )
         if key not in fields:
             if "extra" in fields:
-                result.setdefault("extra", {})[key] = _guess(value)
+                result.setdefault("extra", {})[key] = guess(value)
                 continue
             raise UsageError(f"There is no setting {prefix + key!r}.", nearest(key, fields))
         kind = hints[fields[key].name]
@@ -296,7 +295,7 @@ def _normalise(
                 raise UsageError(
                     f"{prefix + key!r} is one value, not a group.", f"Set {prefix + key}=VALUE."
                 )
-            value = {k: _guess(v) for k, v in value.items()}
+            value = {k: guess(v) for k, v in value.items()}
         elif get_origin(kind) is dict or kind is dict:
             raise UsageError(f"{prefix + key!r} is a group.", f"Set {prefix}{key}.<key>=value.")
         if isinstance(value, dict) and isinstance(result.get(key), dict):
@@ -323,88 +322,10 @@ def _build(schema: type[S], values: Mapping[str, Any], prefix: str) -> S:
             _merge(inner, given)
             made[field.name] = _build(kind, inner, f"{prefix}{key}.")
         else:
-            made[field.name] = _convert(values[key], kind, prefix + key)
+            made[field.name] = convert(values[key], kind, prefix + key)
     try:
         return schema(**made)
     except (TypeError, ValueError) as error:
         raise UsageError(
             f"These settings do not hold: {error}.", "Change them with --set KEY=VALUE."
         ) from error
-
-
-def _guess(value: Any) -> Any:
-    """A typed value for a key nobody declared: number, truth value or text."""
-    if not isinstance(value, str):
-        return value
-    if value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            pass
-    return value
-
-
-def _convert(value: Any, kind: Any, key: str) -> Any:
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        return _convert_union(value, inner, key)
-    if origin is typing.Literal:
-        for choice in inner:
-            if value == choice or str(value) == str(choice):
-                return choice
-        raise UsageError(f"{key}={value} is no choice.", nearest(str(value), map(str, inner)))
-    if origin is tuple:
-        parts = value.split(",") if isinstance(value, str) else value
-        if not isinstance(parts, list | tuple):
-            parts = [parts]
-        parts = [p for p in parts if p != ""]
-        return tuple(_convert(p.strip() if isinstance(p, str) else p, inner[0], key) for p in parts)
-    if origin is dict or kind is dict:
-        return dict(value)
-    if kind is typing.Any:
-        return _guess(value)
-    return _convert_scalar(value, kind, key)
-
-
-def _convert_union(value: Any, inner: tuple[Any, ...], key: str) -> Any:
-    if type(None) in inner and (
-        value is None or (isinstance(value, str) and value in ("none", ""))
-    ):
-        return None
-    problem: UsageError | None = None
-    for choice in inner:
-        if choice is type(None):
-            continue
-        try:
-            return _convert(value, choice, key)
-        except UsageError as error:
-            problem = error
-    assert problem is not None
-    raise problem
-
-
-def _convert_scalar(value: Any, kind: type, key: str) -> Any:
-    if kind is bool:
-        text = str(value).lower()
-        if text in ("true", "yes", "on", "1"):
-            return True
-        if text in ("false", "no", "off", "0"):
-            return False
-    elif kind is str and not isinstance(value, Mapping):
-        return str(value)
-    elif kind in (int, float) and not isinstance(value, bool):
-        try:
-            number = kind(value)
-        except (TypeError, ValueError):
-            number = None
-        if number is not None and not (
-            kind is int and isinstance(value, float) and value != number
-        ):
-            return number
-    name = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-    example = {bool: "true", int: "10", float: "0.5"}.get(kind, "text")
-    raise UsageError(
-        f"{key}={value} is not {name.get(kind, kind.__name__)}.", f"Write it like {key}={example}."
-    )

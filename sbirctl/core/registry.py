@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
-from sbirctl.core.errors import UsageError, nearest
+from sbirctl.core.errors import MissingError, UsageError, nearest
 
 T = TypeVar("T")
 
@@ -64,6 +64,7 @@ class Registry(Generic[T]):
 
         Raises:
             UsageError: there is no such name (the nearest one is named).
+            MissingError: the package that announced it no longer has its module.
         """
         if name not in self._things:
             self._import(name)
@@ -72,6 +73,15 @@ class Registry(Generic[T]):
     def entry_point(self, name: str) -> EntryPoint | None:
         """Where another package announces `name`; None for this package's own."""
         return self._entry_points().get(name)
+
+    def gone(self, point: EntryPoint) -> MissingError:
+        """What to say where another package announces a thing and its module is not there."""
+        package = point.dist.name if point.dist else "another package"
+        return MissingError(
+            f"The {self.kind} {point.name!r} of {package} should be in {point.module}, which is"
+            " not there.",
+            f"Install {package} again, or uninstall it.",
+        )
 
     def _entry_points(self) -> dict[str, EntryPoint]:
         return {e.name: e for e in entry_points(group=self._group)} if self._group else {}
@@ -85,6 +95,12 @@ class Registry(Generic[T]):
             load = outside.load
         else:
             load = lambda: importlib.import_module(f"{self.package}.{name}")  # noqa: E731
-        load()
+        try:
+            load()
+        except ModuleNotFoundError as error:
+            gone = outside is not None and f"{outside.module}.".startswith(f"{error.name}.")
+            if outside is None or not gone:
+                raise
+            raise self.gone(outside) from error
         if name not in self._things:
             raise AssertionError(f"the file of {self.kind} {name!r} registers nothing of that name")

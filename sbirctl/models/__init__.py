@@ -8,6 +8,7 @@ from sbirctl.core.lazy import lazy_attributes
 from sbirctl.models._registry import MODELS as MODELS
 
 if TYPE_CHECKING:
+    from sbirctl.models._base import Augmentation as Augmentation
     from sbirctl.models._base import Model as Model
     from sbirctl.models._base import ModelSettings as ModelSettings
     from sbirctl.models._base import ParamGroup as ParamGroup
@@ -26,7 +27,7 @@ else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
         {
-            "_base": ("Model", "ModelSettings", "ParamGroup", "Stage"),
+            "_base": ("Augmentation", "Model", "ModelSettings", "ParamGroup", "Stage"),
             "_cards": ("Card", "load_card", "parse_card"),
             "_factory": ("create", "rebuild", "resolve_settings"),
             "_parameters": ("count_parts",),

@@ -18,6 +18,7 @@ from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import BatchPlan
 from sbirctl.store.manifest import Modality
 
+Augmentation = Literal["none", "flip", "standard", "strong", "released"]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -26,36 +27,56 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class ModelSettings:
     """Preprocessing and recipe that all models have; a model adds its own and other defaults."""
 
-    preset: str = setting("", help="named set of settings, see `sbirctl models show`")
+    preset: str = setting(
+        "", help="named set of settings, see `sbirctl models show`", kind="machine"
+    )
     size: int = setting(224, help="side of the square input in pixels")
     mean: tuple[float, ...] = setting(IMAGENET_MEAN, help="mean of the inputs, of 0..1")
-    std: tuple[float, ...] = setting(IMAGENET_STD, help="deviation of the inputs")
-    epochs: int = setting(10, help="passes over the training data, see the plan")
-    batch: int = setting(64, help="images (or tuples) of one optimiser step, over all processes")
-    accumulate: int = setting(1, help="pieces a batch is computed in")
-    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
-    lr: float = setting(1e-4, help="learning rate at its highest")
-    weight_decay: float = 5e-4
-    momentum: float = setting(0.9, help="of SGD")
-    schedule: Literal["constant", "cosine", "step", "drop"] = "cosine"
-    warmup: float = setting(0.0, help="epochs of linear warm-up")
-    clip_grad: float = setting(0.0, help="largest gradient norm, 0 for none")
-    precision: Literal["auto", "fp32", "bf16"] = setting(
-        "auto", help="auto is bf16 on a GPU that has it, fp32 elsewhere"
+    std: tuple[float, ...] = setting(IMAGENET_STD, help="standard deviation of the inputs, of 0..1")
+    epochs: int = setting(10, help="passes over the training data", kind="recipe")
+    batch: int = setting(
+        64, help="images (or tuples) of one optimiser step, over all processes", kind="recipe"
     )
-    augment: Literal["none", "flip", "standard", "strong", "released"] = setting(
-        "standard", help="none, flip, standard, strong, or released: that of FFMLN's authors"
+    accumulate: int = setting(
+        1, help="compute a batch in so many pieces, to save memory", kind="machine"
+    )
+    optimizer: Literal["adamw", "adam", "sgd"] = setting(
+        "adamw", help="adamw, adam or sgd", kind="recipe"
+    )
+    lr: float = setting(1e-4, help="highest learning rate", kind="recipe")
+    weight_decay: float = setting(5e-4, help="weight decay of the optimizer", kind="recipe")
+    momentum: float = setting(0.9, help="momentum of optimizer=sgd", kind="recipe")
+    schedule: Literal["constant", "cosine", "step", "drop"] = setting(
+        "cosine", help="how the learning rate falls: constant, cosine, step or drop", kind="recipe"
+    )
+    warmup: float = setting(
+        0.0, help="epochs in which the learning rate rises from 0", kind="recipe"
+    )
+    clip_grad: float = setting(0.0, help="largest gradient norm, 0 for none", kind="recipe")
+    precision: Literal["auto", "fp32", "bf16"] = setting(
+        "auto", help="auto is bf16 on a GPU that has it, fp32 elsewhere", kind="machine"
+    )
+    augment: Augmentation = setting(
+        "standard",
+        help="none, flip, standard, strong, or released: that of FFMLN's authors",
+        kind="recipe",
     )
     mirror: bool = setting(
         False, help="embed an image and its mirror image, and take the mean of both"
     )
     val: Literal["auto", "none"] = setting(
-        "auto", help="auto: a held-out subset chooses the epoch; none: the last epoch is kept"
+        "auto",
+        help="auto: a held-out subset chooses the epoch; none: the last epoch is kept",
+        kind="recipe",
     )
     val_fraction: float = setting(
-        0.1, help="share of classes, instances or sketches held out, as the task has it; 0: none"
+        0.1,
+        help="share of classes, instances or sketches held out, as the task has it; 0: none",
+        kind="recipe",
     )
-    patience: int = setting(0, help="epochs without a better validation before stopping, 0: never")
+    patience: int = setting(
+        0, help="epochs without a better validation before stopping, 0: never", kind="recipe"
+    )
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,10 @@ def _path(name: str) -> Path:
     outside = MODELS.entry_point(name)
     if outside is None:
         return Path(__file__).with_name(f"{name}.toml")
-    found = importlib.util.find_spec(outside.module)  # imports parent packages only
+    try:
+        found = importlib.util.find_spec(outside.module)  # imports parent packages only
+    except ModuleNotFoundError:
+        found = None
     if found is None or found.origin is None:
-        raise CorruptError(f"The model {name} should be in {outside.module}, which is not there.")
+        raise MODELS.gone(outside)
     return Path(found.origin).with_suffix(".toml")

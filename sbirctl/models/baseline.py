@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +17,15 @@ from sbirctl.core.config import setting
 from sbirctl.core.errors import UsageError
 from sbirctl.losses.normalised_softmax import normalised_softmax
 from sbirctl.losses.triplet import batch_hard_triplet
-from sbirctl.models import MODELS, Model, ModelSettings, ParamGroup, Stage, WeightsRecord
+from sbirctl.models import (
+    MODELS,
+    Augmentation,
+    Model,
+    ModelSettings,
+    ParamGroup,
+    Stage,
+    WeightsRecord,
+)
 from sbirctl.models.layers.backbones import BackboneSettings, build
 from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import BalancedPlan
@@ -31,17 +38,21 @@ class BaselineSettings(ModelSettings):
 
     backbone: BackboneSettings = field(default_factory=BackboneSettings)
     dim: int = setting(512, help="size of the embedding, 0 for the pooled features themselves")
-    freeze_bn: bool = setting(True, help="batch norm keeps its running statistics")
+    freeze_bn: bool = setting(True, help="batch norm keeps its running statistics", kind="recipe")
     temperature: float = setting(0.2, help="t of the normalised softmax; the paper's is 0.05")
     triplet: float = setting(0.0, help="weight of the batch-hard triplet loss")
-    margin: float = setting(0.2, help="of the triplet loss, Euclidean distance")
-    per_class: int = setting(2, help="images of a class in a batch, half of them sketches")
-    augment: Literal["none", "flip", "standard", "strong", "released"] = "strong"
+    margin: float = setting(0.2, help="margin of the triplet loss, Euclidean distance")
+    per_class: int = setting(
+        2, help="images of a class in a batch, half of them sketches", kind="recipe"
+    )
+    augment: Augmentation = "strong"
     mirror: bool = setting(True, help="embed an image and its mirror image, take the mean")
     epochs: int = setting(4, help="passes over the images")
     lr: float = setting(1e-3, help="highest learning rate of the embedding layer")
-    lr_backbone: float = setting(3e-4, help="highest learning rate of the backbone")
-    lr_proxies: float = setting(5e-2, help="highest learning rate of the class proxies")
+    lr_backbone: float = setting(3e-4, help="highest learning rate of the backbone", kind="recipe")
+    lr_proxies: float = setting(
+        5e-2, help="highest learning rate of the class proxies", kind="recipe"
+    )
 
 
 @MODELS.register

@@ -23,7 +23,7 @@ from sbirctl.losses.drclip import drclip_objective
 from sbirctl.losses.forgetting import distribution_shift, embedding_shift
 from sbirctl.losses.pair_relation import pair_relation
 from sbirctl.losses.quadruplet import domain_balanced_quadruplet
-from sbirctl.models import MODELS, Model, ParamGroup, Stage, WeightsRecord
+from sbirctl.models import MODELS, Augmentation, Model, ParamGroup, Stage, WeightsRecord
 from sbirctl.models._base import IMAGENET_MEAN, IMAGENET_STD
 from sbirctl.models._weights import RANDOM
 from sbirctl.models.layers.clip_towers import (
@@ -32,7 +32,7 @@ from sbirctl.models.layers.clip_towers import (
     encode_texts,
     load_clip_weights,
 )
-from sbirctl.models.layers.prompted_clip import Part, PromptedEncoder
+from sbirctl.models.layers.prompted_clip import PromptedEncoder, TrainedPart
 from sbirctl.sampling.batch import Batch, Encoded, Side
 from sbirctl.sampling.plans import QuadrupletPlan
 from sbirctl.store.manifest import Modality
@@ -45,13 +45,13 @@ _REFERENCE_BLOCK = 32
 class DrClipSettings(ClipSettings):
     """Architecture, losses and recipe; the defaults are the paper's."""
 
-    prompts: int = setting(3, help="prompt tokens a modality")
+    prompts: int = setting(3, help="number of prompt tokens of each modality")
     prompt_position: Literal["after", "before"] = setting(
-        "after", help="of [CLS, patches]; before: read-out at the first prompt"
+        "after", help="prompts after [CLS, patches], or before, with read-out at the first prompt"
     )
     branches: int = setting(2, help="1: sketches and photos share the LayerNorms too")
-    train: tuple[Part, ...] = setting(
-        ("norms", "prompts"), help="of norms, prompts, proj, attention, embeddings"
+    train: tuple[TrainedPart, ...] = setting(
+        ("norms", "prompts"), help="what is trained: norms, prompts, proj, attention, embeddings"
     )
     temperature: float = setting(0.01, help="t of Eqs. 1 and 4")
     cls_weight: float = setting(1.0, help="weight of Eqs. 2 and 3")
@@ -72,14 +72,14 @@ class DrClipSettings(ClipSettings):
         "instance", help="text of a photo instance: its own name, or its category's"
     )
     lr: float = setting(1e-4, help="learning rate of the encoder's trained parts")
-    lr_prompts: float = setting(1e-3, help="learning rate of the prompts")
+    lr_prompts: float = setting(1e-3, help="learning rate of the prompts", kind="recipe")
     optimizer: Literal["adamw", "adam", "sgd"] = "adam"
     weight_decay: float = 0.0
     schedule: Literal["constant", "cosine", "step"] = "constant"
     batch: int = setting(64, help="quadruplets of one step, over all processes")
     epochs: int = setting(60, help="passes over the training sketches")
     patience: int = setting(5, help="epochs without a better validation before stopping")
-    augment: Literal["none", "flip", "standard", "strong", "released"] = "none"
+    augment: Augmentation = "none"
 
 
 @MODELS.register
@@ -333,8 +333,8 @@ class DrClip(Model):
                 "Leave fg_text=instance.",
             )
         features = self.embed_text([self.settings.template.format(n) for n in distinct])
-        place = {name: index for index, name in enumerate(distinct)}
-        index = torch.tensor([place[name] for name in names], device=features.device)
+        number = {name: index for index, name in enumerate(distinct)}
+        index = torch.tensor([number[name] for name in names], device=features.device)
         self._texts = features, index
         return self._texts
 

@@ -22,7 +22,7 @@ from sbirctl.losses.ffmln import ffmln_objective
 from sbirctl.losses.gradient_weighting import weighted_sum
 from sbirctl.losses.normalised_softmax import normalised_softmax
 from sbirctl.models import MODELS, Model, ModelSettings, ParamGroup, Stage, WeightsRecord
-from sbirctl.models.layers.attention import StageAttention
+from sbirctl.models.layers.attention import AttentionMap
 from sbirctl.models.layers.backbones import BackboneSettings
 from sbirctl.models.layers.embedding_networks import AttentionNetwork, build_network
 from sbirctl.sampling.batch import Batch, Encoded
@@ -41,41 +41,57 @@ class FfmlnSettings(ModelSettings):
         "amff", help="the embedding networks of Table 5"
     )
     backbone: BackboneSettings = field(default_factory=lambda: BackboneSettings("auto"))
-    freeze_bn: bool = setting(False, help="batch norm keeps its running statistics")
+    freeze_bn: bool = setting(False, help="batch norm keeps its running statistics", kind="recipe")
     dim: int = setting(512, help="size of the embedding; the paper has 512 and 64")
-    stages: tuple[int, ...] = setting((2, 3, 4), help="stages that amff and egff fuse, 4 the last")
+    levels: tuple[int, ...] = setting(
+        (2, 3, 4),
+        help="levels (resolutions) that amff and egff fuse, 4 the last",
+        aliases=("stages",),
+    )
     patch: int = setting(7, help="side of amff's patches, at most that of the map")
-    width: int = setting(768, help="of a token of amff's transformer")
+    width: int = setting(768, help="numbers of a token of amff's transformer")
     depth: int = setting(12, help="blocks of amff's transformer")
     heads: int = setting(12, help="attention heads of amff's transformer")
-    energy_guide: bool = setting(False, help="egff: the last stage guides the energy of the others")
+    energy_guide: bool = setting(False, help="egff: the last level guides the energy of the others")
     terms: tuple[Term, ...] = setting(
         ("norm", "cls", "sin", "mul", "cro"), help="losses that take part (Table 3)"
     )
     objective: Literal["text", "eq9"] = setting("text", help="eq9: without cro, as Eq. 9 prints it")
     lambda_: float = setting(0.8, key="lambda", help="weight of all terms but norm, Eq. 9")
     temperature: float = setting(0.05, help="t of Eq. 5")
-    margin: float = setting(0.2, help="of the triplet terms, Euclidean distance")
-    hinge: Literal["soft", "hard"] = setting("soft", help="soft or hard")
+    margin: float = setting(0.2, help="margin of the triplet terms, Euclidean distance")
+    hinge: Literal["soft", "hard"] = setting(
+        "soft", help="hinge of the triplet terms: soft (softplus) or hard"
+    )
     beta: float = setting(20.0, help="sharpness of the soft hinge")
     weighting: Literal["gradient", "released", "none"] = setting(
-        "gradient", help="of the triplet terms: gradient, none, released"
+        "gradient", help="how the triplet terms are weighted: gradient, none, released"
     )
     mining: Literal["valid", "released"] = setting(
         "valid", help="released: an anchor may be its own positive, anchors without one count"
     )
-    classifier_bias: bool = setting(True, help="beta of Eq. 6")
-    freeze_classifier: bool = setting(False, help="as Algorithm 1's first line says")
-    sampling: Literal["balanced", "pooled"] = setting(
-        "balanced", help="pooled: all images shuffled, whatever class and modality"
+    classifier_bias: bool = setting(
+        True, help="whether the classifier has a bias, the beta of Eq. 6"
     )
-    per_class: int = setting(8, help="images of a class in a balanced batch, half of them sketches")
-    frozen_epochs: int = setting(1, help="first epochs in which the backbone rests")
+    freeze_classifier: bool = setting(
+        False, help="leave the classifier at its first values, as Algorithm 1's first line says"
+    )
+    sampling: Literal["balanced", "pooled"] = setting(
+        "balanced", help="pooled: all images shuffled, whatever class and modality", kind="recipe"
+    )
+    per_class: int = setting(
+        8, help="images of a class in a balanced batch, half of them sketches", kind="recipe"
+    )
+    frozen_epochs: int = setting(
+        1, help="first epochs in which the backbone is not trained", kind="recipe"
+    )
     schedule: Literal["constant", "cosine", "step"] = "constant"
     lr: float = setting(1e-5, help="learning rate of projection and classifier")
-    lr_backbone: float = setting(1e-5, help="learning rate of the backbone")
-    lr_fusion: float = setting(1e-5, help="learning rate of patches, transformer and the like")
-    lr_proxies: float = setting(1e-1, help="learning rate of the proxies of Eq. 5")
+    lr_backbone: float = setting(1e-5, help="learning rate of the backbone", kind="recipe")
+    lr_fusion: float = setting(
+        1e-5, help="learning rate of patches, transformer and the like", kind="recipe"
+    )
+    lr_proxies: float = setting(1e-1, help="learning rate of the proxies of Eq. 5", kind="recipe")
 
 
 @MODELS.register
@@ -128,7 +144,7 @@ class Ffmln(Model):
             settings.backbone,
             settings.size,
             freeze_bn=settings.freeze_bn,
-            levels=settings.stages,
+            levels=settings.levels,
             width=settings.width,
             depth=settings.depth,
             heads=settings.heads,
@@ -228,8 +244,8 @@ class Ffmln(Model):
         frozen = {"backbone": options.frozen_epochs}
         return (Stage("train", options.epochs, self._plan(), made, frozen),)
 
-    def attention(self, images: Tensor, modality: Modality) -> list[StageAttention]:
-        """Per fused stage its activation energy and, with AMFF, what the class token attends to.
+    def attention(self, images: Tensor, modality: Modality) -> list[AttentionMap]:
+        """Per fused level its activation energy and, with AMFF, what the class token attends to.
 
         Args:
             images: (n, 1 or 3, H, W) uint8.
@@ -241,7 +257,7 @@ class Ffmln(Model):
             cls = None
             if isinstance(network, AttentionNetwork):
                 cls = network.cls_attention(index, own)
-            found.append(StageAttention(f"stage {number}", own.float().square().mean(1), cls))
+            found.append(AttentionMap(f"level {number}", own.float().square().mean(1), cls))
         return found
 
     def _ready(self, images: Tensor, modality: Modality) -> Tensor:

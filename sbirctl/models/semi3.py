@@ -20,7 +20,15 @@ from sbirctl.losses.alignment import alignment
 from sbirctl.losses.classification import classification
 from sbirctl.losses.contrastive import contrastive
 from sbirctl.losses.semi3 import semi3_objective
-from sbirctl.models import MODELS, Model, ModelSettings, ParamGroup, Stage, WeightsRecord
+from sbirctl.models import (
+    MODELS,
+    Augmentation,
+    Model,
+    ModelSettings,
+    ParamGroup,
+    Stage,
+    WeightsRecord,
+)
 from sbirctl.models._weights import RANDOM
 from sbirctl.models.layers.backbones import BackboneSettings, build
 from sbirctl.models.layers.branches import Branch, Branches, Head, Trunk, check_two_branches
@@ -39,43 +47,53 @@ class Semi3Settings(ModelSettings):
     """Network, losses and recipe; the defaults are the paper's."""
 
     backbone: BackboneSettings = field(default_factory=lambda: BackboneSettings("vgg19"))
-    freeze_bn: bool = setting(True, help="batch norm, if any, keeps its running statistics")
-    sharing: Literal["semi", "all", "fc-only", "sketch-edge-only", "none"] = setting(
-        "semi", help="of weights between branches (Table II); none: every branch its own"
+    freeze_bn: bool = setting(
+        True, help="batch norm, if any, keeps its running statistics", kind="recipe"
     )
-    co_attention: bool = setting(True, help="attention of all branches, co-mask (Table III)")
+    sharing: Literal["semi", "all", "fc-only", "sketch-edge-only", "none"] = setting(
+        "semi", help="which branches share weights (Table II); none: every branch has its own"
+    )
+    co_attention: bool = setting(
+        True, help="channel attention in all branches, and the co-mask (Table III)"
+    )
     hybrid: bool = setting(True, help="alignment and sketch-edge contrastive loss (Table III)")
     edges: bool = setting(True, help="false: two branches, no edge maps (Section IV-D)")
     feature: Literal["photo", "edge"] = setting(
         "photo", help="what of a photo is searched: its own embedding or its edge map's (Table IV)"
     )
-    reduction: int = setting(16, help="of the attention's first layer")
+    reduction: int = setting(
+        16, help="how many times fewer outputs the attention's first layer has"
+    )
     fc: int = setting(4096, help="outputs of FC6 and FC7")
     grid: int = setting(0, help="side of the map FC6 sees; 0: as in the backbone, else 1")
-    dropout: float = setting(0.5, help="after FC6 and FC7, in training")
+    dropout: float = setting(0.5, help="dropout after FC6 and FC7, in training")
     dim: int = setting(256, help="size of the embedding")
     classify: Literal["fc7", "embedding"] = setting(
         "fc7", help="what Eq. 10 classifies; embedding: by normalised softmax"
     )
-    temperature: float = setting(0.2, help="of the normalised softmax, with classify=embedding")
+    temperature: float = setting(
+        0.2, help="temperature of the normalised softmax of classify=embedding"
+    )
     alpha: float = setting(10.0, help="weight of the sketch-photo contrastive loss, Eq. 12")
     beta: float = setting(100.0, help="weight of the alignment loss")
     gamma: float = setting(10.0, help="weight of the sketch-edge contrastive loss")
     margin_photo: float = setting(0.3, help="m_2 of Eq. 11, Euclidean distance")
     margin_edge: float = setting(0.3, help="m_1 of Eq. 9")
-    pretrain_epochs: int = setting(10, help="of stage 1, every branch by itself; 0: without")
-    epochs: int = setting(20, help="of stage 2, all together; 0: without")
+    pretrain_epochs: int = setting(
+        10, help="epochs of stage 1, every branch by itself; 0: without", kind="recipe"
+    )
+    epochs: int = setting(20, help="epochs of stage 2, all branches together; 0: without")
     batch: int = setting(32, help="sketches of a step, each with two photos, over all processes")
     optimizer: Literal["adamw", "adam", "sgd"] = "sgd"
     lr: float = setting(2e-4, help="learning rate of embedding and attention")
-    lr_classifier: float = setting(2e-4, help="learning rate of the classifier")
-    lr_fc: float = setting(2e-4, help="learning rate of FC6 and FC7")
-    lr_backbone: float = setting(2e-4, help="learning rate of the convolutions")
+    lr_classifier: float = setting(2e-4, help="learning rate of the classifier", kind="recipe")
+    lr_fc: float = setting(2e-4, help="learning rate of FC6 and FC7", kind="recipe")
+    lr_backbone: float = setting(2e-4, help="learning rate of the convolutions", kind="recipe")
     schedule: Literal["constant", "cosine", "step", "drop"] = setting(
         "drop", help="drop: a tenth of the rate after two thirds"
     )
     # Not FFMLN's released one, which would move photos without their edge maps.
-    augment: Literal["none", "flip", "standard", "strong"] = setting(
+    augment: Augmentation = setting(
         "flip", help="none, flip, standard or strong; edge maps move with their photos"
     )
 
@@ -130,6 +148,11 @@ class Semi3(Model):
                 raise UsageError("feature=edge needs edge maps.", "Leave out edges=false.")
         if settings.classify == "embedding" and not settings.temperature > 0:
             raise UsageError("classify=embedding needs a temperature above 0.", "Set 0.1 to 0.2.")
+        if settings.augment == "released":
+            raise UsageError(
+                "augment=released would move photos without their edge maps.",
+                "Take none, flip, standard or strong.",
+            )
         self.dim = settings.dim
         trunk = Trunk(build(settings.backbone, freeze_bn=settings.freeze_bn))
         trunk.take_own()

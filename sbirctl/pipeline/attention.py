@@ -31,7 +31,7 @@ def attention(
     device: str = "auto",
     report: Reporter = SILENT,
 ) -> Path:
-    """Draw per stage the activation energy and what the class token attends to.
+    """Draw per level the activation energy and what the class token attends to.
 
     The pictures pass through both halves of preprocessing, as in training.
 
@@ -62,19 +62,19 @@ def attention(
     size = checkpoint.data.size if checkpoint.data else 0
     model = restore(checkpoint, device=device, weights=weights)
     rows: list[AttentionRow] = []
-    stages: list[str] = []
+    levels: list[str] = []
     with report.bar("looking", len(images)) as advance:
         for path in images:
             found = _load(path, modality, size or model.settings.size, report)
             if found is not None:
-                row, stages = _row(model, path, *found)
+                row, levels = _row(model, path, *found)
                 rows.append(row)
             advance()
     if not rows:
         raise MissingError("No image could be read.", "Give paths of photos or sketches.")
     if any(cls is not None and cls.size == 1 for cls in rows[0].cls):
-        report.note("a stage of one token has the same attention everywhere")
-    save(attention_sheet(rows, stages), output, report)
+        report.note("a level of one token has the same attention everywhere")
+    save(attention_sheet(rows, levels), output, report)
     return output
 
 
@@ -125,7 +125,7 @@ def _row(
     row = AttentionRow(
         f"{display_path(path.name)} ({modality})",
         np.broadcast_to(pixels, (*pixels.shape[:2], 3)),
-        [stage.energy[0].float().cpu().numpy() for stage in found],
-        [None if stage.cls is None else stage.cls[0].float().cpu().numpy() for stage in found],
+        [level.energy[0].float().cpu().numpy() for level in found],
+        [None if level.cls is None else level.cls[0].float().cpu().numpy() for level in found],
     )
-    return row, [stage.name for stage in found]
+    return row, [level.name for level in found]

@@ -73,7 +73,9 @@ def embed(
     with joined(device) as group:
         report = report if group.first else SILENT
         with group.first_process_first():
-            found = _open(str(source), given, assignments, config, weights, group.device, seed)
+            found = _open(
+                str(source), given, assignments, config, weights, group.device, seed, report
+            )
         target_file = out.expanduser() if out else _place(found, side)
         wanted = _attributes(found, side)
         if group.broadcast_from_first(lambda: not fresh and _fits(target_file, wanted, with_train)):
@@ -97,6 +99,7 @@ def _open(
     weights: str,
     device: str,
     seed: int,
+    report: Reporter,
 ) -> EmbeddingTarget:
     from sbirctl.training import embedding_target as targets
     from sbirctl.training.config import training_config
@@ -105,11 +108,11 @@ def _open(
     if is_model(source):
         layers = read_layers(config, assignments)
         flags: Flags = {**given, "seed": seed, "weights": weights}
-        chosen = training_config(source, layers, **flags)
+        chosen = training_config(source, layers, report=report, **flags)
         return targets.from_registry(chosen, device=device)
     refuse_settings([*assignments, *([str(config)] if config else [])])
     path = find_checkpoint(source)
-    return targets.from_checkpoint(path, given, device=device, weights=weights)
+    return targets.from_checkpoint(path, given, device=device, weights=weights, report=report)
 
 
 def _claim(held: ExitStack, target: Path) -> None:

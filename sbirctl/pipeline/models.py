@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import asdict
-from pathlib import Path
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
-import sbirctl
 from sbirctl.core.config import describe
-from sbirctl.core.errors import CorruptError
-from sbirctl.core.files import display_path
+from sbirctl.core.errors import CorruptError, MissingError
+from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS, load_card
 
 _MEASURED = ("model", "dataset", "task", "split", "metric", "definition", "value")
 
 
-def rows() -> list[dict[str, Any]]:
-    """One entry a model, from the cards alone: nothing of torch is imported."""
+def rows(report: Reporter = SILENT) -> list[dict[str, Any]]:
+    """One entry a model, from the cards alone: nothing of torch is imported.
+
+    Models whose card is missing or cannot be used are left out with a warning.
+    """
     found = []
-    for card in map(load_card, MODELS.names()):
+    for name in MODELS.names():
+        try:
+            card = load_card(name)
+        except (CorruptError, MissingError) as error:
+            report.warn(f"{name} is not listed: {error}")
+            continue
         found.append(
             {
                 "name": card.name,
@@ -67,8 +75,8 @@ def markdown(name: str) -> str:
     return model_page(show(name), measured(name))
 
 
-def measured(name: str, path: Path | None = None) -> list[dict[str, Any]]:
-    """Figures measured with a model; none where the installation carries no benchmarks.
+def measured(name: str, path: Traversable | None = None) -> list[dict[str, Any]]:
+    """Figures measured with a model.
 
     Args:
         path: a TOML file of `[[figures]]` with model, dataset, task, split, metric, definition and
@@ -77,16 +85,14 @@ def measured(name: str, path: Path | None = None) -> list[dict[str, Any]]:
     Raises:
         CorruptError: it is no such file.
     """
-    path = path or Path(sbirctl.__file__).parents[1] / "benchmarks" / "results" / "models.toml"
-    if not path.is_file():
-        return []
+    path = path or files("sbirctl.report").joinpath("measured.toml")
     try:
         figures = tomllib.loads(path.read_text(encoding="utf-8"))["figures"]
         absent = [key for figure in figures for key in _MEASURED if key not in figure]
     except (ValueError, LookupError, TypeError) as error:
-        raise CorruptError(f"{display_path(path)} holds no figures: {error}.") from error
+        raise CorruptError(f"{path.name} holds no figures: {error}.") from error
     if absent:
-        raise CorruptError(f"A figure in {display_path(path)} has no {absent[0]}.")
+        raise CorruptError(f"A figure in {path.name} has no {absent[0]}.")
     return [figure for figure in figures if figure["model"] == name]
 
 

@@ -61,7 +61,7 @@ def train(
     """
     with joined(device) as group:
         report = report if group.first else SILENT
-        run = _open(model, read_layers(config, assignments, epochs_layer(epochs)), **flags)
+        run = _open(model, read_layers(config, assignments, epochs_layer(epochs)), report, **flags)
         folder = run.folder()
         if group.broadcast_from_first(lambda: (folder / "result.json").is_file() and not fresh):
             report.note("This run is finished; --fresh trains it again.")
@@ -86,14 +86,16 @@ def epochs_layer(epochs: int | None) -> dict[str, Any]:
     return {} if epochs is None else {"epochs": epochs}
 
 
-def _open(model: str, layers: Sequence[Mapping[str, Any]], **flags: Unpack[Flags]) -> Run:
+def _open(
+    model: str, layers: Sequence[Mapping[str, Any]], report: Reporter, **flags: Unpack[Flags]
+) -> Run:
     from sbirctl.models import MODELS
     from sbirctl.training.config import training_config
     from sbirctl.training.run import Run
 
     if not MODELS.get(model).trainable:
         raise UsageError(f"{model} is not trained.", f"Type `sbirctl embed {model}`.")
-    config = training_config(model, layers, **flags)
+    config = training_config(model, layers, report=report, **flags)
     return Run(config, config.open())
 
 

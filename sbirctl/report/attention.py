@@ -1,4 +1,4 @@
-"""A sheet of where a model looks: activation energy and class-token attention, stage by stage."""
+"""A sheet of where a model looks: activation energy and class-token attention, level by level."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class AttentionRow:
     Attributes:
         name: shown beneath it.
         image: (size, size, 3) uint8.
-        energy: per stage (h, w) float, mean square of the activations.
-        cls: per stage (rows, columns) float, weights of the class token's attention, or None.
+        energy: per level (h, w) float, mean square of the activations.
+        cls: per level (rows, columns) float, weights of the class token's attention, or None.
     """
 
     name: str
@@ -34,17 +34,17 @@ class AttentionRow:
     cls: Sequence[np.ndarray | None]
 
 
-def attention_sheet(rows: Sequence[AttentionRow], stages: Sequence[str]) -> Figure:
-    """One row an image: the image, then per stage its energy and its attention, where it has one.
+def attention_sheet(rows: Sequence[AttentionRow], levels: Sequence[str]) -> Figure:
+    """One row an image: the image, then per level its energy and its attention, where it has one.
 
     Every map is drawn over the image from its own smallest to its own largest value; a map of one
     token is the same everywhere and its heading says so.
 
     Args:
-        rows: at least one, all of one size and with the same stages.
-        stages: their names.
+        rows: at least one, all of one size and with the same levels.
+        levels: their names.
     """
-    columns = _columns(rows[0], stages)
+    columns = _columns(rows[0], levels)
     wide, high = 1 + len(columns), len(rows)
     width = wide * (CELL + GAP) + GAP
     height = HEADING + high * (CELL + FOOT)
@@ -66,10 +66,10 @@ def attention_sheet(rows: Sequence[AttentionRow], stages: Sequence[str]) -> Figu
     return figure
 
 
-def _columns(row: AttentionRow, stages: Sequence[str]) -> list[tuple[int, int, str]]:
-    """(0 energy or 1 attention, stage, heading) of every column after the image."""
+def _columns(row: AttentionRow, levels: Sequence[str]) -> list[tuple[int, int, str]]:
+    """(0 energy or 1 attention, level, heading) of every column after the image."""
     made = []
-    for index, name in enumerate(stages):
+    for index, name in enumerate(levels):
         side = "x".join(map(str, row.energy[index].shape))
         made.append((0, index, f"{name}, energy\n{side}"))
         cls = row.cls[index]

@@ -13,7 +13,7 @@ def model_page(described: Mapping[str, Any], measured: Sequence[Mapping[str, Any
     """The page of one model.
 
     Args:
-        described: what `stages.models.show` gives.
+        described: what `pipeline.models.show` gives.
         measured: figures measured with this project: dataset, task, split, metric, definition,
             value, and where known deviation, runs and note.
     """

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sbirctl.models import Augmentation
 from sbirctl.sampling.batch import Batch
 from sbirctl.training.released_augment import released_augment
 
-Name = Literal["none", "flip", "standard", "strong", "released"]
 _GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma, as in every photo library
 
 
@@ -49,7 +49,7 @@ STRENGTHS = {
 }
 
 
-def augment(batch: Batch, name: Name, seed: int) -> Batch:
+def augment(batch: Batch, name: Augmentation, seed: int) -> Batch:
     """A randomly changed copy of a batch, uint8 as before.
 
     Images of one instance (a sketch and the photo it was drawn from) are mirrored together, so a

@@ -119,7 +119,7 @@ def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
         raise CorruptError(
             f"{display_path(path)} has checkpoint format {about['schema']}, which is"
             f" {'newer' if newer else 'older'} than what this program reads, {SCHEMA}.",
-            "Update sbirctl." if newer else "Train again, or use the sbirctl that wrote it.",
+            "Update sbirctl." if newer else "Train again with --fresh.",
         )
     if tensors and digest_state(state) != about["weights_digest"]:
         raise CorruptError(

@@ -100,12 +100,15 @@ class Flags(TypedDict, total=False):
     init: str
 
 
-def training_config(model: str, layers: Layers, **flags: Unpack[Flags]) -> TrainingConfig:
+def training_config(
+    model: str, layers: Layers, *, report: Reporter = SILENT, **flags: Unpack[Flags]
+) -> TrainingConfig:
     """What holds for a run.
 
     Args:
         model: registry name.
         layers: settings of the model and options of the task, as `core.config.read_layers`.
+        report: is told of settings that have another name now.
         flags: see `Flags`.
 
     Raises:
@@ -114,7 +117,7 @@ def training_config(model: str, layers: Layers, **flags: Unpack[Flags]) -> Train
         MissingError: `init` is no run.
     """
     task = flags.get("task") or Inputs.task
-    settings, options = resolve_layers(model, task, layers)
+    settings, options = resolve_layers(model, task, layers, report=report)
     weights = flags.get("weights") or TrainingConfig.weights
     if Path(weights).expanduser().is_file():
         weights = str(Path(weights).expanduser().absolute())

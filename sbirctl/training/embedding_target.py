@@ -11,6 +11,7 @@ from sbirctl.core.config import to_dict
 from sbirctl.core.errors import MismatchError
 from sbirctl.core.files import digest_json, display_path
 from sbirctl.core.home import home
+from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import Model, create
 from sbirctl.retrieval.provenance import EdgeMaps, Provenance
 from sbirctl.training.checkpoint import digest_state, read_checkpoint
@@ -39,7 +40,9 @@ class EmbeddingTarget:
     provenance: Provenance
 
 
-def from_checkpoint(path: Path, given: Flags, *, device: str, weights: str) -> EmbeddingTarget:
+def from_checkpoint(
+    path: Path, given: Flags, *, device: str, weights: str, report: Reporter = SILENT
+) -> EmbeddingTarget:
     """A trained model and the data it was trained and shall be tested on.
 
     Args:
@@ -54,7 +57,7 @@ def from_checkpoint(path: Path, given: Flags, *, device: str, weights: str) -> E
         raise MismatchError(f"{display_path(path)} does not say what it was trained on.")
     _refuse_other(checkpoint.data.inputs, given)
     data = reopen(checkpoint.data)
-    model = restore(checkpoint, device=device, weights=weights)
+    model = restore(checkpoint, device=device, weights=weights, report=report)
     inside = path.name == CHECKPOINT and (path.parent / "config.toml").is_file()
     name = f"{path.stem}-{checkpoint.digest[:8]}"
     place = path.parent / "embeddings" if inside else home() / "embeddings" / name

@@ -47,3 +47,15 @@ def test_an_unknown_model_is_a_usage_error():
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.splitlines()[1] == "  → Did you mean 'baseline'?"
+
+
+def test_a_file_without_a_card_does_not_end_the_list(tmp_path, monkeypatch, capsys):
+    import sbirctl.models
+
+    (tmp_path / "helper.py").write_text('"""A helper."""\n')
+    monkeypatch.setattr(sbirctl.models, "__path__", [*sbirctl.models.__path__, str(tmp_path)])
+    assert _app.run(["models"]) == 0
+    printed = capsys.readouterr()
+    assert "baseline" in printed.out
+    assert "helper" not in printed.out
+    assert "The model helper has no card helper.toml." in printed.err

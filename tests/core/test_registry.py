@@ -3,7 +3,7 @@ import textwrap
 
 import pytest
 
-from sbirctl.core.errors import UsageError
+from sbirctl.core.errors import MissingError, UsageError
 from sbirctl.core.registry import Registry
 
 
@@ -71,3 +71,15 @@ def test_a_second_thing_of_one_name_is_refused():
     registry.register(One)
     with pytest.raises(AssertionError, match="twice"):
         registry.register(Two)
+
+
+def test_a_plug_in_that_is_gone_names_its_package(tmp_path, monkeypatch):
+    about = tmp_path / "fruit_shop-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: fruit-shop\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[test.things]\nplum = fruit_shop.plum\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    things = Registry("thing", "sbirctl.losses", group="test.things")
+    assert "plum" in things.names()
+    with pytest.raises(MissingError, match=r"thing 'plum' of fruit-shop should be in fruit_shop"):
+        things.get("plum")

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from sbirctl.models.ffmln import Ffmln, FfmlnSettings
-from sbirctl.models.layers.amff import Patches, StageTransformer
+from sbirctl.models.layers.amff import LevelTransformer, Patches
 from sbirctl.models.layers.backbones import Backbone, BackboneSettings, build
 from sbirctl.models.layers.embedding_networks import (
     AttentionNetwork,
@@ -78,7 +78,7 @@ def test_the_real_stages_of_resnet_50() -> None:
 
 
 def test_without_blocks_the_vector_is_that_of_the_class_token() -> None:
-    transformer = StageTransformer(4, 0, 1)
+    transformer = LevelTransformer(4, 0, 1)
     nn.init.normal_(transformer.cls)
     token = transformer.cls[0, 0]
     normed = (token - token.mean()) / (token.var(unbiased=False) + 1e-6).sqrt()
@@ -89,7 +89,7 @@ def test_without_blocks_the_vector_is_that_of_the_class_token() -> None:
 
 def test_the_transformer_knows_no_positions() -> None:
     torch.manual_seed(0)
-    transformer = StageTransformer(6, 2, 2)
+    transformer = LevelTransformer(6, 2, 2)
     tokens, order = torch.randn(2, 5, 6), torch.randperm(5)
     torch.testing.assert_close(transformer(tokens), transformer(tokens[:, order]))
     weights = transformer.attention(tokens)
@@ -100,7 +100,7 @@ def test_the_transformer_knows_no_positions() -> None:
 
 def test_the_attention_is_that_of_the_last_block() -> None:
     torch.manual_seed(0)
-    transformer = StageTransformer(6, 1, 2)
+    transformer = LevelTransformer(6, 1, 2)
     tokens = torch.randn(1, 3, 6)
     block = transformer.blocks[0]
     entering = block.norm1(torch.cat([transformer.cls, tokens], dim=1))[0]

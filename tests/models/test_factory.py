@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
 from safetensors.torch import save_file
-from small_models import images
+from small_models import SMALL, images
 
-from sbirctl.core.config import parse_assignments
-from sbirctl.core.errors import UsageError
+from sbirctl.core.config import describe, kinds, parse_assignments
+from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.core.progress import Reporter
-from sbirctl.models import MODELS, create, resolve_settings
+from sbirctl.models import MODELS, create, rebuild, resolve_settings
 from sbirctl.models.layers import backbones
 from sbirctl.models.layers.backbones import BackboneSettings, build
 
@@ -20,6 +21,10 @@ from sbirctl.models.layers.backbones import BackboneSettings, build
 class Listener(Reporter):
     def __init__(self) -> None:
         self.warnings: list[str] = []
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)
@@ -75,3 +80,56 @@ def test_another_mean_than_the_published_weights_is_said(
     assert len(listener.warnings) == warned
     create("baseline", device="cpu", layers=[layer], weights=path, report=listener)
     assert len(listener.warnings) == warned
+
+
+class TestOlderCheckpoints:
+    """Settings of a checkpoint that today's model has under another name, or no longer has."""
+
+    settings: ClassVar[dict] = {**SMALL["ffmln"], "stages": [3, 4]}
+
+    def test_a_renamed_setting_is_understood(self) -> None:
+        model = rebuild("ffmln", self.settings, ("a", "b"), device="cpu")
+        assert model.settings.levels == (3, 4)
+
+    def test_a_person_who_types_the_old_name_is_told_the_new_one(self) -> None:
+        told = Listener()
+        settings = resolve_settings("ffmln", [{"stages": "2,4"}], report=told)
+        assert settings.levels == (2, 4)
+        assert told.notes == ["the setting stages is called levels now"]
+        with pytest.raises(UsageError, match="'stages' is set twice"):
+            resolve_settings("ffmln", [{"stages": "2,4", "levels": "3"}])
+
+    def test_a_recipes_unknown_setting_is_left_out_with_a_note(self) -> None:
+        told = Listener()
+        given = {**self.settings, "cycles": 3}
+        rebuild("ffmln", given, None, device="cpu", recipe=("cycles", "lr"), report=told)
+        assert len(told.notes) == 1
+        assert told.notes[0].startswith("cycles: ")
+
+    def test_a_networks_unknown_setting_is_refused(self) -> None:
+        with pytest.raises(MismatchError, match="'gates', which this version of ffmln"):
+            rebuild("ffmln", {**self.settings, "gates": 3}, None, device="cpu", recipe=("lr",))
+
+    def test_a_model_can_change_what_an_older_version_wrote(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def upgrade(settings: dict, version: int) -> dict:
+            assert version == 1
+            return {"dim": settings.pop("half") * 2, **settings}
+
+        monkeypatch.setattr(MODELS.get("ffmln"), "upgrade", staticmethod(upgrade))
+        given = {k: v for k, v in self.settings.items() if k != "dim"}
+        assert rebuild("ffmln", {**given, "half": 4}, None, device="cpu").dim == 8
+
+
+def test_kinds_of_settings_are_inherited_and_nested() -> None:
+    found = kinds(MODELS.get("ffmln").Settings)
+    assert found["lr"] == found["schedule"] == found["backbone.freeze"] == "recipe"
+    assert found["precision"] == found["accumulate"] == "machine"
+    assert found["levels"] == found["backbone.name"] == found["size"] == "method"
+    assert set(found) == {key for key, _, _ in describe(MODELS.get("ffmln").Settings)}
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_every_setting_has_a_help_text(name: str) -> None:
+    assert [key for key, _, text in describe(MODELS.get(name).Settings) if not text] == []

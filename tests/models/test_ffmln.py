@@ -233,9 +233,9 @@ def test_without_training_classes_it_embeds_but_does_not_train() -> None:
     [
         ({"terms": ""}, "no loss"),
         ({"terms": "cro", "objective": "eq9"}, "no loss"),
-        ({"stages": "0,2"}, "stages=0,2"),
-        ({"stages": "5"}, "stages=5"),
-        ({"stages": ""}, "cannot be fused"),
+        ({"levels": "0,2"}, "levels=0,2"),
+        ({"levels": "5"}, "levels=5"),
+        ({"levels": ""}, "cannot be fused"),
         ({"heads": 3}, "heads=3"),
         ({"network": "vgg16"}, "does not stand on mobilenetv2_100"),
         ({"network": "cse-resnet50"}, "no squeeze-and-excitation"),

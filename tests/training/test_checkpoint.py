@@ -1,7 +1,10 @@
 """Checkpoints: equal bytes for equal runs, nothing lost, damage noticed."""
 
+import json
+
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from sbirctl.core.errors import CorruptError, MissingError
@@ -79,3 +82,26 @@ def test_damage_and_strangers_are_named(tmp_path, make_model):
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(CorruptError, match="not written by sbirctl"):
         read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("schema", "word", "hint"), [(99, "newer", "Update"), (0, "older", "Train")]
+)
+def test_older_and_newer_formats_are_told_apart(tmp_path, make_model, schema, word, hint):
+    path = tmp_path / "c"
+    save_checkpoint(path, make_model(), Provenance())
+    with safe_open(path, framework="pt") as stream:
+        about = json.loads(stream.metadata()["sbirctl"])
+    text = json.dumps({**about, "schema": schema})
+    save_file({"a": torch.zeros(1)}, path, metadata={"sbirctl": text})
+    with pytest.raises(CorruptError, match=f"which is {word} than") as caught:
+        read_checkpoint(path)
+    assert hint in str(caught.value.hint)
+
+
+def test_a_checkpoint_says_which_settings_are_the_recipes(tmp_path, make_model):
+    save_checkpoint(tmp_path / "c", make_model(), Provenance())
+    found = read_checkpoint(tmp_path / "c")
+    assert found.version == 1
+    assert {"lr", "epochs", "precision"} <= set(found.recipe)
+    assert not {"size", "mean"} & set(found.recipe)

@@ -1,8 +1,8 @@
-"""Attention Map Feature Fusion of FFMLN (section 3.2): one transformer reads all stages.
+"""Attention Map Feature Fusion of FFMLN (section 3.2): one transformer reads all levels.
 
-Each stage's map is cut into patches by a convolution of its own; a class token and a pre-norm
-transformer encoder without positions are shared by the stages. The vector of a stage is the
-sigmoid of the normalised class token; the vectors of the stages are summed. Blocks are timm's;
+Each level's map is cut into patches by a convolution of its own; a class token and a pre-norm
+transformer encoder without positions are shared by the levels. The vector of a level is the
+sigmoid of the normalised class token; the vectors of the levels are summed. Blocks are timm's;
 they and the initial values are those of the authors' code (haizhu12/ammln @ f284a64).
 """
 
@@ -45,8 +45,8 @@ class Patches(nn.Conv2d):
         return F.linear(cut, self.weight.flatten(1), self.bias), (rows, columns)
 
 
-class StageTransformer(nn.Module):
-    """The encoder all stages share, with its class token and final normalisation.
+class LevelTransformer(nn.Module):
+    """The encoder all levels share, with its class token and final normalisation.
 
     Args:
         width: of a token. depth: number of blocks; 0 leaves the same vector for every image.
@@ -71,7 +71,7 @@ class StageTransformer(nn.Module):
         self.norm = norm(width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(n, t, width) tokens of one stage to its vector, (n, width) in 0..1."""
+        """(n, t, width) tokens of one level to its vector, (n, width) in 0..1."""
         tokens = self._with_cls(tokens)
         for block in self.blocks:
             tokens = block(tokens)
@@ -81,7 +81,7 @@ class StageTransformer(nn.Module):
         """What the class token attends to in the last block.
 
         Returns:
-            (n, t) weights of the stage's tokens, mean over the heads; with the weight the class
+            (n, t) weights of the level's tokens, mean over the heads; with the weight the class
             token gives itself they add up to 1. None without blocks.
         """
         if not self.blocks:
@@ -101,7 +101,7 @@ class StageTransformer(nn.Module):
         return torch.cat([self.cls.to(tokens.dtype).expand(tokens.shape[0], -1, -1), tokens], dim=1)
 
 
-def initialise(modules: Sequence[nn.Module], transformer: StageTransformer) -> None:
+def initialise(modules: Sequence[nn.Module], transformer: LevelTransformer) -> None:
     """Initial values of patches and transformer as in the authors' code."""
     for root in (*modules, transformer):
         for module in root.modules():

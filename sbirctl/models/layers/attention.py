@@ -19,11 +19,11 @@ BLOCKS_SHOWN = 3
 
 
 @dataclass(frozen=True)
-class StageAttention:
-    """What one stage, or one block, makes of n images.
+class AttentionMap:
+    """What one level, or one block, makes of n images.
 
     Attributes:
-        name: for people, "stage 4" or "block 12".
+        name: for people, "level 4" or "block 12".
         energy: (n, h, w) float32, mean square of the activations over the channels.
         cls: (n, rows, columns) float32, weights of the class token's attention (mean over the
             heads); None where there is no class token.
@@ -34,14 +34,14 @@ class StageAttention:
     cls: Tensor | None
 
 
-def attention_maps(model: Model, images: Tensor, modality: Modality) -> list[StageAttention]:
-    """What a model has to show, in evaluation mode, coarsest stage or last block at the end.
+def attention_maps(model: Model, images: Tensor, modality: Modality) -> list[AttentionMap]:
+    """What a model has to show, in evaluation mode, coarsest level or last block at the end.
 
     Args:
         images: (n, 1 or 3, H, W) uint8 on the model's device.
 
     Raises:
-        UsageError: the model has neither stages nor a class token.
+        UsageError: the model has neither levels nor a class token.
     """
     from sbirctl.models.layers.prompted_clip import PromptedEncoder
 
@@ -55,7 +55,7 @@ def attention_maps(model: Model, images: Tensor, modality: Modality) -> list[Sta
     raise UsageError(f"{model.name} has no attention to show.", "Take a run of ffmln or of drclip.")
 
 
-def _of_vit(encoder: PromptedEncoder, images: Tensor, modality: Modality) -> list[StageAttention]:
+def _of_vit(encoder: PromptedEncoder, images: Tensor, modality: Modality) -> list[AttentionMap]:
     """Of the blocks at one third, two thirds and the end of a prompted vision transformer."""
     blocks = list(encoder.visual.transformer.resblocks)
     count = len(blocks)
@@ -86,7 +86,7 @@ def _of_vit(encoder: PromptedEncoder, images: Tensor, modality: Modality) -> lis
         energy = outputs[index].float().square().mean(2)[:, patches]
         cls = weights[index].float()[:, 0, patches]
         made.append(
-            StageAttention(
+            AttentionMap(
                 f"block {index + 1}",
                 energy.unflatten(1, (rows, columns)),
                 cls.unflatten(1, (rows, columns)),

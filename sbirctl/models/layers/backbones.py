@@ -7,7 +7,7 @@ a tag (`resnet50.a1_in1k`) is always timm's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,8 +30,10 @@ class BackboneSettings:
     """Which network; keys not listed go to its constructor (`backbone.pad_type=same`)."""
 
     name: str = setting("resnet50", help="any torchvision or timm classification network")
-    extra: dict[str, Any] = field(default_factory=dict)
-    freeze: int = setting(0, help="first stages (resolutions) that are not trained")
+    extra: dict[str, Any] = setting(
+        default_factory=dict, help="further arguments of the network's constructor"
+    )
+    freeze: int = setting(0, help="first levels (resolutions) that are not trained", kind="recipe")
 
 
 class Backbone(nn.Module):
@@ -45,12 +47,12 @@ class Backbone(nn.Module):
         freeze_bn: batch norm keeps its running statistics also in training; its scale and shift
             are trained like any other parameter.
 
-    With `settings.freeze` = N whatever the N-th map of `stages` is computed from is left as it is:
-    it is no part of `trained`, and in training it works as in evaluation. It so costs a forward
-    pass without saved activations, and no backward pass.
+    With `settings.freeze` = N whatever the N-th map of `feature_maps` is computed from is left as
+    it is: it is no part of `trained`, and in training it works as in evaluation. It so costs a
+    forward pass without saved activations, and no backward pass.
 
     Raises:
-        UsageError: fewer stages than are to be frozen.
+        UsageError: fewer levels than are to be frozen.
     """
 
     def __init__(
@@ -99,7 +101,7 @@ class Backbone(nn.Module):
         if children is None:
             raise UsageError(
                 f"The backbone {self.settings.name!r} gives no feature maps.",
-                "Take one with stages, such as resnet50, vgg19 or mobilenetv2_100.",
+                "Take one with levels, such as resnet50, vgg19 or mobilenetv2_100.",
             )
         maps = []
         for child in children:
@@ -110,11 +112,11 @@ class Backbone(nn.Module):
         return maps
 
     def trained(self) -> list[nn.Parameter]:
-        """The parameters behind the frozen stages: what a recipe moves."""
+        """The parameters behind the frozen levels: what a recipe moves."""
         return [p for name, p in self.net.named_parameters() if name not in self._frozen]
 
     def shapes(self, size: int = 64) -> list[tuple[int, int]]:
-        """(channels, side) of each map that `stages` gives for a square input, finest first."""
+        """(channels, side) of each of `feature_maps` for a square input, finest first."""
         with torch.no_grad():
             return [(maps.shape[1], maps.shape[2]) for maps in self._probe(size, size)]
 
@@ -165,7 +167,7 @@ class Backbone(nn.Module):
             maps = self._probe(*size)
         if not 0 < count <= len(maps):
             raise UsageError(
-                f"backbone.freeze={count}, but {self.settings.name} has {len(maps)} stages.",
+                f"backbone.freeze={count}, but {self.settings.name} has {len(maps)} levels.",
                 f"Take a number from 0 to {len(maps)}.",
             )
         names, params = zip(*self.net.named_parameters(), strict=True)
@@ -173,7 +175,7 @@ class Backbone(nn.Module):
         return frozenset(n for n, g in zip(names, found, strict=True) if g is not None)
 
     def _probe(self, height: int, width: int) -> list[Tensor]:
-        """`stages` of an empty image, in evaluation mode."""
+        """`feature_maps` of an empty image, in evaluation mode."""
         was_training = self.training
         self.eval()
         maps = self.feature_maps(torch.zeros(1, 3, height, width))

@@ -30,7 +30,9 @@ class ClipBackbone:
 
     name: str = setting("ViT-B-32", help="any architecture of open_clip")
     pretrained: str = setting("openai", help="open_clip's tag of the weights; decides QuickGELU")
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = setting(
+        default_factory=dict, help="further arguments of open_clip's constructor"
+    )
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class ClipSettings(ModelSettings):
 
     backbone: ClipBackbone = field(default_factory=ClipBackbone)
     mean: tuple[float, ...] = setting(CLIP_MEAN, help="mean of the inputs, of 0..1")
-    std: tuple[float, ...] = setting(CLIP_STD, help="deviation of the inputs")
+    std: tuple[float, ...] = setting(CLIP_STD, help="standard deviation of the inputs, of 0..1")
 
 
 def encode_texts(

@@ -1,10 +1,10 @@
 """The five embedding networks FFMLN's Table 5 compares, each a descriptor over a backbone.
 
-amff          maximum-pooled stages beside the sum of their attention vectors (`amff.py`)
+amff          maximum-pooled levels beside the sum of their attention vectors (`amff.py`)
 vgg16         the 4,096 features of a VGG-16 ahead of its classifier
 cse-resnet50  maximum-pooled last map of an SE-ResNet-50 whose squeeze-and-excitation blocks see the
               modality (Liu et al., "Semantic-Aware Knowledge Preservation for ZS-SBIR", ICCV 2019)
-egff          maximum-pooled stages under SimAM's energy attention (Ren et al., "Energy-Guided
+egff          maximum-pooled levels under SimAM's energy attention (Ren et al., "Energy-Guided
               Feature Fusion for ZS-SBIR", 2022; Yang et al., "SimAM", ICML 2021)
 siamese-cnn   the maximum-pooled last map of the backbone, nothing else
 """
@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sbirctl.core.errors import UsageError
-from sbirctl.models.layers.amff import Patches, StageTransformer, initialise
+from sbirctl.models.layers.amff import LevelTransformer, Patches, initialise
 from sbirctl.models.layers.backbones import Backbone, BackboneSettings, build
 from sbirctl.models.layers.conditioned_se import ConditionedSE
 
 BACKBONES: dict[str, str] = {"vgg16": "vgg16", "cse-resnet50": "seresnet50"}
 DEFAULT_BACKBONE = "resnet50"
-LAST = 4  # number of the coarsest stage
+LAST = 4  # number of the coarsest level
 
 
 def pool(maps: Tensor) -> Tensor:
@@ -39,13 +39,13 @@ class EmbeddingNetwork(nn.Module):
     Args:
         backbone: shared by sketches and photos.
         size: side of the input in pixels.
-        numbers: the stages to fuse, 4 the coarsest; a plain network takes stage 4 alone.
+        numbers: the levels to fuse, 4 the coarsest; a plain network takes level 4 alone.
 
     Attributes:
         width: length of a descriptor.
 
     Raises:
-        UsageError: a stage the backbone does not have.
+        UsageError: a level the backbone does not have.
     """
 
     def __init__(self, backbone: Backbone, size: int, numbers: Sequence[int] = (LAST,)) -> None:
@@ -56,8 +56,8 @@ class EmbeddingNetwork(nn.Module):
         self.numbers = tuple(sorted(set(numbers)))
         if not self.numbers or not all(least <= number <= LAST for number in self.numbers):
             raise UsageError(
-                f"stages={','.join(map(str, numbers))} cannot be fused.",
-                f"{backbone.settings.name} has the stages {least} to {LAST}.",
+                f"levels={','.join(map(str, numbers))} cannot be fused.",
+                f"{backbone.settings.name} has the levels {least} to {LAST}.",
             )
         self.shapes = [known[number - LAST - 1] for number in self.numbers]
         self.width = sum(channels for channels, _ in self.shapes)
@@ -67,7 +67,7 @@ class EmbeddingNetwork(nn.Module):
         return {}
 
     def maps(self, images: Tensor) -> list[Tensor]:
-        """The maps of the chosen stages, finest first."""
+        """The maps of the chosen levels, finest first."""
         found = self.backbone.feature_maps(images)
         return [found[number - LAST - 1] for number in self.numbers]
 
@@ -106,10 +106,10 @@ class ConditionedNetwork(EmbeddingNetwork):
 
 
 class EnergyNetwork(EmbeddingNetwork):
-    """EGFF: every stage under its energy attention.
+    """EGFF: every level under its energy attention.
 
     Args:
-        guided: the finer stages' attention is that of ReLU(map + coarsest map brought to its
+        guided: the finer levels' attention is that of ReLU(map + coarsest map brought to its
             channels and size by a learned 3 x 3 convolution), as in EGFF's code, whose number of
             parameters is the one Table 4 gives; otherwise nothing is learned.
     """
@@ -139,7 +139,7 @@ class EnergyNetwork(EmbeddingNetwork):
 
 
 class AttentionNetwork(EmbeddingNetwork):
-    """AMFF: pooled stages beside the sum of the stages' attention vectors.
+    """AMFF: pooled levels beside the sum of the levels' attention vectors.
 
     Args:
         width, depth, heads: of the transformer. patch: side of a patch.
@@ -158,7 +158,7 @@ class AttentionNetwork(EmbeddingNetwork):
     ) -> None:
         super().__init__(backbone, size, numbers)
         self.width += width
-        self.transformer = StageTransformer(width, depth, heads)
+        self.transformer = LevelTransformer(width, depth, heads)
         self.patches = nn.ModuleList(Patches(c, s, width, patch) for c, s in self.shapes)
         initialise([self.patches], self.transformer)
 
@@ -177,10 +177,10 @@ class AttentionNetwork(EmbeddingNetwork):
         return torch.cat([*pooled, torch.stack(vectors).sum(0)], dim=1)
 
     def cls_attention(self, index: int, maps: Tensor) -> Tensor | None:
-        """What the class token attends to in one of the fused stages.
+        """What the class token attends to in one of the fused levels.
 
         Args:
-            index: place of the stage among those fused. maps: (n, C, H, W) of that stage.
+            index: place of the level among those fused. maps: (n, C, H, W) of that level.
 
         Returns:
             (n, rows, columns) weights of the patches; None without transformer blocks.

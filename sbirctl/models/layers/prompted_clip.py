@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from sbirctl.core.errors import UsageError
 
-Part = Literal["norms", "prompts", "proj", "attention", "embeddings"]
+TrainedPart = Literal["norms", "prompts", "proj", "attention", "embeddings"]
 PHOTO, SKETCH = 0, 1
 
 
@@ -91,7 +91,7 @@ class PromptedEncoder(nn.Module):
         *,
         position: Literal["after", "before"] = "after",
         branches: int = 2,
-        train: tuple[Part, ...] = ("norms", "prompts"),
+        train: tuple[TrainedPart, ...] = ("norms", "prompts"),
     ) -> None:
         super().__init__()
         if getattr(visual, "pool_type", "") != "tok" or getattr(visual, "attn_pool", None):
@@ -200,7 +200,7 @@ class PromptedEncoder(nn.Module):
             if isinstance(module, nn.LayerNorm):
                 root.set_submodule(name, ModalityLayerNorm(module, self.branches, self._choice))
 
-    def _select(self, train: tuple[Part, ...]) -> None:
+    def _select(self, train: tuple[TrainedPart, ...]) -> None:
         for module in self.modules():
             if isinstance(module, ModalityLayerNorm):
                 module.requires_grad_("norms" in train)
