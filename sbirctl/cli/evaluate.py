@@ -140,11 +140,13 @@ def _canonical(name: str) -> str:
 
 
 def _limits(texts: list[str]) -> dict[str, float]:
-    limits = {}
+    limits: dict[str, float] = {}
     for text in texts:
         name, _, value = text.partition("=")
         try:
-            limits[_canonical(name)] = float(value)
+            name = _canonical(name)
+            if limits.setdefault(name, float(value)) != float(value):
+                raise UsageError(f"--min has two limits for {name}.", "Give it once.")
         except ValueError as error:
             raise UsageError(
                 f"--min {text!r} is no limit.", "Write it like --min map@all=0.4."

@@ -16,9 +16,10 @@ def parse_weights(texts: Iterable[str]) -> dict[str, float]:
     """`["sketch=2", "text=1"]` as numbers; what is not named weighs 1.
 
     Raises:
-        UsageError: no such kind, or no number.
+        UsageError: no such kind, no number, or a kind twice.
     """
     weights = dict.fromkeys(KINDS, 1.0)
+    named: set[str] = set()
     for text in texts:
         kind, sign, value = text.partition("=")
         if kind not in KINDS:
@@ -27,6 +28,9 @@ def parse_weights(texts: Iterable[str]) -> dict[str, float]:
             weights[kind] = float(value)
         except ValueError:
             weights[kind] = math.nan
+        if kind in named:
+            raise UsageError(f"{kind} is weighed twice.", "Give its --weight once.")
+        named.add(kind)
         if not sign or not math.isfinite(weights[kind]):
             raise UsageError(f"{text!r} is no weight.", f"Write it like {kind}=2.")
     return weights

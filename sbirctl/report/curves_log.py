@@ -81,7 +81,7 @@ def _lines(path: Path) -> Iterator[dict]:
             line = json.loads(text)
             if not isinstance(line, dict) or not isinstance(line.get("step"), int):
                 raise ValueError("no event with a step")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if number == len(texts):  # no newline behind it: it was being written
                 return
             raise CorruptError(

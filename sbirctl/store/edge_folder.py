@@ -10,6 +10,7 @@ import numpy as np
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError
 from sbirctl.core.files import digest_file, digest_json, display_path
 from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.splits.spellings import composed
 from sbirctl.store.edges import EdgeSource
 from sbirctl.store.images import ImageError, load_image
 from sbirctl.store.reader import Store
@@ -75,7 +76,7 @@ def _paths_of_rows(store: Store, files: dict[Key, Path]) -> list[Path]:
 
 
 def _key(path: PurePath) -> Key:
-    return path.parent.name, path.stem
+    return composed(path.parent.name), composed(path.stem)
 
 
 def _read(store: Store, paths: list[Path], rows: np.ndarray) -> np.ndarray:

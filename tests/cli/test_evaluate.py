@@ -91,6 +91,9 @@ def test_a_minimum_decides_the_exit_status(vectors, tmp_path):
     assert "prec@5" in done.stdout
     assert "prec@5 is" in done.stderr
     assert shell("sbirctl evaluate vectors.npz --min map@all", tmp_path).returncode == 2
+    twice = shell("sbirctl evaluate vectors.npz --min map@all=0.1 --min map@all=0.9", tmp_path)
+    assert twice.returncode == 2
+    assert "two limits" in twice.stderr
 
 
 @pytest.mark.parametrize(

@@ -368,3 +368,12 @@ def test_a_name_with_a_comma_beside_its_parts_is_refused(tmp_path, capfd):
     own = ["folder", "--name", "m", "--photos", tmp_path / "p", "--sketches", tmp_path / "s"]
     assert prepare(*own, "--unseen", "a,b") == 4
     assert "--unseen-file" in capfd.readouterr().err
+
+
+def test_maps_belong_to_photos_in_any_unicode_form(tmp_path):
+    write(tmp_path / "p", ["café/é.png"])
+    write(tmp_path / "s", ["café/1.png"])
+    write(tmp_path / "m", [unicodedata.normalize("NFD", "café/é.png")])
+    own = ["folder", "--name", "m", "--photos", tmp_path / "p", "--sketches", tmp_path / "s"]
+    assert prepare(*own, "--edges-from", tmp_path / "m") == 0
+    assert Store.open("m").edges["method"] == "folder"

@@ -232,7 +232,7 @@ def test_weights_of_what_is_searched_for():
     weights = parse_weights(["sketch=2", "text=-1"])
     assert weights == {"sketch": 2, "photo": 1, "text": -1}
     assert np.allclose(combine(parts, weights), np.array([2, -1]) / 5**0.5)
-    for texts in (["sketch"], ["sketch=x"], ["sketch=nan"], ["sktch=1"]):
+    for texts in (["sketch"], ["sketch=x"], ["sketch=nan"], ["sktch=1"], ["text=1", "text=2"]):
         with pytest.raises(UsageError):
             parse_weights(texts)
     for empty in ([], [("sketch", one), ("photo", -one)]):

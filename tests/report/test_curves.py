@@ -116,6 +116,8 @@ def test_damaged_and_empty_logs(tmp_path):
         read_log(log(tmp_path / "a", tail='{"oh\n{"event": "step", "step": 1}\n'))
     with pytest.raises(CorruptError, match="line 1"):
         read_log(log(tmp_path / "b", tail="[1]\n"))
+    with pytest.raises(CorruptError, match="line 1"):
+        read_log(log(tmp_path / "e", tail="[" * 100_000 + "\n"))
     with pytest.raises(MissingError, match="no figures"):
         read_log(log(tmp_path / "c"))
     with pytest.raises(MissingError, match="no training log"):
