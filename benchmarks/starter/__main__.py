@@ -4,7 +4,8 @@
         --photos CALTECH -o chosen.safetensors
     python -m benchmarks.starter make --weights LITE0 --drawings NDJSON --teacher DOODLENET
         --start chosen.safetensors -o sbirctl/starter/starter.safetensors
-    python -m benchmarks.starter measure MODEL PHOTOS SKETCHES [--classes A,B] [--gallery C]
+    python -m benchmarks.starter measure MODEL PHOTOS SKETCHES [--classes A,B] [--first N]
+        [--drawings NDJSON [--without A,B]]
 
 LITE0: EfficientNet-Lite0's weights under timm's names (Apache-2.0). NDJSON: a folder with a file of
 simplified strokes a category of Quick, Draw! (CC BY 4.0). DOODLENET: doodlenet345.safetensors with
@@ -16,23 +17,26 @@ a folder a class. From the root of the repository.
 from __future__ import annotations
 
 import argparse
-from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks.starter import choose, files, fit, network
-from benchmarks.starter.measure import by_class, embed, figures
+from benchmarks.starter.cells import cells, drawn, photographed
+from benchmarks.starter.drawings import categories
+from benchmarks.starter.measure import by_class, first, report, scores
 from benchmarks.starter.vectors import Shape, head
 
 CHOSEN = Shape()  # printed by `choose`, set by hand
 WEIGHTS_SHARE = 1.0  # of the fine-tuned weights; the rest is the photo side's
 SHAPES = [
-    Shape(512, 0, 1.0, 0.0),
-    *(Shape(a, 512 - a, t, w) for a, t, w in product((128, 256), (1.5, 2.0, 3.0), (0.7, 1.0, 1.4))),
+    *(Shape(drawing=t) for t in (1.5, 2.0, 4.0)),
+    *(Shape(photo=t) for t in (2.0, 3.0)),
+    *(Shape(dim=d) for d in (128, 384)),
+    *(Shape(power=p) for p in (0.0, -0.5)),
+    *(Shape(held_back=h) for h in (0.25, 0.75)),
 ]
 
 
@@ -51,6 +55,10 @@ def main() -> None:
     for name in ("model", "gallery", "sketches"):
         step.add_argument(name, type=Path)
     step.add_argument("--classes", help="only these, names with commas, or a file, one a line")
+    step.add_argument("--drawings", type=Path, help="print four cells; NDJSON as in training")
+    step.add_argument("--without", default="", help="categories training left out, with commas")
+    step.add_argument("--keep", type=Path, help="the photos' class scores, read or written here")
+    step.add_argument("--first", type=int, help="so many drawings a class, the first by name")
     torch.set_num_threads(1)
     options = parser.parse_args()
     {"choose": _choose, "make": _make, "measure": _measure}[options.step](options)
@@ -95,19 +103,35 @@ def _make(options: argparse.Namespace) -> None:
 
 
 def _measure(options: argparse.Namespace) -> None:
-    photos, sketches = by_class(options.gallery), by_class(options.sketches)
-    if options.classes:
-        file = Path(options.classes)
-        text = file.read_text() if file.is_file() else options.classes.replace(",", "\n")
-        names = {line.strip() for line in text.splitlines() if not line.startswith("#")}
-        photos = [(path, name) for path, name in photos if name.replace("_", " ") in names]
-        sketches = [(path, name) for path, name in sketches if name.replace("_", " ") in names]
-    a, b = embed(options.model, sketches, "drawing"), embed(options.model, photos, "photo")
-    relevant = np.array([n for _, n in sketches])[:, None] == np.array([n for _, n in photos])
-    precision, average = figures(a @ b.T, relevant)
-    chance = relevant.mean()
-    print(f"{len(sketches)} drawings × {len(photos)} photos, chance {chance:.3f}")
-    print(f"prec@10 {precision:.3f} mAP@all {average:.3f}")
+    wanted = _names(options.classes)
+    sides, constants = files.load(options.model)
+    sketches = by_class(options.sketches, wanted)
+    if options.first:
+        sketches = first(sketches, options.first)
+    everything = by_class(options.gallery)
+    seen = scores(sides["photo"], everything, "photo", options.keep)
+    inside = [i for i, (_, name) in enumerate(everything) if wanted is None or name in wanted]
+    photos, seen = [everything[i] for i in inside], seen[inside]
+    a = constants.vectors(scores(sides["drawing"], sketches, "drawing"), "drawing").numpy()
+    b = constants.vectors(seen, "photo").numpy()
+    own = report(a @ b.T, [name for _, name in sketches], [name for _, name in photos])
+    if not options.drawings:
+        return
+    trained = drawn(own, set(categories(options.drawings)) - set(options.without.split(",")))
+    known = photographed(photos)
+    inside = sum(share > 0 for share in known.values())
+    print(f"classes with drawings in training {len(trained)}, photos in ImageNet-1k {inside}")
+    for (seen, photo), (number, precision, average) in cells(own, trained, known).items():
+        kind = f"drawings {'' if seen else 'not '}trained, photos {'' if photo else 'not '}in"
+        print(f"{kind} ImageNet-1k: {number} classes, {precision:.3f} / {average:.3f}")
+
+
+def _names(classes: str | None) -> set[str] | None:
+    if classes is None:
+        return None
+    file = Path(classes)
+    text = file.read_text() if file.is_file() else classes.replace(",", "\n")
+    return {line.strip() for line in text.splitlines() if line and not line.startswith("#")}
 
 
 if __name__ == "__main__":

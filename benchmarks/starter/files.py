@@ -4,8 +4,9 @@
 
 - `photo.NAME`: every tensor of timm's `tf_efficientnet_lite0`, NAME as timm has it;
 - `drawing.NAME`: those of the drawing side that differ; the others are the photo side's;
-- `head.photo_mean`, `head.drawing_mean` (1000,), `head.scores` (1000, a), `head.classes` (1000, b),
-  `head.temperature`, `head.share` (): `vectors.Head`.
+- `head.photo_offset`, `head.drawing_offset` (1000,), `head.photo_temperature`,
+  `head.drawing_temperature` () and `head.classes` (1000, d): `vectors.Head`. With s the 1,000 class
+  scores of a side, v = softmax((s - offset) / temperature) @ classes, divided by its length.
 
 Tensors of more than one dimension are float16, all others float32; all are widened to float32 when
 loaded. Input of both sides: RGB, 2 x / 255 - 1. A photo is squashed to `photo_size`; a drawing is
@@ -37,10 +38,10 @@ def save(path: Path, photo: Any, drawing: Any, head: Head) -> None:
     for name, value in drawing.state_dict().items():
         if not torch.equal(value, tensors[f"photo.{name}"]):
             tensors[f"drawing.{name}"] = value
-    tensors |= {f"head.{side}_mean": mean for side, mean in head.means.items()}
-    tensors |= {"head.scores": head.scores, "head.classes": head.classes}
-    tensors["head.temperature"] = torch.tensor(head.temperature)
-    tensors["head.share"] = torch.tensor(head.share)
+    for side, offset in head.offsets.items():
+        tensors[f"head.{side}_offset"] = offset
+        tensors[f"head.{side}_temperature"] = torch.tensor(head.temperatures[side])
+    tensors["head.classes"] = head.classes
     kept = {name: _narrow(value) for name, value in tensors.items() if value.is_floating_point()}
     save_file(kept, path, {"format": "pt", "model": network.MODEL})
 
@@ -61,9 +62,9 @@ def load(path: Path) -> tuple[dict[str, Any], Head]:
         "photo": network.lite0(parts["photo"]),
         "drawing": network.lite0({**parts["photo"], **parts["drawing"]}),
     }
-    means = {side: fixed[f"{side}_mean"] for side in sides}
-    numbers = float(fixed["temperature"]), float(fixed["share"])
-    return sides, Head(means, fixed["scores"], fixed["classes"], *numbers)
+    offsets = {side: fixed[f"{side}_offset"] for side in sides}
+    temperatures = {side: float(fixed[f"{side}_temperature"]) for side in sides}
+    return sides, Head(offsets, temperatures, fixed["classes"])
 
 
 def photos(paths: Iterable[Path], size: int = PHOTO_SIZE) -> np.ndarray:
@@ -82,7 +83,7 @@ def drawn(paths: Iterable[Path], size: int) -> np.ndarray:
 
 
 def _drawn(path: Path, size: int) -> np.ndarray:
-    from sbirctl.search.framing import Frame, put
+    from sbirctl.galleries.framing import Frame, put
 
     with Image.open(path) as image:
         sheet = put(image.convert("L"), Frame(FILL, FILL, FILL, 0.0))

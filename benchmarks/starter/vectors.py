@@ -1,10 +1,10 @@
 """One vector a picture from a side's 1,000 class scores, and the constants this takes.
 
-A vector has two parts, each of length one before it is weighted: the scores less the side's mean,
-in the space their layer's weights span; and the class probabilities at a temperature, in the
-leading directions of the classes' likeness. The first finds things outside ImageNet's classes, the
-second the ones inside. No constant comes from photos: the photo side's mean follows from the last
-batch norm's own statistics, the drawing side's from the training drawings.
+The vector is the side's class probabilities, softened and with classes that are likely for
+everything held back, in the leading directions of the classes' likeness: kinds of dog are near each
+other, a dog and a spoon are not. No constant comes from photos: the photo side's mean scores follow
+from the last batch norm's own statistics, the drawing side's from the training drawings, the
+likeness from the classifier's weights.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Shape:
-    """How the two parts are made: chosen in `choose`.
+    """How a vector is made: chosen in `choose`.
 
     Attributes:
-        scores, classes: numbers of each part; together at most 512.
-        temperature: the scores are divided by it before the softmax.
-        share: weight of the probabilities' part where that of the scores' is 1.
+        dim: its numbers.
+        photo, drawing: temperatures, the scores of the side are divided by them.
+        held_back: share of the side's mean scores that is taken off first.
+        power: of the eigenvalues, by which the directions are weighted.
     """
 
-    scores: int = 256
-    classes: int = 256
-    temperature: float = 2.0
-    share: float = 1.0
+    dim: int = 256
+    photo: float = 4.0
+    drawing: float = 2.0
+    held_back: float = 0.5
+    power: float = -0.25
 
 
 @dataclass(frozen=True)
@@ -38,23 +40,19 @@ class Head:
     """Constants of both sides.
 
     Attributes:
-        means: of the class scores by side, (1000,) each.
-        scores: (1000, a) orthonormal columns.
-        classes: (1000, b).
-        temperature, share: see `Shape`.
+        offsets: what is taken off the class scores by side, (1000,) each.
+        temperatures: by side.
+        classes: (1000, d), a row a class.
     """
 
-    means: dict[str, Tensor]
-    scores: Tensor
+    offsets: dict[str, Tensor]
+    temperatures: dict[str, float]
     classes: Tensor
-    temperature: float
-    share: float
 
     def vectors(self, scores: Tensor, side: str) -> Tensor:
-        """(n, 1000) class scores of a side to (n, a + b) vectors of length one."""
-        first = F.normalize((scores - self.means[side]) @ self.scores, dim=1)
-        second = F.normalize(torch.softmax(scores / self.temperature, 1) @ self.classes, dim=1)
-        return F.normalize(torch.cat([first, self.share * second], 1), dim=1)
+        """(n, 1000) class scores of a side to (n, d) vectors of length one."""
+        soft = torch.softmax((scores - self.offsets[side]) / self.temperatures[side], 1)
+        return F.normalize(soft @ self.classes, dim=1)
 
 
 def head(photo: Any, drawing_mean: Tensor, shape: Shape) -> Head:
@@ -66,12 +64,15 @@ def head(photo: Any, drawing_mean: Tensor, shape: Shape) -> Head:
         shape: of the vector.
     """
     weight = photo.classifier.weight.detach()
-    centred = weight - weight.mean(0)
-    basis = torch.linalg.svd(centred, full_matrices=False)[0][:, : shape.scores]
-    alike = F.normalize(centred, dim=1) @ F.normalize(centred, dim=1).T
-    classes = torch.linalg.eigh(alike)[1].flip(1)[:, : shape.classes]
-    means = {"photo": expected_scores(photo), "drawing": drawing_mean}
-    return Head(means, basis, classes, shape.temperature, shape.share)
+    directions = F.normalize(weight - weight.mean(0), dim=1)
+    values, vectors = torch.linalg.eigh(directions @ directions.T)
+    values, vectors = values.flip(0)[: shape.dim], vectors.flip(1)[:, : shape.dim]
+    offsets = {
+        "photo": shape.held_back * expected_scores(photo),
+        "drawing": shape.held_back * drawing_mean,
+    }
+    temperatures = {"photo": shape.photo, "drawing": shape.drawing}
+    return Head(offsets, temperatures, vectors * values**shape.power)
 
 
 def expected_scores(model: Any) -> Tensor:
