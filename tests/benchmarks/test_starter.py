@@ -130,7 +130,7 @@ def test_vectors_have_length_one_and_do_not_depend_on_the_others(side):
 
 def test_a_vector_by_hand():
     fixed = Head({"photo": torch.tensor([1.0, 0])}, {"photo": 2.0}, torch.eye(2))
-    scores = torch.tensor([[1 + 2 * np.log(3.0), 0.0]])  # probabilities 3/4 and 1/4
+    scores = torch.tensor([[1 + 2 * float(np.log(3)), 0.0]])  # probabilities 3/4 and 1/4
     assert fixed.vectors(scores, "photo")[0].tolist() == pytest.approx([3 / 10**0.5, 1 / 10**0.5])
 
 
