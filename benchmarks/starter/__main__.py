@@ -50,6 +50,7 @@ def main() -> None:
             step.add_argument(option, type=Path, required=True)
         step.add_argument("--photos" if name == "choose" else "--start", type=Path, required=True)
         step.add_argument("--steps", type=int, default=fit.Recipe.steps)
+    steps.choices["make"].add_argument("--seed", type=int, default=1, help="of the changes")
     steps.choices["make"].add_argument("--keep", type=Path, help="write the trained weights here")
     step = steps.add_parser("measure")
     for name in ("model", "gallery", "sketches"):
@@ -93,7 +94,7 @@ def _make(options: argparse.Namespace) -> None:
     photo, drawing = network.lite0(options.weights), network.lite0(load_file(options.start))
     recipe = fit.Recipe(steps=options.steps)
     if options.steps:
-        fit.fit(drawing, options.drawings, options.teacher, recipe=recipe, seed=1)
+        fit.fit(drawing, options.drawings, options.teacher, recipe=recipe, seed=options.seed)
     if options.keep:
         _write(options.keep, drawing)
     drawing = choose.between(photo, drawing, WEIGHTS_SHARE)

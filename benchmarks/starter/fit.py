@@ -65,6 +65,7 @@ def fit(
     own = F.one_hot(torch.tensor([row for _, row in pool]), len(names)).float()
     wanted = recipe.teacher * taught + (1 - recipe.teacher) * own
     goal = mapping.targets(names, model.classifier.weight.detach())
+    torch.manual_seed(seed)
     auxiliary = nn.Linear(model.classifier.in_features, len(names))
     trained = _trained(model)
     groups = [
