@@ -47,7 +47,7 @@ def main() -> None:
     if unseen is None:
         from sbirctl.core.files import read_json
 
-        unseen = sorted(read_json(options.run / "result.json")["unseen"])
+        unseen = sorted(read_json(options.run / "result.json")["provenance"]["unseen"])
     searcher = Searcher.open(options.gallery)
     sketches = by_class(options.sketches, unseen)
     photos = by_class(options.photos, unseen)

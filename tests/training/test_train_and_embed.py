@@ -51,9 +51,9 @@ def test_a_run_holds_everything_needed_to_know_it(home, run):
     assert run.name.startswith("baseline-cg-small-default-0-")
     assert len(run.name.rpartition("-")[2]) == 8
     result = json.loads((run / "result.json").read_text())
-    assert result["unseen"] == ["thing6", "thing7"]
+    assert result["provenance"]["unseen"] == ["thing6", "thing7"]
     assert result["chosen_epochs"] == {"train": 1}
-    assert result["weights"] == {"name": "none", "sha256": ""}
+    assert result["provenance"]["weights"] == {"name": "none", "sha256": "", "source": "none"}
     assert result["weights_digest"] == read_checkpoint(run / "checkpoint.safetensors").digest
     assert result["parameters"]["trained"] == result["parameters"]["all"] > 0
     assert len(result["phases"]["train"]["history"]) == 1
@@ -62,7 +62,7 @@ def test_a_run_holds_everything_needed_to_know_it(home, run):
     assert (run / "log.jsonl").read_text().count("\n") >= 2
     checkpoint = read_checkpoint(run / "checkpoint.safetensors", tensors=False)
     assert set(checkpoint.classes) < {f"thing{i}" for i in range(6)}
-    assert checkpoint.provenance.identity.store == checkpoint.provenance.store_digest
+    assert checkpoint.data.identity["store"] == checkpoint.provenance.store_digest
 
 
 def test_the_same_command_finds_the_finished_run_at_once(run, monkeypatch):
@@ -190,7 +190,7 @@ def test_embeddings_follow_the_test_part(home, run):
     assert b"thing6" in found.query_path[0]
     assert len(found.gallery_digest[0]) == 64
     assert found.train is None
-    assert found.provenance.unseen == ["thing6", "thing7"]
+    assert found.provenance.unseen == ("thing6", "thing7")
 
 
 def test_embedding_again_is_at_once_unless_fresh(run, monkeypatch):

@@ -58,13 +58,14 @@ def edged(tmp_path, with_edges, monkeypatch):
 
 
 def run(*assignments, **more):
-    chosen = dict(text.split("=", 1) for text in (*SMALL, *assignments))
+    own = {text.partition("=")[0] for text in assignments}
+    usual = [text for text in SMALL if text.partition("=")[0] not in own]
     return train(
         "semi3",
         task="sbir",
         weights="none",
         workers=0,
-        assignments=[f"{k}={v}" for k, v in chosen.items()],
+        assignments=(*usual, *assignments),
         **more,
     )
 

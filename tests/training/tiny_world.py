@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sbirctl.models import Model, ModelSettings, ParamGroup, Stage, WeightsRecord
+from sbirctl.retrieval.provenance import Provenance
 from sbirctl.sampling.batch import Encoded, GlobalIndices
 from sbirctl.sampling.subsets import ImageSubset, Partition, Subset
 from sbirctl.store.manifest import Items
@@ -168,12 +169,12 @@ class Tiny(Model):
         return tuple(made)
 
 
-FACTS = {"task": "cg", "split": "tiny/one", "scope": "all"}
+KNOWN = Provenance(task="cg", scope="all")
 
 
 def make_partition(store):
     """Seven classes to train on, three to validate, two unseen."""
-    return Partition(store.part(range(7)), store.part([7, 8, 9]), store.part([10, 11]), FACTS)
+    return Partition(store.part(range(7)), store.part([7, 8, 9]), store.part([10, 11]), KNOWN)
 
 
 def make_tiny(classes, **settings):
