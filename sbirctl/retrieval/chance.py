@@ -26,7 +26,7 @@ from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Result, problems
 from sbirctl.retrieval.metrics import Metric, Ranks, per_query
 
-_DRAWN = 500_000  # ranks of the random orders of one R and N
+_DRAWN = 200_000  # ranks of the random orders of one R and N
 _ORDERS = (200, 1_000)
 _SMALL = 4_000  # photos, up to which permuting them is quicker than choosing the relevant ones
 
@@ -54,7 +54,8 @@ def expected(metric: Metric, definition: Definition, relevant: int, size: int) -
     """
     formula = _FORMULAS.get(metric.kind)
     if formula is None:
-        return float(np.nan_to_num(_drawn(metric, definition, relevant, size)).mean())
+        found = per_query(metric, definition, _random_orders(relevant, size))
+        return float(np.nan_to_num(found).mean())
     return formula(metric, definition, relevant, size)
 
 
@@ -86,7 +87,8 @@ def _counts(metric: Metric, definition: Definition, relevant: int, size: int) ->
     if definition.no_hits == "count":
         return 1.0
     if metric.kind not in _FORMULAS:
-        return float((~np.isnan(_drawn(metric, definition, relevant, size))).mean())
+        found = per_query(metric, definition, _random_orders(relevant, size))
+        return float((~np.isnan(found)).mean())
     if metric.kind == "prec" and definition.precision == "next":
         return 1.0
     return _any_hit(relevant, size, metric.k)
@@ -125,7 +127,8 @@ def _log_choose(n: int, k: int) -> float:
 def _average_precision(metric: Metric, definition: Definition, relevant: int, size: int) -> float:
     if definition.interpolation == "voc":  # only what interpolation adds has to be drawn
         plain = replace(definition, interpolation="textbook")
-        both = [np.nan_to_num(_drawn(metric, d, relevant, size)) for d in (definition, plain)]
+        orders = _random_orders(relevant, size)
+        both = [np.nan_to_num(per_query(metric, d, orders)) for d in (definition, plain)]
         return float((both[0] - both[1]).mean()) + _average_precision(metric, plain, relevant, size)
     k = size if metric.k is None else metric.k
     length = min(k, size)
@@ -160,8 +163,8 @@ _FORMULAS: dict[str, Callable[[Metric, Definition, int, int], float]] = {
 }
 
 
-def _drawn(metric: Metric, definition: Definition, relevant: int, size: int) -> np.ndarray:
-    """(orders,) values of the metric, NaN where the definition leaves the query out."""
+def _random_orders(relevant: int, size: int) -> Ranks:
+    """Queries that rank in random order: the same for the same numbers."""
     orders = int(np.clip(_DRAWN // relevant, *_ORDERS))
     rng = rng_for("chance", relevant, size)
     if size <= _SMALL:
@@ -172,4 +175,4 @@ def _drawn(metric: Metric, definition: Definition, relevant: int, size: int) -> 
         rank = np.sort(np.array(chosen, dtype=np.int32), axis=1)
     rank += 1
     positive = np.full(orders, relevant, dtype=np.int32)
-    return per_query(metric, definition, Ranks(rank, rank, positive, size))
+    return Ranks(rank, rank, positive, size)
