@@ -163,6 +163,7 @@ def test_what_a_package_offers_lazily_is_there(package):
     assert offered
     assert set(offered) <= set(dir(module))
     for name in offered:
-        assert getattr(module, name).__module__.startswith(f"sbirctl.{package}._")
+        own = getattr(getattr(module, name), "__module__", "")
+        assert own.startswith(f"sbirctl.{package}._") or own == "typing"
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         module.nothing  # noqa: B018

@@ -47,7 +47,7 @@ def test_json_has_the_documented_keys(vectors, tmp_path):
     done = shell("sbirctl evaluate vectors.npz -m map@all -m p@5 --json", tmp_path)
     assert done.stderr == ""
     scores = json.loads(done.stdout)
-    assert scores["schema"] == 1
+    assert scores["schema"] == 2
     assert list(scores["metrics"]) == ["map@all", "prec@5"]
     assert 0 < scores["metrics"]["map@all"] <= 1
     assert scores["definitions"]["map@all"].startswith("textbook AP / R; mean over queries")

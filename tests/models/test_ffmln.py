@@ -19,6 +19,7 @@ from sbirctl.losses.normalised_softmax import normalised_softmax
 from sbirctl.models import count_parts, create, load_card, resolve_settings
 from sbirctl.models._parameters import parameters_by_part
 from sbirctl.models.ffmln import Ffmln
+from sbirctl.retrieval.provenance import Provenance
 from sbirctl.sampling.batch import Encoded
 from sbirctl.sampling.pooled import PooledPlan
 from sbirctl.sampling.subsets import ImageSubset, Subset
@@ -187,7 +188,9 @@ def test_both_sizes_embed_and_their_checkpoints_refuse_each_other(dim: int) -> N
     model = tiny(dim=dim)
     assert model.embed(images(2), "sketch").shape == (2, dim)
     other = to_dict(tiny(dim=576 - dim).settings)
-    checkpoint = Checkpoint("ffmln", other, CLASSES, "", {"seed": 0}, model.checkpoint_state())
+    checkpoint = Checkpoint(
+        "ffmln", other, CLASSES, "", Provenance(seed=0), None, model.checkpoint_state()
+    )
     with pytest.raises(MismatchError, match="do not fit ffmln"):
         restore(checkpoint, device="cpu")
     again = restore(replace(checkpoint, settings=to_dict(model.settings)), device="cpu")
@@ -214,7 +217,7 @@ def test_parts_add_up_to_the_card_and_to_the_papers_count() -> None:
 def test_attention_of_the_fused_stages() -> None:
     model = tiny(size=64)
     found = model.attention(images(2), "photo")
-    assert [stage.name for stage in found] == ["stage 2", "stage 3", "stage 4"]
+    assert [stage.name for stage in found] == ["level 2", "level 3", "level 4"]
     assert [tuple(stage.energy.shape) for stage in found] == [(2, 8, 8), (2, 4, 4), (2, 2, 2)]
     assert all(stage.cls is not None and stage.cls.shape == (2, 1, 1) for stage in found)
     assert all(stage.cls is None for stage in tiny(network="egff").attention(images(1), "photo"))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sbirctl.core.errors import UsageError
-from sbirctl.models import resolve_settings
+from sbirctl.models import MODELS, resolve_settings
 from sbirctl.sampling.batch import Batch
 from sbirctl.training.augment import augment
 
@@ -56,4 +56,4 @@ def test_photos_are_never_moved_without_their_edge_maps() -> None:
     with pytest.raises(UsageError, match="without their edge maps"):
         augment(paired, "released", 0)
     with pytest.raises(UsageError, match="released"):
-        resolve_settings("semi3", [{"augment": "released"}])
+        MODELS.get("semi3")(resolve_settings("semi3", [{"augment": "released"}]))
