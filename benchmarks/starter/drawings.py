@@ -3,7 +3,7 @@
 The one rule for drawings, in training and in use: the box of the ink (grey below 200) is put in the
 middle of a white square so that its longer side is `FILL` of the square's side, both axes with one
 scale, and the square is reduced to `SIZE` pixels by area. The product's way is
-`galleries.framing.put(image, Frame(FILL, FILL, FILL, 0.0))`, then a resize.
+`drawings.placement.normalize_placement(image, Placement(FILL, FILL, FILL, 0.0))`, then a resize.
 """
 
 from __future__ import annotations

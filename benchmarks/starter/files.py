@@ -83,10 +83,10 @@ def drawn(paths: Iterable[Path], size: int) -> np.ndarray:
 
 
 def _drawn(path: Path, size: int) -> np.ndarray:
-    from sbirctl.galleries.framing import Frame, put
+    from sbirctl.drawings.placement import Placement, normalize_placement
 
     with Image.open(path) as image:
-        sheet = put(image.convert("L"), Frame(FILL, FILL, FILL, 0.0))
+        sheet = normalize_placement(image.convert("L"), Placement(FILL, FILL, FILL, 0.0))
     return np.asarray(sheet.resize((size, size), Image.Resampling.BOX))
 
 

@@ -106,7 +106,7 @@ def test_a_missing_package_is_named_with_what_brings_it(tmp_path, monkeypatch, c
     """As in the core wheel, which leaves the drawing library out."""
     import numpy as np
 
-    vectors = np.eye(4, dtype=np.float32).repeat(5, axis=0)
+    vectors = np.random.default_rng(0).standard_normal((20, 4)).astype(np.float32)
     labels = np.arange(20) // 5
     np.savez(tmp_path / "e.npz", query=vectors, gallery=vectors, query_label=labels,
              gallery_label=labels)  # fmt: skip

@@ -133,5 +133,5 @@ def test_a_copy_of_a_frozen_backbone_has_its_own_frozen_part() -> None:
 
 @pytest.mark.parametrize("count", [-1, 6])
 def test_more_frozen_stages_than_there_are_is_refused(count: int) -> None:
-    with pytest.raises(UsageError, match=rf"freeze={count}, but mobilenetv2_100 has 5 stages"):
+    with pytest.raises(UsageError, match=rf"freeze={count}, but mobilenetv2_100 has 5 levels"):
         build(BackboneSettings("mobilenetv2_100", freeze=count))

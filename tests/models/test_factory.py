@@ -96,7 +96,7 @@ class TestOlderCheckpoints:
         settings = resolve_settings("ffmln", [{"stages": "2,4"}], report=told)
         assert settings.levels == (2, 4)
         assert told.notes == ["the setting stages is called levels now"]
-        with pytest.raises(UsageError, match="'stages' is set twice"):
+        with pytest.raises(UsageError, match="'levels' is set twice"):
             resolve_settings("ffmln", [{"stages": "2,4", "levels": "3"}])
 
     def test_a_recipes_unknown_setting_is_left_out_with_a_note(self) -> None:
