@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sbirctl.core.config import parse_assignments, to_dict
-from sbirctl.core.errors import UsageError
 from sbirctl.core.home import home
 from sbirctl.core.progress import SILENT, Reporter
 
@@ -40,7 +39,7 @@ def export(
     from sbirctl.inference.export import export as write
     from sbirctl.models import create, resolve_settings
     from sbirctl.training.checkpoint import digest_state, read_checkpoint
-    from sbirctl.training.find import find_checkpoint, is_model
+    from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
     from sbirctl.training.restore import restore
 
     if is_model(what):
@@ -52,8 +51,7 @@ def export(
         digest = digest_state(model.state_dict())
         origin = Origin(what, digest, int(settings["size"]), settings, {})
     else:
-        if assignments:
-            raise UsageError("A run has settings of its own.", "Leave out --set.")
+        refuse_settings(assignments)
         checkpoint = read_checkpoint(find_checkpoint(what))
         model = restore(checkpoint, device="cpu", weights=weights)
         size = checkpoint.data.size if checkpoint.data else int(model.settings.size)
