@@ -20,6 +20,7 @@ import sbirctl.cli
 from sbirctl import __version__
 from sbirctl.cli import _console, _endings, _streams
 from sbirctl.cli._once import refuse_repeated
+from sbirctl.cli._optional_values import allow_missing_values
 from sbirctl.core import distributed
 
 PANELS = ("Pipeline", "Your own photos", "Pictures and tables", "What there is")
@@ -58,6 +59,7 @@ def build() -> Any:
             app.command(name, rich_help_panel=panel)(module.command)
     program: Any = typer.main.get_command(app)
     refuse_repeated(program)
+    allow_missing_values(program)
     program.invoke = _endings.keep_interruption(program.invoke)
     return program
 

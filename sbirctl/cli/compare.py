@@ -18,6 +18,7 @@ from sbirctl.cli.evaluate import (
     RankDeviceOption,
     definition_for,
     ranking_options,
+    unit_for,
 )
 from sbirctl.core.errors import UsageError
 
@@ -48,6 +49,13 @@ def command(
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Wins and losses of every class.")
     ] = False,
+    unit: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|class|query",
+            help="What interval and test draw again; auto is what the task says.",
+        ),
+    ] = "auto",
     binary: BinaryOption = None,
     bits: BitsOption = 64,
     memory: MemoryOption = "auto",
@@ -65,6 +73,7 @@ def command(
             f"compare takes two files; there are {len(files)}.",
             "Name the seeds of the second system with --against.",
         )
+    wanted = unit_for(unit, "--unit")
     ours, theirs = (files, against) if against else (files[:1], files[1:])
     found = compare(
         [_console.input_path(file) for file in ours],
@@ -73,6 +82,7 @@ def command(
         definition_for(definition, assignments or [], binary),
         ranking_options(binary, bits, memory, device),
         _console.reporter(),
+        None if wanted == "auto" else wanted,
     )
     if json:
         _console.print_json({"schema": 1, "metrics": [dataclasses.asdict(c) for c in found]})
@@ -80,10 +90,11 @@ def command(
         rows = [[c.metric, name, *entry] for c in found for name, entry in c.classes.items()]
         _console.print_table(("metric", "class", "won", "lost", "difference"), rows)
     else:
-        header = ("metric", "A", "± A", "B", "± B", "A - B", "low", "high", "p", "won", "lost")
+        spread = ("low", "high", "p", "p Holm", "unit", "won", "lost")
+        header = ("metric", "A", "± A", "B", "± B", "A - B", *spread)
         _console.print_table(header, [_row(c) for c in found])
 
 
 def _row(c: Comparison) -> list[object]:
-    spread = (c.low, c.high, c.p, c.won, c.lost)
+    spread = (c.low, c.high, c.p, c.p_holm, c.unit, c.won, c.lost)
     return [c.metric, c.a, c.a_std, c.b, c.b_std, c.difference, *spread]

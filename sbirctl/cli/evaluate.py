@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -78,7 +78,14 @@ def command(
             help="Exit with 1 if a figure is lower; may be repeated.",
         ),
     ] = None,
-    interval: Annotated[bool, typer.Option("--ci", help="Add 95 % bootstrap intervals.")] = False,
+    interval: Annotated[
+        str,
+        typer.Option(
+            "--ci",
+            metavar="[auto|class|query]",
+            help="Add 95 % intervals, drawn again by class or query; auto is what the task says.",
+        ),
+    ] = "",
     binary: BinaryOption = None,
     bits: BitsOption = 64,
     memory: MemoryOption = "auto",
@@ -97,7 +104,7 @@ def command(
         metrics=list(dict.fromkeys(_canonical(name) for name in wanted)),
         definition=definition_for(definition, assignments or [], binary),
         options=ranking_options(binary, bits, memory, device),
-        interval=interval,
+        interval=unit_for(interval, "--ci") if interval else "",
         per_class=per_class,
         per_query=per_query,
     )
@@ -115,6 +122,22 @@ def definition_for(name: str, assignments: list[str], binary: str | None) -> Def
     from sbirctl.retrieval import definitions
 
     return definitions.get(name, [*assignments, *(["similarity=hamming"] if binary else [])])
+
+
+def unit_for(text: str, option: str) -> Literal["auto", "class", "query"]:
+    """The unit of intervals and tests that an option names; plurals are taken too.
+
+    Raises:
+        UsageError: it names none.
+    """
+    match text:
+        case "auto":
+            return "auto"
+        case "class" | "classes":
+            return "class"
+        case "query" | "queries":
+            return "query"
+    raise UsageError(f"{option} {text!r} is no unit.", f"Type {option} class or {option} query.")
 
 
 def ranking_options(binary: str | None, bits: int, memory: str, device: str) -> Options:
@@ -167,9 +190,9 @@ def _print(scores: dict[str, Any]) -> None:
     header = ["metric", *(name for name, _ in columns)]
     rows = [[m, *(values[m] for _, values in columns)] for m in scores["metrics"]]
     if "intervals" in scores:
-        header += ["low", "high"]
+        header += ["low", "high", "unit"]
         for row in rows:
-            row += scores["intervals"][row[0]] or [None, None]
+            row += [*(scores["intervals"][row[0]] or [None, None]), scores["interval_unit"]]
     header.append("chance")
     for row in rows:
         row += [scores["chance"][row[0]], scores["definitions"][row[0]]]

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.pipeline.evaluate import find_embeddings
+from sbirctl.pipeline.evaluate import find_embeddings, unit_of
 from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.comparison import Comparison, System, align, reorder
-from sbirctl.retrieval.comparison import compare as compare_metric
+from sbirctl.retrieval.comparison import compare as compare_systems
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Options, evaluate
+from sbirctl.retrieval.statistics import Unit
 
 
 def compare(
@@ -24,12 +25,14 @@ def compare(
     definition: Definition,
     options: Options | None = None,
     report: Reporter = SILENT,
+    unit: Unit | None = None,
 ) -> list[Comparison]:
     """Compare two configurations; several files a side are seeds of one configuration.
 
     Args:
         ours, theirs: embeddings files or run folders.
         metrics: names, the default ones if empty.
+        unit: of interval and test; None for the one of the task.
 
     Raises:
         UsageError: a side has no file.
@@ -57,4 +60,6 @@ def compare(
             results.append(reorder(result, align(reference, embeddings)))
         assert reference is not None
         systems.append(System(reference, results))
-    return [compare_metric(systems[0], systems[1], str(metric)) for metric in parsed]
+    assert reference is not None
+    names = [str(metric) for metric in parsed]
+    return compare_systems(systems[0], systems[1], names, unit or unit_of(reference))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from sbirctl.retrieval.duplicates import count_duplicates
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Options, Result
 from sbirctl.retrieval.evaluation import evaluate as rank_and_measure
-from sbirctl.retrieval.statistics import bootstrap_interval
+from sbirctl.retrieval.statistics import Unit, bootstrap_interval, class_interval
 
 SCHEMA = 2
 EMBEDDINGS = "embeddings.h5"
@@ -38,7 +38,8 @@ class Request:
         metrics: names, the default ones if empty.
         definition: which definition.
         options: codes, memory, device.
-        interval: also a 95 % bootstrap interval of each figure.
+        interval: also a 95 % bootstrap interval of each figure, over classes, queries or what the
+            task says (auto).
         per_class: also the mean of every class.
         per_query: file for the values of every query, or None.
     """
@@ -46,7 +47,7 @@ class Request:
     metrics: Sequence[str] = ()
     definition: Definition = field(default_factory=lambda: get_definition("standard"))
     options: Options = field(default_factory=Options)
-    interval: bool = False
+    interval: Literal["", "auto", "class", "query"] = ""
     per_class: bool = False
     per_query: Path | None = None
 
@@ -158,7 +159,9 @@ def describe(
             scores["seen"] = {name: result.mean(name, rows) for name in names}
             scores["unseen"] = {name: result.mean(name, ~rows) for name in names}
     if request.interval:
-        scores["intervals"] = {name: _interval(result, name) for name in names}
+        unit = unit_of(e) if request.interval == "auto" else request.interval
+        scores["intervals"] = {name: _interval(e, result, name, unit) for name in names}
+        scores["interval_unit"] = unit
     if request.per_class:
         scores["per_class"] = _per_class(e, result)
     return scores
@@ -177,13 +180,26 @@ def write_per_query(path: Path, e: Embeddings, result: Result) -> None:
             print(i, shown, name, result.relevant[i], *cells, sep="\t", file=stream)
 
 
-def _interval(result: Result, name: str) -> list[float] | None:
+def unit_of(e: Embeddings) -> Unit:
+    """What is drawn by chance: the task says; the query where no task is known."""
+    from sbirctl.tasks import TASKS
+
+    return TASKS.get(e.task).unit if e.task in TASKS else "query"
+
+
+def _interval(e: Embeddings, result: Result, name: str, unit: Unit) -> list[float] | None:
+    """None where no query counts, or where the classes are the unit and there is only one."""
     value = result.values[name]
     counts = ~np.isnan(value)
     if not counts.any():
         return None
     group = None if result.group is None else result.group[counts]
-    return list(bootstrap_interval(value[counts], group))
+    if unit == "query":
+        return list(bootstrap_interval(value[counts], group))
+    label = (e.query_label if e.query_group is None else e.query_group)[counts]
+    if len(np.unique(label)) < 2:
+        return None
+    return list(class_interval(value[counts], label, macro=group is not None))
 
 
 def _per_class(e: Embeddings, result: Result) -> dict[str, dict[str, Any]]:
@@ -207,6 +223,8 @@ def _warn(scores: dict[str, Any], e: Embeddings, report: Reporter) -> None:
             f"{scores['queries_without_relevant']} of {len(e.query)} queries have no photo of "
             f"their class in the gallery (no_relevant={scores['definition']['no_relevant']})."
         )
+    if scores.get("interval_unit") == "class" and scores["classes"] == 1:
+        report.warn("All queries are of one class: there is no interval over classes (--ci query).")
     for name in scores["metrics"]:
         cut = name.partition("@")[2]
         if cut != "all" and int(cut) > len(e.gallery):

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sbirctl.core.errors import MismatchError
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Result, mean_of
-from sbirctl.retrieval.statistics import bootstrap_interval, randomisation_test, wins
+from sbirctl.retrieval.statistics import (
+    Unit,
+    bootstrap_interval,
+    class_interval,
+    holm,
+    randomisation_test,
+    wins,
+)
 
 
 @dataclass(frozen=True)
@@ -44,8 +51,10 @@ class Comparison:
     Attributes:
         metric: its name.
         a, b: mean over seeds. a_std, b_std: sample standard deviation, None for one seed.
-        difference: a - b. low, high: its 95 % bootstrap interval over queries.
-        p: two-sided p of the paired randomisation test over queries.
+        difference: a - b. low, high: its 95 % bootstrap interval over the unit.
+        p: two-sided p of the paired randomisation test over the unit.
+        p_holm: the same, adjusted for the number of metrics compared (`statistics.holm`).
+        unit: what is drawn again and changes its sign: each class, or each query.
         queries: how many both systems score. won, lost: of them, where a is higher or lower.
         classes: {class: (queries won, queries lost, mean difference)}.
     """
@@ -59,6 +68,8 @@ class Comparison:
     low: float
     high: float
     p: float
+    p_holm: float
+    unit: Unit
     queries: int
     won: int
     lost: int
@@ -114,12 +125,20 @@ def reorder(result: Result, rows: np.ndarray) -> Result:
     )
 
 
-def compare(a: System, b: System, metric: str, seed: int = 0) -> Comparison:
-    """Compare one metric; only queries that both systems score count.
+def compare(
+    a: System, b: System, metrics: Sequence[str], unit: Unit = "query", seed: int = 0
+) -> list[Comparison]:
+    """Compare metric by metric; only queries that both systems score count.
 
     Raises:
-        MismatchError: there is no such query.
+        MismatchError: there is no such query, or the unit is the class and they are all of one.
     """
+    found = [_compare(a, b, metric, unit, seed) for metric in metrics]
+    adjusted = holm([one.p for one in found])
+    return [replace(one, p_holm=p) for one, p in zip(found, adjusted, strict=True)]
+
+
+def _compare(a: System, b: System, metric: str, unit: Unit, seed: int) -> Comparison:
     ours, theirs = a.per_query(metric), b.per_query(metric)
     counts = ~(np.isnan(ours) | np.isnan(theirs))
     if not counts.any():
@@ -130,9 +149,17 @@ def compare(a: System, b: System, metric: str, seed: int = 0) -> Comparison:
     group = a.results[0].group
     group = None if group is None else group[counts]
     difference = (ours - theirs)[counts]
-    low, high = bootstrap_interval(difference, group, seed=seed)
     label = a.embeddings.query_label[counts]
     by_class = wins(difference, label)
+    if unit == "query":
+        low, high = bootstrap_interval(difference, group, seed=seed)
+        p = randomisation_test(difference, group, seed=seed)
+    else:
+        cluster = label if a.embeddings.query_group is None else a.embeddings.query_group[counts]
+        if len(np.unique(cluster)) < 2:
+            raise MismatchError("All queries are of one class.", "Compare with --unit query.")
+        low, high = class_interval(difference, cluster, macro=group is not None, seed=seed)
+        p = randomisation_test(difference, group, label=cluster, seed=seed)
     a_figures, b_figures = a.figures(metric), b.figures(metric)
     mean = mean_of(difference, group)
     assert mean is not None
@@ -145,7 +172,9 @@ def compare(a: System, b: System, metric: str, seed: int = 0) -> Comparison:
         mean,
         low,
         high,
-        randomisation_test(difference, group, seed=seed),
+        p,
+        p,
+        unit,
         int(counts.sum()),
         int(np.count_nonzero(difference > 0)),
         int(np.count_nonzero(difference < 0)),

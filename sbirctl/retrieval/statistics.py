@@ -1,12 +1,20 @@
-"""How sure a figure is, and whether two differ: bootstrap and paired randomisation."""
+"""How sure a figure is, and whether two differ: bootstrap and paired randomisation.
+
+The unit is the query or the class. With few test classes the class is what was drawn by chance:
+queries of one class rise and fall together, so an interval over queries is far too narrow.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from sbirctl.core.seeds import rng_for
 
 _DRAWS = 4_000_000
+Unit = Literal["class", "query"]
 
 
 def bootstrap_interval(
@@ -30,6 +38,37 @@ def bootstrap_interval(
     return float(low[0]), float(high[0])
 
 
+def class_interval(
+    value: np.ndarray,
+    label: np.ndarray,
+    *,
+    macro: bool = False,
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile interval of a cluster bootstrap: whole classes are drawn again.
+
+    Field and Welsh (JRSS B, 2007), with the classes as clusters.
+
+    Args:
+        value: (n,) per query, without NaN, n >= 1.
+        label: (n,) class of each query; at least two classes.
+        macro: the figure is the mean of class means, not of queries.
+
+    Returns:
+        Lower and upper end.
+    """
+    _, code = np.unique(label, return_inverse=True)
+    count = np.bincount(code)
+    mean = np.bincount(code, value) / count
+    weight = np.ones(len(count)) if macro else count.astype(float)
+    drawn = rng_for("bootstrap", seed).integers(0, len(count), (resamples, len(count)))
+    means = (weight * mean)[drawn].sum(axis=1) / weight[drawn].sum(axis=1)
+    low, high = _middle(means, level)
+    return float(low), float(high)
+
+
 def bootstrap_band(
     values: np.ndarray,
     group: np.ndarray | None = None,
@@ -50,6 +89,11 @@ def bootstrap_band(
     rng = rng_for("bootstrap", seed)
     parts = [values] if group is None else [values[group == g] for g in np.unique(group)]
     means = np.mean([_resampled(part, resamples, rng) for part in parts], axis=0)
+    return _middle(means, level)
+
+
+def _middle(means: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper end of the middle of the resampled means, along the first axis."""
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high
 
@@ -72,6 +116,7 @@ def randomisation_test(
     difference: np.ndarray,
     group: np.ndarray | None = None,
     *,
+    label: np.ndarray | None = None,
     permutations: int = 10_000,
     seed: int = 0,
 ) -> float:
@@ -83,12 +128,15 @@ def randomisation_test(
     Args:
         difference: (n,) of two systems on the same queries, without NaN.
         group: (n,) for a mean of group means.
+        label: (n,) classes; the differences of a class change their signs together.
     """
     weight = np.full(len(difference), 1 / len(difference))
     if group is not None:
         _, code = np.unique(group, return_inverse=True)
         weight = 1 / (np.bincount(code)[code] * (code.max() + 1))
     terms = weight * difference
+    if label is not None:
+        terms = np.bincount(np.unique(label, return_inverse=True)[1], terms)
     observed = abs(terms.sum())
     # Sums of the same terms in another order differ in the last bits; they are still "as extreme".
     limit = observed * (1 - 1e-9) - 1e-15
@@ -100,6 +148,20 @@ def randomisation_test(
         kept = rng.integers(0, 2, (count, len(terms)), dtype=np.int8)
         extreme += int(np.count_nonzero(np.abs(2 * (kept @ terms) - terms.sum()) >= limit))
     return (extreme + 1) / (permutations + 1)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """The p-values of several tests, adjusted so that all of them hold together.
+
+    Holm (Scandinavian Journal of Statistics, 1979): the k-th smallest of m times m - k + 1, at
+    least the one before it, at most 1.
+    """
+    adjusted = [0.0] * len(p)
+    largest = 0.0
+    for k, i in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        largest = max(largest, min(1.0, (len(p) - k) * p[i]))
+        adjusted[i] = largest
+    return adjusted
 
 
 def wins(difference: np.ndarray, label: np.ndarray) -> dict[int, tuple[int, int, float]]:

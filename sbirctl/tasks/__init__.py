@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from sbirctl.core.config import setting
 from sbirctl.core.lazy import lazy_attributes
@@ -64,6 +64,8 @@ class Task(ABC, Generic[O]):
         split: "default": needs a class split and takes the data set's default; "optional": only
             one a person names; "none": takes none.
         target: whether it needs a second data set.
+        unit: what intervals and tests draw again: "class" where the test classes are a sample of
+            the classes there might be, else "query".
         Options: a frozen dataclass of what may be chosen, `TaskOptions` or a subclass of it; each
             field a `core.config.setting` with help.
     """
@@ -72,6 +74,7 @@ class Task(ABC, Generic[O]):
     summary: str
     split: Literal["default", "optional", "none"]
     target: bool
+    unit: ClassVar[Literal["class", "query"]] = "query"
     Options: type[O]
 
     @abstractmethod

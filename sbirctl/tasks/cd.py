@@ -59,6 +59,7 @@ class CrossDataset(Task[CrossOptions]):
     summary = "cross-data-set: train on one data set, retrieve in another"
     split = "optional"
     target = True
+    unit = "class"
     Options = CrossOptions
 
     def build(

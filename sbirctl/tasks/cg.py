@@ -48,6 +48,7 @@ class CoarseGrained(Task[CoarseOptions]):
     summary = "zero-shot: retrieve photos of classes not trained on"
     split = "default"
     target = False
+    unit = "class"
     Options = CoarseOptions
 
     def build(

@@ -72,6 +72,7 @@ class Generalised(Task[GeneralisedOptions]):
     summary = "generalised zero-shot: the gallery holds unseen and seen classes"
     split = "default"
     target = False
+    unit = "class"
     Options = GeneralisedOptions
 
     def build(

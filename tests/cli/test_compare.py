@@ -73,3 +73,19 @@ def test_sides_that_do_not_belong_together(files):
     assert done.returncode == 4
     assert "60 queries" in done.stderr
     assert shell("sbirctl compare good-1.npz", files).returncode == 2
+
+
+def test_the_unit_may_be_the_class(files):
+    line = "sbirctl compare good-1.npz bad-1.npz -m map@all -m prec@10 --json"
+    by_query = json.loads(shell(line, files).stdout)["metrics"]
+    by_class = json.loads(shell(f"{line} --unit class", files).stdout)["metrics"]
+    assert [one["unit"] for one in by_query] == ["query"] * 2
+    assert [one["unit"] for one in by_class] == ["class"] * 2
+    for ours, theirs in zip(by_class, by_query, strict=True):
+        assert ours["difference"] == theirs["difference"]
+        assert ours["p"] == pytest.approx(1 / 8, abs=0.02)  # 4 classes: 2 of 16 sign changes
+        assert theirs["p"] < 0.01
+        assert ours["p_holm"] >= ours["p"]
+    refused = shell(f"{line} --unit sketch", files)
+    assert refused.returncode == 2
+    assert "--unit 'sketch' is no unit" in refused.stderr

@@ -169,6 +169,22 @@ def test_intervals_hold_the_figure(vectors, tmp_path):
     scores = json.loads(done.stdout)
     low, high = scores["intervals"]["map@all"]
     assert low < scores["metrics"]["map@all"] < high
+    assert scores["interval_unit"] == "query"  # the file names no task
+
+
+def test_intervals_by_class(vectors, tmp_path):
+    wide = {}
+    for words in ("--ci class", "--ci classes", "--ci queries"):
+        done = shell(f"sbirctl evaluate {words} vectors.npz -m map@all --json", tmp_path)
+        scores = json.loads(done.stdout)
+        wide[words] = scores["intervals"]["map@all"], scores["interval_unit"]
+    assert wide["--ci class"] == wide["--ci classes"]
+    assert wide["--ci class"][1] == "class"
+    assert wide["--ci queries"][1] == "query"
+    assert wide["--ci queries"][0] != wide["--ci class"][0]
+    done = shell("sbirctl evaluate vectors.npz -m map@all --ci", tmp_path)
+    header, row = (line.split("\t") for line in done.stdout.splitlines())
+    assert dict(zip(header, row, strict=True))["unit"] == "query"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from sbirctl.retrieval import statistics
 from sbirctl.retrieval.statistics import (
     bootstrap_band,
     bootstrap_interval,
+    class_interval,
+    holm,
     randomisation_test,
     wins,
 )
@@ -111,3 +113,47 @@ def test_many_resamples_are_those_of_plain_draws(monkeypatch):
 def test_wins_and_losses():
     found = wins(np.array([0.5, -0.1, 0.0, 0.2]), np.array([0, 0, 1, 1]))
     assert found == {0: (1, 1, pytest.approx(0.2)), 1: (1, 0, pytest.approx(0.1))}
+
+
+def test_class_interval_draws_whole_classes():
+    # Three classes of 1, 2 and 3 queries: all 27 draws by hand.
+    value = np.array([0.9, 0.2, 0.4, 0.1, 0.6, 0.5])
+    label = np.array([7, 8, 8, 9, 9, 9])
+    own = {7: [0.9], 8: [0.2, 0.4], 9: [0.1, 0.6, 0.5]}
+    drawn = list(itertools.product(own, repeat=3))
+    plain = [np.mean(np.concatenate([own[c] for c in draw])) for draw in drawn]
+    macro = [np.mean([np.mean(own[c]) for c in draw]) for draw in drawn]
+    for means, is_macro in ((plain, False), (macro, True)):
+        found = class_interval(value, label, macro=is_macro, level=0.8, resamples=20_000)
+        exact = np.quantile(means, [0.1, 0.9], method="inverted_cdf")
+        assert found == pytest.approx(exact, abs=0.02)
+
+
+def test_class_interval_covers_where_one_of_queries_does_not():
+    rng = np.random.default_rng(3)
+    by_class = by_query = 0
+    for i in range(150):
+        label = np.repeat(np.arange(25), 20)
+        value = rng.standard_normal(25)[label] + 0.3 * rng.standard_normal(len(label))
+        low, high = class_interval(value, label, resamples=300, seed=i)
+        by_class += low <= 0 <= high
+        low, high = bootstrap_interval(value, resamples=300, seed=i)
+        by_query += low <= 0 <= high
+    assert by_class / 150 > 0.85
+    assert by_query / 150 < 0.6
+
+
+def test_randomisation_of_classes_equals_all_sign_changes():
+    difference = np.array([0.3, 0.1, -0.2, 0.4, 0.05, 0.2, -0.1, 0.15])
+    label = np.array([0, 0, 1, 1, 1, 2, 3, 3])
+    sums = np.array([difference[label == c].sum() for c in range(4)]) / 8
+    signs = itertools.product((-1, 1), repeat=4)
+    exact = np.mean([abs(np.dot(s, sums)) >= abs(sums.sum()) - 1e-12 for s in signs])
+    found = randomisation_test(difference, label=label, permutations=40_000)
+    assert found == pytest.approx(exact, abs=0.01)
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
