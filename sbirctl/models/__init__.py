@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from sbirctl.models._base import ParamGroup as ParamGroup
     from sbirctl.models._base import Stage as Stage
     from sbirctl.models._cards import Card as Card
+    from sbirctl.models._cards import card_presets as card_presets
     from sbirctl.models._cards import load_card as load_card
     from sbirctl.models._cards import parse_card as parse_card
     from sbirctl.models._factory import create as create
     from sbirctl.models._factory import rebuild as rebuild
     from sbirctl.models._factory import resolve_settings as resolve_settings
     from sbirctl.models._parameters import count_parts as count_parts
+    from sbirctl.models._presets import Preset as Preset
+    from sbirctl.models._presets import flat as flat
     from sbirctl.models._tables import Column as Column
     from sbirctl.models._tables import Table as Table
     from sbirctl.models._weights import WeightsRecord as WeightsRecord
@@ -28,9 +31,10 @@ else:
         __name__,
         {
             "_base": ("Augmentation", "Model", "ModelSettings", "ParamGroup", "Stage"),
-            "_cards": ("Card", "load_card", "parse_card"),
+            "_cards": ("Card", "card_presets", "load_card", "parse_card"),
             "_factory": ("create", "rebuild", "resolve_settings"),
             "_parameters": ("count_parts",),
+            "_presets": ("Preset", "flat"),
             "_tables": ("Column", "Table"),
             "_weights": ("WeightsRecord",),
         },

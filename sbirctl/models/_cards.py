@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sbirctl.core.errors import CorruptError, UsageError, nearest
+from sbirctl.models._presets import Preset, parse_presets
 from sbirctl.models._registry import MODELS
 from sbirctl.models._tables import Table, parse_table
 
@@ -29,11 +31,17 @@ class Paper:
 
 @dataclass(frozen=True)
 class StartingWeights:
-    """Weights a model can start from."""
+    """Weights a model can start from.
+
+    Attributes:
+        name, source, licence: in words.
+        sha256: of the publisher's file, or its first digits; "" where they are not known.
+    """
 
     name: str
     source: str
     licence: str
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ class Card:
         parameters: number with the default settings, without what grows with the classes.
         dim: size of the embedding with the default settings.
         paper, weights, tables: see their classes.
+        presets: the settings of each row of the tables that the model can make, `paper` first.
         architecture: the network in words.
         deviations: where the model differs from the paper, or reads it in one of several ways.
     """
@@ -61,6 +70,7 @@ class Card:
     paper: Paper
     weights: tuple[StartingWeights, ...]
     tables: tuple[Table, ...] = ()
+    presets: Mapping[str, Preset] = field(default_factory=dict)
     architecture: str = ""
     deviations: tuple[str, ...] = ()
 
@@ -91,12 +101,41 @@ def parse_card(name: str, data: dict[str, Any]) -> Card:
     """
     data = dict(data)
     paper = Paper(**data.pop("paper"))
-    tables = tuple(parse_table(t, _reference(paper)) for t in data.pop("tables", []))
+    protocols, presets = data.pop("protocols", {}), parse_presets(data.pop("presets", {}))
+    tables = tuple(parse_table(t, _reference(paper), protocols) for t in data.pop("tables", []))
+    _check_presets(tables, presets)
     weights = tuple(StartingWeights(**w) for w in data.pop("weights", []))
     deviations = tuple(data.pop("deviations", ()))
     return Card(
-        name=name, paper=paper, weights=weights, tables=tables, deviations=deviations, **data
+        name=name,
+        paper=paper,
+        weights=weights,
+        tables=tables,
+        presets=presets,
+        deviations=deviations,
+        **data,
     )
+
+
+def card_presets(name: str) -> dict[str, dict[str, Any]]:
+    """{preset: nested settings} of a model's card, for `Model.presets`.
+
+    Raises:
+        UsageError, CorruptError: see `load_card`.
+    """
+    return {preset.name: preset.settings for preset in load_card(name).presets.values()}
+
+
+def _check_presets(tables: tuple[Table, ...], presets: Mapping[str, Preset]) -> None:
+    for table in tables:
+        if "preset" not in table.keys:
+            continue
+        at = table.keys.index("preset")
+        for row in table.rows:
+            if row[at] and row[at] not in presets:
+                raise ValueError(
+                    f"table {table.id} names the preset {row[at]!r}, which is not there"
+                )
 
 
 def _reference(paper: Paper) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 
@@ -15,21 +15,29 @@ class Column:
         metric: "map@200" and so on; "" for a quantity that is no retrieval measure.
         dataset: where the queries and the gallery come from.
         split: list of the test classes as `sbirctl splits` names it, or words where there is none.
-        split_status: "stated" in the paper, "inferred" from its numbers of classes, or
-            "unpublished": the list named is the nearest there is.
+        split_status: "stated" in the paper, or "inferred" from its numbers of classes.
+        undetermined: why no run can have just this protocol, in words, where the paper does not
+            determine it; "" where it does.
         trained_on: the data set of training where it is another one.
-        classes: number of test classes where the paper states it, 0 for not stated.
-        rule: how the paper's gallery or queries differ from the split.
+        options: the task's options that hold, where they are not the usual ones.
+        trained: number of classes (fine-grained: photo instances) trained on, 0 for not stated.
+        classes, queries: of the test, 0 for not stated.
+        photos: sizes the gallery may have; several where the paper does not say which, () for
+            not stated.
         quantity, unit: of a column that is no retrieval measure.
     """
 
     metric: str = ""
     dataset: str = ""
     split: str = ""
-    split_status: Literal["stated", "inferred", "unpublished"] = "stated"
+    split_status: Literal["stated", "inferred"] = "stated"
+    undetermined: str = ""
     trained_on: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    trained: int = 0
     classes: int = 0
-    rule: str = ""
+    queries: int = 0
+    photos: tuple[int, ...] = ()
     quantity: str = ""
     unit: str = ""
 
@@ -67,12 +75,13 @@ class Table:
         task: the task of all its columns.
         definition: of the figures, a name `sbirctl evaluate --definition` knows. Rows of
             origin "quoted" stand under the definition of the paper they come from.
-        keys: what the first values of a row are; the last key is "origin": "own" for the authors'
-            own runs, "code" for others' public code run by them, "quoted" from other papers.
+        keys: what the first values of a row are; the last keys are "origin" ("own" for the
+            authors' own runs, "code" for others' public code run by them, "quoted" from other
+            papers) and, where the model here can make rows of the table, "preset": the preset of
+            the card that makes the row, "" for other systems. Rows of one preset are one system.
         columns: what the other values are.
         rows: keys and values.
         ours: the method whose rows are the paper's own final figures.
-        protocol: the named protocol of the task, "" for its usual one.
         notes: remarks on single cells.
         source, header, note: the same in words, for printing.
     """
@@ -85,21 +94,27 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
     ours: str
-    protocol: str
     notes: tuple[Remark, ...]
     source: str
     header: tuple[str, ...]
     note: str
 
 
-def parse_table(data: Mapping[str, Any], paper: str) -> Table:
-    """The table of a card's `[[tables]]` entry; `paper` is how the paper is cited.
+def parse_table(
+    data: Mapping[str, Any], paper: str, protocols: Mapping[str, Mapping[str, Any]]
+) -> Table:
+    """The table of a card's `[[tables]]` entry.
+
+    Args:
+        data: the entry.
+        paper: how the paper is cited.
+        protocols: the card's `[protocols.NAME]`, of which a column may name one.
 
     Raises:
         LookupError, TypeError, ValueError: a key is missing, unknown or of the wrong kind.
     """
     fields = {**data, "keys": tuple(data["keys"]), "rows": tuple(map(tuple, data["rows"]))}
-    columns = tuple(Column(**c) for c in data["columns"])
+    columns = tuple(_column(c, protocols) for c in data["columns"])
     notes = tuple(Remark(**n) for n in data.get("notes", ()))
     header = (*data["keys"], *(c.heading for c in columns))
     if any(len(row) != len(header) for row in data["rows"]):
@@ -110,7 +125,6 @@ def parse_table(data: Mapping[str, Any], paper: str) -> Table:
     words = "\n".join(f"{place}: {n.text}" for place, n in zip(places, notes, strict=True))
     return Table(
         **{
-            "protocol": "",
             **fields,
             "columns": columns,
             "notes": notes,
@@ -119,3 +133,11 @@ def parse_table(data: Mapping[str, Any], paper: str) -> Table:
             "note": words,
         }
     )
+
+
+def _column(data: Mapping[str, Any], protocols: Mapping[str, Mapping[str, Any]]) -> Column:
+    own = dict(data)
+    name = own.pop("protocol", "")
+    merged = {**(protocols[name] if name else {}), **own}
+    merged["photos"] = tuple(merged.get("photos", ()))
+    return Column(**merged)

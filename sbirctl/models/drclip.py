@@ -23,7 +23,15 @@ from sbirctl.losses.drclip import drclip_objective
 from sbirctl.losses.forgetting import distribution_shift, embedding_shift
 from sbirctl.losses.pair_relation import pair_relation
 from sbirctl.losses.quadruplet import domain_balanced_quadruplet
-from sbirctl.models import MODELS, Augmentation, Model, ParamGroup, Stage, WeightsRecord
+from sbirctl.models import (
+    MODELS,
+    Augmentation,
+    Model,
+    ParamGroup,
+    Stage,
+    WeightsRecord,
+    card_presets,
+)
 from sbirctl.models._base import IMAGENET_MEAN, IMAGENET_STD
 from sbirctl.models._weights import RANDOM
 from sbirctl.models.layers.clip_towers import (
@@ -89,6 +97,7 @@ class DrClip(Model):
     name = "drclip"
     Settings = DrClipSettings
     presets: ClassVar[dict[str, dict[str, Any]]] = {
+        **card_presets("drclip"),
         "released": {
             "prompt_position": "before",
             "train": "norms,prompts,proj",
@@ -98,21 +107,6 @@ class DrClip(Model):
             "reference": "sketch-branch",
             "rp_gradient": False,
             "any_negative": True,
-            "mean": IMAGENET_MEAN,
-            "std": IMAGENET_STD,
-        },
-        "clip-all": {
-            "branches": 1,
-            "train": "norms,prompts,proj,attention,embeddings",
-            "cls_weight": 0.0,
-            "lambda1": 0.0,
-            "lambda2": 1.0,
-            "lambda3": 0.0,
-            "margin": 0.2,
-            "negative_sketch": False,
-            "lr": 1e-6,
-            "lr_prompts": 1e-4,
-            "batch": 192,
             "mean": IMAGENET_MEAN,
             "std": IMAGENET_STD,
         },

@@ -21,7 +21,15 @@ from sbirctl.losses.domain_triplets import TERMS, domain_triplets
 from sbirctl.losses.ffmln import ffmln_objective
 from sbirctl.losses.gradient_weighting import weighted_sum
 from sbirctl.losses.normalised_softmax import normalised_softmax
-from sbirctl.models import MODELS, Model, ModelSettings, ParamGroup, Stage, WeightsRecord
+from sbirctl.models import (
+    MODELS,
+    Model,
+    ModelSettings,
+    ParamGroup,
+    Stage,
+    WeightsRecord,
+    card_presets,
+)
 from sbirctl.models.layers.attention import AttentionMap
 from sbirctl.models.layers.backbones import BackboneSettings
 from sbirctl.models.layers.embedding_networks import AttentionNetwork, build_network
@@ -101,6 +109,7 @@ class Ffmln(Model):
     name = "ffmln"
     Settings = FfmlnSettings
     presets: ClassVar[dict[str, dict[str, Any]]] = {
+        **card_presets("ffmln"),
         # Every learning rate, the frozen first epoch and the hinge are the defaults already.
         "released": {
             "backbone": "seresnet50.ra2_in1k",

@@ -28,6 +28,7 @@ from sbirctl.models import (
     ParamGroup,
     Stage,
     WeightsRecord,
+    card_presets,
 )
 from sbirctl.models._weights import RANDOM
 from sbirctl.models.layers.backbones import BackboneSettings, build
@@ -105,12 +106,7 @@ class Semi3(Model):
     name = "semi3"
     Settings = Semi3Settings
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "two-branch": {
-            "edges": False,
-            "co_attention": False,
-            "hybrid": False,
-            "sharing": "fc-only",
-        },
+        **card_presets("semi3"),
         # Little data or little time: a light backbone whose pooled features pass through FC6 and
         # FC7 as they are at first (`fc` is their number), many small steps, all branches together
         # from the start, cross-entropy on the embedding itself, which the contrastive losses at

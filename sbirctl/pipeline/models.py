@@ -8,11 +8,12 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from sbirctl.core.config import describe
+from sbirctl.core.config import describe, to_dict
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS, load_card
 
+PRESET = "preset"
 _MEASURED = ("model", "dataset", "task", "split", "metric", "definition", "value")
 
 
@@ -48,9 +49,10 @@ def show(name: str) -> dict[str, Any]:
     Raises:
         UsageError: there is no such model.
     """
-    card = asdict(load_card(name))
+    card = load_card(name)
     model = MODELS.get(name)
     from sbirctl.models import count_parts
+    from sbirctl.report.row_commands import main_commands
 
     parts = count_parts(model, model.Settings())
     hidden = set() if model.trainable else _recipe()
@@ -60,7 +62,13 @@ def show(name: str) -> dict[str, Any]:
         if key not in hidden
     ]
     facts = {"trainable": model.trainable, "parameters_by_part": parts}
-    return {**card, **facts, "settings": settings, "presets": model.presets}
+    return {
+        **asdict(card),
+        **facts,
+        "settings": settings,
+        "presets": {preset: _beside_the_default(name, preset) for preset in model.presets},
+        "commands": [asdict(command) for command in main_commands(card)],
+    }
 
 
 def markdown(name: str) -> str:
@@ -96,9 +104,18 @@ def measured(name: str, path: Traversable | None = None) -> list[dict[str, Any]]
     return [figure for figure in figures if figure["model"] == name]
 
 
+def _beside_the_default(name: str, preset: str) -> dict[str, Any]:
+    """{dotted key: value} of the settings that a preset has another value for."""
+    from sbirctl.models import flat, resolve_settings
+
+    usual = flat(to_dict(resolve_settings(name)))
+    held = flat(to_dict(resolve_settings(name, [{"preset": preset}])))
+    return {key: value for key, value in held.items() if value != usual.get(key) and key != PRESET}
+
+
 def _recipe() -> set[str]:
     """Settings all models have that say how to train: a model that is not trained hides them."""
     from sbirctl.models import ModelSettings
 
-    preprocessing = {"preset", "size", "mean", "std"}
+    preprocessing = {PRESET, "size", "mean", "std"}
     return {key for key, _, _ in describe(ModelSettings)} - preprocessing

@@ -6,10 +6,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sbirctl.report.comparability import distance, nearest_figure, obstacles
+from sbirctl.report.comparability import nearest_figure, obstacles, recipe_remark
 from sbirctl.report.published import Figure
-from sbirctl.report.sizes import published_sizes
 from sbirctl.report.subject import Subject
+from sbirctl.report.training_checks import value_of
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.definitions import get as get_definition
@@ -110,9 +110,10 @@ def _cell(
         obstacles(figure, subject, definition),
         (
             *_of_split(figure),
-            *_of_gallery(subject),
+            *_of_gallery(figure),
+            *_of_run(figure, subject),
             *figure.remarks,
-            *_elsewhere(figure, candidates, subject),
+            *_elsewhere(figure, candidates),
         ),
     )
 
@@ -123,22 +124,28 @@ def _of_split(figure: Figure) -> tuple[str, ...]:
     return ("The split is inferred from the paper's numbers of classes.",)
 
 
-def _of_gallery(subject: Subject) -> tuple[str, ...]:
-    galleries = published_sizes(subject)[1]
-    if len(galleries) < 2 or subject.photos not in galleries:
+def _of_gallery(figure: Figure) -> tuple[str, ...]:
+    either = " or ".join(f"{n:,}" for n in figure.column.photos)
+    if len(figure.column.photos) < 2:
         return ()
-    either = " or ".join(f"{n:,}" for n in galleries)
-    return (f"Published work ranks {either} photos; the card does not say which the paper does.",)
+    return (f"Published work ranks {either} photos; the paper does not say which it does.",)
 
 
-def _elsewhere(figure: Figure, candidates: Sequence[Figure], subject: Subject) -> tuple[str, ...]:
+def _of_run(figure: Figure, subject: Subject) -> tuple[str, ...]:
+    said = [recipe_remark(figure, subject)]
+    if dropped := subject.provenance.leaks_dropped:
+        said.append(f"{dropped:,} images common to training and test were not trained on.")
+    return tuple(text for text in said if text)
+
+
+def _elsewhere(figure: Figure, candidates: Sequence[Figure]) -> tuple[str, ...]:
     """Other tables of the paper that print another number for the same quantity."""
-    wanted = distance(figure, subject)
     return tuple(
         f"Table {other.table.id} prints {other.value:g}."
         for other in candidates
-        if distance(other, subject) == wanted
-        and other.column.split == figure.column.split
+        if other.preset.name == figure.preset.name
+        and other.table.task == figure.table.task
+        and other.column == figure.column
         and abs(other.value - figure.value) > _ROUNDING
     )
 
@@ -202,12 +209,11 @@ def _published(figure: Figure | None) -> Mapping[str, str]:
     column = figure.column
     definition = get_definition(figure.table.definition)
     words = [f"task {figure.table.task}"]
-    if figure.table.protocol:
-        words[0] += f" ({figure.table.protocol})"
     if column.trained_on:
         words[0] += f" trained on {column.trained_on}"
-    words.append(f"{column.split} ({column.split_status})")
-    words += [column.rule] if column.rule else []
+    words.append(f"{column.split} ({column.split_status})" if column.split else "no list published")
+    words += [f"{key}={value_of(value)}" for key, value in column.options.items()]
+    words.append(f"preset {figure.preset.name}")
     return {
         "published_definition": _explain(figure.metric, definition),
         "published_protocol": "; ".join(words),

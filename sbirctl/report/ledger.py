@@ -176,7 +176,7 @@ def _from_table(table: Table) -> Iterator[LedgerRow]:
                 dataset=at[0],
                 split=at[1],
                 trained_on=at[2],
-                split_status=first[at].split_status,
+                split_status=first[at].split_status if at[1] else "unpublished",
                 figures=figures,
                 definition="" if quoted else table.definition,
                 source=table.source,
@@ -217,7 +217,7 @@ def _allowance(row: LedgerRow, depth: int) -> float | None:
         counts = published_counts(row.dataset)
     except FileNotFoundError:
         return None
-    listed = bool(row.split) and row.split_status != "unpublished"
+    listed = bool(row.split) and row.split_status != "unpublished" and row.task != "gzs"
     classes = find("", row.split).unseen if listed else known_classes(row.dataset)
     photos = [counts.get(c, {}).get("extended") or counts.get(c, {}).get("photos") for c in classes]
     if not photos or None in photos:

@@ -30,6 +30,7 @@ def model_page(described: Mapping[str, Any], measured: Sequence[Mapping[str, Any
         _network(described),
         _weights(described["weights"]),
         *([_published(described["tables"])] if described["tables"] else []),
+        *([_commands(described["commands"])] if described.get("commands") else []),
         *([_measured(measured)] if measured else []),
         *([_deviations(described["deviations"])] if described["deviations"] else []),
         _settings(described),
@@ -81,8 +82,7 @@ def _published(tables: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = ["## Published figures", "", "As the paper prints them, as fractions of 1."]
     for one in tables:
         lines += ["", f"### {one['title']}", ""]
-        protocol = f", protocol {one['protocol']}" if one["protocol"] else ""
-        lines += [f"{one['source']}; task {one['task']}{protocol}, definition {one['definition']}."]
+        lines += [f"{one['source']}; task {one['task']}, definition {one['definition']}."]
         lines += ["", *table(one["header"], _rows(one))]
         lines += ["", *(f"- {text}" for text in _remarks(one))]
     return lines
@@ -103,17 +103,38 @@ def _remarks(one: Mapping[str, Any]) -> list[str]:
     """What the card says of columns and cells."""
     said: dict[str, None] = dict.fromkeys(one["note"].splitlines())
     for column in one["columns"]:
-        if column["split_status"] != "stated":
-            said[f"{column['split']}: {_STATUS[column['split_status']]}"] = None
-        if column["rule"]:
-            said[f"{column['dataset']}: {column['rule']}."] = None
+        named = column["split"] or f"{column['trained_on']}→{column['dataset']}"
+        if column["split_status"] == "inferred":
+            said[f"{named}: inferred from the paper's numbers of classes."] = None
+        if column["undetermined"]:
+            said[f"{named}: never compared: {column['undetermined']}."] = None
     return list(said) or ["Every split is stated in the paper."]
 
 
-_STATUS = {
-    "inferred": "inferred from the paper's numbers of classes.",
-    "unpublished": "the paper's list is not published; this is the nearest there is.",
-}
+def _commands(commands: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How the main figures are made, and what is never compared with them."""
+    rows = [
+        (
+            ", ".join(c["tables"]),
+            c["where"],
+            f"`{c['command']}`" + (" (*)" * bool(c["undetermined"])),
+        )
+        for c in commands
+    ]
+    lines = [
+        "## Commands",
+        "",
+        "Each trains a run whose figures `sbirctl report` sets beside those of the tables named. "
+        "The other rows come from the same command with their preset.",
+        "",
+        *table(("tables", "where", "command"), rows),
+    ]
+    if any(c["undetermined"] for c in commands):
+        lines += [
+            "",
+            "(*) The paper does not determine this protocol: the nearest there is, never compared.",
+        ]
+    return lines
 
 
 def _measured(figures: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -145,9 +166,12 @@ def _settings(described: Mapping[str, Any]) -> list[str]:
     if described["presets"]:
         lines += ["", "Presets, chosen with `--set preset=NAME`:", ""]
         lines += table(
-            ("preset", "sets"),
+            ("preset", "sets beside the defaults"),
             [
-                (f"`{name}`", ", ".join(f"`{k}={_plain(v)}`" for k, v in values.items()))
+                (
+                    f"`{name}`",
+                    ", ".join(f"`{k}={_plain(v)}`" for k, v in values.items()) or "the defaults",
+                )
                 for name, values in described["presets"].items()
             ],
         )

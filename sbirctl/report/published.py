@@ -6,18 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sbirctl.models import Card, Column, Table
+from sbirctl.models import Card, Column, Preset, Table
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One number of a paper, of the method that the card's model is.
+    """One number of a paper that the card's model can make.
 
     Attributes:
         table, column: where it stands.
         keys: the row's keys, "method" and "origin" among them.
         value: as a fraction of 1.
         remarks: what the card says of the cell or its row.
+        card: whose figure it is.
+        preset: the settings that make it.
     """
 
     table: Table
@@ -25,6 +27,8 @@ class Figure:
     keys: Mapping[str, Any]
     value: float
     remarks: tuple[str, ...]
+    card: Card
+    preset: Preset
 
     @property
     def metric(self) -> str:
@@ -33,8 +37,8 @@ class Figure:
 
 
 def figures(card: Card) -> tuple[Figure, ...]:
-    """Every retrieval figure of the card's own method, in the order of the tables."""
-    return tuple(figure for table in card.tables for figure in _of_table(table))
+    """Every retrieval figure of rows that the card's model makes, in the order of the tables."""
+    return tuple(figure for table in card.tables for figure in _of_table(card, table))
 
 
 def as_printed(value: float) -> str:
@@ -42,23 +46,27 @@ def as_printed(value: float) -> str:
     return f"{value:.4f}".removesuffix("0")
 
 
-def _of_table(table: Table) -> list[Figure]:
+def _of_table(card: Card, table: Table) -> list[Figure]:
     found = []
     for row in table.rows:
         keys = dict(zip(table.keys, row, strict=False))
         values = row[len(table.keys) :]
-        if keys["method"] != table.ours:
+        if not keys.get("preset"):
             continue
+        preset = card.presets[keys["preset"]]
         for number, (column, value) in enumerate(zip(table.columns, values, strict=True)):
             if column.metric and not isinstance(value, str):
-                remarks = _remarks(table, number)
-                found.append(Figure(table, column, keys, float(value), remarks))
+                remarks = _remarks(table, keys, number)
+                found.append(Figure(table, column, keys, float(value), remarks, card, preset))
     return found
 
 
-def _remarks(table: Table, column: int) -> tuple[str, ...]:
-    return tuple(
+def _remarks(table: Table, keys: Mapping[str, Any], column: int) -> tuple[str, ...]:
+    noted = [
         note.text
         for note in table.notes
-        if note.method == table.ours and note.column in (None, column)
-    )
+        if note.method == keys["method"] and note.column in (None, column)
+    ]
+    if keys["origin"] == "code":
+        noted.append("The paper's authors ran others' public code.")
+    return tuple(noted)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from sbirctl.report.subject import Subject
 from sbirctl.retrieval.audit import Sizes
 from sbirctl.splits.resolve import known_classes, published
 
@@ -15,24 +14,24 @@ if TYPE_CHECKING:
 UNKNOWN: Sizes = (0, ())
 
 
-def published_sizes(subject: Subject) -> Sizes:
-    """Queries and possible galleries of the subject's protocol, 0 and () where not known.
+def published_sizes(task: str, dataset: str, split: str) -> Sizes:
+    """Queries and possible galleries of a protocol, 0 and () where not known.
 
     A data set with extended photos has two galleries: with the original photos, and without. Where
     the photos of some class are not published, a list may state their sum (`# photos:`).
     """
     from sbirctl.datasets import DATASETS
 
-    if subject.dataset not in DATASETS:  # nor is a file read that a foreign file names
+    if dataset not in DATASETS:  # nor is a file read that a foreign file names
         return UNKNOWN
-    if subject.task == "sbir":
-        return _supervised(subject.dataset)
-    if subject.task in ("cg", "cd"):
-        split = next((one for one in published(subject.dataset) if one.name == subject.split), None)
-        if split is None:
+    if task == "sbir":
+        return _supervised(dataset)
+    if task in ("cg", "cd"):
+        listed = next((one for one in published(dataset) if one.name == split), None)
+        if listed is None:
             return UNKNOWN
-        queries, galleries = _counted(subject.dataset, split.unseen)
-        stated = int(split.header.get("photos", 0))
+        queries, galleries = _counted(dataset, listed.unseen)
+        stated = int(listed.header.get("photos", 0))
         return queries, galleries or ((stated,) if stated else ())
     return UNKNOWN
 

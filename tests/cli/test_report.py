@@ -13,7 +13,8 @@ from sbirctl.cli import _app
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.progress import Reporter
 from sbirctl.pipeline.report import Request, check, report
-from tests.report.embedded import run_folder
+from sbirctl.retrieval.provenance import Counts
+from tests.report.embedded import options_of, run_folder
 
 
 class Listener(Reporter):
@@ -36,6 +37,8 @@ def whole(tmp_path):
     """As many queries and photos as published work has, so that its figures can be compared."""
     sizes = {"queries": 4_527, "photos": 3_794, "classes": 8, "dim": 4}
     across = {"task": "cd", "dataset": "tuberlin", "target": "sketchy", "protocol": "drclip"}
+    across |= {"options": options_of("cd") | {"protocol": "drclip"}}
+    across |= {"counts": {"train": Counts(220, 17_600, 178_362)}}
     split = "sketchy/cross-tuberlin8-drclip"
     return run_folder(tmp_path, "whole", split=split, **sizes, **across)
 
@@ -80,7 +83,9 @@ def test_another_models_card(tmp_path):
     assert {row.reason for row in report([place])} == {"nothing published"}
     against = report([place], Request(against="drclip"))
     assert {row.model for row in against} == {"baseline"}
-    assert all("Dr. CLIP" in row.source for row in against)
+    assert all(row.source.startswith("Xue Li et al. 2024, Table ") for row in against)
+    assert all("another system: drclip, here baseline" in row.reason for row in against)
+    assert {row.difference for row in against} == {None}
     with pytest.raises(UsageError, match="There is no model 'drclp'"):
         report([place], Request(against="drclp"))
 

@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from sbirctl.core.config import to_dict
+from sbirctl.models import load_card
 from sbirctl.retrieval.embeddings import Embeddings, write
 from sbirctl.retrieval.provenance import Provenance, Weights
+from sbirctl.tasks import TASKS
 
 
 def embeddings(
@@ -29,7 +32,8 @@ def embeddings(
     rng = np.random.default_rng(seed)
     q, g = np.arange(queries) % classes, np.arange(photos) % classes
     known = {"dataset": split.partition("/")[0], "gallery": "extended", "seed": seed}
-    known |= {"settings": {}, "weights": Weights("none", "", "none"), "trained": True, **more}
+    known |= {"settings": paper_settings(model), "trained": True}
+    known |= {"weights": Weights("ViT-B/32", "", "pretrained"), "options": options_of(task), **more}
     own = {"query_instance": np.arange(queries) % photos, "gallery_instance": np.arange(photos)}
     return Embeddings(
         query=(centre[q] + rng.standard_normal((queries, dim))).astype(np.float32),
@@ -45,6 +49,17 @@ def embeddings(
         provenance=Provenance(**known),
         **(own if pairs else {}),
     )
+
+
+def paper_settings(model: str, preset: str = "paper") -> dict[str, Any]:
+    """What `embed` records for a run of that preset."""
+    card = load_card(model) if model else None
+    return card.presets[preset].settings if card and card.presets else {}
+
+
+def options_of(task: str) -> dict[str, Any]:
+    """What a task records when nothing is chosen."""
+    return to_dict(TASKS.get(task).Options())
 
 
 def run_folder(home: Path, name: str, **more: Any) -> Path:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sbirctl.models import Card, parse_card
+from sbirctl.models import Card, load_card, parse_card
+
+PAPER = load_card("drclip").presets["paper"]
 
 HEAD = {
     "summary": "s",
@@ -14,6 +16,7 @@ HEAD = {
     "parameters": 1,
     "dim": 8,
     "paper": {"title": "t", "authors": "Ann B", "venue": "v", "year": 2020, "url": "u"},
+    "presets": {"paper": {"method": PAPER.method, "recipe": PAPER.recipe}},
 }
 
 
@@ -25,7 +28,7 @@ def table(
     **changes: Any,
 ) -> dict[str, Any]:
     """A `[[tables]]` entry with one figure, of the classes toys/a under `clipprompt`."""
-    keys = {"method": "Ours", "origin": "own", **changes.pop("keys", {})}
+    keys = {"method": "Ours", "origin": "own", "preset": "paper", **changes.pop("keys", {})}
     plain = {"dataset": "toys", "split": "toys/a", "metric": "map@5"}
     return {
         "id": number,

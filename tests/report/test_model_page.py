@@ -46,19 +46,21 @@ DESCRIBED = {
     "deviations": [],
     "tables": [],
     "settings": [{"key": "lr", "default": "0.1", "help": "rate"}],
-    "presets": {"fast": {"lr": 0.5, "refit": True, "mean": (0.5, 0.25)}},
+    "presets": {"fast": {"lr": 0.5, "refit": True, "mean": (0.5, 0.25)}, "paper": {}},
+    "commands": [],
 }
 TABLE = {
     "title": "Results",
     "source": "A et al. 2020, Table 1",
     "task": "cd",
-    "protocol": "zse",
     "definition": "zse",
     "keys": ["method", "dim"],
     "header": ["method", "dim", "d s map@all", "size (million)"],
     "columns": [
-        {"dataset": "d", "split": "d/s", "split_status": "unpublished", "rule": "R", "metric": "m"},
-        {"dataset": "", "split": "", "split_status": "stated", "rule": "", "metric": ""},
+        {"dataset": "d", "split": "d/s", "split_status": "inferred", "metric": "m"}
+        | {"undetermined": "no list", "trained_on": ""},
+        {"dataset": "", "split": "", "split_status": "stated", "metric": ""}
+        | {"undetermined": "", "trained_on": ""},
     ],
     "rows": [["Ours", 64, 0.74, 81.0], ["Theirs", 512, "-", "-"]],
     "note": "Ours: as printed.",
@@ -100,13 +102,23 @@ def test_a_page_without_paper_tables_and_figures_leaves_those_out():
 
 def test_tables_keep_what_is_printed_and_what_is_doubtful():
     page = model_page({**DESCRIBED, "tables": [TABLE], "deviations": ["Another loss."]})
-    assert "A et al. 2020, Table 1; task cd, protocol zse, definition zse." in page
+    assert "A et al. 2020, Table 1; task cd, definition zse." in page
     assert "| Ours | 64 | 0.740 | 81 |" in page
     assert "| Theirs | 512 | - | - |" in page
     assert "- Ours: as printed." in page
-    assert "- d/s: the paper's list is not published; this is the nearest there is." in page
-    assert "- d: R." in page
+    assert "- d/s: inferred from the paper's numbers of classes." in page
+    assert "- d/s: never compared: no list." in page
     assert "## Where it differs from the paper\n\n- Another loss." in page
+
+
+def test_commands_of_the_main_figures_say_which_are_never_compared():
+    one = {"tables": ("2", "6"), "where": "sketchy, cg", "command": "sbirctl train toy"}
+    page = model_page({**DESCRIBED, "commands": [{**one, "undetermined": ""}]})
+    assert "| 2, 6 | sketchy, cg | `sbirctl train toy` |" in page
+    assert "(*)" not in page
+    page = model_page({**DESCRIBED, "commands": [{**one, "undetermined": "no list"}]})
+    assert "`sbirctl train toy` (*) |" in page
+    assert "(*) The paper does not determine this protocol" in page
 
 
 def test_measured_figures_are_shown_with_their_deviation():
