@@ -1,6 +1,41 @@
 """sbirctl: sketch-based image retrieval, from raw archives to a number one can trust.
 
-Nothing heavy is imported here: the stages and the registries import torch when they are used.
+The names below are for Python programs and notebooks (docs/python.md). Nothing heavy is imported
+here: each is imported when it is used, and torch only by what needs it.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sbirctl.core.lazy import lazy_attributes
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from sbirctl.api.reporting import SbirctlWarning as SbirctlWarning
+    from sbirctl.api.scores import AuditTable as AuditTable
+    from sbirctl.api.scores import Differences as Differences
+    from sbirctl.api.scores import Scores as Scores
+    from sbirctl.api.scores import audit as audit
+    from sbirctl.api.scores import compare as compare
+    from sbirctl.api.scores import evaluate as evaluate
+    from sbirctl.api.stages import create as create
+    from sbirctl.api.stages import embed as embed
+    from sbirctl.api.stages import open_store as open_store
+    from sbirctl.api.stages import prepare as prepare
+    from sbirctl.api.stages import search as search
+    from sbirctl.api.stages import train as train
+    from sbirctl.core.errors import SbirctlError as SbirctlError
+    from sbirctl.retrieval.embeddings import Embeddings as Embeddings
+else:
+    __getattr__, __dir__ = lazy_attributes(
+        __name__,
+        {
+            "api.reporting": ("SbirctlWarning",),
+            "api.scores": ("AuditTable", "Differences", "Scores", "audit", "compare", "evaluate"),
+            "api.stages": ("create", "embed", "open_store", "prepare", "search", "train"),
+            "core.errors": ("SbirctlError",),
+            "retrieval.embeddings": ("Embeddings",),
+        },
+    )

@@ -26,10 +26,11 @@ RANK = {
     "galleries": 7,
     "report": 7,
     "pipeline": 8,
+    "api": 9,
     "cli": 9,
 }
 # Pure NumPy and data rooms: usable where torch is not installed.
-LIGHT = ("core", "splits", "retrieval", "drawings", "inference", "cli", "pipeline")
+LIGHT = ("core", "splits", "retrieval", "drawings", "inference", "api", "cli", "pipeline")
 
 
 MODULES = {

@@ -170,7 +170,7 @@ def command(
     store is there.
     """
     from sbirctl.core.config import parse_assignments
-    from sbirctl.pipeline.prepare import BadLimit, prepare
+    from sbirctl.pipeline.prepare import BadLimit, check_inputs, prepare
 
     make_edges = _edges(edges, edges_from, edges_set, device)
     inputs = {"from": from_, "photos": photos and [photos], "sketches": sketches and [sketches]}
@@ -184,7 +184,7 @@ def command(
     )
     folder = prepare(
         dataset,
-        _inputs(dataset, name, _given(**inputs)),
+        check_inputs(dataset, name, _given(**inputs)),
         name=name,
         options=options,
         settings=_given(size=size, max_pixels=max_pixels),
@@ -203,30 +203,6 @@ def command(
 
 def _given(**values: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
-
-
-def _inputs(dataset: str, name: str, given: dict[str, list[Path]]) -> dict[str, list[Path]]:
-    """The paths a data set takes, all of them or none.
-
-    Raises:
-        UsageError: it does not take them, or one is missing.
-    """
-    from sbirctl.datasets import DATASETS
-
-    roles = DATASETS.get(dataset).inputs
-    flags = " and ".join(f"--{role}" for role in roles) or "no files"
-    if set(given) - set(roles):
-        raise UsageError(
-            f"{dataset} takes {flags}, not --{min(set(given) - set(roles))}.",
-            "See `sbirctl prepare --help`.",
-        )
-    if given and set(given) != set(roles):
-        raise UsageError(
-            f"{dataset} takes {flags}; --{min(set(roles) - set(given))} is missing.", "Add it."
-        )
-    if dataset == "folder" and not name:
-        raise UsageError("The data set has no name.", "Give one with --name.")
-    return {role: [path.expanduser() for path in paths] for role, paths in given.items()}
 
 
 def _unseen(names: list[str] | None, file: Path | None, fraction: float | None, seed: int) -> Any:

@@ -25,6 +25,8 @@ class SbirctlError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(hint)  # shown by a traceback, in a notebook for example
 
 
 class UsageError(SbirctlError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sbirctl.core.errors import UsageError
@@ -43,13 +43,37 @@ def compare(
             "There are no two sides to compare.",
             "Type `sbirctl compare A B`, or `sbirctl compare A1 A2 --against B1 --against B2`.",
         )
+
+    def read(side: Sequence[Path]) -> Iterator[Embeddings]:
+        return (files.read(find_embeddings(where, report)) for where in side)
+
+    return compare_embeddings(
+        read(ours), read(theirs), metrics, definition, options, report=report, unit=unit
+    )
+
+
+def compare_embeddings(
+    ours: Iterable[Embeddings],
+    theirs: Iterable[Embeddings],
+    metrics: Sequence[str],
+    definition: Definition,
+    options: Options | None = None,
+    *,
+    unit: Unit | None = None,
+    report: Reporter = SILENT,
+) -> list[Comparison]:
+    """The same for embeddings that are at hand; each is looked at once.
+
+    Raises:
+        UsageError: a side has none.
+        MismatchError: the sides do not rank the same queries.
+    """
     parsed = [measures.parse(name) for name in dict.fromkeys(metrics or measures.DEFAULT)]
     reference: Embeddings | None = None
     systems = []
     for side in (ours, theirs):
         results = []
-        for where in side:
-            embeddings = files.read(find_embeddings(where, report))
+        for embeddings in side:
             (result,) = evaluate(embeddings, parsed, [definition], options, report)
             reference = reference or embeddings
             if len(embeddings.gallery) != len(reference.gallery):
@@ -58,7 +82,8 @@ def compare(
                     f"{len(embeddings.gallery)}."
                 )
             results.append(reorder(result, align(reference, embeddings)))
-        assert reference is not None
+        if reference is None or not results:
+            raise UsageError("A side has no embeddings.", "Give at least one a side.")
         systems.append(System(reference, results))
     assert reference is not None
     names = [str(metric) for metric in parsed]

@@ -106,26 +106,37 @@ def evaluate(
     """
     request = request or Request()
     path = find_embeddings(where, report)
-    embeddings = files.read(path)
-    metrics = [measures.parse(name) for name in dict.fromkeys(request.metrics or measures.DEFAULT)]
-    (result,) = rank_and_measure(embeddings, metrics, [request.definition], request.options, report)
-    scores = describe(embeddings, result, metrics, request)
-    _warn(scores, embeddings, report)
-    for sign in vector_signs(embeddings):
-        report.warn(sign)
-    ranked = [metric for metric in metrics if metric.kind != "acc"]
-    if ranked and (share := tied_share(result)) >= TIED:
-        figures = tie_rules(embeddings, ranked, request.definition, request.options, report)
-        scores["ties"] = {"share": share, **figures}
-        report.warn(tie_sign(share, figures, str(ranked[0]), scores["chance"]))
-    if request.per_query is not None:
-        write_per_query(request.per_query, embeddings, result)
+    scores, _ = score(files.read(path), request, report)
     if path.name == EMBEDDINGS and (path.parent / "config.toml").is_file():
         try:
             write_json(path.parent / SCORES, scores)
         except SbirctlError as error:
             report.warn(error.message)
     return scores
+
+
+def score(
+    e: Embeddings, request: Request, report: Reporter = SILENT
+) -> tuple[dict[str, Any], Result]:
+    """Rank, measure, and say what is wrong with the vectors or the ranking.
+
+    Returns:
+        The scores as `evaluate --json` prints them, and the values of each query.
+    """
+    metrics = [measures.parse(name) for name in dict.fromkeys(request.metrics or measures.DEFAULT)]
+    (result,) = rank_and_measure(e, metrics, [request.definition], request.options, report)
+    scores = describe(e, result, metrics, request)
+    _warn(scores, e, report)
+    for sign in vector_signs(e):
+        report.warn(sign)
+    ranked = [metric for metric in metrics if metric.kind != "acc"]
+    if ranked and (share := tied_share(result)) >= TIED:
+        figures = tie_rules(e, ranked, request.definition, request.options, report)
+        scores["ties"] = {"share": share, **figures}
+        report.warn(tie_sign(share, figures, str(ranked[0]), scores["chance"]))
+    if request.per_query is not None:
+        write_per_query(request.per_query, e, result)
+    return scores, result
 
 
 def describe(

@@ -160,6 +160,28 @@ def prepare(
     return folder
 
 
+def check_inputs(dataset: str, name: str, given: Inputs) -> Inputs:
+    """The paths a data set takes, all of them or none.
+
+    Raises:
+        UsageError: it does not take them, or one is missing.
+    """
+    roles = DATASETS.get(dataset).inputs
+    flags = " and ".join(f"--{role}" for role in roles) or "no files"
+    if set(given) - set(roles):
+        raise UsageError(
+            f"{dataset} takes {flags}, not --{min(set(given) - set(roles))}.",
+            "See `sbirctl prepare --help`.",
+        )
+    if given and set(given) != set(roles):
+        raise UsageError(
+            f"{dataset} takes {flags}; --{min(set(roles) - set(given))} is missing.", "Add it."
+        )
+    if dataset == "folder" and not name:
+        raise UsageError("The data set has no name.", "Give one with --name.")
+    return {role: [path.expanduser() for path in paths] for role, paths in given.items()}
+
+
 def _archives(
     reader: Dataset,
     copy: str,

@@ -26,7 +26,8 @@ _OTHERS = {
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
 }
-_NAMES = ("classes", "train_classes", "groups")
+NAMES = ("classes", "train_classes", "groups")
+"""Keys that are lists of names, not columns."""
 
 
 @dataclass
@@ -120,7 +121,7 @@ def _sort(arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Raw:
     """Scalars are attributes, lists of class names are names, the rest stays an array."""
     raw = Raw({}, {key: _plain(value) for key, value in attributes.items()})
     for key, value in arrays.items():
-        if key in _NAMES and value.ndim == 1:
+        if key in NAMES and value.ndim == 1:
             raw.names[key] = tuple(str(name) for name in to_text(value))
         elif value.ndim == 0:
             raw.attributes[key] = _plain(value.item())

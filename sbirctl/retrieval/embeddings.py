@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sbirctl.core.errors import CorruptError, MismatchError, MissingError
+from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError, nearest
 from sbirctl.core.files import display_path
 from sbirctl.retrieval import containers
 from sbirctl.retrieval.provenance import Provenance
@@ -87,6 +87,41 @@ class Embeddings:
         _check_vectors(self)
         _check_columns(self)
         _check_labels(self)
+
+    @classmethod
+    def from_arrays(
+        cls, query: Any, gallery: Any, query_label: Any, gallery_label: Any, **more: Any
+    ) -> Embeddings:
+        """Embeddings of arrays as people have them.
+
+        Args:
+            query, gallery: (Q, D), (N, D) NumPy arrays, torch tensors or lists.
+            query_label, gallery_label: (Q,), (N,) whole numbers or names; names of both sides are
+                compared, and so are numbers where `classes` is not given.
+            more: other attributes of `Embeddings`, instances and paths as text too.
+
+        Raises:
+            UsageError: there is no such attribute.
+            MissingError, MismatchError, CorruptError: as for a file.
+        """
+        given = {"query": query, "gallery": gallery, **more}
+        given |= {"query_label": query_label, "gallery_label": gallery_label}
+        known = [f.name for f in fields(cls)]
+        if unknown := [name for name in given if name not in known]:
+            raise UsageError(
+                f"Embeddings have no {unknown[0]!r}.", nearest(unknown[0], sorted(known))
+            )
+        raw = containers.Raw({})
+        for name, value in given.items():
+            if name in containers.NAMES:
+                raw.names[name] = tuple(str(one) for one in value)
+            elif isinstance(value, str):
+                raw.attributes[name] = value
+            elif isinstance(value, Provenance):
+                raw.attributes[name] = value.to_json()
+            elif value is not None:
+                raw.arrays[name] = _as_array(value)
+        return _from_raw(raw)
 
 
 def read(path: Path) -> Embeddings:
@@ -180,6 +215,15 @@ def _from_raw(raw: containers.Raw) -> Embeddings:
         train=arrays.get("train"),
         **more,
     )
+
+
+def _as_array(value: Any) -> np.ndarray:
+    """Arrays, tensors on any device, columns of a table, lists; text as text, not as objects."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value.float() if "bfloat16" in str(value.dtype) else value
+    array = np.asarray(value)
+    return array.astype(np.str_) if array.dtype.kind == "O" else array
 
 
 def _shared_names(train_label: np.ndarray, names: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
