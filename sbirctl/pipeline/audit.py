@@ -29,5 +29,6 @@ def audit(
     path = find_embeddings(where, report)
     embeddings = files.read(path)
     say_unstated(embeddings, path, report)
-    published = published_sizes(subject_of(embeddings, path))
+    subject = subject_of(embeddings, path)
+    published = published_sizes(subject.task, subject.dataset, subject.split)
     return path, audits.audit(embeddings, metrics or METRICS, options, report, published)
