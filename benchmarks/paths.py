@@ -56,10 +56,11 @@ COMMANDS = {
     "--workers 1 " + " ".join(f"--set {setting}" for setting in SMALL.split()),
     "embed": "embed --device cpu --workers 1 --output drawn.h5",
     "evaluate": "evaluate drawn.h5 --metric map@all",
-    "index": "index photos --name drawn --device cpu --workers 1",
-    "search": "search sketches/class0/0.png --gallery drawn --device cpu",
+    "export": "export",
+    "index": "index photos --name drawn --workers 1",
+    "search": "search sketches/class0/0.png --gallery drawn",
 }
-ROWS = ("step", "train", "embed", "evaluate", "prepare", "index", "search")
+ROWS = ("step", "train", "embed", "evaluate", "prepare", "export", "index", "search")
 NO_CODE = {
     tokenize.OP,
     tokenize.COMMENT,

@@ -28,7 +28,7 @@ from sbirctl.galleries.engines.exact import Exact
 from sbirctl.galleries.indexing import BATCH, index
 from sbirctl.galleries.searcher import Searcher
 from sbirctl.galleries.walk import walk
-from sbirctl.pipeline.index import ModelChoice
+from sbirctl.pipeline.gallery_model import ModelChoice
 from sbirctl.pipeline.index import index as index_command
 from sbirctl.store.images import load_image
 

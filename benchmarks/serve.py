@@ -29,6 +29,7 @@ from PIL import Image
 from sbirctl.core.config import parse_assignments
 from sbirctl.datasets.readers.tree import File
 from sbirctl.drawings.reading import read_drawing
+from sbirctl.galleries import torch_models
 from sbirctl.galleries.embedder import Embedder
 from sbirctl.galleries.engines import ID
 from sbirctl.galleries.engines.exact import Exact
@@ -144,11 +145,12 @@ def main() -> None:
     options = parser.parse_args()
     if options.model:
         path = find_checkpoint(options.model)
-        embedder = Embedder.from_checkpoint(path, device=options.device, weights="none")
+        made = torch_models.from_checkpoint(path, device=options.device, weights="none")
     else:
         layers = [{"size": 128}, parse_assignments(SMALL_BACKBONE)]
-        embedder = Embedder.from_registry("baseline", layers, device=options.device, weights="none")
+        made = torch_models.from_registry("baseline", layers, device=options.device, weights="none")
     drawings = drawings_of(options.drawings, options.count)
+    embedder = Embedder.of(*made)
     searcher = searcher_of(embedder, options.vectors)
     found = measure(searcher, embedder, drawings)
     print(f"{len(drawings)} drawings, {options.vectors:,} vectors of {embedder.dim}, {K} answers")

@@ -16,16 +16,18 @@ def command(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="RUN|MODEL|-", help="A run, a checkpoint or a model; - for a path on stdin."
+            metavar="RUN|MODEL|-",
+            help="A run, a checkpoint or a model; - for a path on stdin. [default: the newest run]",
+            show_default=False,
         ),
-    ],
+    ] = "",
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
             metavar="FOLDER",
-            help="The folder to make. [default: in the home's exports]",
+            help="The folder to make. [default: beside the run, or in the home's exports]",
             show_default=False,
         ),
     ] = None,
@@ -42,8 +44,9 @@ def command(
     The vectors are compared with torch's on 64 pictures, and the worst cosine is kept in card.toml.
     """
     from sbirctl.pipeline.export import export
+    from sbirctl.pipeline.runs import newest_run
 
-    name = str(_console.input_path(what)) if what == "-" else what
+    name = str(_console.input_path(what)) if what == "-" else what or str(newest_run())
     folder = export(
         name,
         output=output.expanduser() if output else None,

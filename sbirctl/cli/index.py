@@ -57,6 +57,15 @@ def command(
             help="exact, faiss:KIND or qdrant://HOST:PORT/NAME. [default: the gallery's, or exact]",
         ),
     ] = "",
+    runtime: Annotated[
+        str,
+        typer.Option(
+            "--runtime",
+            metavar="RUNTIME",
+            help="What computes vectors: onnx or torch. [default: the gallery's, or onnx where the "
+            "model can be exported]",
+        ),
+    ] = "",
     forget: Annotated[
         list[Path] | None,
         typer.Option(
@@ -96,9 +105,10 @@ def command(
     is left out (hidden, broken, huge, copies, no images) is counted, and listed in left-out.tsv.
     A stopped call continues with the same command.
     """
-    from sbirctl.pipeline.index import ModelChoice, index
+    from sbirctl.pipeline.gallery_model import ModelChoice
+    from sbirctl.pipeline.index import index
 
-    chosen = ModelChoice(model, weights, tuple(assignments or ()), config, seed)
+    chosen = ModelChoice(model, weights, tuple(assignments or ()), config, seed, runtime)
     outcome = index(
         folders or [],
         name=name,

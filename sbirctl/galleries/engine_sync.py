@@ -16,7 +16,6 @@ from sbirctl.core.errors import CorruptError, MismatchError, MissingError, Sbirc
 from sbirctl.core.files import digest_json, display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.galleries.database import FileRecord, refuse_links
-from sbirctl.galleries.embedder import ModelRecord
 from sbirctl.galleries.engines import (
     EXACT,
     Engine,
@@ -28,6 +27,7 @@ from sbirctl.galleries.engines import (
 )
 from sbirctl.galleries.engines.exact import Exact
 from sbirctl.galleries.engines.qdrant import Qdrant, read_about
+from sbirctl.galleries.model_record import ModelRecord
 from sbirctl.store.manifest import quote_path
 
 _ASKED = 200  # photos whose neighbours are looked up to measure recall

@@ -35,7 +35,7 @@ from sbirctl.galleries.database import (
     transaction,
     unfinished,
 )
-from sbirctl.galleries.embedder import ModelRecord
+from sbirctl.galleries.model_record import ModelRecord
 
 LEFT_OUT = "left-out.tsv"
 _COLUMNS = "path, size, time, id, kind, reason"

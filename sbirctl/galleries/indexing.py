@@ -19,6 +19,7 @@ import numpy as np
 from sbirctl.core.errors import MissingError, SbirctlError
 from sbirctl.core.files import atomic_open, digest_bytes, display_path
 from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.core.read_ahead import read_ahead
 from sbirctl.datasets.readers.tree import File, ReadFolder
 from sbirctl.galleries.database import FileRecord
 from sbirctl.galleries.embedder import Embedder
@@ -197,8 +198,6 @@ def _embed(
     advance: Callable[[int], object],
 ) -> Iterator[FileRecord]:
     """Read, embed and keep new files, piece by piece."""
-    from sbirctl.training.loader import read_ahead
-
     threads = (os.cpu_count() or 1) if workers is None else workers
     chunks = [
         files[start : start + _CHUNK]

@@ -18,10 +18,11 @@ from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets.readers.tree import File
 from sbirctl.drawings.placement import Placement
-from sbirctl.galleries.embedder import Embedder, ModelRecord, as_modality
+from sbirctl.galleries.embedder import Embedder, as_modality
 from sbirctl.galleries.engines import Engine, engine_class
 from sbirctl.galleries.engines.exact import Exact
 from sbirctl.galleries.gallery import GalleryInfo, find_gallery
+from sbirctl.galleries.model_record import ModelRecord
 from sbirctl.store.images import load_image
 
 FilesOf = Callable[[Sequence[str]], Mapping[str, tuple[File, ...]]]
@@ -104,7 +105,7 @@ class Searcher:
                 return cls.open(gallery, device=device, report=report)
             raise
         report.note(f"searching {found.info.photos:,} photos of {display_path(found.place.name)}")
-        embedder = Embedder.from_record(found.record, device=device)
+        embedder = Embedder.from_record(found.record, found.dim, device=device)
         if isinstance(engine, Exact) and embedder.device != "cpu":
             engine.move(embedder.device)
         return cls(found.info, embedder, engine, found.files, found.changed)
@@ -127,7 +128,7 @@ class Searcher:
             ) from error
         report.note(f"searching {info.photos:,} photos of {address}")
         engine = Qdrant(address, info.dim)
-        embedder = Embedder.from_record(record, device=device)
+        embedder = Embedder.from_record(record, info.dim, device=device)
 
         def changed() -> bool:
             now = read_about(address)

@@ -32,9 +32,9 @@ from sbirctl.galleries.database import (
     row_of,
     transaction,
 )
-from sbirctl.galleries.embedder import ModelRecord
 from sbirctl.galleries.engines import ENGINE_FOLDER, ID, remove_engine
 from sbirctl.galleries.gallery import map_vectors, vector_path
+from sbirctl.galleries.model_record import ModelRecord
 
 COMPACT = 4  # a vector file with more than one hole in so many rows is written anew
 _HOLDER = ".writer"  # who holds the lock

@@ -13,7 +13,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from sbirctl import __version__
 from sbirctl.core.errors import SbirctlError
 from sbirctl.core.files import digest_file
 from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.drawings.placement import Placement
 from sbirctl.inference.onnx import CARD, MERGES, SCHEMA, OnnxEncoder
 from sbirctl.store.manifest import MODALITIES, Modality
 
@@ -52,6 +53,7 @@ class Origin:
         size: side of the pixels it is given, the store's.
         settings: that held.
         provenance: of its training, plain values; empty for a model as it comes.
+        placement: where its training sketches lie, shares of the side.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Origin:
     size: int
     settings: dict[str, Any]
     provenance: dict[str, Any]
+    placement: Placement = field(default_factory=Placement)
 
 
 def export(model: Model, origin: Origin, folder: Path, report: Reporter = SILENT) -> Path:
@@ -78,7 +81,7 @@ def export(model: Model, origin: Origin, folder: Path, report: Reporter = SILENT
     if model.needs_edges:
         raise ExportError(
             f"{origin.name} reads the photos' edge maps, which only torch makes here.",
-            "Leave it on torch: --engine torch.",
+            "Leave it on torch: --runtime torch.",
         )
     building = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(building, ignore_errors=True)
@@ -89,7 +92,8 @@ def export(model: Model, origin: Origin, folder: Path, report: Reporter = SILENT
             report.note(f"exporting the {modality} side of {origin.name}")
             _write(_image_side(model, modality, origin.size), building / f"{modality}.onnx",
                    _pictures(modality, origin.size, 2))  # fmt: skip
-            files[modality] = {"sha256": digest_file(building / f"{modality}.onnx")}
+            digest = digest_file(building / f"{modality}.onnx")
+            files[modality] = {"sha256": digest, "size": origin.size}
         text = _text_side(model, building)
         if text is not None:
             files["text"] = text
@@ -97,11 +101,11 @@ def export(model: Model, origin: Origin, folder: Path, report: Reporter = SILENT
             "schema": SCHEMA,
             "model": origin.name,
             "weights_digest": origin.digest,
-            "size": origin.size,
             "dim": int(model.dim),
             "sbirctl": __version__,
             "settings": _plain(origin.settings),
             "provenance": _plain(origin.provenance),
+            "placement": asdict(origin.placement),
             "files": files,
         }
         (building / CARD).write_bytes(tomli_w.dumps(card).encode())
@@ -111,7 +115,7 @@ def export(model: Model, origin: Origin, folder: Path, report: Reporter = SILENT
             raise ExportError(
                 f"The exported {origin.name} gives other vectors than torch: worst cosine "
                 f"{parity:.6f} over {_PICTURES} pictures, at least {LEAST_COSINE} is asked.",
-                "Leave it on torch: --engine torch.",
+                "Leave it on torch: --runtime torch.",
             )
         (building / CARD).write_bytes(tomli_w.dumps(card).encode())
         shutil.rmtree(folder, ignore_errors=True)
@@ -216,7 +220,7 @@ def _write(side: Any, path: Path, example: torch.Tensor, name: str = "pixels") -
         except Exception as error:  # the exporter's own errors are of many kinds
             said = " ".join(str(error).split())[:200]
             raise ExportError(
-                f"torch cannot export this model: {said}", "Leave it on torch: --engine torch."
+                f"torch cannot export this model: {said}", "Leave it on torch: --runtime torch."
             ) from error
 
 

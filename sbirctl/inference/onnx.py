@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError
 from sbirctl.core.files import digest_file, display_path
+from sbirctl.drawings.placement import Placement
 from sbirctl.inference.tokenizer import ClipTokenizer
 from sbirctl.store.manifest import MODALITIES, Modality
 
@@ -22,7 +24,9 @@ BATCH = 16
 
 
 class OnnxEncoder:
-    """An exported model. Its vectors are those of torch to a cosine of 0.99999 (see its card).
+    """An exported model, see `Encoder`; its vectors are torch's to a cosine of 0.99999 (card).
+
+    A file is checked and loaded when it is first needed, so a search never reads the photo side.
 
     Args:
         folder: that `sbirctl export` made.
@@ -30,8 +34,6 @@ class OnnxEncoder:
 
     Attributes:
         card: what the folder says of itself.
-        dim: length of a vector.
-        size: side of the pixels it takes.
 
     Raises:
         MissingError: there is no such folder, or ONNX Runtime is not installed.
@@ -39,14 +41,20 @@ class OnnxEncoder:
         MismatchError: a newer version made it.
     """
 
-    engine = "onnx"
+    device = "cpu"
 
     def __init__(self, folder: Path, threads: int = 0) -> None:
         self.folder, self.card = folder, read_card(folder)
-        self.dim, self.size = int(self.card["dim"]), int(self.card["size"])
+        self.dim = int(self.card["dim"])
+        self.sizes = {m: int(self.card["files"][m]["size"]) for m in MODALITIES}
         self._threads = threads
         self._sessions: dict[str, Any] = {}
         self._tokenizer: ClipTokenizer | None = None
+
+    @property
+    def placement(self) -> Placement:
+        """Where its training sketches lie on their sheets."""
+        return Placement(**self.card["placement"])
 
     @property
     def has_text(self) -> bool:
@@ -54,27 +62,17 @@ class OnnxEncoder:
         return "text" in self.card["files"]
 
     def embed(self, pixels: np.ndarray, modality: Modality) -> np.ndarray:
-        """Pixels as the store keeps them to vectors.
-
-        Args:
-            pixels: (n, size, size, C) uint8; C = 3 photos, 1 sketches.
-
-        Returns:
-            (n, dim) float32, L2-normalised.
-        """
-        if pixels.shape[1:3] != (self.size, self.size):
+        """See `Encoder.embed`."""
+        size = self.sizes[modality]
+        if pixels.shape[1:3] != (size, size):
             raise MismatchError(
-                f"The model takes {self.size} x {self.size} pixels, not "
+                f"The model takes {size} x {size} pixels, not "
                 f"{pixels.shape[2]} x {pixels.shape[1]}."
             )
         return self._run(modality, pixels)
 
     def embed_text(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, dim) float32, L2-normalised.
-
-        Raises:
-            UsageError: the model reads no texts.
-        """
+        """See `Encoder.embed_text`."""
         if not self.has_text:
             raise UsageError(f"{self.card['model']} has no text tower.", "Draw it instead.")
         if self._tokenizer is None:
@@ -109,6 +107,7 @@ class OnnxEncoder:
             _check(path, self.card["files"][name]["sha256"])
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = self._threads
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             options.log_severity_level = 3
             try:
                 self._sessions[name] = onnxruntime.InferenceSession(
@@ -136,16 +135,21 @@ def read_card(folder: Path) -> Mapping[str, Any]:
     try:
         card = tomllib.loads(path.read_text("utf-8"))
         schema, files = int(card["schema"]), card["files"]
-        known = {"model": str, "dim": int, "size": int, "weights_digest": str}
+        known = {"model": str, "dim": int, "weights_digest": str}
         whole = all(isinstance(card[key], kind) for key, kind in known.items())
         whole &= all(isinstance(files[name]["sha256"], str) for name in MODALITIES)
+        whole &= all(0 < files[name]["size"] <= 1 << 13 for name in MODALITIES)
+        whole &= all(
+            math.isfinite(share) for share in vars(Placement(**card["placement"])).values()
+        )
+        whole &= 0 < card["dim"] <= 1 << 16
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise CorruptError(f"{display_path(path)} is damaged: {error}.") from error
     if schema > SCHEMA:
         raise MismatchError(
             f"{display_path(folder)} was exported by a newer sbirctl.", "Install that version."
         )
-    if not whole or not (0 < card["dim"] <= 1 << 16 and 0 < card["size"] <= 1 << 13):
+    if not whole:
         raise CorruptError(f"{display_path(path)} is damaged.", "Export the model again.")
     return card
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sbirctl.core.config import parse_assignments, to_dict
+from sbirctl.core.errors import SbirctlError
+from sbirctl.core.files import digest_json
 from sbirctl.core.home import home
 from sbirctl.core.progress import SILENT, Reporter
+
+if TYPE_CHECKING:
+    from sbirctl.training.checkpoint import Checkpoint
 
 _KEPT = ("run", "task", "dataset", "split", "split_digest", "store_digest", "seed", "weights")
 
@@ -25,7 +31,7 @@ def export(
 
     Args:
         what: a run (name, folder or checkpoint), or a registered model as it comes.
-        output: the folder to make; None for `exports/<name>-<digest>` in the home.
+        output: the folder to make; None for one beside the run, or in the home's `exports`.
         assignments: `key=value` settings, for a registered model only.
         weights: where the starting weights are, "" for where they were in training.
         seed: of random starting values.
@@ -35,38 +41,113 @@ def export(
         MissingError, CorruptError, MismatchError: as for `embed`.
         inference.export.ExportError: the model cannot be exported, or would differ from torch.
     """
+    from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
+
+    if is_model(what):
+        layers = [parse_assignments(assignments)]
+        return export_model(
+            what, layers, weights=weights or "pretrained", seed=seed, output=output, report=report
+        )
+    refuse_settings(assignments)
+    return export_checkpoint(
+        find_checkpoint(what), weights=weights, output=output, fresh=True, report=report
+    )
+
+
+def export_checkpoint(
+    path: Path,
+    *,
+    weights: str = "",
+    output: Path | None = None,
+    fresh: bool = False,
+    report: Reporter = SILENT,
+) -> Path:
+    """A trained model's folder, made where it is not there; torch is imported only then.
+
+    Args:
+        path: of the checkpoint.
+        weights: where the starting weights are, "" for where they were in training.
+        output: the folder, None for `onnx-KEY` beside the checkpoint of a run.
+        fresh: make it again.
+
+    Raises:
+        As `export`.
+    """
+    from sbirctl.training.checkpoint import read_checkpoint
+
+    header = read_checkpoint(path, tensors=False)
+    folder = output or _place(path, header)
+    if not fresh and _is_export(folder, header.digest):
+        return folder
+    from sbirctl.galleries.training_placement import training_placement
+    from sbirctl.inference.export import Origin
+    from sbirctl.inference.export import export as write
+    from sbirctl.training.restore import restore
+
+    checkpoint = read_checkpoint(path)
+    model = restore(checkpoint, device="cpu", weights=weights)
+    size = checkpoint.data.size if checkpoint.data else int(model.settings.size)
+    known = checkpoint.provenance.to_json()
+    origin = Origin(
+        checkpoint.model,
+        checkpoint.digest,
+        size,
+        checkpoint.settings,
+        {key: known[key] for key in _KEPT if key in known},
+        training_placement(checkpoint, path),
+    )
+    return write(model.float().eval(), origin, folder, report)
+
+
+def export_model(
+    name: str,
+    layers: Sequence[Mapping[str, Any]] = (),
+    *,
+    weights: str = "pretrained",
+    seed: int = 0,
+    output: Path | None = None,
+    report: Reporter = SILENT,
+) -> Path:
+    """The folder of a registered model as it comes, made where it is not there.
+
+    Raises:
+        As `export`.
+    """
     from sbirctl.inference.export import Origin
     from sbirctl.inference.export import export as write
     from sbirctl.models import create, resolve_settings
-    from sbirctl.training.checkpoint import digest_state, read_checkpoint
-    from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
-    from sbirctl.training.restore import restore
+    from sbirctl.training.checkpoint import digest_state
 
-    if is_model(what):
-        settings = to_dict(resolve_settings(what, [parse_assignments(assignments)]))
-        model = create(
-            what, device="cpu", dtype="fp32", weights=weights or "pretrained",
-            layers=[settings], seed=seed,
-        )  # fmt: skip
-        digest = digest_state(model.state_dict())
-        origin = Origin(what, digest, int(settings["size"]), settings, {})
-    else:
-        refuse_settings(assignments)
-        checkpoint = read_checkpoint(find_checkpoint(what))
-        model = restore(checkpoint, device="cpu", weights=weights)
-        size = checkpoint.data.size if checkpoint.data else int(model.settings.size)
-        kept = (
-            "run",
-            "task",
-            "dataset",
-            "split",
-            "split_digest",
-            "store_digest",
-            "seed",
-            "weights",
-        )
-        known = checkpoint.provenance.to_json()
-        provenance = {key: known[key] for key in kept if key in known}
-        origin = Origin(checkpoint.model, checkpoint.digest, size, checkpoint.settings, provenance)
-    folder = output or home() / "exports" / f"{origin.name}-{origin.digest[:12]}"
+    settings = to_dict(resolve_settings(name, layers))
+    model = create(name, device="cpu", dtype="fp32", weights=weights, layers=[settings], seed=seed)
+    digest = digest_state(model.state_dict())
+    folder = output or _in_home(name, digest, settings)
+    if output is None and _is_export(folder, digest):
+        return folder
+    origin = Origin(name, digest, int(settings["size"]), settings, {})
     return write(model.float().eval(), origin, folder, report)
+
+
+def _place(path: Path, header: Checkpoint) -> Path:
+    """Beside a run's checkpoint; in the home for a checkpoint that lies elsewhere."""
+    if (path.parent / "config.toml").is_file():
+        return path.parent / f"onnx-{_key(header.digest, header.settings)}"
+    return _in_home(header.model, header.digest, header.settings)
+
+
+def _in_home(model: str, digest: str, settings: Mapping[str, Any]) -> Path:
+    return home() / "exports" / f"{model}-{_key(digest, settings)}"
+
+
+def _key(digest: str, settings: Mapping[str, Any]) -> str:
+    return digest_json([digest, settings])[:12]
+
+
+def _is_export(folder: Path, digest: str) -> bool:
+    """Whether a folder holds an export of these weights."""
+    from sbirctl.inference.onnx import read_card
+
+    try:
+        return bool(read_card(folder)["weights_digest"] == digest)
+    except SbirctlError:
+        return False

@@ -5,40 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbirctl.core.allocator import keep_freed_memory
-from sbirctl.core.config import read_layers
 from sbirctl.core.errors import CorruptError, MissingError, UsageError, going_on, nearest
 from sbirctl.core.files import display_path
 from sbirctl.core.home import galleries_dir
 from sbirctl.core.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
-    from sbirctl.galleries.embedder import Embedder
     from sbirctl.galleries.gallery import Gallery
     from sbirctl.galleries.indexing import Outcome
-
-
-@dataclass(frozen=True)
-class ModelChoice:
-    """Which model makes the vectors.
-
-    Attributes:
-        name: a run's folder or name, a checkpoint, or a model's name; "" for the gallery's own, or
-            the newest run.
-        weights: where the starting weights are, "" for the published ones or those of training.
-        assignments, config: settings, for a model's name only.
-        seed: for a model with random starting values.
-    """
-
-    name: str = ""
-    weights: str = ""
-    assignments: Sequence[str] = ()
-    config: Path | None = None
-    seed: int = 0
+    from sbirctl.pipeline.gallery_model import ModelChoice
 
 
 def index(
@@ -68,7 +47,7 @@ def index(
         include: patterns of earlier calls that hold no longer.
         max_pixels: larger pictures are left out; None for the usual limit.
         workers: reading threads, None for one a processor.
-        device: auto, cpu, cuda, …
+        device: auto, cpu, cuda, …; all but the first two mean torch
         fresh: embed everything again.
 
     Returns:
@@ -82,6 +61,7 @@ def index(
     from sbirctl.galleries.engines import EXACT, engine_class
     from sbirctl.galleries.indexing import index as bring_up_to_date
     from sbirctl.galleries.writer import writing
+    from sbirctl.pipeline.gallery_model import ModelChoice, choose
     from sbirctl.store.images import MAX_PIXELS
 
     keep_freed_memory()
@@ -93,7 +73,7 @@ def index(
     with going_on(f"while indexing {shown}"), writing(place):
         old = _old(place, added, guessed=not name, fresh=fresh)
         walked = _folders(old, added, forget)
-        embedder = _embedder(model or ModelChoice(), old, device)
+        embedder = choose(model or ModelChoice(), old, device, report)
         if old is not None and old.record.key != embedder.record.key:
             report.note(f"The model is another one than before: {embedder.record.label}.")
         return bring_up_to_date(
@@ -235,37 +215,3 @@ def _patterns(
             )
     kept = [pattern for pattern in dict.fromkeys([*known, *exclude]) if pattern not in include]
     return check_patterns(kept)
-
-
-def _embedder(choice: ModelChoice, old: Gallery | None, device: str) -> Embedder:
-    from sbirctl.galleries.embedder import Embedder
-    from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
-
-    given = [*choice.assignments, *([str(choice.config)] if choice.config else [])]
-    if not choice.name and old is not None:
-        refuse_settings(given)
-        return Embedder.from_record(old.record, device=device, weights=choice.weights, renew=True)
-    if is_model(choice.name):
-        return Embedder.from_registry(
-            choice.name,
-            read_layers(choice.config, choice.assignments),
-            device=device,
-            weights=choice.weights or "pretrained",
-            seed=choice.seed,
-        )
-    refuse_settings(given)
-    path = find_checkpoint(choice.name or str(_newest_run()))
-    return Embedder.from_checkpoint(path, device=device, weights=choice.weights)
-
-
-def _newest_run() -> Path:
-    from sbirctl.pipeline.runs import newest_run
-
-    try:
-        return newest_run()
-    except MissingError as error:
-        raise MissingError(
-            "There is no trained run to embed photos with.",
-            "Type `sbirctl demo` and --model with the run it prints, or --model clip (its weights "
-            "are downloaded once; --weights FILE takes them from disk).",
-        ) from error

@@ -2,7 +2,7 @@
 
 A checkpoint is one safetensors file. Its metadata has a single key `sbirctl` with a JSON object
 (several keys would be written in no fixed order, and equal runs shall give equal bytes); the keys
-are in docs/formats.md.
+are in docs/formats.md. The header alone is read without torch.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from sbirctl.core.config import kinds, to_dict
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.files import atomic_path, display_path
-from sbirctl.models import Model
 from sbirctl.retrieval.provenance import Provenance
 from sbirctl.training.inputs import DataRecord
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sbirctl.models import Model
 
 SCHEMA = 2
 _KEY = "sbirctl"
@@ -61,6 +62,8 @@ def save_checkpoint(
     path: Path, model: Model, provenance: Provenance, data: DataRecord | None = None
 ) -> str:
     """Write a checkpoint atomically; returns the digest of its weights."""
+    from safetensors.torch import save_file
+
     state = portable(model.checkpoint_state())
     digest = digest_state(state)
     about = {
@@ -100,7 +103,7 @@ def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
             f"There is no checkpoint {display_path(path)}.", "Name a run: see `sbirctl runs`."
         )
     try:
-        with safe_open(path, framework="pt") as stream:
+        with safe_open(path, framework="pt" if tensors else "numpy") as stream:
             about = json.loads((stream.metadata() or {}).get(_KEY, "null"))
             names = stream.keys() if tensors else ()
             state = {name: stream.get_tensor(name) for name in names}
@@ -154,6 +157,8 @@ def portable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def digest_state(state: Mapping[str, Tensor]) -> str:
     """SHA-256 over names, types, shapes and values, independent of order and file format."""
+    import torch
+
     total = hashlib.sha256()
     for name in sorted(state):
         tensor = state[name].detach().cpu().contiguous()

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from sbirctl.core.distributed import SINGLE, ProcessGroup
+from sbirctl.core.read_ahead import read_ahead
 from sbirctl.models import Model
 from sbirctl.sampling.subsets import ImageSubset
 from sbirctl.store.manifest import Modality
 from sbirctl.store.reader import Store
-from sbirctl.training.loader import auto_workers, read_ahead, to_tensor
+from sbirctl.training.loader import auto_workers, to_tensor
 
 # Float32 products differ in the last bits with the batch's size, so it is no option.
 BATCH = 64

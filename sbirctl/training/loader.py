@@ -7,23 +7,19 @@ copy between processes. Nothing random happens here, so the number of workers ca
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sbirctl.core.distributed import SINGLE, ProcessGroup, local_world
+from sbirctl.core.read_ahead import read_ahead
 from sbirctl.sampling.batch import Batch, GlobalIndices, Share
 from sbirctl.sampling.plans import rows_for
 from sbirctl.sampling.subsets import ImageSubset, Subset
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 def auto_workers(device: torch.device) -> int:
@@ -31,31 +27,6 @@ def auto_workers(device: torch.device) -> int:
     if device.type == "cpu":
         return 1
     return max(1, min(4, (os.cpu_count() or 2) // 2 // local_world()))
-
-
-def read_ahead(items: Iterable[T], load: Callable[[T], R], workers: int) -> Iterator[R]:
-    """`map(load, items)` in order, with at most `workers + 1` results made ahead of need.
-
-    Args:
-        items: what to load; consumed in the calling thread.
-        load: called in a background thread; its errors are raised here, in order.
-        workers: threads; 0 loads in the calling thread.
-    """
-    if workers == 0:
-        yield from map(load, items)
-        return
-    pending: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="sbirctl-read") as pool:
-        try:
-            for item in items:
-                pending.append(pool.submit(load, item))
-                if len(pending) > workers + 1:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
 
 
 class BatchLoader:

@@ -7,9 +7,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from sbirctl.galleries.embedder import ModelRecord
 from sbirctl.galleries.gallery import LEFT_OUT, Gallery
 from sbirctl.galleries.indexing import index
+from sbirctl.galleries.model_record import ModelRecord
 from sbirctl.store.images import to_pixels
 
 SIZE = 8

@@ -13,13 +13,15 @@ from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.files import digest_file
 from sbirctl.galleries import writer
 from sbirctl.galleries.combining import combine, parse_weights
-from sbirctl.galleries.embedder import Embedder, ModelRecord
+from sbirctl.galleries.embedder import Embedder
 from sbirctl.galleries.gallery import find_gallery, list_galleries
+from sbirctl.galleries.model_record import ModelRecord
 from sbirctl.galleries.searcher import Searcher
-from sbirctl.pipeline.index import ModelChoice, index
+from sbirctl.pipeline.gallery_model import ModelChoice
+from sbirctl.pipeline.index import index
 
 SMALL = ("backbone=mobilenetv3_small_050", "size=32", "dim=8", "mirror=false")
-MODEL = ModelChoice("baseline", "none", SMALL)
+MODEL = ModelChoice("baseline", "none", SMALL, runtime="torch")
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def test_a_photo_has_the_vector_it_has_in_a_store(searcher, photos, tmp_path):
     items = tuple(RawItem(f"photo/c/{n}", n.encode(), "photo", "c") for n in names)
     source = RawDataset("mine", items, ReadTrees((ReadFolder(bytes(photos)),)), "v1")
     store = Store.open(build_store("mine", source, StoreSettings(size=32), workers=1))
-    model = Embedder.from_record(find_gallery(None).record).model
+    model = searcher.embedder.encoder.model
     rows = store.items.row[: len(names)]
     inside = embed_rows(model, store, "photo", rows, workers=0)
     for name, vector in zip(names, inside, strict=True):
@@ -171,7 +173,7 @@ def test_what_another_call_added_just_before_is_not_lost(photos, tmp_path, monke
 def test_a_run_that_is_gone_is_said_to_be(photos, tmp_path):
     gone = ModelRecord("baseline", str(tmp_path / "gone.safetensors"), {}, "", 0, "d", 8, "k")
     with pytest.raises(MissingError, match="is gone") as raised:
-        Embedder.from_record(gone)
+        Embedder.from_record(gone, 8).encoder  # noqa: B018
     assert "--model" in raised.value.hint
 
 
@@ -253,7 +255,7 @@ def test_words_where_the_model_has_a_text_tower(photos, tmp_path, monkeypatch):
     (tmp_path / "tiny-words.json").write_text(json.dumps(tiny))
     open_clip.add_model_config(tmp_path / "tiny-words.json")
     settings = ("backbone=tiny-words", "backbone.pretrained=none", "size=32")
-    index([photos], name="words", model=ModelChoice("clip", "none", settings))
+    index([photos], name="words", model=ModelChoice("clip", "none", settings, runtime="torch"))
     searcher = Searcher.open("words")
     assert searcher.has_text
     one, same, other = (searcher.embed_text(text) for text in ("a dog", "a dog", "two cats"))
@@ -263,5 +265,5 @@ def test_words_where_the_model_has_a_text_tower(photos, tmp_path, monkeypatch):
     assert np.array_equal(one, same)
     assert not np.allclose(one, other)
     assert len(searcher.search(one, 6)) == 6
-    found = searcher.embedder.model.embed_text(["a dog"])[0].detach().numpy()
+    found = searcher.embedder.encoder.model.embed_text(["a dog"])[0].detach().numpy()
     assert float(found @ one) == pytest.approx(1, abs=1e-5)

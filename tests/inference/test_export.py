@@ -77,7 +77,7 @@ def test_the_card_says_what_it_is(pair):
     _, folder = pair
     card = tomllib.loads((folder / "card.toml").read_text())
     assert card["parity"]["worst_cosine"] >= LEAST_COSINE
-    assert (card["size"], card["provenance"]["task"]) == (SIZE, "cg")
+    assert (card["files"]["photo"]["size"], card["provenance"]["task"]) == (SIZE, "cg")
 
 
 def test_a_model_that_reads_edge_maps_stays_on_torch(tmp_path):

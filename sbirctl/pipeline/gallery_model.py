@@ -1,0 +1,188 @@
+"""Which model makes a gallery's vectors, and which runtime computes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sbirctl.core.config import read_layers
+from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError, nearest
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.galleries.embedder import Embedder
+from sbirctl.galleries.model_record import ModelRecord
+from sbirctl.inference.encoder import RUNTIMES
+from sbirctl.inference.onnx import CARD
+
+if TYPE_CHECKING:
+    from sbirctl.galleries.gallery import Gallery
+
+ON_PROCESSOR = ("auto", "cpu")
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model makes the vectors.
+
+    Attributes:
+        name: a run's folder or name, a checkpoint, an exported model's folder, or a model's name;
+            "" for the gallery's own, or the newest run.
+        weights: where the starting weights are, "" for the published ones or those of training.
+        assignments, config: settings, for a model's name only.
+        seed: for a model with random starting values.
+        runtime: onnx or torch; "" for the gallery's own, or onnx where the model can be exported.
+    """
+
+    name: str = ""
+    weights: str = ""
+    assignments: Sequence[str] = ()
+    config: Path | None = None
+    seed: int = 0
+    runtime: str = ""
+
+
+def choose(
+    choice: ModelChoice, old: Gallery | None, device: str, report: Reporter = SILENT
+) -> Embedder:
+    """The model that is meant; one that was never exported is exported first.
+
+    Args:
+        choice: what a person said.
+        old: the gallery as it is, None for a new one.
+        device: auto, cpu, cuda, …; others than the first two are torch's.
+
+    Raises:
+        UsageError: settings for a model that has its own, or no such runtime.
+        MissingError: no such run, or no run at all.
+        CorruptError, MismatchError: its files are not what they should be.
+        inference.export.ExportError: onnx was asked for, and the model cannot be exported.
+    """
+    from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
+
+    if choice.runtime not in ("", *RUNTIMES):
+        raise UsageError(
+            f"There is no runtime {choice.runtime!r}.", nearest(choice.runtime, RUNTIMES)
+        )
+    if device not in ON_PROCESSOR:
+        if choice.runtime == "onnx":
+            raise UsageError(
+                f"ONNX Runtime does not compute on {device!r} here.", "Leave out --device."
+            )
+        choice = replace(choice, runtime="torch")
+    given = [*choice.assignments, *([str(choice.config)] if choice.config else [])]
+    if not choice.name and old is not None:
+        refuse_settings(given)
+        return _of_gallery(old.record, old.dim, choice, device, report)
+    if (Path(choice.name or ".").expanduser() / CARD).is_file() and choice.name:
+        refuse_settings(given)
+        return _exported(Path(choice.name).expanduser(), choice)
+    if is_model(choice.name):
+        return _as_it_comes(choice, read_layers(choice.config, choice.assignments), device, report)
+    refuse_settings(given)
+    return _trained(find_checkpoint(choice.name or str(_newest_run())), choice, device, report)
+
+
+def _of_gallery(
+    record: ModelRecord, dim: int, choice: ModelChoice, device: str, report: Reporter
+) -> Embedder:
+    """The gallery's own model; made anew where its run was trained again or more is asked for."""
+    same = choice.runtime in ("", record.runtime) and not choice.weights
+    if same and not _trained_again(record):
+        try:
+            return Embedder.from_record(record, dim, device=device)
+        except (MissingError, MismatchError, CorruptError):  # the export is gone or another one
+            if record.checkpoint and not os.path.isfile(record.checkpoint):
+                raise
+    choice = replace(
+        choice,
+        weights=choice.weights or record.weights,
+        runtime=choice.runtime or record.runtime,
+        seed=record.seed,
+    )
+    if record.checkpoint:
+        return _trained(Path(record.checkpoint), choice, device, report)
+    if not record.weights:
+        return _exported(Path(record.export), choice)
+    return _as_it_comes(replace(choice, name=record.name), [record.settings], device, report)
+
+
+def _trained_again(record: ModelRecord) -> bool:
+    """Whether the run holds other weights by now; one that is gone does not."""
+    from sbirctl.training.checkpoint import read_checkpoint
+
+    if not record.checkpoint or not os.path.isfile(record.checkpoint):
+        return False
+    return read_checkpoint(Path(record.checkpoint), tensors=False).digest != record.digest
+
+
+def _exported(folder: Path, choice: ModelChoice) -> Embedder:
+    if choice.runtime == "torch":
+        raise UsageError(
+            f"{choice.name} is an exported model, which torch does not read.",
+            "Name the run it was exported from.",
+        )
+    return Embedder.from_export(folder)
+
+
+def _trained(path: Path, choice: ModelChoice, device: str, report: Reporter) -> Embedder:
+    from sbirctl.inference.export import ExportError
+
+    if choice.runtime != "torch":
+        from sbirctl.pipeline.export import export_checkpoint
+
+        try:
+            folder = export_checkpoint(path, weights=choice.weights, report=report)
+            return Embedder.from_export(
+                folder, checkpoint=str(path.absolute()), weights=choice.weights
+            )
+        except ExportError as error:
+            _stay_on_torch(error, choice, report)
+    from sbirctl.galleries import torch_models
+
+    return Embedder.of(*torch_models.from_checkpoint(path, device=device, weights=choice.weights))
+
+
+def _as_it_comes(
+    choice: ModelChoice, layers: Sequence[dict], device: str, report: Reporter
+) -> Embedder:
+    from sbirctl.inference.export import ExportError
+
+    weights = choice.weights or "pretrained"
+    if choice.runtime != "torch":
+        from sbirctl.pipeline.export import export_model
+
+        try:
+            folder = export_model(
+                choice.name, layers, weights=weights, seed=choice.seed, report=report
+            )
+            return Embedder.from_export(folder, weights=weights, seed=choice.seed)
+        except ExportError as error:
+            _stay_on_torch(error, choice, report)
+    from sbirctl.galleries import torch_models
+
+    made = torch_models.from_registry(
+        choice.name, layers, device=device, weights=weights, seed=choice.seed
+    )
+    return Embedder.of(*made)
+
+
+def _stay_on_torch(error: Exception, choice: ModelChoice, report: Reporter) -> None:
+    """Say that torch makes the vectors; where onnx was asked for, that is an error."""
+    if choice.runtime == "onnx":
+        raise error
+    report.warn(f"{error} Its vectors are made by torch.")
+
+
+def _newest_run() -> Path:
+    from sbirctl.pipeline.runs import newest_run
+
+    try:
+        return newest_run()
+    except MissingError as error:
+        raise MissingError(
+            "There is no trained run to embed photos with.",
+            "Type `sbirctl demo` and --model with the run it prints, or --model clip (its weights "
+            "are downloaded once; --weights FILE takes them from disk).",
+        ) from error
