@@ -142,12 +142,15 @@ def resolve(schema: type[S], *layers: Mapping[str, Any], report: Reporter = SILE
     return _build(schema, merged, "")
 
 
-def keys(schema: type) -> tuple[str, ...]:
-    """Names of the settings of a dataclass as a person types them, then earlier names of them.
+def keys(schema: type, *, former: bool = False) -> tuple[str, ...]:
+    """Names of the settings of a dataclass as a person types them; of groups only the group's.
 
-    Of groups only the group's.
+    Args:
+        schema: the dataclass.
+        former: add the names that settings had earlier.
     """
-    return (*(_key(field) for field in dataclasses.fields(schema)), *_former(schema))
+    own = tuple(_key(field) for field in dataclasses.fields(schema))
+    return (*own, *_former(schema)) if former else own
 
 
 def kinds(schema: type) -> dict[str, Kind]:

@@ -120,7 +120,7 @@ def _known_today(
 ) -> dict[str, Any]:
     """A checkpoint's settings as this version of its model has them."""
     given = model.upgrade(dict(settings), version)
-    unknown = [key for key in given if key not in keys(model.Settings)]
+    unknown = [key for key in given if key not in keys(model.Settings, former=True)]
     needed = [key for key in unknown if key not in recipe]
     if needed:
         raise MismatchError(

@@ -174,10 +174,11 @@ def resolve_layers(
     Raises:
         UsageError: an unknown model, task, key or value, or an option of another task.
     """
-    settings, options = keys(MODELS.get(model).Settings), keys(TASKS.get(task).Options)
+    own_settings = MODELS.get(model).Settings
+    settings, options = keys(own_settings, former=True), keys(TASKS.get(task).Options)
     for key in dict.fromkeys(key for layer in layers for key in layer):
         if key not in settings and key not in options:
-            raise _unknown(key, task, [*settings, *options])
+            raise _unknown(key, task, [*keys(own_settings), *options])
     own = resolve(TASKS.get(task).Options, *_only(layers, options))
     return resolve_settings(model, _only(layers, settings), report=report), own
 
