@@ -13,11 +13,10 @@ import numpy as np
 
 from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import atomic_path, digest_bytes, display_path
+from sbirctl.store.arrays import DAMAGE
 from sbirctl.store.manifest import MODALITIES, Modality
 
 SCHEMA = 2  # of all files of a store
-# What a damaged HDF5 file makes h5py and NumPy raise.
-DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError)
 _COPY_BYTES = 1 << 20  # stays in a processor's cache
 
 

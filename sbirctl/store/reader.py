@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,15 @@ import numpy as np
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError, nearest
 from sbirctl.core.files import display_path, read_json
 from sbirctl.core.home import datasets_dir
-from sbirctl.store.manifest import MODALITIES, Items, Modality, items_from_json
-from sbirctl.store.mapped import Mapped
-from sbirctl.store.pixels import DAMAGE, SCHEMA, checksum_name
+from sbirctl.store.arrays import Rows, StoredArray
+from sbirctl.store.manifest import Items, Modality, items_from_json
+from sbirctl.store.pixels import SCHEMA, checksum_name
 
 MANIFEST = "manifest.json"
 IMAGES = "images.h5"
 EDGE_INDEX = "edges.json"
 _AGAIN = "Prepare it again: `sbirctl prepare …` as before with --fresh."
 REMAKE_EDGES = "Remove that file and make it again: `sbirctl prepare … --edges …` as before."
-
-Rows = Sequence[int] | np.ndarray
 
 
 class Store:
@@ -54,8 +51,7 @@ class Store:
             ) from error
         self.folder = folder
         self.manifest = manifest
-        self._open: dict[str, Mapped] = {}
-        self._process = 0
+        self._arrays: dict[str, StoredArray] = {}
         self._edges: dict[str, Any] | None = None
 
     @classmethod
@@ -96,7 +92,12 @@ class Store:
         Raises:
             CorruptError: the image file is damaged or belongs to another manifest.
         """
-        return self._take(IMAGES, modality, rows)
+        return self.images(modality).read(rows)
+
+    def images(self, modality: Modality) -> StoredArray:
+        """The pixels of all images of a modality, see `read`."""
+        channels = 3 if modality == "photo" else 1
+        return self._array(IMAGES, modality, modality, (self.size, self.size, channels))
 
     @property
     def edges(self) -> dict[str, Any] | None:
@@ -121,13 +122,15 @@ class Store:
         Raises:
             MissingError: the store has none.
         """
-        name = self.require_edges()["name"]
-        return self._take(edges_file(self.folder, name).name, "edge", rows)
+        return self.edge_maps().read(rows)
+
+    def edge_maps(self) -> StoredArray:
+        """The edge maps of all photos, see `read_edges`."""
+        return self._array(self._edges_name(), "edge", "photo", (self.size, self.size, 1))
 
     def edge_checksums(self) -> np.ndarray:
         """(photo rows,) uint32: CRC-32 of every edge map, as it was written; see `read_edges`."""
-        file = edges_file(self.folder, self.require_edges()["name"]).name
-        return self._take(file, checksum_name("edge"), np.arange(self.rows("photo")))
+        return self._checksums(self._edges_name(), "edge", "photo")
 
     def require_edges(self) -> dict[str, Any]:
         """`edges` of a store that has them.
@@ -144,60 +147,35 @@ class Store:
 
     def checksums(self, modality: Modality) -> np.ndarray:
         """(rows,) uint32: CRC-32 of the pixels of every row, as they were written."""
-        rows = np.arange(self.rows(modality))
-        return self._take(IMAGES, checksum_name(modality), rows)
+        return self._checksums(IMAGES, modality, modality)
 
     def rows(self, modality: Modality) -> int:
         """How many different images of a modality the store holds."""
         return int(self.manifest["rows"][modality])
 
-    def _take(self, file: str, name: str, rows: Rows) -> np.ndarray:
-        wanted = np.asarray(rows, dtype=np.int64).reshape(-1)
-        count, row, kind = self._expected(name)
-        if wanted.size and not 0 <= wanted.min() <= wanted.max() < count:
-            raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {count} {name} rows")
-        if not count:
-            return np.empty((0, *row), dtype=kind)
-        return self._array(file, name).take(wanted)
+    def _edges_name(self) -> str:
+        return edges_file(self.folder, self.require_edges()["name"]).name
 
-    def _array(self, file: str, name: str) -> Mapped:
-        if self._process != os.getpid():
-            self._open, self._process = {}, os.getpid()
-        if name not in self._open:
-            self._open[name] = self._map(self.folder / file, name)
-        return self._open[name]
+    def _checksums(self, file: str, name: str, modality: Modality) -> np.ndarray:
+        array = self._array(file, checksum_name(name), modality, (), np.uint32)
+        return array.read(np.arange(self.rows(modality)))
 
-    def _map(self, path: Path, name: str) -> Mapped:
-        """An array, mapped into memory from where h5py says it begins."""
-        import h5py
-
-        try:
-            with h5py.File(path, "r") as file:
-                dataset, digest = file[name], file.attrs["digest"].decode()
-                shape, kind, offset = dataset.shape, dataset.dtype, dataset.id.get_offset()
-            if digest != self.digest:
-                raise CorruptError(
-                    f"{display_path(path)} belongs to another manifest.",
-                    "It was prepared anew meanwhile: start again.",
-                )
-            rows, row, expected = self._expected(name)
-            if shape != (rows, *row) or kind != expected:
-                raise ValueError(f"{name} is {shape} {kind}, not {(rows, *row)} {expected}")
-            if offset is None:
-                raise ValueError(f"{name} does not lie in one piece")
-            return Mapped(path, shape, kind, offset)
-        except DAMAGE as error:
-            raise _unreadable(path, error) from error
-
-    def _expected(self, name: str) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
-        """How many rows an array has, and shape and type of one."""
-        rows = self.rows("sketch" if name in ("sketch", checksum_name("sketch")) else "photo")
-        if name in [checksum_name(one) for one in (*MODALITIES, "edge")]:
-            return rows, (), np.dtype(np.uint32)
-        return rows, (self.size, self.size, 3 if name == "photo" else 1), np.dtype(np.uint8)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_open": {}, "_process": 0}
+    def _array(
+        self,
+        file: str,
+        name: str,
+        modality: Modality,
+        row: tuple[int, ...],
+        kind: type[np.generic] = np.uint8,
+    ) -> StoredArray:
+        """An array of one of the files, with a row of that shape for each image of a modality."""
+        if name not in self._arrays:
+            hint = _AGAIN if file == IMAGES else REMAKE_EDGES
+            shape = (self.rows(modality), *row)
+            self._arrays[name] = StoredArray(
+                self.folder / file, name, shape, kind, self.digest, hint
+            )
+        return self._arrays[name]
 
 
 def _other_version(folder: Path, schema: int) -> MismatchError:
@@ -207,11 +185,6 @@ def _other_version(folder: Path, schema: int) -> MismatchError:
         f"(its schema is {schema}, this version reads {SCHEMA}).",
         hint,
     )
-
-
-def _unreadable(path: Path, error: Exception) -> CorruptError:
-    hint = _AGAIN if path.name == IMAGES else REMAKE_EDGES
-    return CorruptError(f"{display_path(path)} cannot be read: {error}.", hint)
 
 
 def store_folder(name: str) -> Path:

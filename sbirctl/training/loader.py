@@ -20,6 +20,7 @@ from sbirctl.core.read_ahead import read_ahead
 from sbirctl.sampling.batch import Batch, GlobalIndices, Share
 from sbirctl.sampling.plans import rows_for
 from sbirctl.sampling.subsets import ImageSubset, Subset
+from sbirctl.store.arrays import StoredArray
 
 
 def auto_workers(device: torch.device) -> int:
@@ -52,8 +53,11 @@ class BatchLoader:
         self.subset = subset
         self.device = device
         self.workers = workers
-        self.edges = edges
         self.group = group
+        photo, sketch = subset.photo, subset.sketch
+        self._photo = photo.store.images("photo"), photo.row
+        self._sketch = sketch.store.images("sketch"), sketch.row
+        self._edge = (photo.store.edge_maps(), photo.row) if edges else None
 
     def batches(self, indices: Iterable[GlobalIndices]) -> Iterator[Batch]:
         """The batches of `indices`, or this process's shares of them, in order.
@@ -71,15 +75,11 @@ class BatchLoader:
                 indices.photo[share.photo], indices.sketch[share.sketch], None, 0
             )
             batch = replace(self._without_pixels(indices), share=share)
-        photo, sketch = self.subset.photo, self.subset.sketch
-        edge = None
-        if self.edges:
-            edge = to_tensor(photo.store.read_edges(photo.row[indices.photo]))
         batch = replace(
             batch,
-            photo=to_tensor(photo.store.read("photo", photo.row[indices.photo])),
-            sketch=to_tensor(sketch.store.read("sketch", sketch.row[indices.sketch])),
-            edge=edge,
+            photo=_pixels(self._photo, indices.photo),
+            sketch=_pixels(self._sketch, indices.sketch),
+            edge=None if self._edge is None else _pixels(self._edge, indices.photo),
         )
         return _pin(batch) if self.device.type == "cuda" else batch
 
@@ -137,6 +137,12 @@ def to_tensor(images: np.ndarray) -> Tensor:
     if not images.flags.writeable:  # a view into a memory map; torch wants its own
         images = images.copy()
     return torch.from_numpy(images).permute(0, 3, 1, 2)
+
+
+def _pixels(stored: tuple[StoredArray, np.ndarray], positions: np.ndarray) -> Tensor:
+    """Pixels of the images at some positions of a subset's side."""
+    array, rows = stored
+    return to_tensor(array.read(rows[positions]))
 
 
 def _long(values: np.ndarray) -> Tensor:

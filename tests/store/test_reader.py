@@ -51,7 +51,7 @@ def test_a_store_goes_to_worker_processes(store, start):
 def test_nothing_open_is_pickled(store):
     store.read("photo", [0])
     again = pickle.loads(pickle.dumps(store))
-    assert again._open == {}
+    assert again.images("photo")._mapped is None
     assert again.digest == store.digest
     assert np.array_equal(again.read("sketch", [1]), store.read("sketch", [1]))
 

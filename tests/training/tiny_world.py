@@ -1,6 +1,7 @@
 """A tiny world: twelve classes of coloured squares, a store in memory, a model that trains fast."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -36,6 +37,9 @@ class FakeStore:
         self.settings, self.manifest = {"size": SIZE}, {"dataset": "tiny"}
         self.items = _items(classes, each)
         self.reads = []
+
+    def images(self, modality):
+        return SimpleNamespace(read=lambda rows: self.read(modality, rows))
 
     def read(self, modality, rows):
         self.reads.append((modality, tuple(rows)))

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sbirctl.store import mapped
-from sbirctl.store.mapped import Mapped
+from sbirctl.store import arrays
+from sbirctl.store.arrays import Mapped
 
 ROW = 1 << 16
 
@@ -30,7 +30,7 @@ def file_pages():
 
 def test_rows_in_any_order_by_many_threads_while_pages_are_given_up(array, monkeypatch):
     path, values = array
-    monkeypatch.setattr(mapped, "_WINDOW", 10 * ROW)
+    monkeypatch.setattr(arrays, "_WINDOW", 10 * ROW)
     rows = Mapped(path, values.shape, values.dtype, 7)
     wanted = [np.random.default_rng(i).integers(0, len(rows), 9) for i in range(200)]
     with ThreadPoolExecutor(4) as pool:
@@ -42,7 +42,7 @@ def test_rows_in_any_order_by_many_threads_while_pages_are_given_up(array, monke
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts pages as Linux does")
 def test_what_was_read_does_not_stay(array, monkeypatch):
     path, values = array
-    monkeypatch.setattr(mapped, "_WINDOW", 4 << 20)
+    monkeypatch.setattr(arrays, "_WINDOW", 4 << 20)
     before = file_pages()
     rows = Mapped(path, values.shape, values.dtype, 7)
     most = 0
