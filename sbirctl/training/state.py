@@ -35,6 +35,7 @@ class Progress:
         chosen: stage name to number of epochs its result was trained for.
         history: one entry per validated epoch.
         losses: loss terms of the first and of the latest log line.
+        scaler: state of what scales the loss with precision=fp16.
     """
 
     stage: int = 0
@@ -50,6 +51,7 @@ class Progress:
     chosen: dict[str, int] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     losses: dict[str, dict[str, float]] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
 
 
 def save_state(
