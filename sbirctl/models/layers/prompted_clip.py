@@ -67,7 +67,7 @@ class ModalityLayerNorm(nn.Module):
         )
 
     def _normalise(self, x: Tensor, weight: Any, bias: Any) -> Tensor:
-        # In float32 whatever comes in: steps of a learning rate of 1e-4 are below bfloat16's digits.
+        # In float32: steps of a learning rate of 1e-4 are below the digits of bfloat16.
         found = F.layer_norm(at_least_float32(x), x.shape[-1:], weight, bias, self.eps)
         return found.to(x.dtype)
 
