@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sbirctl.core.errors import CorruptError, MismatchError, SbirctlError
-from sbirctl.core.files import display_path
+from sbirctl.core.files import display_path, refuse_shortage
 from sbirctl.core.memory import check_fits
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -67,6 +67,7 @@ def read_hdf5(
             arrays = {name: _values(one, path, places.get(name)) for name, one in data.items()}
             attributes = {n: _attribute(n, file.attrs[n]) for n in wanted if n in file.attrs}
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError) as error:
+        refuse_shortage(error)
         raise _failure(path, error) from error
     except (CorruptError, MismatchError) as error:
         raise type(error)(f"{display_path(path)}: {error.message}", error.hint) from error
