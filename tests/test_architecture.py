@@ -27,10 +27,13 @@ RANK = {
     "report": 7,
     "pipeline": 8,
     "api": 9,
-    "cli": 9,
+    "reproduce": 9,
+    "cli": 10,
 }
 # Pure NumPy and data rooms: usable where torch is not installed.
-LIGHT = ("core", "splits", "retrieval", "drawings", "inference", "api", "cli", "pipeline")
+LIGHT = (
+    "core", "splits", "retrieval", "drawings", "inference", "api", "cli", "pipeline", "reproduce",
+)  # fmt: skip
 
 
 MODULES = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -14,6 +16,20 @@ def home() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_dir("sbirctl", appauthor=False))
+
+
+@contextmanager
+def home_at(place: Path) -> Iterator[None]:
+    """`place` as the home folder for a while."""
+    before = os.environ.get("SBIRCTL_HOME")
+    os.environ["SBIRCTL_HOME"] = str(place)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SBIRCTL_HOME"]
+        else:
+            os.environ["SBIRCTL_HOME"] = before
 
 
 def galleries_dir() -> Path:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sbirctl.models._base import ParamGroup as ParamGroup
     from sbirctl.models._base import Stage as Stage
     from sbirctl.models._cards import Card as Card
+    from sbirctl.models._cards import card_file as card_file
     from sbirctl.models._cards import card_presets as card_presets
     from sbirctl.models._cards import load_card as load_card
     from sbirctl.models._cards import parse_card as parse_card
@@ -31,7 +32,7 @@ else:
         __name__,
         {
             "_base": ("Augmentation", "Model", "ModelSettings", "ParamGroup", "Stage"),
-            "_cards": ("Card", "card_presets", "load_card", "parse_card"),
+            "_cards": ("Card", "card_file", "card_presets", "load_card", "parse_card"),
             "_factory": ("create", "rebuild", "resolve_settings"),
             "_parameters": ("count_parts",),
             "_presets": ("Preset", "flat"),

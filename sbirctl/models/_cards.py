@@ -84,7 +84,7 @@ def load_card(name: str) -> Card:
     """
     if name not in MODELS:
         raise UsageError(f"There is no model {name!r}.", nearest(name, MODELS.names()))
-    path = _path(name)
+    path = card_file(name)
     try:
         return parse_card(name, tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
@@ -142,7 +142,8 @@ def _reference(paper: Paper) -> str:
     return f"{paper.authors.split(',')[0]} et al. {paper.year}"
 
 
-def _path(name: str) -> Path:
+def card_file(name: str) -> Path:
+    """Where a registered model's card lies; what else its paper brings as data lies beside it."""
     outside = MODELS.entry_point(name)
     if outside is None:
         return Path(__file__).with_name(f"{name}.toml")

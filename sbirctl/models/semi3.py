@@ -105,6 +105,7 @@ class Semi3(Model):
 
     name = "semi3"
     Settings = Semi3Settings
+    embedding_settings = ("mirror", "feature")
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         **card_presets("semi3"),
         # Little data or little time: a light backbone whose pooled features pass through FC6 and

@@ -25,6 +25,7 @@ def correlation(
     values: bool = False,
     pairs: int = 20,
     k: int = 10,
+    names: Sequence[str] = (),
     columns: Literal[1, 2] = 2,
     report: Reporter = SILENT,
 ) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def correlation(
         values: write the cosines into the picture.
         pairs: how many confused pairs of each run.
         k: length of the lists that a pair's share counts in.
+        names: of the runs, by default those of their folders or files.
         columns: width in columns of a paper.
 
     Returns:
@@ -59,7 +61,7 @@ def correlation(
     paths = embeddings_files(sources, report)
     picture = output or beside(paths[0], "correlation.png")
     style.check_suffix(picture)
-    titles = [run_name(path) for path in paths]
+    titles = list(names) or [run_name(path) for path in paths]
     found, rows = [], []
     for path, title in zip(paths, titles, strict=True):
         e = files.read(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbirctl.core.files import atomic_open
-from sbirctl.core.home import home
+from sbirctl.core.home import home, home_at
 from sbirctl.core.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def demo(
 
     drawing = {"seed": seed} | ({"per_class": per_class} if per_class else {})
     place = home() / "demo" / f"seed-{seed}"
-    with _home(place), _one_thread():
+    with home_at(place), _one_thread():
         report.note("1/5 drawing photos and sketches")
         dataset = prepare(
             "demo", {}, options=drawing, settings={"size": SIZE}, fresh=fresh, report=report
@@ -132,20 +131,6 @@ def chance(embeddings: Embeddings) -> tuple[float, float]:
     after = (relevant - 1) / max(size - 1, 1)
     average = (1 / rank).mean() + after * ((rank - 1) / rank).mean()
     return float(average.mean()), float((relevant / size).mean())
-
-
-@contextmanager
-def _home(place: Path) -> Iterator[None]:
-    """`place` as the home folder for a while."""
-    before = os.environ.get("SBIRCTL_HOME")
-    os.environ["SBIRCTL_HOME"] = str(place)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["SBIRCTL_HOME"]
-        else:
-            os.environ["SBIRCTL_HOME"] = before
 
 
 @contextmanager

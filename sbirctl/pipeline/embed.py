@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sbirctl.core.allocator import keep_freed_memory
-from sbirctl.core.config import read_layers
+from sbirctl.core.config import parse_assignments, read_layers
 from sbirctl.core.distributed import ProcessGroup, joined
 from sbirctl.core.errors import MissingError, going_on
 from sbirctl.core.files import lock, write_json
@@ -52,7 +52,8 @@ def embed(
         seed: for a model's name, of random starting values.
         side: which part; "test" holds the unseen classes.
         with_train: add the embeddings of the training subset's photos and sketches.
-        assignments, config: settings, for a model's name only.
+        assignments, config: settings, for a model's name; of a run those that only say what is
+            embedded (`Model.embedding_settings`).
         weights: where the starting weights are, "" for the published ones or those of training.
         device: auto, cpu, cuda, …; of several processes (`torchrun`) each takes a GPU of its own.
         workers: reading threads, None for what suits the device.
@@ -110,9 +111,15 @@ def _open(
         flags: Flags = {**given, "seed": seed, "weights": weights}
         chosen = training_config(source, layers, report=report, **flags)
         return targets.from_registry(chosen, device=device)
-    refuse_settings([*assignments, *([str(config)] if config else [])])
-    path = find_checkpoint(source)
-    return targets.from_checkpoint(path, given, device=device, weights=weights, report=report)
+    refuse_settings([str(config)] if config else [])
+    return targets.from_checkpoint(
+        find_checkpoint(source),
+        given,
+        device=device,
+        weights=weights,
+        settings=parse_assignments(assignments),
+        report=report,
+    )
 
 
 def _claim(held: ExitStack, target: Path) -> None:
@@ -145,6 +152,9 @@ def _write(
     for note in partition.provenance.notes:
         report.note(note)
     identity = {"checkpoint": found.digest, "precision": str(found.model.compute_dtype)}
+    identity |= {
+        key: str(getattr(found.model.settings, key)) for key in found.model.embedding_settings
+    }
     if found.provenance.edges is not None:
         identity["edges"] = found.provenance.edges.pixels
     pieces = target.with_name(f"{target.name}.partition")

@@ -71,7 +71,7 @@ def to_latex(rows: Sequence[Row]) -> str:
     header, body, notes = readable(rows)
 
     def line(values: Sequence[str]) -> str:
-        return " & ".join(map(_escape, values)) + r" \\"
+        return " & ".join(map(latex_text, values)) + r" \\"
 
     wide = r"p{0.35\linewidth}"  # the last column holds reasons in words
     return "\n".join(
@@ -87,7 +87,7 @@ def to_latex(rows: Sequence[Row]) -> str:
             "",
             r"\smallskip",
             r"{\footnotesize",
-            *(rf"{_escape(f'{mark} {text}')}\par" for mark, text in notes),
+            *(rf"{latex_text(f'{mark} {text}')}\par" for mark, text in notes),
             "}\n",
         ]
     )
@@ -152,5 +152,6 @@ def _ours(row: Row) -> str:
     return f"{row.ours:.4f} ± {row.deviation:.4f} ({len(row.runs)})"
 
 
-def _escape(text: str) -> str:
+def latex_text(text: str) -> str:
+    """Text with the characters that LaTeX takes for commands escaped."""
     return "".join(_LATEX.get(character, character) for character in text)

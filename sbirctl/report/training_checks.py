@@ -79,9 +79,13 @@ def weights(pair: Pair) -> Reasons:
 
 
 def begun_with(pair: Pair) -> Reasons:
-    """Begun with the weights of another run."""
+    """Begun with the weights of another run, unless that trained the recipe's earlier stages."""
     init = pair.subject.provenance.init
-    return () if init is None else (f"begun with the weights of the run {init.run}",)
+    return (
+        ()
+        if init is None or init.earlier_stages
+        else (f"begun with the weights of the run {init.run}",)
+    )
 
 
 def held_out(pair: Pair) -> Reasons:

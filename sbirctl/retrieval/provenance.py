@@ -64,10 +64,13 @@ class Beginning:
 
     Attributes:
         run: its name. weights_digest: SHA-256 of its tensors.
+        earlier_stages: whether it trained just the stages that this run left out
+            (`--from-stage`); None where that is not known.
     """
 
     run: str
     weights_digest: str
+    earlier_stages: bool | None = None
 
 
 @dataclass(frozen=True)

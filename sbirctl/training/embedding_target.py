@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sbirctl.core.config import to_dict
-from sbirctl.core.errors import MismatchError
+from sbirctl.core.config import resolve, to_dict
+from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.core.files import digest_json, display_path
 from sbirctl.core.home import home
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.models import Model, create
+from sbirctl.models import MODELS, Model, create
 from sbirctl.retrieval.provenance import EdgeMaps, Provenance
-from sbirctl.training.checkpoint import digest_state, read_checkpoint
+from sbirctl.training.checkpoint import Checkpoint, digest_state, read_checkpoint
 from sbirctl.training.config import Flags, TrainingConfig, with_model
 from sbirctl.training.find import CHECKPOINT
 from sbirctl.training.inputs import Data, reopen
@@ -41,18 +41,26 @@ class EmbeddingTarget:
 
 
 def from_checkpoint(
-    path: Path, given: Flags, *, device: str, weights: str, report: Reporter = SILENT
+    path: Path,
+    given: Flags,
+    *,
+    device: str,
+    weights: str,
+    settings: Mapping[str, Any] | None = None,
+    report: Reporter = SILENT,
 ) -> EmbeddingTarget:
     """A trained model and the data it was trained and shall be tested on.
 
     Args:
         path: the checkpoint.
         given: data set, target, task and split if typed; they must be the checkpoint's own.
+        settings: of the model's `embedding_settings`, instead of those it was trained with.
 
     Raises:
-        MismatchError: they are not, or the store has changed since.
+        UsageError: another setting.
+        MismatchError: other data, or the store has changed since.
     """
-    checkpoint = read_checkpoint(path)
+    checkpoint = _embedded_with(read_checkpoint(path), settings or {})
     if checkpoint.data is None:
         raise MismatchError(f"{display_path(path)} does not say what it was trained on.")
     _refuse_other(checkpoint.data.inputs, given)
@@ -61,6 +69,8 @@ def from_checkpoint(
     inside = path.name == CHECKPOINT and (path.parent / "config.toml").is_file()
     name = f"{path.stem}-{checkpoint.digest[:8]}"
     place = path.parent / "embeddings" if inside else home() / "embeddings" / name
+    for key, value in (settings or {}).items():
+        place = place.with_name(f"{place.name}-{key}-{value}")
     edges = _edges(model, data, checkpoint.provenance.edges)
     provenance = replace(checkpoint.provenance, edges=edges)
     return EmbeddingTarget(model, data, checkpoint.digest, place, provenance)
@@ -86,6 +96,22 @@ def from_registry(config: TrainingConfig, *, device: str) -> EmbeddingTarget:
     label = f"{config.model}-{data.label()}-{digest_json(content)[:8]}"
     provenance = replace(with_model(data, config, model, edges), trained=False)
     return EmbeddingTarget(model, data, digest, home() / "embeddings" / label, provenance)
+
+
+def _embedded_with(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> Checkpoint:
+    """The checkpoint with other settings of the embedding."""
+    model = MODELS.get(checkpoint.model)
+    for key, value in settings.items():
+        if key not in model.embedding_settings:
+            raise UsageError(
+                f"A checkpoint has its own settings; '{key}={value}' cannot change them.",
+                f"Only {', '.join(model.embedding_settings)} may: no step of training reads them.",
+            )
+    if not settings:
+        return checkpoint
+    changed = to_dict(resolve(model.Settings, checkpoint.settings, settings))
+    provenance = replace(checkpoint.provenance, settings=changed)
+    return replace(checkpoint, settings=changed, provenance=provenance)
 
 
 def _refuse_other(inputs: Mapping[str, Any], given: Flags) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sbirctl.core.errors import MismatchError
+from sbirctl.core.errors import MismatchError, SbirctlError
+from sbirctl.core.files import read_json
 from sbirctl.models import Model
 from sbirctl.retrieval.provenance import Beginning
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.inputs import Data
 
 
-def load_initial_weights(model: Model, path: Path, data: Data) -> Beginning:
+def load_initial_weights(model: Model, path: Path, data: Data, from_stage: str = "") -> Beginning:
     """Put a checkpoint's weights into a new model of the same kind.
 
     The other run must have been trained on just the data of this one, so that nothing of the test
@@ -21,6 +22,7 @@ def load_initial_weights(model: Model, path: Path, data: Data) -> Beginning:
         model: with its starting values.
         path: of the checkpoint.
         data: of this run.
+        from_stage: the stage this run begins with, "" for the first one.
 
     Returns:
         Which run it was, for the record.
@@ -49,4 +51,16 @@ def load_initial_weights(model: Model, path: Path, data: Data) -> Beginning:
         raise MismatchError(
             f"The weights of {run} do not fit: {first}", "Train both with the same sizes."
         ) from error
-    return Beginning(run, checkpoint.digest)
+    return Beginning(run, checkpoint.digest, _earlier_stages(model, path, from_stage))
+
+
+def _earlier_stages(model: Model, path: Path, from_stage: str) -> bool | None:
+    """Whether the run of a checkpoint trained the stages ahead of `from_stage`, and no others."""
+    names = [stage.name for stage in model.recipe()]
+    if from_stage not in names:
+        return None
+    try:
+        trained = read_json(path.with_name("result.json"))["chosen_epochs"]
+    except (SbirctlError, LookupError, TypeError):
+        return None
+    return list(trained) == names[: names.index(from_stage)]

@@ -5,7 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from sbirctl.pipeline.demo import _home, chance
+from sbirctl.core.home import home_at
+from sbirctl.pipeline.demo import chance
 from sbirctl.retrieval.embeddings import Embeddings
 
 
@@ -42,7 +43,7 @@ def test_the_home_is_put_back_even_after_an_error(tmp_path, monkeypatch, before)
         monkeypatch.delenv("SBIRCTL_HOME", raising=False)
     else:
         monkeypatch.setenv("SBIRCTL_HOME", before)
-    with pytest.raises(ZeroDivisionError), _home(tmp_path):
+    with pytest.raises(ZeroDivisionError), home_at(tmp_path):
         assert os.environ["SBIRCTL_HOME"] == str(tmp_path)
         raise ZeroDivisionError
     assert os.environ.get("SBIRCTL_HOME") == before

@@ -153,7 +153,7 @@ def test_stage_one_alone_then_stage_two_with_other_settings(edged):
     assert '"joint"' in log
     assert '"branches"' not in log
     assert run("sharing=all", "co_attention=false", from_stage="joint") != second
-    third = run("preset=two-branch", init=first.name, from_stage="joint")
+    third = run("preset=two-branch", "val=auto", init=first.name, from_stage="joint")
     assert read_checkpoint(third / "checkpoint.safetensors").provenance.init.run == first.name
 
 

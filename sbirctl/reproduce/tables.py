@@ -1,0 +1,110 @@
+"""The tables of a paper with our figures, measured under the paper's definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sbirctl.models import Table
+from sbirctl.report.comparability import obstacles, recipe_remark
+from sbirctl.report.published import Figure, figures
+from sbirctl.report.subject import Subject, subject_of
+from sbirctl.reproduce.exhibits import Exhibit
+from sbirctl.reproduce.measured import (
+    NOT_COMPARABLE,
+    Cell,
+    TableResult,
+    measured_cell,
+    quantity,
+    table_result,
+)
+from sbirctl.reproduce.plan import Planner, Source
+from sbirctl.reproduce.runner import Runner
+from sbirctl.retrieval import definitions
+from sbirctl.retrieval import embeddings as files
+from sbirctl.retrieval import metrics as measures
+from sbirctl.retrieval.evaluation import evaluate
+
+OTHER_MACHINE = "measured on another machine"
+OTHER_COUNT = "see `sbirctl models show {}` for what is counted"
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One embeddings file: what it is of, its run, and {metric: figure}."""
+
+    subject: Subject
+    run: Path
+    values: Mapping[str, float | None]
+
+
+def make_table(exhibit: Exhibit, planner: Planner, runner: Runner) -> TableResult:
+    """Train, embed and measure what a table needs.
+
+    A cell whose data are not there has that as its reason.
+    """
+    table = exhibit.table
+    assert table is not None
+    metrics = tuple(dict.fromkeys(c.metric for c in table.columns if c.metric))
+    measured: dict[str, _Measured] = {}
+    cells = {}
+    for place, sources in planner.table_sources(exhibit).items():
+        for source in sources:
+            if source.key not in measured and not runner.lacking(source):
+                measured[source.key] = _measure(source, runner, table, metrics)
+        cells[place] = _cell(table, place, sources, measured, planner, runner)
+    return table_result(planner.paper, table, cells)
+
+
+def _measure(source: Source, runner: Runner, table: Table, metrics: Sequence[str]) -> _Measured:
+    path = runner.embeddings(source)
+    e = files.read(path)
+    known = [name for name in metrics if e.query_instance is not None or name[:3] != "acc"]
+    (found,) = evaluate(
+        e, [measures.parse(name) for name in known], [definitions.get(table.definition)]
+    )
+    return _Measured(
+        subject_of(e, path),
+        runner.run(source.training),
+        {name: found.mean(name) for name in known},
+    )
+
+
+def _cell(
+    table: Table,
+    place: tuple[int, int],
+    sources: Sequence[Source],
+    measured: Mapping[str, _Measured],
+    planner: Planner,
+    runner: Runner,
+) -> Cell:
+    row, column = table.rows[place[0]], table.columns[place[1]]
+    published = float(row[len(table.keys) + place[1]])
+    if lacking := "; ".join(dict.fromkeys(filter(None, map(runner.lacking, sources)))):
+        return Cell(published, reason=lacking)
+    found = [measured[source.key] for source in sources]
+    runs = [one.run.name for one in found]
+    if not column.metric:
+        values = [quantity(column, one.run) for one in found]
+        machine = column.quantity not in ("parameters", "convergence")
+        reason = OTHER_MACHINE if machine else OTHER_COUNT.format(planner.paper.card.name)
+        return measured_cell(published, values, runs, [reason], [])
+    values = [one.values.get(column.metric) for one in found]
+    if planner.small:
+        return measured_cell(published, values, runs, [NOT_COMPARABLE], [])
+    figure = _figure(planner, table, place)
+    reasons = [reason for one in found for reason in obstacles(figure, one.subject)]
+    remarks = [*figure.remarks, *(recipe_remark(figure, one.subject) for one in found)]
+    return measured_cell(published, values, runs, reasons, [text for text in remarks if text])
+
+
+def _figure(planner: Planner, table: Table, place: tuple[int, int]) -> Figure:
+    """The card's figure that stands in a cell."""
+    keys = dict(zip(table.keys, table.rows[place[0]], strict=False))
+    column = table.columns[place[1]]
+    return next(
+        one
+        for one in figures(planner.paper.card)
+        if one.table is table and one.column is column and one.keys == keys
+    )

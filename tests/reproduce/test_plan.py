@@ -1,0 +1,146 @@
+"""The plan of every table and figure of every paper, from its reproduction file and card."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sbirctl.core.config import to_dict
+from sbirctl.core.errors import UsageError
+from sbirctl.models import load_card
+from sbirctl.report.published import figures
+from sbirctl.reproduce.configuration import configuration
+from sbirctl.reproduce.exhibits import load_paper, papers, parse_paper
+from sbirctl.reproduce.plan import Planner
+from sbirctl.reproduce.small import Stores, paper_datasets
+
+PAPERS = ("drclip", "ffmln", "semi3")
+
+
+def planner(name, small=None, seeds=1):
+    paper = load_paper(name)
+    return Planner(paper, Stores(paper_datasets(paper), Path("/nowhere"), small), seeds=seeds)
+
+
+def exhibit(plan, name):
+    (found,) = plan.paper.choose([name])
+    return found
+
+
+def test_the_three_papers_have_all_their_tables_and_figures():
+    assert papers() == PAPERS
+    ids = {name: [e.id for e in load_paper(name).exhibits] for name in PAPERS}
+    assert ids["semi3"] == ["I", "II", "III", "IV", "IV-D", "figure-3", "figure-4"]
+    assert ids["ffmln"] == [*"12345", *(f"figure-{n}" for n in (1, 5, 6, 7, 8, 9, 10))]
+    assert ids["drclip"] == [*"1234567", *(f"figure-{n}" for n in (2, 4, 5, 6, 7, 8))]
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_figure_of_the_card_is_a_planned_cell_and_no_other(name):
+    plan = planner(name)
+    for table in plan.paper.card.tables:
+        planned = plan.table_sources(exhibit(plan, table.id))
+        measured = [place for place in planned if table.columns[place[1]].metric]
+        published = [one for one in figures(plan.paper.card) if one.table is table]
+        assert len(published) == len(measured) > 0
+        for row, place in measured:
+            keys, column = _keys(table, table.rows[row]), table.columns[place]
+            assert any(one.keys == keys and one.column is column for one in published)
+
+
+def _keys(table, row):
+    return dict(zip(table.keys, row, strict=False))
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_a_planned_training_has_the_settings_of_its_row(name):
+    """So nothing but data and luck stands between it and the published figure."""
+    plan = planner(name)
+    card = load_card(name)
+    for table in card.tables:
+        for (row, _), (source,) in plan.table_sources(exhibit(plan, table.id)).items():
+            preset = card.presets[_keys(table, table.rows[row])["preset"]]
+            training = source.training
+            settings = to_dict(configuration(_alone(training)).settings) | dict(source.settings)
+            assert not preset.other_method(settings)
+            assert not preset.other_recipe(settings)
+            assert training.refit == (preset.recipe["val"] != "none")
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_small_plans_have_the_same_cells_and_settings_that_hold(name, tmp_path):
+    full, small = planner(name), planner(name, tmp_path)
+    for one in full.paper.exhibits:
+        assert len(full.sources(one)) == len(small.sources(one))
+    trainings = small.trainings(small.paper.exhibits)
+    assert len(trainings) == len(full.trainings(full.paper.exhibits))
+    for training in trainings:
+        settings = configuration(_alone(training)).settings
+        assert settings.size == small.paper.small["size"]
+        assert training.weights == "none"
+        assert str(tmp_path) in training.protocol.dataset
+
+
+def _alone(training):
+    """Without the run it begins with, which is not there."""
+    return replace(training, init=None)
+
+
+def test_what_tables_share_is_trained_once():
+    semi3 = planner("semi3")
+    trainings = semi3.trainings(semi3.paper.exhibits)
+    labels = [training.label for training in trainings]
+    assert labels.count("Semi3-Net on sketchy") == 1  # Tables I to IV, IV-D and both figures
+    assert labels.count("first stage on sketchy") == 1
+    assert labels.index("first stage on sketchy") < labels.index("All sharing on sketchy")
+    assert len(trainings) == 12
+    drclip = planner("drclip")
+    assert len(drclip.trainings([exhibit(drclip, "2"), exhibit(drclip, "6")])) == 15
+    ffmln = planner("ffmln")
+    main = ffmln.trainings([exhibit(ffmln, "1")])
+    added = ffmln.trainings([exhibit(ffmln, "1"), exhibit(ffmln, "figure-10")])
+    assert len(added) - len(main) == 8  # of five values on two data sets, lambda = 0.8 is there
+
+
+def test_the_edge_maps_feature_is_embedded_not_trained():
+    plan = planner("semi3")
+    edge, photo = plan.sources(exhibit(plan, "IV"))
+    assert edge.training.key == photo.training.key
+    assert edge.settings == {"feature": "edge"}
+    assert photo.settings == {}
+
+
+def test_seeds_multiply_the_rows_of_tables_only():
+    plan = planner("semi3", seeds=3)
+    one = exhibit(plan, "II")
+    assert len(plan.sources(one)) == 12
+    assert [t.seed for t in plan.trainings([one])].count(2) == 5  # four rows and the first stage
+    assert len(plan.sources(exhibit(plan, "figure-4"))) == 1
+
+
+@pytest.mark.parametrize("typed", ["figure-4", "Figure 4", "fig. 4", "fig4", "F4"])
+def test_figures_are_understood_as_people_write_them(typed):
+    assert [e.id for e in load_paper("drclip").choose([typed])] == ["figure-4"]
+
+
+@pytest.mark.parametrize("typed", ["iv-d", "IV-D", "Table IV-D", "table-iv-d"])
+def test_tables_are_understood_as_people_write_them(typed):
+    assert [e.id for e in load_paper("semi3").choose([typed])] == ["IV-D"]
+
+
+def test_unknown_names_are_refused_with_what_there_is():
+    with pytest.raises(UsageError, match="no table or figure 'figure-3'"):
+        load_paper("drclip").choose(["figure-3"])
+    with pytest.raises(UsageError, match="no paper 'baseline'"):
+        load_paper("baseline")
+
+
+def test_a_reproduction_file_that_names_what_the_card_lacks_is_refused():
+    card = load_card("semi3")
+    figure = {"id": "9", "title": "", "kind": "sheet", "systems": ["paper"], "on": ["I sketchy"]}
+    assert parse_paper(card, {"figures": [figure]}).exhibits[-1].id == "figure-9"
+    for wrong in ({"systems": ["wo-nothing"]}, {"on": ["I quickdraw"]}, {"kind": "poem"}):
+        with pytest.raises(ValueError, match="|".join(str(v) for v in wrong.values())[2:6]):
+            parse_paper(card, {"figures": [{**figure, **wrong}]})
+    with pytest.raises(TypeError):
+        parse_paper(card, {"figures": [figure], "unknown": 1})
