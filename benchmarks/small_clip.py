@@ -39,7 +39,8 @@ from torch.nn import functional as F
 from sbirctl.core.files import atomic_open, write_json
 from sbirctl.core.seeds import rng_for, seed_for
 from sbirctl.edges import edge_maps
-from sbirctl.models.drclip import DrClipSettings, text_of_class
+from sbirctl.models.drclip import DrClipSettings
+from sbirctl.models.layers.class_texts import text_of_class
 from sbirctl.models.layers.clip_towers import ClipBackbone, build_clip
 from sbirctl.sampling.batch import Batch
 from sbirctl.store.reader import Store

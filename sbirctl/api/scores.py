@@ -185,7 +185,7 @@ class Differences(Table, Sequence["Comparison"]):
 
 
 def evaluate(
-    query: Any,
+    query: Any = None,
     gallery: Any = None,
     query_label: Any = None,
     gallery_label: Any = None,
@@ -205,7 +205,8 @@ def evaluate(
     Args:
         query: (Q, D) vectors; or, without the three arguments after it, an embeddings file, a run
             or `Embeddings`.
-        gallery: (N, D) vectors.
+        gallery: (N, D) vectors. Both are left out beside `scores` or `distances`, (Q, N) numbers
+            of every pair from another program.
         query_label, gallery_label: (Q,), (N,) classes as numbers or names.
         metrics: such as "map@all", "map@200", "prec@100", "recall@10", "acc@1"; the default ones
             if empty.
@@ -305,7 +306,7 @@ def _read(source: Source) -> Embeddings:
 
     if isinstance(source, Embeddings):
         return source
-    return files.read(find_embeddings(Path(source), PythonReporter()))
+    return files.read(find_embeddings(Path(source), PythonReporter()), vectors=False)
 
 
 def _embeddings(given: tuple[Any, Any, Any, Any], columns: Mapping[str, Any]) -> Embeddings:
@@ -317,7 +318,8 @@ def _embeddings(given: tuple[Any, Any, Any, Any], columns: Mapping[str, Any]) ->
                 "Leave it out.",
             )
         return _read(query)
-    if any(one is None for one in given):
+    needed = given[2:] if {"scores", "distances"} & columns.keys() else given
+    if any(one is None for one in needed):
         raise UsageError(
             "Four arrays are needed: query, gallery, query_label and gallery_label.",
             "Or give one file, run or Embeddings.",

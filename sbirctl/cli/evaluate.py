@@ -57,7 +57,8 @@ def command(
         str | None,
         typer.Argument(
             metavar="FILE|RUN|-",
-            help="Embeddings (HDF5, NPZ), a run, - for a path on stdin. [default: the newest run]",
+            help="Embeddings or scores of pairs (HDF5, NPZ), a run, - for a path on stdin; "
+            "a TREC ranking with --qrels. [default: the newest run]",
             show_default=False,
         ),
     ] = None,
@@ -86,13 +87,26 @@ def command(
             help="Add 95 % intervals, drawn again by class or query; auto is what the task says.",
         ),
     ] = "",
+    qrels: Annotated[
+        Path | None,
+        typer.Option("--qrels", metavar="FILE", help="Judgements of a ranking, in TREC's form."),
+    ] = None,
+    trec: Annotated[
+        Path | None,
+        typer.Option(
+            "--trec",
+            metavar="FOLDER",
+            help="Write the ranking as run.txt and qrels.txt, for trec_eval and others.",
+        ),
+    ] = None,
+    depth: Annotated[int, typer.Option("--depth", min=1, help="Photos a query in --trec.")] = 1000,
     binary: BinaryOption = None,
     bits: BitsOption = 64,
     memory: MemoryOption = "auto",
     device: RankDeviceOption = "cpu",
 ) -> None:
     """Rank the gallery for every query, exactly, and print the metrics."""
-    from sbirctl.pipeline.evaluate import Request, evaluate
+    from sbirctl.pipeline.evaluate import Request, evaluate, evaluate_trec
 
     limits = _limits(minimum or [])
     wanted = [*(metric or []), *limits]
@@ -107,14 +121,32 @@ def command(
         interval=unit_for(interval, "--ci") if interval else "",
         per_class=per_class,
         per_query=per_query,
+        trec=trec,
+        depth=depth,
     )
     where = None if file is None else _console.input_path(file)
-    scores = evaluate(where, request, _console.reporter())
+    if qrels is None:
+        scores = evaluate(where, request, _console.reporter())
+    else:
+        if where is None:
+            raise UsageError("--qrels judges a ranking, and none is named.", "Name its file first.")
+        _refuse_beside_qrels(interval, per_class, per_query, trec, binary)
+        scores = evaluate_trec(where, qrels, request, _console.reporter())
     if json:
         _console.print_json(scores)
     else:
         _print(scores)
     _check(scores["metrics"], limits)
+
+
+def _refuse_beside_qrels(
+    interval: str, per_class: bool, per_query: Path | None, trec: Path | None, binary: str | None
+) -> None:
+    """Raise UsageError for an option that a ranking without vectors and classes cannot serve."""
+    given = {"--ci": interval, "--per-class": per_class, "--per-query": per_query, "--trec": trec}
+    for option, value in {**given, "--binary": binary}.items():
+        if value:
+            raise UsageError(f"{option} needs embeddings, not a ranking.", "Leave it out.")
 
 
 def definition_for(name: str, assignments: list[str], binary: str | None) -> Definition:
@@ -196,10 +228,12 @@ def _print(scores: dict[str, Any]) -> None:
     header.append("chance")
     for row in rows:
         row += [scores["chance"][row[0]], scores["definitions"][row[0]]]
-    title = (
-        f"{scores['queries']} queries, {scores['gallery']} photos, {scores['classes']} classes; "
-        f"definition {scores['definition']['name']}"
+    sides = (
+        f"{scores['depth']} photos a list"
+        if "depth" in scores
+        else f"{scores['gallery']} photos, {scores['classes']} classes"
     )
+    title = f"{scores['queries']} queries, {sides}; definition {scores['definition']['name']}"
     _console.print_table([*header, "definition"], rows, title=title)
 
 

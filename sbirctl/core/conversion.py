@@ -85,7 +85,7 @@ def _convert_scalar(value: Any, kind: type, key: str) -> Any:
     elif kind in (int, float) and not isinstance(value, bool):
         try:
             number = kind(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = None
         if number is not None and not (
             kind is int and isinstance(value, float) and value != number

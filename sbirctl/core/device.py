@@ -9,7 +9,8 @@ from sbirctl.core.errors import UsageError, nearest
 if TYPE_CHECKING:
     import torch
 
-PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "float32": "float32", "bfloat16": "bfloat16"}
+_SHORT = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+PRECISIONS = {**_SHORT, **{name: name for name in _SHORT.values()}}
 
 
 def pick_device(wanted: str = "auto") -> torch.device:
@@ -43,6 +44,8 @@ def pick_device(wanted: str = "auto") -> torch.device:
 def pick_dtype(wanted: str, device: torch.device) -> torch.dtype:
     """The number format of the forward pass; "auto" is bfloat16 on a GPU that has it.
 
+    Older GPUs (V100, T4) have float16 by name only: a training in it has to scale its loss.
+
     Weights and embeddings stay float32; this is what `torch.autocast` computes in.
 
     Raises:
@@ -55,4 +58,5 @@ def pick_dtype(wanted: str, device: torch.device) -> torch.dtype:
         return torch.bfloat16 if native else torch.float32
     if wanted not in PRECISIONS:
         raise UsageError(f"There is no number format {wanted!r}.", nearest(wanted, PRECISIONS))
-    return torch.bfloat16 if PRECISIONS[wanted] == "bfloat16" else torch.float32
+    chosen: torch.dtype = getattr(torch, PRECISIONS[wanted])
+    return chosen

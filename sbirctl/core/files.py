@@ -17,6 +17,7 @@ from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageE
 
 _BLOCK = 1 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_SHORTAGE = (errno.EMFILE, errno.ENFILE)
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 # HDF5 and safetensors tell the system's number in words alone.
 _NUMBER = re.compile(r"(?:errno = |os error )(\d+)")
@@ -215,11 +216,31 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _full(error: Exception, target: Path) -> SbirctlError | None:
-    """What to say where an error means that no more can be written; None where it does not."""
-    number = getattr(error, "errno", None)
+def refuse_shortage(error: BaseException) -> None:
+    """Raise an error again that says nothing of the file, only that too many are open.
+
+    Args:
+        error: what reading a file ended with.
+
+    Raises:
+        OSError: it is such an error, of the system or of a library that tells it in words.
+    """
+    number = _number(error)
+    if number in _SHORTAGE:
+        raise OSError(number, os.strerror(number)) from error
+
+
+def _number(error: BaseException) -> int | None:
+    """The system's number of an error, also where a library tells it in words alone."""
+    number: int | None = getattr(error, "errno", None)
     if number is None and (told := _NUMBER.search(str(error))):
         number = int(told[1])
+    return number
+
+
+def _full(error: Exception, target: Path) -> SbirctlError | None:
+    """What to say where an error means that no more can be written; None where it does not."""
+    number = _number(error)
     if number in _FULL:
         return SbirctlError(
             f"No space left while writing {display_path(target)}.",

@@ -184,8 +184,12 @@ class _Walk:
             return
         if target in self._using:
             raise CorruptError("a part of it uses itself")
+        try:
+            x, y = (length(element.get(name, "0"), self._viewport, name) for name in ("x", "y"))
+        except ValueError:
+            self.left_out["damaged use"] += 1
+            return
         self._using.append(target)
-        x, y = (length(element.get(name, "0"), self._viewport, name) for name in ("x", "y"))
         here = self._below(here, np.array([[1, 0, x], [0, 1, y]]))
         if _tag(target) == "symbol":
             if _style(target).get("display") != "none":

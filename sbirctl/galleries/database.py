@@ -158,6 +158,8 @@ def explained(place: Path) -> Iterator[None]:
             yield
     except sqlite3.Error as error:
         raise _explanation(place, error) from error
+    except UnicodeDecodeError as error:
+        raise damaged(place, error) from error
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError, nearest
-from sbirctl.core.files import display_path
+from sbirctl.core.files import display_path, refuse_shortage
 from sbirctl.core.home import galleries_dir
 from sbirctl.datasets.readers.tree import File
 from sbirctl.galleries.database import (
@@ -243,6 +243,7 @@ def map_vectors(path: Path, rows: int, dim: int) -> np.ndarray:
     try:
         return np.memmap(path, dtype="<f4", mode="r", shape=(rows, dim)).view(np.ndarray)
     except (OSError, ValueError) as error:
+        refuse_shortage(error)
         raise CorruptError(
             f"The vectors in {display_path(path)} are damaged: {error}.",
             "Make those that are lost again: `sbirctl index --name NAME`.",

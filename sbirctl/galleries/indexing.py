@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from sbirctl.core.errors import MissingError, SbirctlError
-from sbirctl.core.files import atomic_open, digest_bytes, display_path
+from sbirctl.core.files import atomic_open, digest_bytes, display_path, refuse_shortage
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.read_ahead import read_ahead
 from sbirctl.datasets.readers.tree import File, ReadFolder
@@ -27,7 +27,8 @@ from sbirctl.galleries.engines import engine_class
 from sbirctl.galleries.gallery import LEFT_OUT, Gallery, GalleryInfo
 from sbirctl.galleries.walk import LeftOut, Walk, below, walk
 from sbirctl.galleries.writer import GalleryWriter, discard
-from sbirctl.store.images import MAX_PIXELS, ImageError, load_image
+from sbirctl.store.bounded import load_bounded
+from sbirctl.store.images import MAX_PIXELS, ImageError
 
 BATCH = 64
 KEPT = 4 * BATCH  # files after which what was made is kept: what a kill can cost
@@ -70,6 +71,9 @@ class PhotoReader:
         """The file's record, and (size, size, 3) uint8 pixels of what has no vector yet.
 
         Damage is a reason in the record.
+
+        Raises:
+            OSError: too many files are open, which says nothing of this one.
         """
         folder, name = os.path.split(file.path)
         digest = ""
@@ -78,12 +82,13 @@ class PhotoReader:
             digest = digest_bytes(data)
             if digest in self.known:
                 return FileRecord(file, digest), None
-            return FileRecord(file, digest), load_image(
+            return FileRecord(file, digest), load_bounded(
                 data, "photo", self.size, max_pixels=self.max_pixels
             )
         except ImageError as error:
             kind, reason = str(error.kind), error.message
         except (SbirctlError, OSError, MemoryError) as error:
+            refuse_shortage(error)
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             kind = reason = display_path(reason)
         return FileRecord(file, digest, kind, display_path(reason)), None

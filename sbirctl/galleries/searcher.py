@@ -143,6 +143,11 @@ class Searcher:
 
         return cls(info, embedder, engine, files_of, changed)
 
+    @property
+    def size(self) -> int:
+        """Side of the square its model looks at, in pixels; `embed` makes it of any picture."""
+        return self.embedder.record.size
+
     def stale(self) -> bool:
         """Whether the gallery was indexed again, or removed, since it was opened."""
         return self._changed()

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from sbirctl.core.files import refuse_shortage
 from sbirctl.datasets.readers.exclude import (
     EXCLUDED,
     NO_MEDIA,
@@ -83,7 +84,8 @@ def _list(
     try:
         with os.scandir(folder) as stream:
             entries = list(stream)
-    except OSError:
+    except OSError as error:
+        refuse_shortage(error)
         found.leave_out(folder, UNREADABLE_FOLDER)
         found.unreadable.append(folder)
         return []

@@ -129,7 +129,7 @@ def _image_side(model: Model, modality: Modality, size: int) -> torch.nn.Module:
     """Pixels (n, size, size, C) uint8 to (n, dim) float32, L2-normalised."""
     from torch import nn
 
-    own = int(model.settings.size)
+    own, mode = int(model.settings.size), model.settings.resize
 
     class Side(nn.Module):
         rows: torch.Tensor | None
@@ -137,7 +137,7 @@ def _image_side(model: Model, modality: Modality, size: int) -> torch.nn.Module:
         def __init__(self) -> None:
             super().__init__()
             self.model = model
-            self.register_buffer("rows", None if own == size else _resizing(size, own))
+            self.register_buffer("rows", None if own == size else _resizing(size, own, mode))
 
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             values = pixels.permute(0, 3, 1, 2).float()
@@ -155,14 +155,14 @@ def _image_side(model: Model, modality: Modality, size: int) -> torch.nn.Module:
     return Side().eval()
 
 
-def _resizing(before: int, after: int) -> torch.Tensor:
-    """(after, before): the weights of antialiased bicubic resizing along one side."""
+def _resizing(before: int, after: int, mode: str) -> torch.Tensor:
+    """(after, before): the weights of the model's antialiased resizing along one side."""
     import torch
     from torch.nn import functional
 
     eye = torch.eye(before)[None, None]
     return functional.interpolate(
-        eye, (after, before), mode="bicubic", antialias=True, align_corners=False
+        eye, (after, before), mode=mode, antialias=True, align_corners=False
     )[0, 0]
 
 

@@ -2,32 +2,50 @@
 
     L_FS = KL(d'_s || d_s) + KL(d'_p || d_p),    d = log softmax(sim(f, texts) / t)
 
-with d' of the frozen encoder. The paper writes KL(d, d') averaged over images; here, as in the
-authors' code, it is also averaged over classes, the size for which lambda_1 = 15 is meant. Both
-functions take the images of one modality; a model adds sketches' and photos' values.
+with d' of the frozen encoder. The paper prints KL(d, d'), a mean over images and no temperature;
+the authors' code has the direction above, the logits of Eq. 1 and a mean over images and classes,
+the size for which lambda_1 = 15 is meant. Direction and mean are arguments, the temperature is
+that of the logits. Both functions take the images of one modality; a model adds sketches' and
+photos' values.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from sbirctl.losses.distance import at_least_float32, mean_or_zero
 
+Direction = Literal["frozen-trained", "trained-frozen"]
+ShiftMean = Literal["classes", "images"]
 
-def distribution_shift(trained: Tensor, frozen: Tensor) -> Tensor:
-    """KL(frozen || trained) of the class distributions, mean over images and classes.
+
+def distribution_shift(
+    trained: Tensor,
+    frozen: Tensor,
+    direction: Direction = "frozen-trained",
+    mean: ShiftMean = "classes",
+) -> Tensor:
+    """Kullback-Leibler divergence of the class distributions.
 
     Args:
         trained: (n, classes) logits of the trained encoder (`class_logits`).
         frozen: (n, classes) logits of the frozen encoder for the same images.
+        direction: "frozen-trained" is KL(frozen || trained); "trained-frozen" is
+            KL(trained || frozen), Eq. 4 as printed.
+        mean: "classes": over images and classes; "images": over images, as printed.
 
     Returns:
         Scalar float32, 0 where both agree and for n = 0.
     """
-    log_trained = at_least_float32(trained).log_softmax(-1)
-    log_frozen = at_least_float32(frozen).log_softmax(-1)
-    return mean_or_zero(F.kl_div(log_trained, log_frozen, reduction="none", log_target=True))
+    first = at_least_float32(frozen).log_softmax(-1)
+    second = at_least_float32(trained).log_softmax(-1)
+    if direction == "trained-frozen":
+        first, second = second, first
+    shift = F.kl_div(second, first, reduction="none", log_target=True)
+    return mean_or_zero(shift if mean == "classes" else shift.sum(-1))
 
 
 def embedding_shift(trained: Tensor, frozen: Tensor) -> Tensor:

@@ -31,6 +31,9 @@ class ModelSettings:
         "", help="named set of settings, see `sbirctl models show`", kind="machine"
     )
     size: int = setting(224, help="side of the square input in pixels")
+    resize: Literal["bicubic", "bilinear"] = setting(
+        "bicubic", help="how stored images of another size are brought to size, antialiased"
+    )
     mean: tuple[float, ...] = setting(IMAGENET_MEAN, help="mean of the inputs, of 0..1")
     std: tuple[float, ...] = setting(IMAGENET_STD, help="standard deviation of the inputs, of 0..1")
     epochs: int = setting(10, help="passes over the training data", kind="recipe")
@@ -53,8 +56,10 @@ class ModelSettings:
         0.0, help="epochs in which the learning rate rises from 0", kind="recipe"
     )
     clip_grad: float = setting(0.0, help="largest gradient norm, 0 for none", kind="recipe")
-    precision: Literal["auto", "fp32", "bf16"] = setting(
-        "auto", help="auto is bf16 on a GPU that has it, fp32 elsewhere", kind="machine"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = setting(
+        "auto",
+        help="auto is bf16 on a GPU that has it, fp32 elsewhere; fp16 scales the loss",
+        kind="machine",
     )
     augment: Augmentation = setting(
         "standard",
@@ -171,6 +176,19 @@ class Model(nn.Module, ABC):
         """Whether batches and `embed` bring the photos' edge maps."""
         return self.edges_for(self.settings)
 
+    def remarks(self, stored: int) -> list[str]:
+        """What a person should know of these settings before a training, a line each.
+
+        Args:
+            stored: side of the stored images in pixels.
+        """
+        if self.settings.resize != "bicubic" and stored == self.settings.size:
+            return [
+                f"resize={self.settings.resize} changes nothing: the stored images have {stored}"
+                " pixels already; prepare larger ones (--size)"
+            ]
+        return []
+
     def make_edges(self, photos: Tensor) -> Tensor:
         """Edge maps as the model was trained with, for photos outside a store.
 
@@ -205,8 +223,9 @@ class Model(nn.Module, ABC):
         size = self.settings.size
         values = images.float()
         if images.shape[-2:] != (size, size):
+            mode = self.settings.resize
             values = nn.functional.interpolate(
-                values, (size, size), mode="bicubic", antialias=True, align_corners=False
+                values, (size, size), mode=mode, antialias=True, align_corners=False
             )
             values = values.round_().clamp_(0, 255)  # as Pillow, which works on whole numbers
         values = (values.expand(-1, 3, -1, -1) / 255 - self._mean) / self._std

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError
-from sbirctl.core.files import digest_file, display_path
+from sbirctl.core.files import digest_file, display_path, refuse_shortage
 
 PRETRAINED = "pretrained"
 RANDOM = "none"
@@ -118,6 +118,7 @@ def _read_tensors(path: Path) -> Any:
         with warnings.catch_warnings(action="ignore"):  # what matters becomes an error below
             return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
+        refuse_shortage(error)
         raise CorruptError(
             f"{display_path(path)} cannot be read: {error}.", "Check --weights and its permissions."
         ) from error
@@ -150,10 +151,12 @@ def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
 
 
 def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any("/code/" in f"/{name}" for name in archive.namelist())
+    except Exception as error:  # zipfile raises many kinds; none is an archive torch would execute
+        refuse_shortage(error)
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any("/code/" in f"/{name}" for name in archive.namelist())
 
 
 def _read_torchscript(path: Path, trusted: Collection[str]) -> dict[str, Tensor]:

@@ -16,8 +16,8 @@ from sbirctl.models import MODELS, Model, Stage, WeightsRecord
 from sbirctl.models.layers.clip_towers import (
     ClipSettings,
     build_clip,
+    check_size,
     encode_texts,
-    image_side,
     load_clip_weights,
 )
 from sbirctl.sampling.batch import Batch, Encoded
@@ -35,14 +35,10 @@ class Clip(Model):
     def __init__(self, settings: ClipSettings, classes: tuple[str, ...] | None = None) -> None:
         super().__init__(settings, classes)
         self.clip: Any = build_clip(settings.backbone)
-        own = image_side(self.clip)
-        if own != settings.size:
-            raise UsageError(
-                f"{settings.backbone.name} takes images of {own} pixels, not size={settings.size}.",
-                f"Add --set size={own}.",
-            )
+        check_size(self.clip, settings)
+        side = settings.size
         with torch.no_grad():
-            self.dim = int(self.clip.encode_image(torch.zeros(1, 3, own, own)).shape[1])
+            self.dim = int(self.clip.encode_image(torch.zeros(1, 3, side, side)).shape[1])
 
     def load_weights(self, weights: str) -> WeightsRecord:
         """See `Model.load_weights`; a file holds both towers, in open_clip's or OpenAI's names."""

@@ -20,7 +20,12 @@ from sbirctl.losses.class_logits import class_logits
 from sbirctl.losses.classification import classification
 from sbirctl.losses.cosine_triplet import cosine_triplet
 from sbirctl.losses.drclip import drclip_objective
-from sbirctl.losses.forgetting import distribution_shift, embedding_shift
+from sbirctl.losses.forgetting import (
+    Direction,
+    ShiftMean,
+    distribution_shift,
+    embedding_shift,
+)
 from sbirctl.losses.pair_relation import pair_relation
 from sbirctl.losses.quadruplet import domain_balanced_quadruplet
 from sbirctl.models import (
@@ -34,11 +39,15 @@ from sbirctl.models import (
 )
 from sbirctl.models._base import IMAGENET_MEAN, IMAGENET_STD
 from sbirctl.models._weights import RANDOM
+from sbirctl.models.layers.cduf_checkpoint import parse_cduf
+from sbirctl.models.layers.class_texts import FineGrained, class_texts
 from sbirctl.models.layers.clip_towers import (
     ClipSettings,
     build_clip,
+    check_size,
     encode_texts,
-    load_clip_weights,
+    fill_clip,
+    read_clip_weights,
 )
 from sbirctl.models.layers.prompted_clip import PromptedEncoder, TrainedPart
 from sbirctl.sampling.batch import Batch, Encoded, Side
@@ -68,6 +77,16 @@ class DrClipSettings(ClipSettings):
     lambda3: float = setting(4.0, help="weight of L_RP, Eq. 12")
     margin: float = setting(0.3, help="m of Eqs. 6 and 7")
     negative_sketch: bool = setting(True, help="Eq. 7; false: photos are the only negatives")
+    fs_direction: Direction = setting(
+        "frozen-trained",
+        help="Eq. 4: KL(frozen || trained); trained-frozen: KL(trained || frozen), as printed",
+    )
+    fs_mean: ShiftMean = setting(
+        "classes", help="mean of Eq. 4: over images and classes, or images alone, as printed"
+    )
+    fs_temperature: Literal["eq1", "none"] = setting(
+        "eq1", help="temperature of Eq. 4: that of Eq. 1, or none, as printed"
+    )
     fs_l1: float = setting(0.0, help="weight of the embeddings' L1 distance within L_FS")
     reference: Literal["frozen", "sketch-branch"] = setting(
         "frozen", help="what L_FS holds to: untouched CLIP, or the trained branch without prompts"
@@ -76,7 +95,7 @@ class DrClipSettings(ClipSettings):
     rp_gradient: bool = setting(True, help="false: L_RP is logged but trains nothing")
     any_negative: bool = setting(False, help="the released sampler, whose negatives can be wrong")
     template: str = setting("a photo of a {}", help="text of a class")
-    fg_text: Literal["instance", "category"] = setting(
+    fg_text: FineGrained = setting(
         "instance", help="text of a photo instance: its own name, or its category's"
     )
     lr: float = setting(1e-4, help="learning rate of the encoder's trained parts")
@@ -101,12 +120,16 @@ class DrClip(Model):
         "released": {
             "prompt_position": "before",
             "train": "norms,prompts,proj",
-            "temperature": 1 / 4.6,
+            "temperature": 1 / 4.60517,
             "cls_weight": 0.5,
             "fs_l1": 1.0,
             "reference": "sketch-branch",
             "rp_gradient": False,
             "any_negative": True,
+            "resize": "bilinear",
+            "precision": "fp32",
+            "val": "none",
+            "patience": 0,
             "mean": IMAGENET_MEAN,
             "std": IMAGENET_STD,
         },
@@ -115,6 +138,7 @@ class DrClip(Model):
     def __init__(self, settings: DrClipSettings, classes: tuple[str, ...] | None = None) -> None:
         super().__init__(settings, classes)
         clip: Any = build_clip(settings.backbone)
+        check_size(clip, settings)
         width = clip.visual.ln_post.weight.shape[0]
         self._adopt(clip, torch.randn(2, settings.prompts, width))
 
@@ -130,18 +154,28 @@ class DrClip(Model):
         clip.visual = torch.nn.Identity()  # the text tower is what is left
         self.text = clip.requires_grad_(False)
         self.dim = self.encoder.dim
-        # Both hold for these frozen weights only.
+        # They hold for these frozen weights only.
+        self._frozen_digest = ""
         self._known_reference: dict[str, Tensor] = {}
         self._texts: tuple[Tensor, Tensor] | None = None
 
     def load_weights(self, weights: str) -> WeightsRecord:
-        """See `Model.load_weights`; a file holds both towers of CLIP."""
+        """See `Model.load_weights`; a file holds both towers of CLIP, or is a checkpoint of the
+        authors' code."""
         if weights == RANDOM:
             return WeightsRecord()
-        clip = build_clip(self.settings.backbone)
-        record = load_clip_weights(clip, self.settings.backbone, weights)
-        self._adopt(clip, self.encoder.prompts.detach())
-        return record
+        clip, backbone = build_clip(self.settings.backbone), self.settings.backbone
+        read = read_clip_weights(backbone, weights)
+        trained = parse_cduf(read.state, read.record.name)
+        if trained is None:
+            fill_clip(clip, backbone, read.state, read.record.name)
+            self._adopt(clip, self.encoder.prompts.detach())
+            return read.record
+        self._check_released(trained.prompts.shape[1], read.record.name)
+        fill_clip(clip, backbone, trained.clip, read.record.name)
+        self._adopt(clip, trained.prompts)
+        trained.fill(self.encoder)
+        return read.record
 
     def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
         """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised."""
@@ -178,7 +212,7 @@ class DrClip(Model):
         """
         options = self.settings
         tuples = batch.tuple_rows()
-        anchor, positive, negative, negative_sketch = tuples.unbind(1)
+        anchor, positive, negative = tuples[:, :3].unbind(1)
         texts, text_of = self._text_features()
         sketch_logits = class_logits(encoded.embeddings("sketch"), texts, options.temperature)
         photo_logits = class_logits(encoded.embeddings("photo"), texts, options.temperature)
@@ -186,10 +220,10 @@ class DrClip(Model):
         terms = {
             "cls_sketch": classification(sketch_logits[anchor], sketch_label[anchor]),
             "cls_photo": classification(photo_logits[positive], photo_label[positive]),
-            "fs": self._forgetting(encoded, tuples, sketch_logits, photo_logits, texts),
+            "fs": self._forgetting(encoded, tuples, texts),
             "dbq": self._metric(encoded, tuples),
         }
-        sketches = torch.cat([anchor, negative_sketch])
+        sketches = tuples[:, [0, 3]].T.flatten() if options.negative_sketch else anchor
         photos = torch.cat([positive, negative])
         relation = pair_relation(
             sketch_logits[sketches],
@@ -224,12 +258,13 @@ class DrClip(Model):
             batch=options.batch,
             same_category=any("/" in name for name in self.classes),
             released=options.any_negative,
+            negative_sketch=options.negative_sketch,
         )
         return (Stage("train", options.epochs, plan, [g for g in groups if g.params]),)
 
     def checkpoint_state(self) -> dict[str, Tensor]:
         """The trained parameters, and the digest of the frozen ones they belong to."""
-        digest = bytearray.fromhex(self.encoder.frozen_digest())
+        digest = bytearray.fromhex(self._digest())
         return {**self.encoder.trained_state(), _DIGEST: torch.tensor(digest, dtype=torch.uint8)}
 
     def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
@@ -241,7 +276,7 @@ class DrClip(Model):
         state = dict(state)
         stored = bytes(state.pop(_DIGEST).tolist()).hex()
         own = self.encoder.trained_state()
-        if stored != self.encoder.frozen_digest() or {n: p.shape for n, p in own.items()} != {
+        if stored != self._digest() or {n: p.shape for n, p in own.items()} != {
             n: p.shape for n, p in state.items()
         }:
             raise MismatchError(
@@ -254,7 +289,7 @@ class DrClip(Model):
                 own[name].copy_(value)
 
     def _metric(self, encoded: Encoded, tuples: Tensor) -> Tensor:
-        anchor, positive, negative, negative_sketch = tuples.unbind(1)
+        anchor, positive, negative = tuples[:, :3].unbind(1)
         sketch, photo = encoded.embeddings("sketch"), encoded.embeddings("photo")
         if not self.settings.negative_sketch:
             return cosine_triplet(
@@ -264,34 +299,29 @@ class DrClip(Model):
             sketch[anchor],
             photo[positive],
             photo[negative],
-            sketch[negative_sketch],
+            sketch[tuples[:, 3]],
             self.settings.margin,
         )
 
-    def _forgetting(
-        self,
-        encoded: Encoded,
-        tuples: Tensor,
-        sketch_logits: Tensor,
-        photo_logits: Tensor,
-        texts: Tensor,
-    ) -> Tensor:
+    def _forgetting(self, encoded: Encoded, tuples: Tensor, texts: Tensor) -> Tensor:
         """Eq. 4 over anchors and positives, with the released code's L1 term if it has weight."""
-        if not self.settings.lambda1:
-            return sketch_logits.new_zeros(())
-        total = sketch_logits.new_zeros(())
-        sides: tuple[tuple[Tensor, Side, Tensor], ...] = (
-            (tuples[:, 0], "sketch", sketch_logits),
-            (tuples[:, 1], "photo", photo_logits),
-        )
-        for rows, side, logits in sides:
-            reference = encoded.extra[f"{side}_reference"]
-            frozen = class_logits(reference[rows], texts, self.settings.temperature)
-            total = total + distribution_shift(logits[rows], frozen)
-            if self.settings.fs_l1:
-                total = total + self.settings.fs_l1 * embedding_shift(
-                    encoded.embeddings(side)[rows], reference[rows]
-                )
+        options = self.settings
+        total = texts.new_zeros(())
+        if not options.lambda1:
+            return total
+        temperature = options.temperature if options.fs_temperature == "eq1" else 1.0
+        sides: tuple[tuple[Tensor, Side], ...] = ((tuples[:, 0], "sketch"), (tuples[:, 1], "photo"))
+        for rows, side in sides:
+            trained = encoded.embeddings(side)[rows]
+            frozen = encoded.extra[f"{side}_reference"][rows]
+            total = total + distribution_shift(
+                class_logits(trained, texts, temperature),
+                class_logits(frozen, texts, temperature),
+                options.fs_direction,
+                options.fs_mean,
+            )
+            if options.fs_l1:
+                total = total + options.fs_l1 * embedding_shift(trained, frozen)
         return total
 
     def _reference(self, images: Tensor, ids: Sequence[str]) -> Tensor:
@@ -311,7 +341,7 @@ class DrClip(Model):
             block = rows[start : start + _REFERENCE_BLOCK]
             padded = images[block + block[-1:] * (_REFERENCE_BLOCK - len(block))]
             found = self.encoder.reference(padded).float()
-            known.update((ids[row], found[place]) for place, row in enumerate(block))
+            known.update((ids[row], found[place].clone()) for place, row in enumerate(block))
         return torch.stack([known[name] for name in ids])
 
     def _text_features(self) -> tuple[Tensor, Tensor]:
@@ -319,26 +349,22 @@ class DrClip(Model):
         if self._texts is not None:
             return self._texts
         assert self.classes is not None
-        names = [text_of_class(name, self.settings.fg_text) for name in self.classes]
-        distinct = list(dict.fromkeys(names))
-        if len(distinct) < 2:
-            raise UsageError(
-                f"All classes share the text {distinct[0]!r}: Eqs. 1 to 4 and 9 would be constant.",
-                "Leave fg_text=instance.",
-            )
-        features = self.embed_text([self.settings.template.format(n) for n in distinct])
-        number = {name: index for index, name in enumerate(distinct)}
-        index = torch.tensor([number[name] for name in names], device=features.device)
-        self._texts = features, index
+        texts, index = class_texts(self.classes, self.settings.fg_text)
+        features = self.embed_text([self.settings.template.format(text) for text in texts])
+        self._texts = features, torch.tensor(index, device=features.device)
         return self._texts
 
+    def _digest(self) -> str:
+        """`PromptedEncoder.frozen_digest`, computed once: what it is of does not change."""
+        self._frozen_digest = self._frozen_digest or self.encoder.frozen_digest()
+        return self._frozen_digest
 
-def text_of_class(name: str, fine_grained: Literal["instance", "category"] = "instance") -> str:
-    """A class name as words: `car_(sedan)` is "car (sedan)".
-
-    Fine-grained classes are photo instances named `<category>/<photo stem>`; the text is the
-    stem, as in the released code, or the category.
-    """
-    category, slash, stem = name.partition("/")
-    chosen = stem if slash and fine_grained == "instance" else category
-    return chosen.replace("_", " ")
+    def _check_released(self, prompts: int, source: str) -> None:
+        options = self.settings
+        wanted = {"prompt_position": "before", "branches": 2, "reference": "sketch-branch"}
+        fits = all(getattr(options, key) == value for key, value in wanted.items())
+        if not fits or "proj" not in options.train or options.prompts != prompts:
+            raise MismatchError(
+                f"{source} is a checkpoint of the authors' code, with {prompts} prompts.",
+                f"Add --set preset=released --set prompts={prompts}.",
+            )

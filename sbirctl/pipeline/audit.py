@@ -27,7 +27,7 @@ def audit(
         The embeddings file and what was found.
     """
     path = find_embeddings(where, report)
-    embeddings = files.read(path)
+    embeddings = files.read(path, vectors=False)
     say_unstated(embeddings, path, report)
     subject = subject_of(embeddings, path)
     published = published_sizes(subject.task, subject.dataset, subject.split)

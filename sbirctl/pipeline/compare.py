@@ -45,7 +45,7 @@ def compare(
         )
 
     def read(side: Sequence[Path]) -> Iterator[Embeddings]:
-        return (files.read(find_embeddings(where, report)) for where in side)
+        return (files.read(find_embeddings(where, report), vectors=False) for where in side)
 
     return compare_embeddings(
         read(ours), read(theirs), metrics, definition, options, report=report, unit=unit

@@ -68,15 +68,15 @@ def verify_dataset(name: str, *, report: Reporter = SILENT) -> Store:
 
 
 def _listed(folder: Path) -> Listed:
-    name, size = folder.name, sum(path.stat().st_size for path in folder.rglob("*"))
+    name, size = folder.name, sum(map(_bytes, folder.rglob("*")))
     try:
         store = Store.open(folder)
         total = store.manifest["counts"][""]
         classes = len(store.manifest["counts"]) - 1
         title = DATASETS.get(store.manifest["dataset"]).title
-    except (SbirctlError, KeyError) as error:
+    except SbirctlError as error:
         states = {3: "unfinished", 4: "of another version"}
-        state = states.get(getattr(error, "exit_code", 5), "damaged")
+        state = states.get(error.exit_code, "damaged")
         return Listed(name, "", state, bytes=size, folder=folder)
     return Listed(
         name,
@@ -89,6 +89,13 @@ def _listed(folder: Path) -> Listed:
         size,
         folder,
     )
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:  # removed meanwhile
+        return 0
 
 
 def sheet_dataset(

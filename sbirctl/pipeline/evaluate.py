@@ -42,6 +42,8 @@ class Request:
             task says (auto).
         per_class: also the mean of every class.
         per_query: file for the values of every query, or None.
+        trec: folder for the ranking as `run.txt` and its judgements as `qrels.txt`, or None.
+        depth: photos a query there.
     """
 
     metrics: Sequence[str] = ()
@@ -50,6 +52,8 @@ class Request:
     interval: Literal["", "auto", "class", "query"] = ""
     per_class: bool = False
     per_query: Path | None = None
+    trec: Path | None = None
+    depth: int = 1000
 
 
 def find_embeddings(where: Path | None, report: Reporter = SILENT) -> Path:
@@ -106,13 +110,47 @@ def evaluate(
     """
     request = request or Request()
     path = find_embeddings(where, report)
-    scores, _ = score(files.read(path), request, report)
+    scores, _ = score(files.read(path, vectors=False), request, report)
     if path.name == EMBEDDINGS and (path.parent / "config.toml").is_file():
         try:
             write_json(path.parent / SCORES, scores)
         except SbirctlError as error:
             report.warn(error.message)
     return scores
+
+
+def evaluate_trec(
+    run: Path, judgements: Path, request: Request, report: Reporter = SILENT
+) -> dict[str, Any]:
+    """Scores of a ranking and its judgements in TREC's form, with the keys of `evaluate`.
+
+    Chance and classes are not known and left out.
+
+    Raises:
+        MissingError, CorruptError, MismatchError: as `trec.read_trec` and `ranked_lists.measure`.
+    """
+    from sbirctl.retrieval.ranked_lists import measure
+    from sbirctl.retrieval.trec import read_trec, unranked
+
+    metrics = [measures.parse(name) for name in dict.fromkeys(request.metrics or measures.DEFAULT)]
+    lists = read_trec(run, judgements)
+    if left_out := unranked(run, lists):
+        report.warn(
+            f"{left_out} of {len(lists.query)} judged queries are not ranked: they count as "
+            "without a hit."
+        )
+    result = measure(lists, metrics, request.definition)
+    names = list(result.values)
+    definition = result.definition
+    return {
+        "schema": SCHEMA,
+        "metrics": {name: result.mean(name) for name in names},
+        "chance": dict.fromkeys(names),
+        "definitions": {str(m): measures.explain(m, definition, "as ranked") for m in metrics},
+        "definition": {"name": definition.name, **definition.choices()},
+        "queries": len(lists.query),
+        "depth": lists.hit.shape[1],
+    }
 
 
 def score(
@@ -136,6 +174,11 @@ def score(
         report.warn(tie_sign(share, figures, str(ranked[0]), scores["chance"]))
     if request.per_query is not None:
         write_per_query(request.per_query, e, result)
+    if request.trec is not None:
+        from sbirctl.retrieval.trec import write_trec
+
+        request.trec.mkdir(parents=True, exist_ok=True)
+        write_trec(e, request.trec / "run.txt", request.trec / "qrels.txt", request.depth)
     return scores, result
 
 
@@ -148,7 +191,7 @@ def describe(
         "schema": SCHEMA,
         "metrics": {name: result.mean(name) for name in names},
         "chance": chance_levels(e, result, metrics, request.options.seed),
-        "definitions": {str(m): measures.explain(m, result.definition) for m in metrics},
+        "definitions": {str(m): _explain(m, result.definition, e) for m in metrics},
         "definition": {"name": result.definition.name, **result.definition.choices()},
         "queries": len(e.query),
         "gallery": len(e.gallery),
@@ -189,6 +232,17 @@ def write_per_query(path: Path, e: Embeddings, result: Result) -> None:
             cells = ["" if np.isnan(c[i]) else repr(float(c[i])) for c in columns]
             name = e.classes[label].replace("\t", " ").replace("\n", " ")
             print(i, shown, name, result.relevant[i], *cells, sep="\t", file=stream)
+
+
+def _explain(metric: measures.Metric, definition: Definition, e: Embeddings) -> str:
+    given = (
+        ""
+        if e.matrix is None
+        else "scores as given"
+        if e.distances is None
+        else "distances as given"
+    )
+    return measures.explain(metric, definition, given)
 
 
 def unit_of(e: Embeddings) -> Unit:

@@ -14,7 +14,7 @@ from sbirctl.retrieval.codes import encoder
 from sbirctl.retrieval.collapse import TIED, tie_sign, tied_share, vector_signs
 from sbirctl.retrieval.duplicates import count_duplicates
 from sbirctl.retrieval.embeddings import Embeddings
-from sbirctl.retrieval.evaluation import Options, Result, evaluate
+from sbirctl.retrieval.evaluation import Options, Result, evaluate, impossible
 
 METRICS = ("map@all", "map@200", "prec@100", "prec@200")
 _BLOCK = 4096
@@ -28,7 +28,8 @@ class Audit:
     """What an audit finds.
 
     Attributes:
-        rows: {definition: {metric: figure or None}}, in the order of the presets.
+        rows: {definition: {metric: figure or None}}, in the order of the presets; those that the
+            scores of pairs do not allow are left out, and said in the warnings.
         spread: {metric: (smallest, largest)} over the definitions; None where there is none.
         chance: {metric: figure of a random order under `standard`}.
         warnings: what to know before holding these figures against others.
@@ -55,11 +56,15 @@ def audit(
     Raises:
         UsageError: too little memory, or no such device.
     """
-    sign = definitions.get("clipprompt", ["nonpositive=ignore"])
-    wanted = [*definitions.PRESETS.values(), sign]
     parsed = [metrics.parse(name) for name in names]
+    reasons = {d.name: impossible(e, d) for d in definitions.PRESETS.values()}
+    wanted = [d for d in definitions.PRESETS.values() if not reasons[d.name]]
     wanted += [definitions.get("standard", [f"ties={rule}"]) for rule in ("grouped", "pessimistic")]
-    *results, ignoring, grouped, pessimistic = evaluate(e, parsed, wanted, options, report)
+    sign = definitions.get("clipprompt", ["nonpositive=ignore"])
+    wanted += [] if impossible(e, sign) else [sign]
+    made = evaluate(e, parsed, wanted, options, report)
+    ignoring = None if impossible(e, sign) else made.pop()
+    *results, grouped, pessimistic = made
     rows = {r.definition.name: {n: r.mean(n) for n in r.values} for r in results}
     spread: dict[str, tuple[float, float] | None] = {}
     for name in results[0].values:
@@ -72,7 +77,8 @@ def audit(
         *vector_signs(e),
         *_about_ties(standard, tied, chance),
         *_about_definitions(rows, standard),
-        *_about_sign(standard, rows["clipprompt"], ignoring),
+        *(_about_sign(standard, rows["clipprompt"], ignoring) if ignoring else []),
+        *(f"{name} is left out: it {reason}." for name, reason in reasons.items() if reason),
         *_about_sides(e, standard, published),
         *_about_training(e),
         *_about_codes(e, options or Options()),
@@ -174,6 +180,8 @@ def _about_training(e: Embeddings) -> list[str]:
 
 def _about_codes(e: Embeddings, options: Options) -> list[str]:
     """Codes that so many photos share that the order of the gallery decides."""
+    if e.matrix is not None:
+        return []
     code = encoder(e, options.binary, options.bits)
     blocks = range(0, len(e.gallery), _BLOCK)
     packed = np.concatenate(

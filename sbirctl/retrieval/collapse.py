@@ -24,6 +24,8 @@ _DIGITS = 1e5  # of a component; float32 arithmetic alone differs in the seventh
 
 def vector_signs(e: Embeddings) -> list[str]:
     """What is wrong with the vectors themselves, a sentence each; none for a healthy model."""
+    if not e.gallery.shape[1]:
+        return []
     found = []
     samples = []
     for name, side in (("sketches", "query"), ("photos", "gallery")):

@@ -28,6 +28,8 @@ _OTHERS = {
 }
 NAMES = ("classes", "train_classes", "groups")
 """Keys that are lists of names, not columns."""
+MATRICES = ("scores", "distances")
+"""Keys that may be larger than memory."""
 
 
 @dataclass
@@ -72,7 +74,7 @@ def read(path: Path, wanted: Collection[str]) -> Raw:
             f"{display_path(path)} cannot be read: {error.strerror}.", "Check it and its disk."
         ) from error
     if is_one:
-        return _sort(*read_hdf5(path, wanted))
+        return _sort(*read_hdf5(path, wanted, MATRICES))
     if head.startswith(_ZIP):
         return _sort(read_npz(path, wanted), {})
     what = next((f", but {name}" for start, name in _OTHERS.items() if head.startswith(start)), "")

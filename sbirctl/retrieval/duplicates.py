@@ -9,10 +9,15 @@ import numpy as np
 from sbirctl.retrieval.embeddings import Embeddings
 
 
-def count_duplicates(e: Embeddings) -> int:
-    """Gallery photos that repeat an earlier one: by digest of the file, else by equal vectors."""
+def count_duplicates(e: Embeddings) -> int | None:
+    """Gallery photos that repeat an earlier one: by digest of the file, else by equal vectors.
+
+    None where there is neither.
+    """
     if e.gallery_digest is not None:
         known = e.gallery_digest[e.gallery_digest != b""]
         return len(known) - len(np.unique(known))
+    if not e.gallery.shape[1]:
+        return None
     seen = {hashlib.blake2b(v.tobytes(), digest_size=16).digest() for v in e.gallery}
     return len(e.gallery) - len(seen)

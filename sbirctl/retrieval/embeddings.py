@@ -19,6 +19,7 @@ from sbirctl.retrieval.provenance import Provenance
 SCHEMA = 2
 Scope = Literal["all", "class"]
 _CHECK_ROWS = 8192
+_CHECK_NUMBERS = 1 << 22
 _PER_ROW = ("label", "instance", "path", "digest")
 
 
@@ -45,6 +46,8 @@ class Embeddings:
         query_group, gallery_group: (Q,), (N,) int64, index into `groups`: the category that "class"
             ranks within; None means the label.
         groups: names of the categories; may be left out.
+        scores, distances: (Q, N) numbers of every pair, where another program compared them; at
+            most one of the two. The vectors are then not looked at and may have no dimensions.
         model, checkpoint, store, task, split: name, digests (hexadecimal) and names, "" if unknown.
         provenance: what else a score must carry.
     """
@@ -69,6 +72,8 @@ class Embeddings:
     query_group: np.ndarray | None = None
     gallery_group: np.ndarray | None = None
     groups: tuple[str, ...] = ()
+    scores: np.ndarray | None = None
+    distances: np.ndarray | None = None
     model: str = ""
     checkpoint: str = ""
     store: str = ""
@@ -84,9 +89,15 @@ class Embeddings:
             MismatchError: shapes, dimensions or labels that do not belong together.
             CorruptError: NaN or infinite values.
         """
+        _check_matrix(self)
         _check_vectors(self)
         _check_columns(self)
         _check_labels(self)
+
+    @property
+    def matrix(self) -> np.ndarray | None:
+        """Scores or distances of all pairs, None where vectors are compared."""
+        return self.distances if self.scores is None else self.scores
 
     @classmethod
     def from_arrays(
@@ -95,7 +106,8 @@ class Embeddings:
         """Embeddings of arrays as people have them.
 
         Args:
-            query, gallery: (Q, D), (N, D) NumPy arrays, torch tensors or lists.
+            query, gallery: (Q, D), (N, D) NumPy arrays, torch tensors or lists; None beside
+                `scores` or `distances`.
             query_label, gallery_label: (Q,), (N,) whole numbers or names; names of both sides are
                 compared, and so are numbers where `classes` is not given.
             more: other attributes of `Embeddings`, instances and paths as text too.
@@ -124,10 +136,13 @@ class Embeddings:
         return _from_raw(raw)
 
 
-def read(path: Path) -> Embeddings:
+def read(path: Path, *, vectors: bool = True) -> Embeddings:
     """Read embeddings from HDF5 or NPZ, told apart by content.
 
     Labels may be numbers or names. Nothing in the file is executed (no pickles).
+
+    Args:
+        vectors: a file that holds scores or distances of pairs instead will not do.
 
     Raises:
         MissingError: there is no such file, or it lacks a key, or a side is empty.
@@ -136,7 +151,14 @@ def read(path: Path) -> Embeddings:
     """
     raw = containers.read(path, {field.name for field in fields(Embeddings)} | {"schema"})
     _check_schema(path, raw.attributes.get("schema", SCHEMA))
-    needed = ("query", "gallery", "query_label", "gallery_label")
+    matrix = any(key in raw.arrays for key in containers.MATRICES)
+    if matrix and vectors and "query" not in raw.arrays:
+        raise MissingError(
+            f"{display_path(path)} holds scores of pairs, not vectors.",
+            "`sbirctl evaluate`, `audit` and `compare` read it; this needs the vectors.",
+        )
+    sides = () if matrix else ("query", "gallery")
+    needed = (*sides, "query_label", "gallery_label")
     absent = [key for key in needed if key not in raw.arrays]
     if absent:
         raise MissingError(
@@ -181,7 +203,10 @@ def _from_raw(raw: containers.Raw) -> Embeddings:
     arrays = dict(raw.arrays)
     labels = [np.asarray(arrays.pop(f"{side}_label")) for side in ("query", "gallery")]
     codes, classes = _code_labels(labels, raw.names.get("classes", ()))
-    more: dict[str, Any] = {}
+    if not {"query", "gallery"} & arrays.keys() and (arrays.keys() & set(containers.MATRICES)):
+        for side, column in zip(("query", "gallery"), codes, strict=True):
+            arrays[side] = np.zeros((len(column), 0), dtype=np.float32)
+    more: dict[str, Any] = {key: arrays.get(key) for key in containers.MATRICES}
     sides = [key for key in ("query_instance", "gallery_instance") if key in arrays]
     more |= dict(zip(sides, _code_instances([arrays.pop(key) for key in sides]), strict=True))
     grouped = [key for key in ("query_group", "gallery_group") if key in arrays]
@@ -284,9 +309,34 @@ def _code_instances(columns: list[np.ndarray]) -> list[np.ndarray]:
     return np.split(codes, np.cumsum([len(text) for text in texts])[:-1])
 
 
+def _check_matrix(e: Embeddings) -> None:
+    if e.matrix is None:
+        return
+    if e.scores is not None and e.distances is not None:
+        raise MismatchError("There are both scores and distances.", "Give one of them.")
+    name = "distances" if e.scores is None else "scores"
+    shape = len(e.query_label), len(e.gallery_label)
+    if e.matrix.shape != shape or e.matrix.dtype.kind not in "iuf" or e.matrix.dtype.itemsize > 8:
+        raise MismatchError(
+            f"{name} is {e.matrix.dtype} of shape {e.matrix.shape}; there are {shape[0]} query "
+            f"and {shape[1]} gallery labels.",
+            "Give a number for every pair, one row a query.",
+        )
+    if not e.matrix.size:
+        raise MissingError(f"{name} is empty (shape {shape}).", "Give a row a query.")
+    rows = max(1, _CHECK_NUMBERS // shape[1])
+    for start in range(0, shape[0], rows):
+        bad = ~np.isfinite(e.matrix[start : start + rows]).all(axis=1)
+        if bad.any():
+            raise CorruptError(
+                f"{name} row {start + int(bad.argmax())} holds NaN or infinite values.",
+                "Compare that query again.",
+            )
+
+
 def _check_vectors(e: Embeddings) -> None:
     for side, matrix in (("query", e.query), ("gallery", e.gallery), ("train", e.train)):
-        if matrix is None:
+        if matrix is None or (e.matrix is not None and not matrix.shape[1]):
             continue
         if matrix.ndim != 2 or matrix.dtype.kind != "f" or matrix.dtype.itemsize > 8:
             raise MismatchError(

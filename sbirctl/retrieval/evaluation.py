@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sbirctl.core.errors import MissingError
+from sbirctl.core.errors import MismatchError, MissingError
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import rng_for
 from sbirctl.retrieval import metrics as measures
@@ -115,9 +115,13 @@ def evaluate(
 
     Raises:
         MissingError: `acc@K` without instances; ITQ without training embeddings.
+        MismatchError: a definition that the scores of pairs do not allow (`impossible`).
         UsageError: `options.plan.memory` is too small, or there is no such device.
     """
     options = options or Options()
+    for definition in definitions:
+        if reason := impossible(embeddings, definition):
+            raise MismatchError(f"{definition.name} {reason}.", "Choose another definition.")
     if any(m.kind == "acc" for m in metrics) and embeddings.query_instance is None:
         raise MissingError(
             "acc@K needs to know which photo a sketch was drawn from; the file has no instances.",
@@ -125,7 +129,8 @@ def evaluate(
         )
     passes: dict[tuple[str, str], list[Definition]] = {}
     for definition in definitions:
-        passes.setdefault((definition.similarity, definition.gallery), []).append(definition)
+        compared: str = definition.similarity if embeddings.matrix is None else "given"
+        passes.setdefault((compared, definition.gallery), []).append(definition)
     results: dict[int, Result] = {}
     for (similarity, gallery), group in passes.items():
         code = None
@@ -134,6 +139,17 @@ def evaluate(
         made = _pass(embeddings, metrics, group, (similarity, gallery), code, options, report)
         results |= {id(d): r for d, r in zip(group, made, strict=True)}
     return [results[id(d)] for d in definitions]
+
+
+def impossible(e: Embeddings, definition: Definition) -> str:
+    """Why a definition cannot be had of scores or distances of pairs; "" where it can."""
+    if e.matrix is None:
+        return ""
+    if definition.similarity == "hamming":
+        return "ranks binary codes, and there are only scores of pairs"
+    if definition.nonpositive == "ignore" and e.scores is None:
+        return "looks at the sign of a score, and there are only distances"
+    return ""
 
 
 def _pass(

@@ -23,6 +23,8 @@ def rank_on(device: str, problem: RankingProblem, consumer: Consumer, report: Re
     Raises:
         UsageError: torch or the device is not there.
     """
+    if problem.similarity == "given":
+        raise UsageError("Scores of pairs are ranked by the processor.", "Use --device cpu.")
     torch, place = _open(device)
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = False

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sbirctl.core.errors import CorruptError, MismatchError, SbirctlError
-from sbirctl.core.files import display_path
+from sbirctl.core.files import display_path, refuse_shortage
 from sbirctl.core.memory import check_fits
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -38,11 +38,14 @@ def is_hdf5(path: Path) -> bool:
     return False
 
 
-def read_hdf5(path: Path, wanted: Collection[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def read_hdf5(
+    path: Path, wanted: Collection[str], mapped: Collection[str] = ()
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Data sets and attributes of the root group.
 
     Args:
         wanted: names to read; others are passed over, whatever they hold.
+        mapped: of them those that stay on the disk where their numbers lie there in one piece.
 
     Returns:
         {name: array} of the data sets, text as bytes, and {name: value} of the attributes.
@@ -58,10 +61,13 @@ def read_hdf5(path: Path, wanted: Collection[str]) -> tuple[dict[str, np.ndarray
         with h5py.File(path, "r") as file:
             found = {name: _data_set(file, name) for name in file if name in wanted}
             data = {name: one for name, one in found.items() if one is not None}
-            check_fits(path, sum(one.size * one.dtype.itemsize for one in data.values()))
-            arrays = {name: _values(one) for name, one in data.items()}
+            places = {name: _place(one) for name, one in data.items() if name in mapped}
+            whole = [one for name, one in data.items() if places.get(name) is None]
+            check_fits(path, sum(one.size * one.dtype.itemsize for one in whole))
+            arrays = {name: _values(one, path, places.get(name)) for name, one in data.items()}
             attributes = {n: _attribute(n, file.attrs[n]) for n in wanted if n in file.attrs}
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError) as error:
+        refuse_shortage(error)
         raise _failure(path, error) from error
     except (CorruptError, MismatchError) as error:
         raise type(error)(f"{display_path(path)}: {error.message}", error.hint) from error
@@ -120,7 +126,17 @@ def _check_type(name: str, dtype: np.dtype) -> None:
     )
 
 
-def _values(data: Any) -> np.ndarray:
+def _place(data: Any) -> int | None:
+    """Where the bytes of a contiguous array of native numbers lie in the file."""
+    if data.dtype.kind not in "iuf" or not data.dtype.isnative or not data.size:
+        return None
+    offset: int | None = data.id.get_offset()
+    return offset
+
+
+def _values(data: Any, path: Path, place: int | None) -> np.ndarray:
+    if place is not None:
+        return np.memmap(path, data.dtype, "r", place, data.shape)
     values = data[()]
     if data.dtype.kind == "O":  # strings of variable length
         texts = [_bytes(value) for value in np.ravel(np.asarray(values, dtype=object))]

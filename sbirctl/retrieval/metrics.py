@@ -295,13 +295,17 @@ MEASURES["acc"] = Measure(
 )
 
 
-def explain(metric: Metric, definition: Definition) -> str:
-    """One line that says what a figure is."""
+def explain(metric: Metric, definition: Definition, similarity: str = "") -> str:
+    """One line that says what a figure is.
+
+    Args:
+        similarity: what was ranked by, "" for what the definition says.
+    """
     what = MEASURES[metric.kind].describe(metric, definition)
     if MEASURES[metric.kind].value is None:
         return what
     ties = {"gallery": "gallery order", "grouped": "grouped", "pessimistic": "last"}
     return (
         f"{what}; mean over {'queries' if definition.average == 'query' else 'classes'}; "
-        f"{definition.similarity}; ties: {ties[definition.ties]}"
+        f"{similarity or definition.similarity}; ties: {ties[definition.ties]}"
     )

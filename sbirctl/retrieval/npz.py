@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from sbirctl.core.errors import CorruptError
-from sbirctl.core.files import display_path
+from sbirctl.core.errors import CorruptError, SbirctlError
+from sbirctl.core.files import display_path, refuse_shortage
 from sbirctl.core.memory import check_fits
-
-_DAMAGE = (
-    OSError, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 
 
 def read_npz(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
@@ -40,9 +34,10 @@ def read_npz(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
             sizes = [_declared(path, file, name) for name in chosen.values()]
             check_fits(path, sum(sizes))
             return {key: _array(file, name) for key, name in chosen.items()}
-    except CorruptError:
+    except SbirctlError:
         raise
-    except (*_DAMAGE, MemoryError) as error:
+    except Exception as error:  # NumPy's reader of headers raises anything
+        refuse_shortage(error)
         raise CorruptError(
             f"{display_path(path)} is damaged: {str(error) or type(error).__name__}.",
             "Copy it again, or write it again with numpy.savez.",

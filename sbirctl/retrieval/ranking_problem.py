@@ -25,7 +25,7 @@ class RankingProblem:
 
     Attributes:
         source: the embeddings; queries are converted a tile at a time.
-        similarity: "cosine", "euclidean" or "hamming".
+        similarity: "cosine", "euclidean", "hamming", or "given": the matrix of the embeddings.
         encoder: for "hamming".
         query: (q,) int64, queries that are ranked, sorted by label.
         order: (n,) int64, place among the ranked photos of each column: columns are sorted by
@@ -69,6 +69,9 @@ class RankingProblem:
         queries = queries[np.argsort(embeddings.query_label[queries], kind="stable")]
         order = np.argsort(embeddings.gallery_label[photos], kind="stable")
         rows = photos[order]
+        if similarity == "given":
+            assert embeddings.matrix is not None
+            return cls._of_matrix(embeddings, embeddings.matrix, queries, order, rows)
         wide = np.float64 in (embeddings.query.dtype, embeddings.gallery.dtype)
         dtype = np.dtype(np.float64 if wide and similarity != "hamming" else np.float32)
         width = encoder.bits if encoder is not None else embeddings.gallery.shape[1]
@@ -80,9 +83,22 @@ class RankingProblem:
         if similarity == "euclidean":
             _refuse_overflow(embeddings.query, made)
             half = np.einsum("ij,ij->j", made, made, dtype=np.float64).astype(dtype) / 2
-        labels = embeddings.gallery_label[rows]
-        starts = np.searchsorted(labels, np.arange(len(embeddings.classes) + 1))
+        starts = _starts(embeddings, rows)
         return cls(embeddings, similarity, encoder, queries, order, rows, made, half, starts)
+
+    @classmethod
+    def _of_matrix(
+        cls,
+        e: Embeddings,
+        matrix: np.ndarray,
+        queries: np.ndarray,
+        order: np.ndarray,
+        rows: np.ndarray,
+    ) -> RankingProblem:
+        """Nothing to multiply; numbers that float32 would round are compared in float64."""
+        narrow = matrix.dtype in (np.float32, np.float16)
+        made = np.empty((0, len(rows)), dtype=np.float32 if narrow else np.float64)
+        return cls(e, "given", None, queries, order, rows, made, None, _starts(e, rows))
 
     @property
     def tiles(self) -> int:
@@ -100,9 +116,23 @@ class RankingProblem:
 
     def scores(self, index: int, out: np.ndarray) -> None:
         """Fill `out` (512, n) with the scores of one tile, the higher the better."""
+        if self.similarity == "given":
+            matrix = self.source.matrix
+            assert matrix is not None
+            rows = self.query[index * TILE : (index + 1) * TILE]
+            for i, row in enumerate(rows.tolist()):
+                out[i] = matrix[row][self.gallery_row]
+            if self.source.scores is None:
+                np.negative(out[: len(rows)], out=out[: len(rows)])
+            out[len(rows) :] = 0
+            return
         np.matmul(self.query_tile(index), self.gallery, out=out)
         if self.half is not None:
             out -= self.half
+
+
+def _starts(e: Embeddings, rows: np.ndarray) -> np.ndarray:
+    return np.searchsorted(e.gallery_label[rows], np.arange(len(e.classes) + 1))
 
 
 def _refuse_overflow(query: np.ndarray, gallery: np.ndarray) -> None:

@@ -146,12 +146,15 @@ class QuadrupletPlan:
         released: draw the other class as the authors' code (x-28/CDUF) does: an index into the
             list without the anchor's class is looked up in the full list, so that the negative
             can be of the anchor's class and is never of the last one.
+        negative_sketch: false for a loss that takes photos alone as negatives: a batch of n
+            tuples (s, p+, p-) holds the n anchors alone.
     """
 
     batch: int = 64
     last: bool = True
     same_category: bool = False
     released: bool = False
+    negative_sketch: bool = True
 
     def length(self, subset: Subset) -> int:
         """See `BatchPlan.length`."""
@@ -164,9 +167,12 @@ class QuadrupletPlan:
         against = positions(subset)[1].draw(rng, tuples.other)
         for at in _pieces(len(tuples.anchor), self.batch, self.last):
             photo = np.stack([tuples.positive[at], tuples.negative[at]], axis=1).reshape(-1)
-            sketch = np.stack([tuples.anchor[at], against[at]], axis=1).reshape(-1)
-            n = 2 * np.arange(len(photo) // 2)
-            yield GlobalIndices(photo, sketch, np.stack([n, n, n + 1, n + 1], axis=1), len(n))
+            n = np.arange(len(photo) // 2)
+            sketch, rows = tuples.anchor[at], [n, 2 * n, 2 * n + 1]
+            if self.negative_sketch:
+                sketch = np.stack([sketch, against[at]], axis=1).reshape(-1)
+                rows = [2 * n, 2 * n, 2 * n + 1, 2 * n + 1]
+            yield GlobalIndices(photo, sketch, np.stack(rows, axis=1), len(n))
 
 
 def _fill(rng: np.random.Generator, side: Positions, schedule: np.ndarray, each: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sbirctl.core.errors import CorruptError
-from sbirctl.core.files import display_path
+from sbirctl.core.files import display_path, refuse_shortage
 
 # What a damaged HDF5 file makes h5py and NumPy raise.
 DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError)
@@ -86,6 +86,7 @@ class StoredArray:
                 raise ValueError(f"{self.name} does not lie in one piece")
             return Mapped(self.path, shape, kind, offset)
         except DAMAGE as error:
+            refuse_shortage(error)
             raise CorruptError(
                 f"{display_path(self.path)} cannot be read: {error}.", self.hint
             ) from error

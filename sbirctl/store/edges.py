@@ -22,12 +22,11 @@ from sbirctl.core.files import (
     atomic_path,
     digest_json,
     human_bytes,
-    read_json,
     write_json,
 )
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.store.pixels import SCHEMA, checksum, checksum_name, digest_of
-from sbirctl.store.reader import EDGE_INDEX, Store, edges_file
+from sbirctl.store.reader import EDGE_INDEX, Store, edges_file, read_edge_index
 
 SHARDS = "edge-shards"
 SHARD_MAPS = 64  # at most so many are made again after a stop
@@ -93,11 +92,10 @@ def write_edges(store: Store, source: EdgeSource, *, report: Reporter = SILENT) 
 
 
 def _index(store: Store) -> dict[str, Any]:
-    path = store.folder / EDGE_INDEX
-    found = read_json(path) if path.exists() else {}
-    if found.get("schema") != SCHEMA or found.get("store") != store.digest:
+    found = read_edge_index(store.folder / EDGE_INDEX)
+    if found["store"] != store.digest:
         return {"schema": SCHEMA, "store": store.digest, "current": "", "maps": {}}
-    return dict(found)
+    return found
 
 
 def _shards(store: Store, source: EdgeSource) -> list[tuple[Path, np.ndarray]]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import atomic_open, digest_json
+from sbirctl.core.forms import NATURAL, Each, Maybe
 
 Modality = Literal["photo", "sketch"]
 MODALITIES: tuple[Modality, Modality] = ("photo", "sketch")
@@ -96,6 +97,20 @@ _INTEGERS = {
     "row": np.int64,
     "copy_of": np.int64,
 }
+FORM = {
+    "schema": int,
+    "name": str,
+    "dataset": str,
+    "digest": str,
+    "settings": {"size": range(1, 1 << 16), "max_pixels": int},
+    "source": {"identity": str, "layout": str, "request": Maybe({"options": dict})},
+    "rows": dict.fromkeys(MODALITIES, NATURAL),
+    "pixels": dict.fromkeys(MODALITIES, str),
+    "counts": Each(Each(NATURAL)),
+    "ignored": Each(NATURAL),
+    "skipped": [{"path": str, "reason": str, "modality": str}],
+    "items": dict,
+}
 _TEXTS = ("id", "digest", "classes", "instances", "origins")
 # Stays as it is in a quoted path: every printable ASCII sign but the escape itself.
 _PLAIN = "".join(chr(c) for c in range(0x20, 0x7F) if chr(c) != "%")
@@ -120,19 +135,33 @@ def items_from_json(columns: dict[str, Any]) -> Items:
     """What `items_to_json` wrote.
 
     Raises:
-        CorruptError: columns are missing or differ in length.
+        CorruptError: columns are missing, differ in length, or hold what they cannot.
     """
     try:
         values: dict[str, Any] = {name: tuple(columns[name]) for name in _TEXTS}
+        if not all(set(map(type, values[name])) <= {str} for name in _TEXTS):
+            raise TypeError("there are names that are no text")
         values["path"] = tuple(unquote_to_bytes(path) for path in columns["path"])
         for name, kind in _INTEGERS.items():
             values[name] = np.array(columns[name], dtype=kind)
         lengths = {len(values[n]) for n in ("id", "path", "digest", *_INTEGERS)}
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise CorruptError(f"The manifest's items are damaged: {error!r}.") from error
     if len(lengths) != 1:
         raise CorruptError(f"The manifest's columns have different lengths: {sorted(lengths)}.")
-    return Items(**values)
+    items = Items(**values)
+    for name, least, most in (
+        ("modality", 0, len(MODALITIES)),
+        ("label", 0, len(items.classes)),
+        ("instance", -1, len(items.instances)),
+        ("origin", 0, len(items.origins)),
+        ("row", 0, len(items)),
+        ("copy_of", -1, len(items)),
+    ):
+        column = getattr(items, name)
+        if column.ndim != 1 or not ((least <= column) & (column < most)).all():
+            raise CorruptError(f"The manifest's items are damaged: {name} is out of range.")
+    return items
 
 
 def count_items(items: Items) -> dict[str, dict[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import numpy as np
 
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError, nearest
 from sbirctl.core.files import display_path, read_json
+from sbirctl.core.forms import Each, check_form
 from sbirctl.core.home import datasets_dir
 from sbirctl.store.arrays import Rows, StoredArray
-from sbirctl.store.manifest import Items, Modality, items_from_json
+from sbirctl.store.manifest import FORM, Items, Modality, items_from_json
 from sbirctl.store.pixels import SCHEMA, checksum_name
 
 MANIFEST = "manifest.json"
@@ -21,6 +23,14 @@ IMAGES = "images.h5"
 EDGE_INDEX = "edges.json"
 _AGAIN = "Prepare it again: `sbirctl prepare …` as before with --fresh."
 REMAKE_EDGES = "Remove that file and make it again: `sbirctl prepare … --edges …` as before."
+
+_EDGE_NAME = re.compile(r"[\w-]{1,100}")  # it becomes part of a file's name
+_EDGE_FORM = {
+    "schema": int,
+    "store": str,
+    "current": str,
+    "maps": Each({"method": str, "parameters": dict, "pixels": str}),
+}
 
 
 class Store:
@@ -39,16 +49,11 @@ class Store:
     """
 
     def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
-        try:
-            self.name: str = manifest["name"]
-            self.digest: str = manifest["digest"]
-            self.settings: dict[str, Any] = manifest["settings"]
-            self.size = int(self.settings["size"])
-            self._columns: dict[str, Any] = manifest.pop("items")
-        except (KeyError, TypeError) as error:
-            raise CorruptError(
-                f"{display_path(folder / MANIFEST)} lacks {error}.", _AGAIN
-            ) from error
+        self.name: str = manifest["name"]
+        self.digest: str = manifest["digest"]
+        self.settings: dict[str, Any] = manifest["settings"]
+        self.size = int(self.settings["size"])
+        self._columns: dict[str, Any] = manifest.pop("items")
         self.folder = folder
         self.manifest = manifest
         self._arrays: dict[str, StoredArray] = {}
@@ -70,6 +75,8 @@ class Store:
             raise CorruptError(f"{display_path(folder / MANIFEST)} is no manifest.", _AGAIN)
         if schema != SCHEMA:
             raise _other_version(folder, schema)
+        check_form(manifest, FORM, folder / MANIFEST, _AGAIN)
+        check_form(manifest["counts"], {"": dict}, folder / MANIFEST, _AGAIN)
         return cls(folder, manifest)
 
     @cached_property
@@ -108,8 +115,8 @@ class Store:
         """
         if self._edges is None:
             path = self.folder / EDGE_INDEX
-            index = read_json(path) if path.exists() else {}
-            if index.get("store") == self.digest and index.get("schema") == SCHEMA:
+            index = read_edge_index(path)
+            if index["store"] == self.digest:
                 self._edges = {"name": index["current"], **index["maps"][index["current"]]}
         return self._edges
 
@@ -176,6 +183,25 @@ class Store:
                 self.folder / file, name, shape, kind, self.digest, hint
             )
         return self._arrays[name]
+
+
+def read_edge_index(path: Path) -> dict[str, Any]:
+    """Which edge maps a store has; none where there is no index of this version.
+
+    Raises:
+        CorruptError: it is damaged.
+    """
+    index = read_json(path) if path.exists() else {}
+    if isinstance(index, dict) and index.get("schema", SCHEMA) != SCHEMA:
+        index = {}
+    if index != {}:
+        check_form(index, _EDGE_FORM, path, REMAKE_EDGES)
+        names = {index["current"], *index["maps"]}
+        if index["current"] not in index["maps"] or not all(map(_EDGE_NAME.fullmatch, names)):
+            raise CorruptError(
+                f"{display_path(path)} is damaged: it names edge maps that cannot be.", REMAKE_EDGES
+            )
+    return {"store": "", "current": "", "maps": {}} | index
 
 
 def _other_version(folder: Path, schema: int) -> MismatchError:

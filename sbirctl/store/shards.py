@@ -17,8 +17,8 @@ import numpy as np
 import PIL
 
 from sbirctl.core.errors import SbirctlError
-from sbirctl.core.files import atomic_open, digest_bytes, digest_json, disk_advice
-from sbirctl.store.images import load_image
+from sbirctl.core.files import atomic_open, digest_bytes, digest_json, disk_advice, refuse_shortage
+from sbirctl.store.bounded import load_bounded
 from sbirctl.store.manifest import MODALITIES, Modality, quote_path
 from sbirctl.store.pixels import SCHEMA, PixelFile, checksum
 from sbirctl.store.raw import RawItem
@@ -175,10 +175,11 @@ def _picture(task: ShardTask, item: RawItem) -> tuple[np.ndarray | None, str, st
         data = task.read(item)
         digest = digest_bytes(data)
         size = task.pixels.size
-        pixels = load_image(data, item.modality, size, max_pixels=task.max_pixels)
+        pixels = load_bounded(data, item.modality, size, max_pixels=task.max_pixels)
     except SbirctlError as error:
         return None, digest, error.message
     except (OSError, MemoryError) as error:
+        refuse_shortage(error)
         return None, digest, getattr(error, "strerror", None) or str(error) or type(error).__name__
     return pixels, digest, ""
 

@@ -18,9 +18,10 @@ from safetensors import SafetensorError, safe_open
 
 from sbirctl.core.config import kinds, to_dict
 from sbirctl.core.errors import CorruptError, MissingError
-from sbirctl.core.files import atomic_path, display_path
+from sbirctl.core.files import atomic_path, display_path, refuse_shortage
+from sbirctl.core.forms import Maybe, check_form
 from sbirctl.retrieval.provenance import Provenance
-from sbirctl.training.inputs import DataRecord
+from sbirctl.training.inputs import DATA_FORM, DataRecord
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,6 +30,16 @@ if TYPE_CHECKING:
 
 SCHEMA = 2
 _KEY = "sbirctl"
+_FORM = {
+    "model": str,
+    "settings": dict,
+    "settings_version": Maybe(int),
+    "recipe": Maybe([str]),
+    "classes": Maybe([str]),
+    "weights_digest": str,
+    "provenance": dict,
+    "data": Maybe(DATA_FORM),
+}
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,8 @@ def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
             about = json.loads((stream.metadata() or {}).get(_KEY, "null"))
             names = stream.keys() if tensors else ()
             state = {name: stream.get_tensor(name) for name in names}
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, RecursionError, OSError) as error:
+        refuse_shortage(error)
         raise CorruptError(
             f"{display_path(path)} is damaged or no checkpoint: {error}.",
             "Copy it again, or train again with --fresh.",
@@ -117,6 +129,8 @@ def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
             f"{display_path(path)} was not written by sbirctl.",
             "Foreign weights go in with --weights FILE.",
         )
+    hint = "Copy it again, or train again with --fresh."
+    check_form(about, {"schema": int}, path, hint)
     if about["schema"] != SCHEMA:
         newer = about["schema"] > SCHEMA
         raise CorruptError(
@@ -124,22 +138,20 @@ def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
             f" {'newer' if newer else 'older'} than what this program reads, {SCHEMA}.",
             "Update sbirctl." if newer else "Train again with --fresh.",
         )
+    check_form(about, _FORM, path, hint)
     if tensors and digest_state(state) != about["weights_digest"]:
-        raise CorruptError(
-            f"The weights in {display_path(path)} do not have their digest.",
-            "Copy it again, or train again with --fresh.",
-        )
-    classes = about["classes"]
+        raise CorruptError(f"The weights in {display_path(path)} do not have their digest.", hint)
+    classes, data = about.get("classes"), about.get("data")
     return Checkpoint(
         about["model"],
         about["settings"],
         None if classes is None else tuple(classes),
         about["weights_digest"],
         Provenance.from_json(about["provenance"]),
-        None if about["data"] is None else DataRecord(**about["data"]),
+        None if data is None else DataRecord(**{key: data[key] for key in DATA_FORM}),
         state,
-        about.get("settings_version", 1),
-        tuple(about.get("recipe", ())),
+        about.get("settings_version") or 1,
+        tuple(about.get("recipe") or ()),
     )
 
 

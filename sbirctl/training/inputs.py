@@ -106,6 +106,15 @@ class Data:
         )
 
 
+# As plain values; what a checkpoint says may come from elsewhere.
+DATA_FORM = {
+    "inputs": {"dataset": str, "target": str, "task": str, "split": str, "options": dict},
+    "holdout": dict,
+    "identity": {"store": str, "target": str, "split": str},
+    "store_settings": {"size": range(1, 1 << 16)},
+}
+
+
 @dataclass(frozen=True)
 class DataRecord:
     """What a checkpoint keeps of its inputs, as plain values.

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.amp import GradScaler
 
 from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.errors import SbirctlError, UsageError, going_on, nearest
@@ -103,6 +104,7 @@ class Trainer:
         )
         self.loss_meter = LossMeter()
         self.wrapped: nn.Module | None = None
+        self.scaler = GradScaler(self.device.type, enabled=model.compute_dtype == torch.float16)
         synchronise_batch_norm(model, group, self.device)
         if self.execution.compile:
             compile_networks(model, self.execution.compile)
@@ -128,6 +130,8 @@ class Trainer:
             return self.progress
         kept = self.checkpointer.resume()
         progress = self.progress
+        if progress.scaler:
+            self.scaler.load_state_dict(progress.scaler)
         if progress.steps:
             self.report.note(f"continuing after step {progress.steps}")
         progress.stage = max(progress.stage, self.first)
@@ -159,13 +163,13 @@ class Trainer:
                 progress.epoch += 1
                 progress.step = 0
                 self._end_epoch(stage, epochs)
-                self.checkpointer.save(optimizer)
+                self._save(optimizer)
         self.checkpointer.load_best(stage.name)
         progress.chosen[stage.name] = progress.best_epoch
         progress.stage += 1
         progress.epoch = progress.best_epoch = progress.stale = 0
         progress.best = None
-        self.checkpointer.save(None)
+        self._save(None)
 
     def _run_epoch(self, stage: Stage, optimizer: torch.optim.Optimizer, epochs: int) -> None:
         progress, settings = self.progress, self.model.settings
@@ -186,10 +190,11 @@ class Trainer:
                 set_rates(optimizer, factor)
                 self._step(stage, optimizer, batch)
                 last = progress.step == length
-                if last or progress.steps == 1 or progress.step % self.execution.log_every == 0:
+                first = progress.epoch == 0 and progress.step == 1
+                if first or last or progress.step % self.execution.log_every == 0:
                     self._log(stage, optimizer)
                     if not last and self._should_save():
-                        self.checkpointer.save(optimizer)
+                        self._save(optimizer)
                 advance()
 
     def _step(self, stage: Stage, optimizer: torch.optim.Optimizer, batch: Batch) -> None:
@@ -207,6 +212,7 @@ class Trainer:
             seed=seed_for("step", *at, *own),
             autocast=self.model.autocast(),
             wrapped=self.wrapped,
+            scaler=self.scaler,
         )
         if self.group.world > 1 and self.wrapped is None and settings.accumulate == 1:
             self.wrapped = data_parallel(
@@ -214,8 +220,10 @@ class Trainer:
             )  # from the second step of an epoch on
         if settings.clip_grad > 0:
             moving = [p for group in optimizer.param_groups for p in group["params"]]
+            self.scaler.unscale_(optimizer)
             torch.nn.utils.clip_grad_norm_(moving, settings.clip_grad)
-        optimizer.step()
+        self.scaler.step(optimizer)
+        self.scaler.update()
         progress.step += 1
         progress.steps += 1
         ids = batch.whole.ids
@@ -230,6 +238,9 @@ class Trainer:
             terms = self.loss_meter.fetch()
         except NotFiniteError as error:
             self.checkpointer.stop(error)
+        if progress.epoch == 0 and progress.step == 1:
+            shown = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
+            self.report.note(f"{stage.name}, before the first step: {shown}")
         progress.losses.setdefault("first", terms)
         progress.losses["last"] = terms
         where = {"phase": self.checkpointer.phase, "stage": stage.name, "epoch": progress.epoch + 1}
@@ -267,6 +278,10 @@ class Trainer:
 
     def _validate(self, part: Subset, about: Provenance) -> dict[str, float]:
         return validate(self.model, part, about, workers=self.workers, group=self.group)
+
+    def _save(self, optimizer: torch.optim.Optimizer | None) -> None:
+        self.progress.scaler = self.scaler.state_dict()
+        self.checkpointer.save(optimizer)
 
     def _should_save(self) -> bool:
         if self.execution.save_steps:

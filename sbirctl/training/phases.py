@@ -84,6 +84,9 @@ def _trainer(
             layers=[to_dict(config.settings)],
             seed=config.seed,
         )
+    if phase == "train":
+        for remark in model.remarks(run.data.store.size):
+            report.warn(remark)
     init = None
     if config.init is not None:
         init = load_initial_weights(model, config.init, run.data, config.from_stage)

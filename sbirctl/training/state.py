@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,25 @@ from typing import Any
 import torch
 
 from sbirctl.core.distributed import SINGLE, ProcessGroup
-from sbirctl.core.errors import CorruptError
-from sbirctl.core.files import atomic_path, display_path
+from sbirctl.core.errors import CorruptError, SbirctlError
+from sbirctl.core.files import atomic_path, display_path, refuse_shortage
+from sbirctl.core.forms import NATURAL, Each, Maybe, check_form
 from sbirctl.models import Model
 
 SCHEMA = 1
+_FORM = {
+    "progress": {
+        **dict.fromkeys(("stage", "epoch", "step", "steps", "images"), NATURAL),
+        **dict.fromkeys(("log", "best_epoch", "stale"), NATURAL),
+        "seconds": float,
+        "best": Maybe(float),
+        "chosen": Each(NATURAL),
+        "history": [dict],
+        "losses": Each(Each(float)),
+    },
+    "model": dict,
+    "optimizer": Maybe(dict),
+}
 
 
 @dataclass
@@ -35,6 +48,7 @@ class Progress:
         chosen: stage name to number of epochs its result was trained for.
         history: one entry per validated epoch.
         losses: loss terms of the first and of the latest log line.
+        scaler: state of what scales the loss with precision=fp16.
     """
 
     stage: int = 0
@@ -50,6 +64,7 @@ class Progress:
     chosen: dict[str, int] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     losses: dict[str, dict[str, float]] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
 
 
 def save_state(
@@ -89,9 +104,14 @@ def load_state(
         state = group.broadcast_from_first(read)
         if state is None:
             return None
+        check_form(state, {"schema": int}, path, again)
         if state["schema"] != SCHEMA:
             raise CorruptError(f"{display_path(path)} is of another version.", again)
+        check_form(state, _FORM, path, again)
         model.load_checkpoint_state(state["model"])
         return Progress(**state["progress"]), state["optimizer"]
-    except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+    except SbirctlError:
+        raise
+    except Exception as error:  # torch raises anything for a damaged file
+        refuse_shortage(error)
         raise CorruptError(f"{display_path(path)} is damaged: {error}.", again) from error

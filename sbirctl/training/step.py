@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.amp import GradScaler
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.seeds import seed_for
@@ -34,6 +35,7 @@ def gradients(
     seed: int,
     autocast: AbstractContextManager,
     wrapped: nn.Module | None = None,
+    scaler: GradScaler | None = None,
 ) -> dict[str, Tensor]:
     """Add the gradients of one batch's total loss to the parameters.
 
@@ -47,18 +49,20 @@ def gradients(
         autocast: context of the forward passes.
         wrapped: `LossTerms` of the model in its data-parallel wrapper; without it, the gradients
             of shares are averaged after the backward pass.
+        scaler: multiplies the loss, and with it the gradients, where half precision would lose
+            the small ones.
 
     Returns:
         The named terms and "total" of the whole batch, detached scalars still on the device. The
         gradients are those of the whole batch in every process.
     """
     if pieces > 1:
-        return _cached(model, batch, stage, pieces, seed, autocast)
+        return _cached(model, batch, stage, pieces, seed, autocast, scaler)
     torch.manual_seed(seed)
     with autocast:
         terms = wrapped(batch, stage) if wrapped else loss_terms(model, batch, stage)
     if terms["total"].requires_grad:  # not while every group is frozen
-        terms["total"].backward()
+        _scaled(terms["total"], scaler).backward()
     if batch.share is not None and wrapped is None:
         average_gradients(model.parameters(), len(batch.share.photos))
     return {name: value.detach() for name, value in terms.items()}
@@ -131,6 +135,7 @@ def _cached(
     pieces: int,
     seed: int,
     autocast: AbstractContextManager,
+    scaler: GradScaler | None,
 ) -> dict[str, Tensor]:
     if batch.share is not None:  # the last batch's share may be small
         pieces = min(pieces, max(len(batch.photo_label), len(batch.sketch_label)))
@@ -148,7 +153,7 @@ def _cached(
         if batch.share is not None:
             whole = all_gather(whole, batch.share)
         terms = model.losses(whole, batch.whole, stage)
-    terms["total"].backward()
+    _scaled(terms["total"], scaler).backward()
     for index, part in enumerate(parts):
         torch.manual_seed(seed_for(seed, index))
         with autocast:
@@ -157,6 +162,10 @@ def _cached(
     if batch.share is not None:
         average_gradients(model.parameters(), len(batch.share.photos))
     return {name: value.detach() for name, value in terms.items()}
+
+
+def _scaled(total: Tensor, scaler: GradScaler | None) -> Tensor:
+    return total if scaler is None else scaler.scale(total)
 
 
 def _leaves(encoded: Encoded) -> Encoded:

@@ -276,3 +276,37 @@ def test_seen_and_unseen_are_told_apart_where_there_are_both(vectors, tmp_path, 
     np.savez(vectors, **arrays, seen=np.array(seen))
     done = shell("sbirctl evaluate vectors.npz --metric map@all", tmp_path)
     assert done.stdout.splitlines()[0].split("\t") == header
+
+
+def test_our_ranking_as_trec_and_back(vectors, tmp_path):
+    line = "sbirctl evaluate vectors.npz -m map@all -m prec@5 --json"
+    ours = json.loads(shell(f"{line} --trec ranking", tmp_path).stdout)
+    line = "sbirctl evaluate ranking/run.txt --qrels ranking/qrels.txt -m map@all -m prec@5"
+    theirs = json.loads(shell(f"{line} --json", tmp_path).stdout)
+    assert theirs["metrics"] == pytest.approx(ours["metrics"], abs=1e-12)
+    assert theirs["queries"] == ours["queries"]
+    assert "as ranked" in shell(line, tmp_path).stdout
+    for words, status, said in (
+        ("--ci", 2, "--ci needs embeddings"),
+        ("-d zsih", 4, "binary codes"),
+        ("-d sake", 4, "over classes"),
+    ):
+        done = shell(f"{line} {words}", tmp_path)
+        assert done.returncode == status
+        assert said in done.stderr
+
+
+def test_scores_of_pairs(vectors, tmp_path):
+    with np.load(tmp_path / "vectors.npz") as given:
+        q, g = (given[k] / np.linalg.norm(given[k], axis=1)[:, None] for k in ("query", "gallery"))
+        labels = {k: given[k] for k in ("query_label", "gallery_label")}
+    np.savez(tmp_path / "pairs.npz", distances=1 - q @ g.T, **labels)
+    found = [
+        json.loads(shell(f"sbirctl evaluate {name}.npz -m map@all --json", tmp_path).stdout)
+        for name in ("vectors", "pairs")
+    ]
+    assert found[1]["metrics"] == pytest.approx(found[0]["metrics"], abs=1e-6)
+    assert "distances as given" in found[1]["definitions"]["map@all"]
+    done = shell("sbirctl tsne pairs.npz", tmp_path)
+    assert done.returncode == 3
+    assert "scores of pairs, not vectors" in done.stderr

@@ -42,5 +42,6 @@ def test_names_of_formats() -> None:
     cpu = torch.device("cpu")
     assert pick_dtype("auto", cpu) == torch.float32
     assert pick_dtype("bf16", cpu) == pick_dtype("bfloat16", cpu) == torch.bfloat16
+    assert pick_dtype("fp16", cpu) == pick_dtype("float16", cpu) == torch.float16
     with pytest.raises(UsageError, match="'bf61'"):
         pick_dtype("bf61", cpu)

@@ -30,6 +30,7 @@ class InkSearcher:
 
     has_text = False
     placement = Placement()
+    size = 64
 
     def __init__(self, name, paths, read=Image.open):
         self.paths = {digest_file(path): path for path in paths}

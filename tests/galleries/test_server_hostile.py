@@ -316,6 +316,54 @@ def well(world):
         return False
 
 
+def costly(side=2000, scans=450):
+    """A small JPEG that takes a second to decode: each of its scans goes over all pixels."""
+    out = io.BytesIO()
+    Image.new("RGB", (side, side), "white").save(out, "JPEG", progressive=True)
+    data = out.getvalue()
+    last = data.rindex(b"\xff\xda")
+    return data[:-2] + data[last:-2] * scans + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("path", ["/api/search?gallery=one", "/api/drawing"])
+def test_an_upload_that_takes_too_long_is_given_up(own, path):
+    with serving({"one": own}, decode_seconds=0.3) as world:
+        for more in ("", "&as=photo") if "search" in path else ("",):
+            answer = world.ask(path + more, costly())
+            assert answer.status == 400
+            assert "it takes more than 0.3 s of processor" in error_of(answer)
+        assert world.search(DRAWING).status == 200
+    assert world.warnings == []
+
+
+def test_an_upload_that_takes_too_much_memory_is_given_up(own):
+    out = io.BytesIO()
+    Image.new("RGBA", (5000, 5000)).save(out, "PNG")
+    assert len(out.getvalue()) < 1 << 20
+    with serving({"one": own}, decode_memory=50_000_000) as world:
+        assert world.search(out.getvalue()).status == 400
+        assert world.search(DRAWING).status == 200
+
+
+def test_a_costly_upload_lets_others_by(own):
+    with serving({"one": own}, decode_seconds=PATIENCE) as world, ThreadPoolExecutor() as pool:
+        slow = pool.submit(world.search, costly())
+        assert [world.search(DRAWING).status for _ in range(5)] == [200] * 5
+        assert not slow.done()
+    assert world.warnings == []
+
+
+def test_costly_uploads_give_way_to_others(own):
+    limits = {"decoders": 2, "decode_seconds": PATIENCE, "decode_patience": 0.2}
+    with serving({"one": own}, **limits) as world, ThreadPoolExecutor() as pool:
+        slow = [pool.submit(world.search, costly()) for _ in range(2)]
+        while not any(one.done() for one in slow):  # until both were begun and another waited
+            assert world.search(DRAWING).status == 200
+        given_up = next(one for one in slow if one.done()).result()
+        assert given_up.status == 400
+        assert "others wait" in error_of(given_up)
+
+
 def closes(line):
     """Whether the server ends a connection, whatever it says before."""
     line.settimeout(PATIENCE)

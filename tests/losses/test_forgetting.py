@@ -34,6 +34,29 @@ def test_kl_by_hand() -> None:
     assert shift.item() == pytest.approx(expected, abs=1e-6)
 
 
+def test_eq_4_as_printed_equals_a_loop() -> None:
+    """KL(trained || frozen), the mean over images alone."""
+    generator = torch.Generator().manual_seed(1)
+    trained, frozen = (torch.randn(4, 6, generator=generator) * 2 for _ in range(2))
+    naive = 0.0
+    for i in range(4):
+        now, before = _softmax(trained[i].tolist()), _softmax(frozen[i].tolist())
+        naive += sum(p * math.log(p / q) for p, q in zip(now, before, strict=True)) / 4
+    printed = distribution_shift(trained, frozen, "trained-frozen", "images")
+    assert printed.item() == pytest.approx(naive, abs=1e-6)
+
+
+def test_both_directions_and_means_by_hand() -> None:
+    """Frozen (3/4, 1/4), trained (1/2, 1/2): KL of the one is not that of the other."""
+    frozen, trained = torch.tensor([[math.log(3.0), 0.0]]), torch.zeros(1, 2)
+    forward = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
+    backward = 0.5 * math.log(0.5 / 0.75) + 0.5 * math.log(0.5 / 0.25)
+    for direction, value in (("frozen-trained", forward), ("trained-frozen", backward)):
+        for mean, size in (("classes", 2), ("images", 1)):
+            found = distribution_shift(trained, frozen, direction, mean)
+            assert found.item() == pytest.approx(value / size, abs=1e-6)
+
+
 def test_agreement_costs_nothing() -> None:
     logits = torch.randn(3, 5, requires_grad=True)
     shift = distribution_shift(logits, logits.detach())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import open_clip
 import pytest
 import torch
@@ -9,14 +12,15 @@ from small_models import CLASSES, TINY_CLIP, batch, images
 from torch.nn import functional as F
 
 from sbirctl.core.config import to_dict
-from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.core.errors import CorruptError, MismatchError, UsageError
 from sbirctl.losses.class_logits import class_logits
 from sbirctl.losses.classification import classification
 from sbirctl.losses.forgetting import distribution_shift
 from sbirctl.losses.pair_relation import pair_relation
 from sbirctl.losses.quadruplet import domain_balanced_quadruplet
 from sbirctl.models import create, rebuild
-from sbirctl.models.drclip import DrClip, text_of_class
+from sbirctl.models.drclip import DrClip
+from sbirctl.models.layers.class_texts import text_of_class
 from sbirctl.models.layers.prompted_clip import ModalityLayerNorm, PromptedEncoder
 from sbirctl.training.step import loss_terms
 
@@ -156,6 +160,33 @@ def test_the_terms_are_those_of_the_equations():
     torch.testing.assert_close(terms["total"], total + 4 * terms["dbq"] + 4 * terms["rp"])
 
 
+@pytest.mark.parametrize("direction", ["frozen-trained", "trained-frozen"])
+@pytest.mark.parametrize("mean", ["classes", "images"])
+@pytest.mark.parametrize("temperature", ["eq1", "none"])
+def test_eq_4_is_a_loop_over_anchors_and_positives(direction, mean, temperature):
+    chosen = {"fs_direction": direction, "fs_mean": mean, "fs_temperature": temperature}
+    model = drclip(temperature=0.2, **chosen)
+    given = batch()
+    encoded = model.encode(given)
+    generator = torch.Generator().manual_seed(0)
+    texts = F.normalize(torch.randn(len(CLASSES), model.dim, generator=generator), dim=1)
+    model._texts = texts, torch.arange(len(CLASSES))  # the random text tower's are nearly equal
+    texts = texts.double()
+    t = 0.2 if temperature == "eq1" else 1.0
+    expected = 0.0
+    for side, column in (("sketch", 0), ("photo", 1)):
+        raw = model.encoder.reference(model.preprocess(given.images(side), side)).double()
+        for row in given.tuples[:, column].tolist():
+            now = (encoded.embeddings(side)[row].double() @ texts.T / t).softmax(0)
+            before = (F.normalize(raw[row], dim=0) @ texts.T / t).softmax(0)
+            first, second = (before, now) if direction == "frozen-trained" else (now, before)
+            kl = (first * (first.log() - second.log())).sum()
+            expected += kl / len(given.tuples) / (len(CLASSES) if mean == "classes" else 1)
+    found = model.losses(encoded, given, "train")["fs"]
+    assert found.item() == pytest.approx(expected.item(), rel=1e-3)
+    assert found.item() > 1e-5
+
+
 @pytest.mark.parametrize(
     "off, partition",
     [
@@ -219,6 +250,139 @@ def test_category_texts_need_two_categories():
     texts, index = two._text_features()
     assert len(texts) == 2
     assert index.tolist() == [0, 0, 1]
+
+
+def test_instances_of_one_name_in_two_categories_are_two_classes():
+    model = drclip(("cow/1", "shoe/1", "shoe/2"))
+    texts, index = model._text_features()
+    assert index.tolist() == [0, 1, 2]
+    assert torch.equal(texts[0], texts[1])
+    assert not torch.equal(texts[1], texts[2])
+
+
+def test_many_texts_are_encoded_in_pieces_and_equal_one_by_one():
+    model = drclip()
+    seen = []
+    model.text.transformer.register_forward_pre_hook(lambda m, given: seen.append(len(given[0])))
+    names = [f"photo {n}" for n in range(600)]
+    found = model.embed_text(names)
+    assert len(seen) == 3
+    assert max(seen) == 256
+    for row in (0, 255, 256, 511, 512, 599):
+        torch.testing.assert_close(found[row], model.embed_text([names[row]])[0])
+
+
+def test_without_negative_sketches_none_is_encoded():
+    plan = drclip(preset="clip-all", backbone=SMALL["backbone"]).recipe()[0].plan
+    assert not plan.negative_sketch
+    assert drclip().recipe()[0].plan.negative_sketch
+    model, given = drclip(negative_sketch=False), batch()
+    three = replace(given, tuples=given.tuples[:, :3])
+    encoded = model.encode(three)
+    terms = model.losses(encoded, three, "train")
+    s, p = encoded.sketch, encoded.photo
+    anchor, positive, negative = three.tuples.T
+    hinge = (s[anchor] * (p[negative] - p[positive])).sum(1) + 0.3
+    torch.testing.assert_close(terms["dbq"], hinge.relu().mean())
+    texts = model.embed_text([f"a photo of a {name}" for name in CLASSES])
+    logits = [F.normalize(x @ texts.T, dim=1) for x in (s, p)]
+    score = (logits[0][anchor] @ logits[1][torch.cat([positive, negative])].T).sigmoid()
+    photo_label = given.photo_label[torch.cat([positive, negative])]
+    same = given.sketch_label[anchor][:, None] == photo_label
+    torch.testing.assert_close(terms["rp"], (score - same.float()).square().mean())
+
+
+def test_under_autocast_norms_and_prompts_keep_their_digits():
+    """A change below bfloat16's digits reaches the output of the first normalisation."""
+    model = drclip()
+    ln_pre, seen = model.encoder.visual.ln_pre, []
+    ln_pre.register_forward_hook(lambda module, given, found: seen.append(found))
+    photo = model.preprocess(images(2), "photo")
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        for step in (0, 2e-4):  # bfloat16 has steps of 8e-3 at 1
+            ln_pre.weight.add_(step)
+            model.encoder(None, photo)
+            with torch.no_grad():
+                model.encoder.prompts.add_(step)
+            model.encoder(None, photo)
+    norm_moved = (seen[2] - seen[1])[:, -4:]
+    assert seen[0].dtype == torch.float32
+    assert 0 < norm_moved.abs().max() < 5e-3
+    assert 0 < (seen[3] - seen[2])[:, -3:].abs().max() < 5e-3
+
+
+def test_the_digest_of_frozen_weights_is_computed_once(monkeypatch):
+    model, calls = drclip(), []
+    own = PromptedEncoder.frozen_digest
+    monkeypatch.setattr(
+        PromptedEncoder, "frozen_digest", lambda encoder: calls.append(1) or own(encoder)
+    )
+    state = model.checkpoint_state()
+    model.load_checkpoint_state(state)
+    assert len(calls) == 1
+    model._adopt(tower(), model.encoder.prompts.detach())  # other frozen weights, another digest
+    assert model.checkpoint_state()["frozen.sha256"].tolist() != state["frozen.sha256"].tolist()
+    assert len(calls) == 2
+
+
+def test_a_size_the_positions_are_not_for_is_refused():
+    with pytest.raises(UsageError, match="images of 32 pixels") as caught:
+        drclip(size=64)
+    assert "--set size=32" in caught.value.hint
+
+
+def authors_checkpoint(prompts=3):
+    """What their `torch.save(model.state_dict())` holds, and its sketch and photo features."""
+    clip = tower()
+    sketch = copy.deepcopy(clip.visual)
+    photo = copy.deepcopy(clip.visual)
+    for part in (sketch, photo):
+        for name, value in part.named_parameters():
+            if ".ln_" in f".{name}" or name == "proj":
+                value.add_(0.1 * torch.randn_like(value))
+    tokens = torch.randn(2, prompts, 32)
+    given = torch.randn(3, 3, 32, 32)
+    features = {}
+    for name, part, prompt in (("sketch", sketch, tokens[0]), ("photo", photo, tokens[1])):
+        x = part.conv1(given).flatten(2).transpose(1, 2)
+        x = torch.cat([part.class_embedding.expand(3, 1, -1), x], 1) + part.positional_embedding
+        x = part.ln_pre(torch.cat([prompt.expand(3, -1, -1), x], 1))
+        features[name] = part.ln_post(part.transformer(x)[:, 0]) @ part.proj
+    clip.visual = sketch
+    state = {f"clip_model.{k}": v for k, v in clip.state_dict().items()}
+    state |= {f"sketch_encoder.{k}": v for k, v in sketch.state_dict().items()}
+    state |= {f"photo_encoder.{k}": v for k, v in photo.state_dict().items()}
+    return state | {"sketch_prompt": tokens[0], "photo_prompt": tokens[1]}, given, features
+
+
+def test_a_checkpoint_of_the_authors_code_gives_its_features(tmp_path):
+    state, given, features = authors_checkpoint()
+    torch.save(state, tmp_path / "model.pth")
+    layers = [SMALL, {"preset": "released"}]
+    made = create("drclip", device="cpu", weights=tmp_path / "model.pth", layers=layers)
+    with torch.no_grad():
+        torch.testing.assert_close(made.features(given, "sketch"), features["sketch"])
+        torch.testing.assert_close(made.features(given, "photo"), features["photo"])
+    assert made.weights.name == "model.pth"
+    tokens = open_clip.get_tokenizer("tiny-clip")(["a photo of a cat"])
+    clip = tower()  # whose text side the file holds
+    with torch.no_grad():
+        text = F.normalize(clip.encode_text(tokens), dim=-1)
+    torch.testing.assert_close(made.embed_text(["a photo of a cat"]), text)
+
+
+def test_a_checkpoint_of_the_authors_code_needs_its_settings(tmp_path):
+    state, _, _ = authors_checkpoint(prompts=2)
+    torch.save(state, tmp_path / "model.pth")
+    for layer in ({}, {"preset": "released"}):
+        with pytest.raises(MismatchError, match="with 2 prompts") as caught:
+            create("drclip", weights=tmp_path / "model.pth", device="cpu", layers=[SMALL, layer])
+        assert "--set preset=released --set prompts=2" in caught.value.hint
+    state["photo_encoder.conv1.weight"] = state["photo_encoder.conv1.weight"] + 1
+    torch.save(state, tmp_path / "model.pth")
+    layers = [SMALL, {"preset": "released", "prompts": 2}]
+    with pytest.raises(CorruptError, match="do not belong together"):
+        create("drclip", weights=tmp_path / "model.pth", device="cpu", layers=layers)
 
 
 def test_fine_grained_negatives_are_of_the_same_category():

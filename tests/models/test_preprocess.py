@@ -11,14 +11,23 @@ from small_models import images, small
 from sbirctl.models import create
 
 
-def test_resizing_is_pillows_antialiased_bicubic() -> None:
+@pytest.mark.parametrize("name", ["bicubic", "bilinear"])
+def test_resizing_is_pillows_antialiased_one(name: str) -> None:
     given = images(1, side=90)
-    model = small("baseline", None)
+    model = small("baseline", None, {"resize": name})
     values = model.preprocess(given, "photo") * model._std + model._mean
     pixels = Image.fromarray(given[0].permute(1, 2, 0).numpy())
-    expected = np.asarray(pixels.resize((32, 32), Image.Resampling.BICUBIC), dtype=np.float32)
+    expected = np.asarray(pixels.resize((32, 32), Image.Resampling[name.upper()]), dtype=np.float32)
     found = (values[0] * 255).permute(1, 2, 0).numpy()
     assert np.abs(found - expected).max() < 1.01
+
+
+def test_a_resize_that_cannot_act_is_remarked() -> None:
+    model = small("baseline", None, {"resize": "bilinear"})
+    assert len(model.remarks(32)) == 1
+    assert "resize=bilinear changes nothing" in model.remarks(32)[0]
+    assert model.remarks(40) == []
+    assert small("baseline", None).remarks(32) == []
 
 
 def test_an_image_of_the_right_size_is_only_normalised() -> None:

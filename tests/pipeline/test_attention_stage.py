@@ -32,7 +32,10 @@ TINY = {
 def checkpoint(folder: Path, name: str, settings: dict[str, Any]) -> Path:
     model = create(name, device="cpu", weights="none", classes=("a", "b"), layers=[settings])
     path = folder / f"{name}.safetensors"
-    data = DataRecord({}, {}, {}, store_settings={"size": 48})
+    inputs = {"dataset": "x", "target": "", "task": "cg", "split": "", "options": {}}
+    data = DataRecord(
+        inputs, {}, {"store": "ab", "target": "", "split": ""}, store_settings={"size": 48}
+    )
     save_checkpoint(path, model, Provenance(seed=0), data)
     return path
 

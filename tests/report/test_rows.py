@@ -151,8 +151,8 @@ FAULTS = {
     "the released code": (
         SKETCHY,
         {"settings": RELEASED},
-        "other settings: mean=0.485,0.456,0.406, std=0.229,0.224,0.225, prompt_position=before, "
-        "train=norms,prompts,proj, temperature=0.217391, cls_weight=0.5 and 4 more",
+        "other settings: resize=bilinear, mean=0.485,0.456,0.406, std=0.229,0.224,0.225, "
+        "prompt_position=before, train=norms,prompts,proj, temperature=0.217147 and 5 more",
     ),
     "not trained": (SKETCHY, {"trained": False}, "not trained"),
     "random weights": (

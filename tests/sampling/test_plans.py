@@ -37,6 +37,7 @@ PLANS = [
     PairPlan(batch=4, last=False),
     QuadrupletPlan(batch=5),
     QuadrupletPlan(batch=3, last=False),
+    QuadrupletPlan(batch=3, negative_sketch=False),
 ]
 
 
@@ -137,6 +138,18 @@ def test_quadruplets_have_both_negatives_from_one_other_class(numbers, batch):
         assert (other != label).all()
         anchors.append(b.sketch[s])
     assert np.array_equal(np.sort(np.concatenate(anchors)), np.arange(len(part.sketch)))
+
+
+def test_without_negative_sketches_the_anchors_and_photos_are_the_same_ones():
+    part = make_part([5] * 4, [6] * 4)
+    plans = QuadrupletPlan(7), QuadrupletPlan(7, negative_sketch=False)
+    for four, three in zip(*(plan.batches(part, 2, 3) for plan in plans), strict=True):
+        assert three.tuples.shape == (len(four.tuples), 3)
+        assert np.array_equal(np.sort(three.tuples[:, 0]), np.arange(len(three.sketch)))
+        assert np.array_equal(three.sketch[three.tuples[:, 0]], four.sketch[four.tuples[:, 0]])
+        for column in (1, 2):
+            own = three.photo[three.tuples[:, column]]
+            assert np.array_equal(own, four.photo[four.tuples[:, column]])
 
 
 def test_the_released_sampler_takes_any_class_but_the_last():

@@ -13,7 +13,7 @@ from pictures import encoded, noise
 from PIL import Image
 
 from sbirctl.store import images
-from sbirctl.store.images import ImageError, decode_photo, load_image, to_pixels
+from sbirctl.store.images import ImageError, count_scans, decode_photo, load_image, to_pixels
 
 RED = (200, 30, 40)
 
@@ -250,6 +250,15 @@ def test_a_jpeg_of_very_many_scans_is_refused():
     load_image(scanned(100), "photo", 8)
     with pytest.raises(ImageError, match="more than 500 scans"):
         load_image(scanned(501), "photo", 8)
+
+
+@pytest.mark.parametrize("count", [12, 51, 100])
+@pytest.mark.parametrize("remark", [b"", b"\xff\xfe\x00\x03x", b"\xff\xfe\x00\x04\xff\xda"])
+def test_scans_are_counted_wherever_they_stand(count, remark):
+    data = scanned(count)
+    data = data[:2] + remark + data[2:]
+    assert count_scans(data, 5) == count_scans(data, count - 1) == count
+    assert count_scans(data, count + 1) == count_scans(b"GIF" + data, 5) == 0
 
 
 def test_what_follows_the_end_of_a_jpeg_is_no_scan():

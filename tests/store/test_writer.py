@@ -310,7 +310,7 @@ class TestKilled:
 
     @pytest.mark.parametrize("after", [0, 5, 13])
     def test_in_the_middle_of_a_shard(self, monkeypatch, expected, after):
-        self.stop_and_continue(monkeypatch, shards, "load_image", after, False, expected)
+        self.stop_and_continue(monkeypatch, shards, "load_bounded", after, False, expected)
 
     @pytest.mark.parametrize("after", range(2))
     def test_making_a_store_anew(self, monkeypatch, expected, after):

@@ -16,7 +16,9 @@ from sbirctl.training.inputs import DataRecord
 def test_what_is_written_is_read_back(tmp_path, make_model):
     model = make_model(epochs=7)
     known = Provenance(dataset="tiny", unseen=("Ü", "b"), counts={"val": Counts(1, 2, 3)})
-    data = DataRecord({"dataset": "x"}, {"seed": 1}, {"store": "ab"}, {"size": 32})
+    inputs = {"dataset": "x", "target": "", "task": "cg", "split": "", "options": {}}
+    identity = {"store": "ab", "target": "", "split": ""}
+    data = DataRecord(inputs, {"seed": 1}, identity, {"size": 32})
     digest = save_checkpoint(tmp_path / "c.safetensors", model, known, data)
     found = read_checkpoint(tmp_path / "c.safetensors")
     assert (found.model, found.digest) == ("tiny", digest)
@@ -105,3 +107,34 @@ def test_a_checkpoint_says_which_settings_are_the_recipes(tmp_path, make_model):
     assert found.version == 1
     assert {"lr", "epochs", "precision"} <= set(found.recipe)
     assert not {"size", "mean"} & set(found.recipe)
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"classes": True}, "classes is no list"),
+        ({"classes": [5]}, r"classes\[0\] is not text"),
+        ({"settings": None}, "settings is not an object"),
+        ({"data": 5}, "data is no object"),
+        ({"data": {"inputs": {}}}, "data.inputs.dataset is missing"),
+        ({"schema": "2"}, "schema is not a whole number"),
+        ({"model": ...}, "model is missing"),
+    ],
+)
+def test_a_header_with_other_values_is_damage(tmp_path, make_model, change, said):
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, make_model(), Provenance())
+    with safe_open(path, "pt") as stream:
+        about = json.loads(stream.metadata()["sbirctl"]) | change
+    state = read_checkpoint(path).state
+    kept = {key: value for key, value in about.items() if value is not ...}
+    save_file(state, path, metadata={"sbirctl": json.dumps(kept)})
+    with pytest.raises(CorruptError, match=f"c.safetensors is damaged: {said}"):
+        read_checkpoint(path)
+
+
+def test_a_header_nested_too_deeply_is_damage(tmp_path):
+    path = tmp_path / "c.safetensors"
+    save_file({"x": torch.zeros(1)}, path, metadata={"sbirctl": "[" * 100_000})
+    with pytest.raises(CorruptError, match="c.safetensors"):
+        read_checkpoint(path)

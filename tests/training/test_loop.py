@@ -10,6 +10,7 @@ from crashes import Crash, CrashingReporter
 from tiny_world import FakeStore, make_partition, make_tiny
 
 from sbirctl.core.errors import SbirctlError
+from sbirctl.core.progress import Reporter
 from sbirctl.training import loop
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.config import Execution
@@ -65,6 +66,69 @@ def test_many_crashes_leave_no_trace_either(tmp_path, make_model, partition, who
 def test_workers_change_nothing(tmp_path, make_model, partition, whole, workers):
     trainer, _ = train(make_model(second_stage=2), partition, tmp_path / "w", workers=workers)
     assert trainer.checkpoint.read_bytes() == whole[0]
+
+
+def half(make_model, **settings):
+    model = make_model(**settings)
+    model.compute_dtype = torch.float16
+    return model
+
+
+def test_half_precision_learns_and_resumes_with_its_scale(tmp_path, make_model, partition):
+    trainer, progress = train(half(make_model, epochs=8), partition, tmp_path / "whole")
+    assert progress.losses["last"]["total"] < 0.7 * progress.losses["first"]["total"]
+    assert progress.scaler["scale"] > 1
+    with pytest.raises(Crash):
+        train(half(make_model, epochs=8), partition, tmp_path / "cut", CrashingReporter(13))
+    again, resumed = train(half(make_model, epochs=8), partition, tmp_path / "cut")
+    assert again.checkpoint.read_bytes() == trainer.checkpoint.read_bytes()
+    assert resumed.scaler == progress.scaler
+
+
+def test_a_step_whose_scaled_gradients_overflow_is_left_out(tmp_path, make_model, partition):
+    """The scale is halved until the gradients fit; the weights stay as they were meanwhile."""
+    model = half(make_model)
+    trainer = Trainer(model, partition, tmp_path, execution=Execution(workers=0))
+    trainer.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**126)
+    trainer.checkpointer.resume()
+    before = model.conv.weight.detach().clone()
+    plan = model.recipe()[0].plan.batches(partition.train, 0, 0)
+    optimizer = loop.make_optimizer(model.recipe()[0], model.settings)
+    given = next(trainer.loader.batches(plan))
+    trainer._step(model.recipe()[0], optimizer, given)
+    assert torch.equal(model.conv.weight, before)
+    assert trainer.scaler.get_scale() == 2.0**125
+
+
+def test_clipping_acts_on_gradients_as_they_are_not_as_scaled(tmp_path, make_model, partition):
+    found = []
+    for scale in (1.0, 64.0):
+        model = make_model(clip_grad=0.01, epochs=1)
+        trainer = Trainer(model, partition, tmp_path / str(scale), execution=Execution(workers=0))
+        trainer.scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        trainer.run()
+        found.append(model.linear.weight.detach().clone())
+    torch.testing.assert_close(found[0], found[1], atol=1e-6, rtol=1e-5)
+
+
+class Notes(Reporter):
+    """Keeps what is said."""
+
+    def __init__(self):
+        self.said = []
+
+    def note(self, message):
+        self.said.append(message)
+
+
+def test_a_run_says_its_terms_before_the_first_step_of_each_stage(tmp_path, make_model, partition):
+    report = Notes()
+    train(make_model(second_stage=2), partition, tmp_path, report)
+    told = [line for line in report.said if "before the first step" in line]
+    assert [line.split(",")[0] for line in told] == ["first", "second"]
+    first = next(line for line in log_lines(tmp_path) if line["event"] == "step")
+    shown = f"softmax {first['softmax']:.4g}, pairs {first['pairs']:.4g}"
+    assert shown in told[0]
 
 
 def test_another_seed_changes_the_result(tmp_path, make_model, partition, whole):

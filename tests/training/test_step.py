@@ -50,6 +50,19 @@ def test_dropout_is_drawn_again_in_the_second_pass(make_model, batch):
     assert not torch.equal(one, model.conv.weight.grad)
 
 
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_a_scaled_loss_has_gradients_so_many_times_larger(make_model, batch, pieces):
+    _, plain = found(make_model(), batch, pieces)
+    model = make_model().eval()
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    terms = gradients(
+        model, batch, "first", pieces=pieces, seed=4, autocast=nullcontext(), scaler=scaler
+    )
+    for name, grad in model.named_parameters():
+        torch.testing.assert_close(grad.grad, 1024 * plain[name], atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(terms["total"], terms["softmax"] + terms["pairs"])
+
+
 def test_split_keeps_every_image_and_its_id(batch):
     pieces = split(batch, 3)
     assert torch.equal(torch.cat([p.photo for p in pieces]), batch.photo)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sbirctl.core.errors import MissingError, SbirctlError
-from sbirctl.core.files import digest_json, display_path, human_bytes
+from sbirctl.core.files import digest_json, display_path, human_bytes, refuse_shortage
 from sbirctl.datasets.readers.exclude import NO_MEDIA, NO_MEDIA_FILE, of_the_system
 from sbirctl.store.images import ImageError, ImageFault, is_heic
 from sbirctl.store.manifest import quote_path
@@ -194,7 +194,8 @@ def left_aside(file: File, read: ReadBytes) -> str:
     try:
         check_size(file.size)
         head = read(file.path)[:MAGIC_BYTES]
-    except (OSError, SbirctlError):
+    except (OSError, SbirctlError) as error:
+        refuse_shortage(error)
         return NO_IMAGE
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     avif = head[4:12] in (b"ftypavif", b"ftypavis")

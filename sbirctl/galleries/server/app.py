@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -38,8 +39,10 @@ def application(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        starting = asyncio.create_task(asyncio.to_thread(endpoints.start))
         yield
         endpoints.close()
+        await starting
 
     inner = Starlette(
         routes=[*page_routes(), *endpoints.routes()],

@@ -14,12 +14,16 @@ class Limits:
         bodies: bytes of all uploads until they are answered.
         pixels: of an uploaded picture, told by its header before it is decoded.
         strokes: bytes of an uploaded drawing made of lines, which take long to read and draw.
+        decoders: processes that make pictures of uploads.
+        decode_seconds: of processor that one upload may take to become a picture.
+        decode_memory: bytes that it may take.
+        decode_patience: seconds of the clock after which it gives way, where others wait.
         file: bytes of a photo of the gallery that is still shown.
         photos: answers of one search.
         words: letters of a description.
         rate: searches and uploads a second from one address, in the long run.
         burst: how many of them at once.
-        waiting: drawings that wait to be embedded.
+        waiting: uploads that wait to be decoded, and again to be embedded.
         pictures: photos that wait to be read or made small.
         connections: open at a time.
         receive_seconds: until the head of a request is there, and again until its body is.
@@ -33,6 +37,10 @@ class Limits:
     bodies: int = 96_000_000
     pixels: int = 30_000_000
     strokes: int = 500_000
+    decoders: int = 3
+    decode_seconds: float = 5.0
+    decode_memory: int = 512_000_000
+    decode_patience: float = 0.7
     file: int = 200_000_000
     photos: int = 100
     words: int = 300

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import re
 import time
 from collections.abc import Coroutine
@@ -19,8 +18,9 @@ from sbirctl.galleries.server.galleries import Galleries
 from sbirctl.galleries.server.http_errors import HttpError, PlainJSON
 from sbirctl.galleries.server.limits import Limits
 from sbirctl.galleries.server.photos import as_jpeg, blocks, media_type, open_photo
+from sbirctl.galleries.server.pictures import Pictures
 from sbirctl.galleries.server.rate import Rate
-from sbirctl.galleries.server.search_request import SearchRequest, Warnings, drawing_of, number_of
+from sbirctl.galleries.server.search_request import SearchRequest, number_of
 from sbirctl.galleries.server.thumbnails import Thumbnails
 from sbirctl.galleries.server.uploads import Uploads
 from sbirctl.galleries.server.worker import Worker
@@ -43,6 +43,7 @@ class Routes:
         self._limits = limits
         self._uploads = Uploads(limits)
         self._rate = Rate(limits.rate, limits.burst)
+        self._pictures = Pictures(limits)
         self._searching = Worker("search", 1, limits.waiting)
         self._reading = Worker("read", 2, limits.pictures)
         self._thumbnails = Thumbnails(limits.thumbnails)
@@ -59,8 +60,13 @@ class Routes:
             Route("/photo/{id}", self.photo),
         ]
 
+    def start(self) -> None:
+        """Make ready for the first search."""
+        self._pictures.start()
+
     def close(self) -> None:
-        """End the threads."""
+        """End threads and processes."""
+        self._pictures.close()
         self._searching.close()
         self._reading.close()
 
@@ -86,23 +92,30 @@ class Routes:
         self._rate.take(_address(request))
         wanted = SearchRequest.of(request.query_params, self._limits)
         async with self._uploads.body(request) as data:
+            return PlainJSON(await _unless_gone(request, self._answer(request, wanted, data)))
 
-            def work() -> dict[str, Any]:
-                one = self._open(request)
-                started = time.perf_counter()
-                warnings = Warnings()
-                vector = wanted.vector(one, data, warnings)
-                embedded = time.perf_counter()
-                photos = _photos(one, vector, wanted.k)
-                ended = time.perf_counter()
-                return {
-                    "photos": photos,
-                    "embed_ms": round(1000 * (embedded - started), 2),
-                    "search_ms": round(1000 * (ended - embedded), 2),
-                    "warnings": warnings.messages,
-                }
+    async def _answer(self, request: Request, wanted: SearchRequest, data: bytes) -> dict[str, Any]:
+        started = time.perf_counter()
+        one = await self._searching.run(lambda: self._open(request))
+        picture, warnings = None, list[str]()
+        if data:
+            picture, warnings = await self._pictures.square(
+                data, wanted.modality, one.size, one.placement
+            )
 
-            return PlainJSON(await _unless_gone(request, self._searching.run(work)))
+        def work() -> dict[str, Any]:
+            vector = wanted.vector(one, picture)
+            embedded = time.perf_counter()
+            photos = _photos(one, vector, wanted.k)
+            ended = time.perf_counter()
+            return {
+                "photos": photos,
+                "embed_ms": round(1000 * (embedded - started), 2),
+                "search_ms": round(1000 * (ended - embedded), 2),
+                "warnings": warnings,
+            }
+
+        return await self._searching.run(work)
 
     async def like(self, request: Request) -> Response:
         """The photos nearest to one of the gallery."""
@@ -119,15 +132,8 @@ class Routes:
         """An uploaded picture or file of strokes cleaned to black on white, as PNG."""
         self._rate.take(_address(request))
         async with self._uploads.body(request) as data:
-            warnings = Warnings()
-
-            def work() -> bytes:
-                out = io.BytesIO()
-                drawing_of(data, self._limits, report=warnings).save(out, "PNG")
-                return out.getvalue()
-
-            made = await _unless_gone(request, self._searching.run(work))
-        told = quote(" ".join(warnings.messages), safe=" ")
+            made, warnings = await _unless_gone(request, self._pictures.cleaned(data))
+        told = quote(" ".join(warnings), safe=" ")
         headers = {"X-Warnings": told} if told else None
         return Response(made, media_type="image/png", headers=headers)
 

@@ -21,6 +21,7 @@ from sbirctl.models._weights import WeightsRecord
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+_TEXTS = 256  # encoded at a time
 _ARCHIVE_KEYS = ("input_resolution", "context_length", "vocab_size")
 
 
@@ -49,6 +50,8 @@ def encode_texts(
 ) -> Tensor:
     """Texts to (n, dim) L2-normalised float32 embeddings of `clip`'s text tower on `device`.
 
+    They are encoded in pieces: the activations of a ViT-B/32's text take more than two megabytes.
+
     Raises:
         MissingError: the architecture's tokenizer has to be downloaded and cannot be.
     """
@@ -62,8 +65,8 @@ def encode_texts(
             "Run once with network, or take an architecture such as ViT-B-32.",
         ) from error
     with torch.no_grad():
-        tokens = tokenizer(list(texts), context_length=clip.context_length)
-        found = clip.encode_text(tokens.to(device))
+        tokens = tokenizer(list(texts), context_length=clip.context_length).to(device)
+        found = torch.cat([clip.encode_text(piece) for piece in tokens.split(_TEXTS)])
     return nn.functional.normalize(found.float(), dim=-1)
 
 
@@ -107,21 +110,46 @@ def load_clip_weights(clip: nn.Module, settings: ClipBackbone, weights: str) -> 
     """Fill both towers; arguments and errors as for `Model.load_weights`."""
     if weights == files.RANDOM:
         return WeightsRecord()
+    read = read_clip_weights(settings, weights)
+    fill_clip(clip, settings, read.state, read.record.name)
+    return read.record
+
+
+@dataclass(frozen=True)
+class ClipWeights:
+    """A weights file of CLIP: tensors by the names that stand in it, and its record."""
+
+    state: dict[str, Tensor]
+    record: WeightsRecord
+
+
+def read_clip_weights(settings: ClipBackbone, weights: str) -> ClipWeights:
+    """Read the publisher's weights or a file; arguments and errors as for `Model.load_weights`."""
     if weights == files.PRETRAINED:
         published = _published(settings)
         path, name = fetch(published), published.name
     else:
         path, name = Path(weights).expanduser(), ""
     state = files.read_state(path, trusted_archives=_openai_digests())
+    return ClipWeights(state, files.record_file(path, name))
+
+
+def fill_clip(
+    clip: nn.Module, settings: ClipBackbone, state: dict[str, Tensor], source: str
+) -> None:
+    """Put tensors by open_clip's or OpenAI's names into both towers.
+
+    Raises:
+        MismatchError: they are another architecture's; `source` names the file.
+    """
     try:
         state = _converted(clip, state)
     except (KeyError, RuntimeError) as error:
         raise MismatchError(
-            f"{path.name} holds no weights of {settings.name}: {error}.",
+            f"{source} holds no weights of {settings.name}: {error}.",
             "Name the architecture the file was made for (--set backbone=…).",
         ) from error
-    files.load_state(clip, state, source=name or path.name, tolerated=_ARCHIVE_KEYS)
-    return files.record_file(path, name)
+    files.load_state(clip, state, source=source, tolerated=_ARCHIVE_KEYS)
 
 
 def _converted(clip: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -169,7 +197,16 @@ def _openai_digests() -> frozenset[str]:
     return frozenset(url.split("/")[-2] for url in urls if "/clip/models/" in url)
 
 
-def image_side(clip: Any) -> int:
-    """Pixels of a side of the images it takes."""
+def check_size(clip: Any, settings: ClipSettings) -> None:
+    """Refuse a size of the input that the image tower does not take.
+
+    Raises:
+        UsageError: its positions are for another one.
+    """
     size = clip.visual.image_size
-    return int(size[0] if isinstance(size, tuple | list) else size)
+    own = int(size[0] if isinstance(size, tuple | list) else size)
+    if own != settings.size:
+        raise UsageError(
+            f"{settings.backbone.name} takes images of {own} pixels, not size={settings.size}.",
+            f"Add --set size={own}.",
+        )

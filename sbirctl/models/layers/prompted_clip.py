@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sbirctl.core.errors import UsageError
+from sbirctl.losses.distance import at_least_float32
 
 TrainedPart = Literal["norms", "prompts", "proj", "attention", "embeddings"]
 PHOTO, SKETCH = 0, 1
@@ -66,7 +67,9 @@ class ModalityLayerNorm(nn.Module):
         )
 
     def _normalise(self, x: Tensor, weight: Any, bias: Any) -> Tensor:
-        return F.layer_norm(x, x.shape[-1:], weight.to(x.dtype), bias.to(x.dtype), self.eps)
+        # In float32: steps of a learning rate of 1e-4 are below the digits of bfloat16.
+        found = F.layer_norm(at_least_float32(x), x.shape[-1:], weight, bias, self.eps)
+        return found.to(x.dtype)
 
 
 class PromptedEncoder(nn.Module):
@@ -127,8 +130,8 @@ class PromptedEncoder(nn.Module):
         count = 0 if sketches is None else sketches.shape[0]
         with self._choose(count):
             tokens = self._tokens(torch.cat(given) if len(given) > 1 else given[0])
-            tokens = self._with_prompts(tokens, count)
-            features = self.visual.transformer(self.visual.ln_pre(tokens))[:, 0]
+            ready = self.visual.ln_pre(self._with_prompts(tokens, count)).to(tokens.dtype)
+            features = self.visual.transformer(ready)[:, 0]
             return self._project(self.visual.ln_post(features), count)
 
     def reference(self, images: Tensor) -> Tensor:
@@ -183,7 +186,8 @@ class PromptedEncoder(nn.Module):
                 self.prompts[SKETCH].expand(sketches, -1, -1),
                 self.prompts[PHOTO].expand(tokens.shape[0] - sketches, -1, -1),
             ]
-        ).to(tokens.dtype)
+        )
+        tokens = at_least_float32(tokens)  # as the prompts, which half precision would round
         return torch.cat([tokens, chosen] if self.position == "after" else [chosen, tokens], 1)
 
     def _project(self, features: Tensor, sketches: int) -> Tensor:

@@ -1,0 +1,82 @@
+"""Whether plain values, as JSON has them, have the form their reader relies on.
+
+Records may come from elsewhere, or be damaged. What is checked here once is believed afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sbirctl.core.errors import CorruptError
+from sbirctl.core.files import display_path
+
+NATURAL = range(2**53)  # what every reader of JSON takes for the same whole number
+_NAMES = {str: "text", int: "a whole number", float: "a number", dict: "an object", bool: "a truth"}
+
+
+@dataclass(frozen=True)
+class Each:
+    """An object with any keys, whose values have one form."""
+
+    form: Any
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """A value of a form, null, or a key that is not there."""
+
+    form: Any
+
+
+def check_form(value: Any, form: Any, path: Path, hint: str = "") -> None:
+    """Refuse what has not a form.
+
+    Args:
+        value: plain values.
+        form: a type (`float` takes whole numbers too), a `range` of whole numbers, an object of
+            forms by key (more keys may be there), `[form]` for a list, `Each` or `Maybe`.
+        path: of the file it was read from.
+        hint: what to do.
+
+    Raises:
+        CorruptError: it has not; its message names the first place.
+    """
+    problem = _problem(value, form, "")
+    if problem:
+        raise CorruptError(f"{display_path(path)} is damaged: {problem}.", hint)
+
+
+def _problem(value: Any, form: Any, where: str) -> str:
+    if isinstance(form, Maybe):
+        return "" if value is None else _problem(value, form.form, where)
+    if isinstance(form, Each):
+        form = dict.fromkeys(value, form.form) if isinstance(value, Mapping) else {}
+        return _of_object(value, form, where)
+    if isinstance(form, dict):
+        return _of_object(value, form, where)
+    if isinstance(form, list):
+        if not isinstance(value, list):
+            return f"{where or 'it'} is no list"
+        found = (_problem(one, form[0], f"{where}[{i}]") for i, one in enumerate(value))
+        return next(filter(None, found), "")
+    if isinstance(form, range):
+        right = type(value) is int and value in form
+        return "" if right else f"{where or 'it'} is no number it can be"
+    if type(value) is form or (form is float and type(value) is int):
+        return ""
+    return f"{where or 'it'} is not {_NAMES.get(form, form)}"
+
+
+def _of_object(value: Any, form: Mapping[str, Any], where: str) -> str:
+    if not isinstance(value, Mapping):
+        return f"{where or 'it'} is no object"
+    for key, inner in form.items():
+        place = f"{where}.{key}" if where else str(key)
+        if key not in value and not isinstance(inner, Maybe):
+            return f"{place} is missing"
+        if problem := _problem(value.get(key), inner, place):
+            return problem
+    return ""

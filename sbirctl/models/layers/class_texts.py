@@ -1,0 +1,50 @@
+"""Texts of training classes, which Dr. CLIP's text encoder reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from sbirctl.core.errors import UsageError
+
+FineGrained = Literal["instance", "category"]
+
+
+def text_of_class(name: str, fine_grained: FineGrained = "instance") -> str:
+    """A class name as words: `car_(sedan)` is "car (sedan)".
+
+    Fine-grained classes are photo instances named `<category>/<photo stem>`; the text is the
+    stem, as in the released code, or the category.
+    """
+    category, slash, stem = name.partition("/")
+    chosen = stem if slash and fine_grained == "instance" else category
+    return chosen.replace("_", " ")
+
+
+def class_texts(
+    names: Sequence[str], fine_grained: FineGrained
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The texts that tell classes apart, and which of them each class has.
+
+    Classes of one category share its text; instances have one each, even where two categories
+    have a photo of the same name.
+
+    Args:
+        names: of the training classes, in the order of their labels.
+        fine_grained: see `text_of_class`.
+
+    Raises:
+        UsageError: there is only one text.
+    """
+    texts = tuple(text_of_class(name, fine_grained) for name in names)
+    index = tuple(range(len(texts)))
+    if fine_grained == "category":
+        distinct = tuple(dict.fromkeys(texts))
+        index = tuple(distinct.index(text) for text in texts)
+        texts = distinct
+    if len(set(texts)) < 2:
+        raise UsageError(
+            f"All classes share the text {texts[0]!r}: Eqs. 1 to 4 and 9 would be constant.",
+            "Leave fg_text=instance.",
+        )
+    return texts, index

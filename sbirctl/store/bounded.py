@@ -1,0 +1,45 @@
+"""Decoding with a limit on time and memory that holds for any file: 30 s of processor and 1 GB.
+
+JPEG of few scans, PNG, GIF, BMP and PPM keep to it by their number of pixels, which is looked at
+first. The others can hold more than their header says, or are decoded by large libraries of their
+own: they are decoded in another process, which is stopped at the limit.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+import numpy as np
+
+from sbirctl.core.bounded import BoundedProcesses, Bounds, CrashedError, OutOfBoundsError
+from sbirctl.store.images import MAX_PIXELS, ImageError, ImageFault, count_scans, load_image
+from sbirctl.store.manifest import Modality
+
+BOUNDS = Bounds(seconds=30, memory=10**9)
+_FEW_SCANS = 50  # of a JPEG; it is the number of scans that makes one costly
+_PLAIN = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"P1", b"P2", b"P3", b"P4", b"P5", b"P6")
+
+
+def load_bounded(
+    data: bytes, modality: Modality, size: int, *, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
+    """`load_image` within `BOUNDS`.
+
+    Raises:
+        ImageError: as `load_image`, or it takes more.
+        OSError: no process could be started.
+    """
+    if not data or (data.startswith(_PLAIN) and count_scans(data, _FEW_SCANS) <= _FEW_SCANS):
+        return load_image(data, modality, size, max_pixels=max_pixels)
+    try:
+        return _processes().run(load_image, data, modality, size, max_pixels=max_pixels)
+    except OutOfBoundsError as error:
+        kind = ImageFault.BROKEN if isinstance(error, CrashedError) else ImageFault.TOO_LARGE
+        raise ImageError(error.message, kind=kind) from error
+
+
+@cache
+def _processes() -> BoundedProcesses:
+    """Those of this process; they end with it."""
+    return BoundedProcesses(BOUNDS, most=os.cpu_count() or 1, module=load_image.__module__)
