@@ -19,6 +19,7 @@ import typer
 import sbirctl.cli
 from sbirctl import __version__
 from sbirctl.cli import _console, _endings, _streams
+from sbirctl.cli._everywhere import add_shared_options
 from sbirctl.cli._once import refuse_repeated
 from sbirctl.cli._optional_values import allow_missing_values
 from sbirctl.core import distributed
@@ -58,6 +59,7 @@ def build() -> Any:
         else:
             app.command(name, rich_help_panel=panel)(module.command)
     program: Any = typer.main.get_command(app)
+    add_shared_options(program)
     refuse_repeated(program)
     allow_missing_values(program)
     program.invoke = _endings.keep_interruption(program.invoke)

@@ -44,12 +44,26 @@ ColumnsOption = Annotated[
 ]
 
 _quiet = False
+_wide = False
+_digits = 4
 
 
 def set_quiet(quiet: bool) -> None:
     """Whether notes are kept back (warnings and errors never are)."""
     global _quiet
     _quiet = quiet
+
+
+def set_wide(wide: bool) -> None:
+    """Whether tables keep all columns, however wide the terminal is."""
+    global _wide
+    _wide = wide
+
+
+def set_digits(digits: int) -> None:
+    """Digits of a figure behind the point in tables."""
+    global _digits
+    _digits = digits
 
 
 def error(problem: SbirctlError) -> None:
@@ -86,24 +100,32 @@ def print_json(value: Any) -> None:
 
 
 def print_table(
-    header: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = ""
+    header: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    title: str = "",
+    least: Sequence[str] = (),
 ) -> None:
-    """A table on a terminal, tab-separated values with a header line in a pipe."""
+    """A table on a terminal, tab-separated values with a header line in a pipe.
+
+    Args:
+        least: columns that a narrow terminal can do without, the least needed first; which are
+            left out is said on stderr. `--wide` keeps all.
+    """
     if not sys.stdout.isatty():
         for row in [header, *rows]:
             print("\t".join(_cell(value) for value in row))
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from sbirctl.cli._tables import print_fitting
 
-    table = Table(title=title or None, title_justify="left", header_style="bold")
-    for index, name in enumerate(header):
-        numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    Console().print(table)
+    cells = [[_cell(value) for value in row] for row in rows]
+    numeric = [
+        bool(rows) and all(isinstance(row[i], int | float | None) for row in rows)
+        for i in range(len(header))
+    ]
+    dropped = print_fitting(header, cells, numeric, title, () if _wide else least, wide=_wide)
+    if dropped:
+        _say(f"Left out for want of room: {', '.join(dropped)}. --wide shows all.", "")
 
 
 def input_path(text: str) -> Path:
@@ -198,5 +220,5 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.4f}"
+        return f"{value:.{_digits}f}"
     return str(value).replace("\t", " ").replace("\n", " ")

@@ -92,7 +92,8 @@ def command(
     else:
         spread = ("low", "high", "p", "p Holm", "unit", "won", "lost")
         header = ("metric", "A", "± A", "B", "± B", "A - B", *spread)
-        _console.print_table(header, [_row(c) for c in found])
+        least = ("± A", "± B", "unit", "won", "lost", "p Holm", "low", "high")
+        _console.print_table(header, [_row(c) for c in found], least=least)
 
 
 def _row(c: Comparison) -> list[object]:

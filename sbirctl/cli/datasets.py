@@ -44,6 +44,7 @@ def list_(context: typer.Context, json: _console.JsonOption = False) -> None:
             )
             for one in listed
         ],
+        least=("folder", "title", "px", "disk", "classes"),
     )
 
 

@@ -234,7 +234,8 @@ def _print(scores: dict[str, Any]) -> None:
         else f"{scores['gallery']} photos, {scores['classes']} classes"
     )
     title = f"{scores['queries']} queries, {sides}; definition {scores['definition']['name']}"
-    _console.print_table([*header, "definition"], rows, title=title)
+    least = ("definition", "unit", "chance")
+    _console.print_table([*header, "definition"], rows, title=title, least=least)
 
 
 def _check(values: dict[str, float | None], limits: dict[str, float]) -> None:

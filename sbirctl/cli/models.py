@@ -32,7 +32,8 @@ def list_all(context: typer.Context, json: _console.JsonOption = False) -> None:
         _console.print_json(found)
         return
     header = ("name", "parameters", "dim", "input", "paper", "summary")
-    _console.print_table(header, [[row[key] for key in header] for row in found])
+    body = [[row[key] for key in header] for row in found]
+    _console.print_table(header, body, least=("summary", "dim", "input", "paper"))
 
 
 @app.command()

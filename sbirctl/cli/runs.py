@@ -13,6 +13,7 @@ panel = "What there is"
 app = typer.Typer(help="List the runs, the latest first, or remove some.")
 
 _COLUMNS = ("run", "state", "epochs", "validation", "minutes", "parameters", "images/s", "path")
+_LEAST = ("path", "images/s", "parameters", "minutes", "epochs")
 
 
 def _complete(incomplete: str) -> list[str]:
@@ -41,7 +42,8 @@ def list_all(json: _console.JsonOption = False) -> None:
     if json:
         _console.print_json(found)
     else:
-        _console.print_table(_COLUMNS, [[row[key] for key in _COLUMNS] for row in found])
+        body = [[row[key] for key in _COLUMNS] for row in found]
+        _console.print_table(_COLUMNS, body, least=_LEAST)
 
 
 @app.command("rm")

@@ -37,6 +37,7 @@ def list_all(
     _console.print_table(
         ("name", "kind", "unseen", "seen", "source"),
         [(r["name"], r["kind"], r["unseen"], r["seen"], r["source"] or r["status"]) for r in found],
+        least=("source", "kind"),
     )
 
 

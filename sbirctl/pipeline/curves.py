@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import atomic_open, display_path
-from sbirctl.core.home import runs_dir
 from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.core.runs import find_run
 from sbirctl.pipeline.pictures import beside, embeddings_files, run_name
 from sbirctl.pipeline.runs import newest_run
 from sbirctl.retrieval import embeddings as files
@@ -142,7 +142,8 @@ def _log_of(source: Path) -> Path:
     """
     from sbirctl.report.curves_log import LOG
 
-    for folder in (source, runs_dir() / source, source.absolute().parent):
+    run = None if source.exists() else find_run(str(source))
+    for folder in (run or source, source.absolute().parent):
         if folder.is_dir() and (folder / LOG).is_file():
             return folder / LOG
     raise MissingError(

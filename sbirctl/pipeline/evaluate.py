@@ -11,8 +11,8 @@ import numpy as np
 
 from sbirctl.core.errors import MissingError, SbirctlError
 from sbirctl.core.files import atomic_open, display_path, write_json
-from sbirctl.core.home import runs_dir
 from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.core.runs import find_run
 from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.chance import chance_levels
@@ -70,8 +70,8 @@ def find_embeddings(where: Path | None, report: Reporter = SILENT) -> Path:
         where = newest_run()
         report.note(f"The newest run is {display_path(where)}.")
     elif not where.exists():
-        named = runs_dir() / where
-        if not named.is_dir():
+        named = find_run(str(where))
+        if named is None:
             raise MissingError(
                 f"There is no file or run {display_path(where)}.",
                 "Name embeddings (HDF5 or NPZ), or a run: see `sbirctl runs`.",

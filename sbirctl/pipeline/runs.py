@@ -9,6 +9,7 @@ from typing import Any
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError, nearest
 from sbirctl.core.files import display_path, lock, read_json
 from sbirctl.core.home import runs_dir
+from sbirctl.core.runs import find_run, run_folders
 
 # What reading values of another kind raises: `result.json` may come from anywhere.
 _DAMAGE = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
@@ -35,34 +36,41 @@ def rows() -> list[dict[str, Any]]:
     `run`, `state`, chosen `epochs`, best `validation`, `minutes` of training, `parameters`, the
     `images/s` its test side was embedded with, `finished`, `path`; None for what is not known.
     """
-    folders = [path.parent for path in runs_dir().glob("*/config.toml")]
-    found = [_row(folder) for folder in folders]
+    found = [_row(folder) for folder in run_folders()]
     return sorted(found, key=lambda row: (row["finished"], row["run"]), reverse=True)
 
 
 def remove(names: list[str]) -> list[Path]:
     """Remove runs with everything in them; gives their folders.
 
+    Args:
+        names: as `core.runs.find_run` reads them.
+
     Raises:
+        MissingError: `@N` counts further than there are finished runs.
         UsageError: there is no run of that name (nothing is removed then).
         SbirctlError: it is being trained.
     """
-    known = {row["run"]: Path(row["path"]) for row in rows()}
+    folders = []
     for name in names:
-        if name not in known:
+        folder = find_run(name)
+        if folder is None:
+            known = [folder.name for folder in run_folders()]
             raise UsageError(f"There is no run {name!r}.", nearest(name, known))
-        if known[name].is_symlink():
+        if folder.is_symlink():
             raise UsageError(
-                f"{display_path(known[name])} is a link; what it leads to is not removed.",
+                f"{display_path(folder)} is a link; what it leads to is not removed.",
                 "Remove the link by hand.",
             )
-    for name in names:
-        with lock(known[name] / ".lock", busy=f"{name} is being trained"):
+        folders.append(folder)
+    folders = list(dict.fromkeys(folders))
+    for folder in folders:
+        with lock(folder / ".lock", busy=f"{folder.name} is being trained"):
             # the result first: a run that is half removed is no finished one
-            (known[name] / "result.json").unlink(missing_ok=True)
-            (known[name] / "config.toml").unlink(missing_ok=True)
-        shutil.rmtree(known[name])
-    return [known[name] for name in names]
+            (folder / "result.json").unlink(missing_ok=True)
+            (folder / "config.toml").unlink(missing_ok=True)
+        shutil.rmtree(folder)
+    return folders
 
 
 def _row(folder: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sbirctl.core.errors import MissingError, UsageError, nearest
 from sbirctl.core.files import display_path
-from sbirctl.core.home import runs_dir
+from sbirctl.core.runs import find_run
 from sbirctl.models import MODELS
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -19,14 +19,15 @@ def is_model(text: str) -> bool:
 
 
 def find_checkpoint(text: str) -> Path:
-    """The checkpoint of a run's folder, a run's name or a file.
+    """The checkpoint of a run's folder, a run as `core.runs.find_run` reads it, or a file.
 
     Raises:
+        UsageError: the beginning of a name that several runs have.
         MissingError: the run is not finished, or there is no such thing.
     """
     path = Path(text).expanduser()
-    if not path.exists() and (runs_dir() / text / "config.toml").is_file():
-        path = runs_dir() / text
+    if not path.exists() and text not in MODELS.names() and (run := find_run(text)):
+        path = run
     if path.is_dir():
         if not (path / CHECKPOINT).is_file():
             if not (path / "config.toml").is_file():
