@@ -32,11 +32,11 @@ from benchmarks.starter.vectors import Shape, head
 CHOSEN = Shape()  # printed by `choose`, set by hand
 WEIGHTS_SHARE = 1.0  # of the fine-tuned weights; the rest is the photo side's
 SHAPES = [
-    *(Shape(drawing=t) for t in (1.5, 2.0, 4.0)),
-    *(Shape(photo=t) for t in (2.0, 3.0)),
-    *(Shape(dim=d) for d in (128, 384)),
-    *(Shape(power=p) for p in (0.0, -0.5)),
-    *(Shape(held_back=h) for h in (0.25, 0.75)),
+    Shape(drawing=drawing, photo=photo, held_back=held_back, power=power)
+    for photo in (4.0, 6.0)
+    for drawing in (2.0, 3.0, 4.0)
+    for held_back in (0.5, 0.75, 1.0)
+    for power in (-0.25, -0.5)
 ]
 
 

@@ -28,7 +28,7 @@ class Recipe:
         auxiliary: weight of the loss of a linear classifier of all categories on the features.
     """
 
-    steps: int = 240
+    steps: int = 2000
     batch: int = 64
     rate: float = 5e-4
     teacher: float = 0.5

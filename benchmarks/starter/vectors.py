@@ -30,9 +30,9 @@ class Shape:
 
     dim: int = 256
     photo: float = 4.0
-    drawing: float = 2.0
-    held_back: float = 0.5
-    power: float = -0.25
+    drawing: float = 3.0
+    held_back: float = 0.75
+    power: float = -0.5
 
 
 @dataclass(frozen=True)
