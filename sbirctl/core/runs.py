@@ -49,12 +49,13 @@ def find_run(text: str) -> Path | None:
                 "See `sbirctl runs`.",
             )
         return finished[int(last[1]) - 1]
-    if not text or "/" in text:
+    if text in ("", ".", "..") or "/" in text:
         return None
-    folders = run_folders()
-    found = [folder for folder in folders if folder.name == text] or [
+    if (runs_dir() / text).is_dir():
+        return runs_dir() / text
+    found = [
         folder
-        for folder in folders
+        for folder in run_folders()
         if folder.name.startswith(text) or folder.name.rpartition("-")[2].startswith(text)
     ]
     if len(found) > 1:

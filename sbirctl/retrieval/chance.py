@@ -156,10 +156,20 @@ def _recall(metric: Metric, _definition: Definition, _relevant: int, size: int) 
     return min(metric.k or size, size) / size
 
 
+def _hit(metric: Metric, _definition: Definition, relevant: int, size: int) -> float:
+    return _any_hit(relevant, size, metric.k)
+
+
+def _r_precision(_metric: Metric, _definition: Definition, relevant: int, size: int) -> float:
+    return relevant / size
+
+
 _FORMULAS: dict[str, Callable[[Metric, Definition, int, int], float]] = {
     "map": _average_precision,
     "prec": _precision,
     "recall": _recall,
+    "hit": _hit,
+    "r-precision": _r_precision,
 }
 
 

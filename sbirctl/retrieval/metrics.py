@@ -127,20 +127,31 @@ def measure(
 def parse(text: str) -> Metric:
     """`map@all`, `map@200`, `prec@100` (also `p@100`, `precision@100`), `recall@10`, `acc@1`.
 
+    Where `@all` means something it may be left out: `mrr` is `mrr@all`.
+
     Raises:
         UsageError: no such metric, or no positive whole number behind the @.
     """
-    name, _, cut = text.strip().lower().partition("@")
+    name, at, cut = text.strip().lower().partition("@")
     found = [m for m in MEASURES.values() if name in (m.kind, *m.aliases)]
     if not found:
-        known = [f"{m.kind}@{'all' if m.allows_all else 100}" for m in MEASURES.values()]
-        raise UsageError(f"There is no metric {text!r}.", nearest(text, known))
+        raise UsageError(f"There is no metric {text!r}.", _meant(name))
     kind = found[0].kind
-    if found[0].allows_all and cut == "all":
+    if found[0].allows_all and (cut == "all" or not at):
         return Metric(kind, None)
     if not re.fullmatch("[1-9][0-9]{0,8}", cut):
         raise UsageError(f"The metric {text!r} has no cut-off.", f"Write {kind}@100, for example.")
     return Metric(kind, int(cut))
+
+
+def _meant(name: str) -> str:
+    """A hint for a name that is none: `map200` means `map@200`."""
+    names = {alias: m.kind for m in MEASURES.values() for alias in (m.kind, *m.aliases)}
+    glued = re.fullmatch(r"([a-z-]+?)[_ -]?([1-9][0-9]*|all)", name)
+    if glued and glued[1] in names:
+        return f"Did you mean '{names[glued[1]]}@{glued[2]}'?"
+    known = [f"{m.kind}@{'all' if m.allows_all else 100}" for m in MEASURES.values()]
+    return nearest(name, known)
 
 
 def per_query(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
@@ -266,6 +277,63 @@ def _precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarr
 def _recall(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     assert metric.k is not None
     _, found = _hits(definition, ranks, metric.k)
+    return _left_out(definition, found / ranks.relevant, found)
+
+
+@measure(
+    "hit",
+    "success",
+    summary="whether any relevant photo is among the first K",
+    describe=lambda metric, _: f"1 if a relevant photo is among the first {metric.k}",
+)
+def _any_hit(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
+    assert metric.k is not None
+    _, found = _hits(definition, ranks, metric.k)
+    return _left_out(definition, (found > 0).astype(np.float64), found)
+
+
+@measure(
+    "mrr",
+    "rr",
+    summary="reciprocal rank of the first relevant photo, 0 where it is not among the first K",
+    describe=lambda metric, _: (
+        "1 / rank of the first relevant photo"
+        + ("" if metric.k is None else f", 0 beyond {metric.k}")
+    ),
+    allows_all=True,
+)
+def _reciprocal_rank(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
+    hit, found = _hits(definition, ranks, metric.k or ranks.gallery)
+    rank = _placed(definition, ranks)[0][:, : hit.shape[1]]
+    first = np.where(hit, rank, np.inf).min(axis=1, initial=np.inf)
+    return _left_out(definition, 1.0 / first, found)
+
+
+@measure(
+    "ndcg",
+    summary="normalised discounted cumulative gain of the first K; a relevant photo gains 1",
+    describe=lambda *_: "sum of 1 / log2(1 + rank) over the hits / the same of the best order",
+    allows_all=True,
+)
+def _ndcg(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
+    hit, found = _hits(definition, ranks, metric.k or ranks.gallery)
+    rank = _placed(definition, ranks)[0][:, : hit.shape[1]]
+    gain = (hit / np.log2(1.0 + rank)).sum(axis=1)
+    best = (1 / np.log2(np.arange(2, hit.shape[1] + 2))).sum()
+    return _left_out(definition, gain / best, found)
+
+
+@measure(
+    "r-precision",
+    "rprec",
+    summary="share of relevant photos among the first R, the number of relevant ones; no K",
+    describe=lambda _metric, _definition: "hits in the first R / R",
+    allows_all=True,
+)
+def _r_precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
+    if metric.k is not None:
+        raise UsageError("r-precision has no cut-off: it looks at the first R.", "Leave out the @.")
+    _, found = _hits(definition, ranks, ranks.relevant)
     return _left_out(definition, found / ranks.relevant, found)
 
 

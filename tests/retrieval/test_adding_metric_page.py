@@ -19,15 +19,15 @@ def page():
     assert found
     exec(found.group(1), vars(metrics))
     yield
-    del MEASURES["rr"]
+    del MEASURES["f1"]
 
 
 def test_the_metric_is_parsed_explained_and_right(page):
-    metric = parse("mrr@5")
-    assert str(metric) == "rr@5"
-    assert "at most 5" in explain(metric, PRESETS["standard"])
+    metric = parse("f@5")
+    assert str(metric) == "f1@5"
+    assert "first 5" in explain(metric, PRESETS["standard"])
     rank = np.array([[1, 4], [3, 9], [6, 7]], dtype=np.int32)
     ranks = Ranks(rank, rank, np.array([2, 2, 2], dtype=np.int32), 10)
-    np.testing.assert_allclose(per_query(metric, PRESETS["standard"], ranks), [1, 1 / 3, 0])
+    np.testing.assert_allclose(per_query(metric, PRESETS["standard"], ranks), [4 / 7, 2 / 7, 0])
     dropped = per_query(metric, PRESETS["zsih"], ranks)
     assert np.isnan(dropped[2])
