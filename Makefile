@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test lint format types check pages bench wheel clean
 
-demo: $(VENV)/.installed
+demo: $(VENV)/.program
 	$(BIN)/sbirctl demo
 
 test: $(VENV)/.installed
@@ -39,8 +39,13 @@ bench: $(VENV)/.installed
 wheel: $(VENV)/.installed
 	$(BIN)/python .ci/wheels.py dist
 
-$(VENV)/.installed: pyproject.toml
+# the program alone, then what its development needs
+$(VENV)/.program: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.program
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 

@@ -3,14 +3,16 @@
     python -m benchmarks.starter choose --weights LITE0 --drawings NDJSON --teacher DOODLENET
         --photos CALTECH -o chosen.safetensors
     python -m benchmarks.starter make --weights LITE0 --drawings NDJSON --teacher DOODLENET
-        --start chosen.safetensors -o sbirctl/starter/starter.safetensors
+        --start chosen.safetensors -o sbirctl/starter
     python -m benchmarks.starter measure MODEL PHOTOS SKETCHES [--classes A,B] [--first N]
         [--drawings NDJSON [--without A,B]]
 
 LITE0: EfficientNet-Lite0's weights under timm's names (Apache-2.0). NDJSON: a folder with a file of
 simplified strokes a category of Quick, Draw! (CC BY 4.0). DOODLENET: doodlenet345.safetensors with
 class_names.txt beside it (MIT). CALTECH: photos with classes.csv. `choose` trains and prints what
-the choice is made by; `make` goes on from its weights with all drawings. PHOTOS and SKETCHES hold
+the choice is made by; `make` goes on from its weights with all drawings, and
+with --steps 0 only writes the package's folder; figures and terms on its card are about.toml's.
+MODEL is such a folder; what is measured is what `index` and `search` do. PHOTOS and SKETCHES hold
 a folder a class. From the root of the repository.
 """
 
@@ -26,8 +28,9 @@ from safetensors.torch import load_file, save_file
 from benchmarks.starter import choose, files, fit, network
 from benchmarks.starter.cells import cells, drawn, photographed
 from benchmarks.starter.drawings import categories
-from benchmarks.starter.measure import by_class, first, report, scores
+from benchmarks.starter.measure import by_class, first, report, vectors
 from benchmarks.starter.vectors import Shape, head
+from sbirctl.inference.onnx import OnnxEncoder
 
 CHOSEN = Shape()  # printed by `choose`, set by hand
 WEIGHTS_SHARE = 1.0  # of the fine-tuned weights; the rest is the photo side's
@@ -58,7 +61,7 @@ def main() -> None:
     step.add_argument("--classes", help="only these, names with commas, or a file, one a line")
     step.add_argument("--drawings", type=Path, help="print four cells; NDJSON as in training")
     step.add_argument("--without", default="", help="categories training left out, with commas")
-    step.add_argument("--keep", type=Path, help="the photos' class scores, read or written here")
+    step.add_argument("--keep", type=Path, help="the photos' vectors (.npy), read or written here")
     step.add_argument("--first", type=int, help="so many drawings a class, the first by name")
     torch.set_num_threads(1)
     options = parser.parse_args()
@@ -99,23 +102,27 @@ def _make(options: argparse.Namespace) -> None:
         _write(options.keep, drawing)
     drawing = choose.between(photo, drawing, WEIGHTS_SHARE)
     mean = choose.drawing_mean(drawing, options.drawings)
-    files.save(options.o, photo, drawing, head(photo, mean, CHOSEN))
-    print(f"{options.o}: {options.o.stat().st_size / 1e6:.2f} MB")
+    some = choose.queries(options.drawings, categories(options.drawings)[::6], 24)[0]
+    worst = files.save(options.o, photo, drawing, head(photo, mean, CHOSEN), some)
+    size = sum(path.stat().st_size for path in options.o.iterdir())
+    print(f"{options.o}: {size / 1e6:.2f} MB, worst cosine to single precision {worst:.6f}")
 
 
 def _measure(options: argparse.Namespace) -> None:
     wanted = _names(options.classes)
-    sides, constants = files.load(options.model)
+    encoder = OnnxEncoder(options.model, threads=1)
     sketches = by_class(options.sketches, wanted)
     if options.first:
         sketches = first(sketches, options.first)
     everything = by_class(options.gallery)
-    seen = scores(sides["photo"], everything, "photo", options.keep)
+    seen = vectors(encoder, everything, "photo", options.keep)
     inside = [i for i, (_, name) in enumerate(everything) if wanted is None or name in wanted]
     photos, seen = [everything[i] for i in inside], seen[inside]
-    a = constants.vectors(scores(sides["drawing"], sketches, "drawing"), "drawing").numpy()
-    b = constants.vectors(seen, "photo").numpy()
-    own = report(a @ b.T, [name for _, name in sketches], [name for _, name in photos])
+    own = report(
+        vectors(encoder, sketches, "sketch") @ seen.T,
+        [name for _, name in sketches],
+        [name for _, name in photos],
+    )
     if not options.drawings:
         return
     trained = drawn(own, set(categories(options.drawings)) - set(options.without.split(",")))

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
-from benchmarks.starter import files
-from benchmarks.starter.drawings import SIZE
+from sbirctl.drawings.reading import read_drawing
+from sbirctl.inference.onnx import OnnxEncoder
+from sbirctl.store.images import load_image, to_pixels
+from sbirctl.store.manifest import Modality
 
 ByClass = dict[str, tuple[float, float]]
 
@@ -49,20 +47,29 @@ def first(found: list[tuple[Path, str]], number: int) -> list[tuple[Path, str]]:
     return kept
 
 
-def scores(
-    model: Any, found: list[tuple[Path, str]], side: str, keep: Path | None = None
-) -> Tensor:
-    """(n, 1000) class scores of pictures, read from a file where they were kept."""
+def vectors(
+    encoder: OnnxEncoder,
+    found: list[tuple[Path, str]],
+    modality: Modality,
+    keep: Path | None = None,
+) -> np.ndarray:
+    """(n, dim) vectors as `index` and `search` make them, read from a file where they were kept."""
     if keep and keep.exists():
-        return load_file(keep)["scores"]
+        return np.load(keep)
     parts = []
     for start in range(0, len(found), 64):
-        paths = [path for path, _ in found[start : start + 64]]
-        pictures = files.photos(paths) if side == "photo" else files.drawn(paths, SIZE)
-        parts.append(files.class_scores(model, pictures))
+        pictures = [_pixels(path, modality, encoder) for path, _ in found[start : start + 64]]
+        parts.append(encoder.embed(np.stack(pictures), modality))
     if keep:
-        save_file({"scores": torch.cat(parts)}, keep)
-    return torch.cat(parts)
+        np.save(keep, np.concatenate(parts))
+    return np.concatenate(parts)
+
+
+def _pixels(path: Path, modality: Modality, encoder: OnnxEncoder) -> np.ndarray:
+    size = encoder.sizes[modality]
+    if modality == "photo":
+        return load_image(path.read_bytes(), modality, size)
+    return to_pixels(read_drawing(path.read_bytes(), placement=encoder.placement), modality, size)
 
 
 def report(similarity: np.ndarray, queries: Sequence[str], labels: Sequence[str]) -> ByClass:

@@ -21,7 +21,7 @@ def _models(incomplete: str) -> list[str]:
     from sbirctl.models import MODELS
     from sbirctl.pipeline.runs import rows
 
-    known = [*MODELS.names(), *(row["run"] for row in rows())]
+    known = ["starter", *MODELS.names(), *(row["run"] for row in rows())]
     return [name for name in known if name.startswith(incomplete)]
 
 
@@ -42,7 +42,8 @@ def command(
         typer.Option(
             "--model",
             metavar="RUN|NAME",
-            help="A run, a checkpoint or a model. [default: the gallery's own, or the newest run]",
+            help="A run, a checkpoint, an exported folder, a model, or starter, the one that comes "
+            "with the program. [default: the gallery's own, else the newest run, else starter]",
             autocompletion=_models,
         ),
     ] = "",

@@ -12,8 +12,6 @@ from sbirctl.core.files import human_bytes
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.drawings.paper import CLEAN, clean_paper, is_clean
 from sbirctl.drawings.placement import PAPER, Placement, normalize_placement, pad_to_square
-from sbirctl.drawings.strokes import Pen, parse_drawing, render
-from sbirctl.drawings.svg import parse_svg
 from sbirctl.store.images import decode_sketch
 
 MAX_BYTES = 32 * 1024**2
@@ -81,17 +79,24 @@ def _read(data: bytes, clean: str, max_bytes: int, max_pixels: int) -> tuple[Ima
             "Make it smaller.",
         )
     text = data.lstrip(b"\xef\xbb\xbf \t\r\n")
-    pen = Pen(canvas=_CANVAS)
-    if text[:1] in (b"{", b"["):
-        return render(parse_drawing(_first_drawing(text)), pen), ""
-    if text.startswith(b"<"):
-        drawing = parse_svg(text)
-        return render(drawing.strokes, pen, drawing.sheet), drawing.remark
+    if text[:1] in (b"{", b"[", b"<"):
+        return _lines(text)
     grey = decode_sketch(data, max_pixels=max_pixels)
     grey.thumbnail((_LARGEST, _LARGEST), Image.Resampling.LANCZOS)
     if clean == "yes" or (clean == "auto" and not is_clean(np.asarray(grey))):
         grey = Image.fromarray(clean_paper(np.asarray(grey)))
     return grey, ""
+
+
+def _lines(text: bytes) -> tuple[Image.Image, str]:
+    from sbirctl.drawings.strokes import Pen, parse_drawing, render
+    from sbirctl.drawings.svg import parse_svg
+
+    pen = Pen(canvas=_CANVAS)
+    if not text.startswith(b"<"):
+        return render(parse_drawing(_first_drawing(text)), pen), ""
+    drawing = parse_svg(text)
+    return render(drawing.strokes, pen, drawing.sheet), drawing.remark
 
 
 def _first_drawing(text: bytes) -> bytes:

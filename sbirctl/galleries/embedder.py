@@ -12,6 +12,7 @@ from PIL import Image
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.files import digest_json, display_path
 from sbirctl.galleries.model_record import ModelRecord
+from sbirctl.inference import starter
 from sbirctl.inference.encoder import Encoder
 from sbirctl.inference.onnx import OnnxEncoder
 from sbirctl.store.images import to_pixels
@@ -51,7 +52,8 @@ class Embedder:
             MissingError, CorruptError, MismatchError: as `OnnxEncoder`.
         """
         encoder = OnnxEncoder(folder)
-        card, photo = encoder.card, encoder.card["files"]["photo"]
+        card, files = encoder.card, encoder.card["files"]
+        decisive = [files["photo"]["sha256"], files["weights"]["sha256"], encoder.sizes["photo"]]
         record = ModelRecord(
             name=card["model"],
             checkpoint=checkpoint,
@@ -60,10 +62,10 @@ class Embedder:
             seed=seed,
             digest=card["weights_digest"],
             size=encoder.sizes["photo"],
-            key=digest_json([photo["sha256"], photo["size"]])[:16],
+            key=digest_json(decisive)[:16],
             placement=encoder.placement,
             runtime="onnx",
-            export=str(folder.absolute()),
+            export="" if folder.absolute() == starter.FOLDER else str(folder.absolute()),
         )
         return cls.of(record, encoder)
 
@@ -88,7 +90,7 @@ class Embedder:
                 f"The gallery's vectors are made by ONNX Runtime, not on {device!r}.",
                 "Leave out --device, or index again with --runtime torch.",
             )
-        folder = Path(record.export)
+        folder = export_folder(record)
         if not folder.is_dir():
             raise MissingError(
                 f"The exported model of the gallery is gone, or out of reach: "
@@ -142,6 +144,11 @@ class Embedder:
                 "Index with one that has: `sbirctl index FOLDER --model clip`.",
             )
         return self.encoder.embed_text(texts)
+
+
+def export_folder(record: ModelRecord) -> Path:
+    """Where the exported model of a gallery lies; the starter's is part of the program."""
+    return Path(record.export) if record.export else starter.FOLDER
 
 
 def _in_torch(record: ModelRecord, device: str) -> Encoder:

@@ -33,7 +33,7 @@ class ModelRecord:
         key: 16 hexadecimal digits of all that decides a photo's vector.
         placement: where its training sketches lie on their sheets.
         runtime: what computes the vectors, onnx or torch; a gallery never mixes them.
-        export: folder of the exported model, "" for torch.
+        export: folder of the exported model, "" for torch and for the starter.
     """
 
     name: str

@@ -1,8 +1,9 @@
 """A model as ONNX files with a card, for machines without torch.
 
 The folder holds `photo.onnx`, `sketch.onnx` and, where the model reads texts, `text.onnx` with its
-list of merges, and `card.toml`. A file takes pixels as the store keeps them; resizing to the
-model's own side, mean and std, the network, mirroring and normalising are inside it.
+list of merges, their weights in `weights.bin`, and `card.toml`. A file takes pixels as the store
+keeps them; resizing to the model's own side, mean and std, the network, mirroring and normalising
+are inside it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from sbirctl.core.errors import SbirctlError
 from sbirctl.core.files import digest_file
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.drawings.placement import Placement
-from sbirctl.inference.onnx import CARD, MERGES, SCHEMA, OnnxEncoder
+from sbirctl.inference.onnx import CARD, MERGES, SCHEMA, WEIGHTS, OnnxEncoder
+from sbirctl.inference.shared_weights import share_weights
 from sbirctl.store.manifest import MODALITIES, Modality
 
 if TYPE_CHECKING:
@@ -90,13 +92,16 @@ def export(model: Model, origin: Origin, folder: Path, report: Reporter = SILENT
         files: dict[str, Any] = {}
         for modality in MODALITIES:
             report.note(f"exporting the {modality} side of {origin.name}")
-            _write(_image_side(model, modality, origin.size), building / f"{modality}.onnx",
-                   _pictures(modality, origin.size, 2))  # fmt: skip
-            digest = digest_file(building / f"{modality}.onnx")
-            files[modality] = {"sha256": digest, "size": origin.size}
+            write_side(_image_side(model, modality, origin.size), building / f"{modality}.onnx",
+                       _pictures(modality, origin.size, 2))  # fmt: skip
+            files[modality] = {"size": origin.size}
         text = _text_side(model, building)
         if text is not None:
             files["text"] = text
+        share_weights([building / f"{name}.onnx" for name in files], building / WEIGHTS)
+        for name, facts in files.items():
+            facts["sha256"] = digest_file(building / f"{name}.onnx")
+        files["weights"] = {"sha256": digest_file(building / WEIGHTS)}
         card = {
             "schema": SCHEMA,
             "model": origin.name,
@@ -190,17 +195,24 @@ def _text_side(model: Any, folder: Path) -> dict[str, Any] | None:
     context = int(clip.context_length)
     example = torch.zeros(2, context, dtype=torch.int64)
     example[:, 0], example[:, 1] = 49406, 49407
-    _write(Side().eval(), folder / "text.onnx", example, name="tokens")
+    write_side(Side().eval(), folder / "text.onnx", example, name="tokens")
     published = Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"
     shutil.copyfile(published, folder / MERGES)
-    return {
-        "sha256": digest_file(folder / "text.onnx"),
-        "merges": digest_file(folder / MERGES),
-        "context": context,
-    }
+    return {"merges": digest_file(folder / MERGES), "context": context}
 
 
-def _write(side: Any, path: Path, example: torch.Tensor, name: str = "pixels") -> None:
+def write_side(side: Any, path: Path, example: torch.Tensor, name: str = "pixels") -> None:
+    """Write a network of one input as ONNX, for any number of pictures or texts.
+
+    Args:
+        side: a module in evaluation mode; what it gives is called "vectors".
+        path: the file.
+        example: of its input, with two rows.
+        name: of its input.
+
+    Raises:
+        ExportError: torch cannot export it.
+    """
     import torch
 
     free = torch.export.Dim("n", min=1, max=1 << 20)

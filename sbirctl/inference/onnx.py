@@ -19,6 +19,7 @@ from sbirctl.store.manifest import MODALITIES, Modality
 SCHEMA = 1
 CARD = "card.toml"
 MERGES = "merges.txt.gz"
+WEIGHTS = "weights.bin"
 BATCH = 16
 """Pictures of one call: vectors of other batch sizes can differ in the last bits."""
 
@@ -105,6 +106,8 @@ class OnnxEncoder:
                 ) from error
             path = self.folder / f"{name}.onnx"
             _check(path, self.card["files"][name]["sha256"])
+            if not self._sessions:
+                _check(self.folder / WEIGHTS, self.card["files"]["weights"]["sha256"])
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = self._threads
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -137,7 +140,7 @@ def read_card(folder: Path) -> Mapping[str, Any]:
         schema, files = int(card["schema"]), card["files"]
         known = {"model": str, "dim": int, "weights_digest": str}
         whole = all(isinstance(card[key], kind) for key, kind in known.items())
-        whole &= all(isinstance(files[name]["sha256"], str) for name in MODALITIES)
+        whole &= all(isinstance(files[name]["sha256"], str) for name in (*MODALITIES, "weights"))
         whole &= all(0 < files[name]["size"] <= 1 << 13 for name in MODALITIES)
         whole &= all(
             math.isfinite(share) for share in vars(Placement(**card["placement"])).values()

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from sbirctl.core.config import read_layers
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError, nearest
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.galleries.embedder import Embedder
+from sbirctl.galleries.embedder import Embedder, export_folder
 from sbirctl.galleries.model_record import ModelRecord
+from sbirctl.inference import starter
 from sbirctl.inference.encoder import RUNTIMES
 from sbirctl.inference.onnx import CARD
 
@@ -28,7 +29,7 @@ class ModelChoice:
 
     Attributes:
         name: a run's folder or name, a checkpoint, an exported model's folder, or a model's name;
-            "" for the gallery's own, or the newest run.
+            "" for the gallery's own, else the newest run, else the starter.
         weights: where the starting weights are, "" for the published ones or those of training.
         assignments, config: settings, for a model's name only.
         seed: for a model with random starting values.
@@ -55,7 +56,7 @@ def choose(
 
     Raises:
         UsageError: settings for a model that has its own, or no such runtime.
-        MissingError: no such run, or no run at all.
+        MissingError: no such run.
         CorruptError, MismatchError: its files are not what they should be.
         inference.export.ExportError: onnx was asked for, and the model cannot be exported.
     """
@@ -75,13 +76,14 @@ def choose(
     if not choice.name and old is not None:
         refuse_settings(given)
         return _of_gallery(old.record, old.dim, choice, device, report)
-    if (Path(choice.name or ".").expanduser() / CARD).is_file() and choice.name:
-        refuse_settings(given)
-        return _exported(Path(choice.name).expanduser(), choice)
     if is_model(choice.name):
         return _as_it_comes(choice, read_layers(choice.config, choice.assignments), device, report)
     refuse_settings(given)
-    return _trained(find_checkpoint(choice.name or str(_newest_run())), choice, device, report)
+    name = choice.name or _newest_run() or starter.NAME
+    folder = starter.FOLDER if name == starter.NAME else Path(name).expanduser()
+    if (folder / CARD).is_file():
+        return _exported(folder, choice)
+    return _trained(find_checkpoint(name), choice, device, report)
 
 
 def _of_gallery(
@@ -104,7 +106,7 @@ def _of_gallery(
     if record.checkpoint:
         return _trained(Path(record.checkpoint), choice, device, report)
     if not record.weights:
-        return _exported(Path(record.export), choice)
+        return _exported(export_folder(record), choice)
     return _as_it_comes(replace(choice, name=record.name), [record.settings], device, report)
 
 
@@ -120,7 +122,7 @@ def _trained_again(record: ModelRecord) -> bool:
 def _exported(folder: Path, choice: ModelChoice) -> Embedder:
     if choice.runtime == "torch":
         raise UsageError(
-            f"{choice.name} is an exported model, which torch does not read.",
+            f"{choice.name or folder.name} is an exported model, which torch does not read.",
             "Name the run it was exported from.",
         )
     return Embedder.from_export(folder)
@@ -175,14 +177,11 @@ def _stay_on_torch(error: Exception, choice: ModelChoice, report: Reporter) -> N
     report.warn(f"{error} Its vectors are made by torch.")
 
 
-def _newest_run() -> Path:
+def _newest_run() -> str:
+    """The folder of the run that finished last, "" where there is none."""
     from sbirctl.pipeline.runs import newest_run
 
     try:
-        return newest_run()
-    except MissingError as error:
-        raise MissingError(
-            "There is no trained run to embed photos with.",
-            "Type `sbirctl demo` and --model with the run it prints, or --model clip (its weights "
-            "are downloaded once; --weights FILE takes them from disk).",
-        ) from error
+        return str(newest_run())
+    except MissingError:
+        return ""

@@ -54,7 +54,7 @@ def index(
         What came of it. A stopped call is continued by the same call.
 
     Raises:
-        MissingError: no such folder, no photo, no such run, or no run at all.
+        MissingError: no such folder, no photo, or no such run.
         UsageError: a name, engine or setting that cannot be, or a file instead of a folder.
         SbirctlError: the gallery is being indexed already.
     """

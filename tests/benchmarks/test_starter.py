@@ -15,6 +15,9 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.starter import choose, drawings, files, mapping, measure, network  # noqa: E402
 from benchmarks.starter.vectors import Head, Shape, expected_scores, head  # noqa: E402
+from sbirctl.drawings.placement import Placement, normalize_placement  # noqa: E402
+from sbirctl.inference.onnx import OnnxEncoder  # noqa: E402
+from sbirctl.store.images import to_pixels  # noqa: E402
 
 SQUARE = [np.array([[0.0, 0], [10, 0], [10, 10], [0, 10], [0, 0]])]
 LONG = [np.array([[0.0, 0], [100, 0]]), np.array([[0.0, 20], [100, 20]])]
@@ -54,14 +57,14 @@ def test_changed_drawings_differ_and_come_again_with_the_seed():
     assert (one != two).any()
 
 
-def test_what_the_product_puts_in_place_looks_like_what_was_trained(tmp_path):
+def test_what_the_product_puts_in_place_looks_like_what_was_trained():
     sheet = Image.new("L", (300, 200), 255)
     small = Image.fromarray(drawings.rasterise(LONG, size=100))
     sheet.paste(small, (10, 90))
-    sheet.save(tmp_path / "a.png")
-    (picture,) = files.drawn([tmp_path / "a.png"], drawings.SIZE)
-    assert picture.shape == (drawings.SIZE, drawings.SIZE)
-    assert np.allclose(box(picture), box(drawings.rasterise(LONG)), atol=4)
+    placed = normalize_placement(sheet, Placement(drawings.FILL, drawings.FILL, drawings.FILL, 0))
+    picture = to_pixels(placed, "sketch", drawings.SIZE)
+    assert picture.shape == (drawings.SIZE, drawings.SIZE, 1)
+    assert np.allclose(box(picture[..., 0]), box(drawings.rasterise(LONG)), atol=4)
 
 
 def test_simplified_strokes_are_read(tmp_path):
@@ -142,20 +145,25 @@ def untrained():
     return timm.create_model(network.MODEL).eval()
 
 
-def test_the_file_gives_back_both_sides(untrained, tmp_path):
+def test_the_folder_gives_the_vectors_of_both_sides(untrained, tmp_path):
     drawing = network.lite0(untrained.state_dict())
     with torch.no_grad():
-        drawing.conv_head.weight.add_(0.25)
+        drawing.conv_head.weight.add_(0.01)
     fixed = head(untrained, torch.zeros(1000), Shape(8, power=0.0))
     assert (fixed.classes.T @ fixed.classes).numpy() == pytest.approx(np.eye(8), abs=1e-4)
-    files.save(tmp_path / "a.safetensors", untrained, drawing, fixed)
-    assert (tmp_path / "a.safetensors").stat().st_size < 20_000_000
-    sides, again = files.load(tmp_path / "a.safetensors")
-    x = torch.randn(1, 3, 64, 64)
+    some = np.stack([drawings.rasterise(strokes) for strokes in (SQUARE, LONG)])
+    worst = files.save(tmp_path / "a", untrained, drawing, fixed, some)
+    assert sum(path.stat().st_size for path in (tmp_path / "a").iterdir()) < 20_000_000
+    encoder = OnnxEncoder(tmp_path / "a")
+    assert encoder.card["parity"] == {"pictures": 2, "worst_cosine": worst}
+    assert worst > 0.999
+    found = encoder.embed(some[..., None], "sketch")
     with torch.inference_mode():
-        for side, network_ in (("photo", untrained), ("drawing", drawing)):
-            wanted = fixed.vectors(network_(x), side)
-            assert F.cosine_similarity(again.vectors(sides[side](x), side), wanted) > 0.999
+        wanted = fixed.vectors(drawing(network.pixels(some)), "drawing").numpy()
+    assert (found * wanted).sum(1).min() > 0.999
+    # what both sides share is kept once
+    once = sum(v.numel() for v in untrained.parameters()) + drawing.conv_head.weight.numel()
+    assert (tmp_path / "a" / "weights.bin").stat().st_size < 2 * once + 200_000
 
 
 def test_weights_between_are_between(untrained):

@@ -168,7 +168,6 @@ def test_errors_are_two_lines(run, words, code, what):
         (["photos", "--name", "mine", "--model", "nothing"], 3, "nothing"),
         (["photos", "--name", "mine", "--forget", "home"], 2, "home"),
         (["photos", "--name", "mine", "--set", "size=64"], 2, "size=64"),
-        (["photos", "--name", "new"], 3, "no trained run"),
         (["home", "--name", "empty", *MODEL], 3, "no photo"),
     ],
 )
