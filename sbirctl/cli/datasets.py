@@ -48,6 +48,29 @@ def list_(context: typer.Context, json: _console.JsonOption = False) -> None:
     )
 
 
+def _prepared(incomplete: str) -> list[str]:
+    from sbirctl.core.home import datasets_dir
+
+    root = datasets_dir()
+    names = [path.name for path in root.iterdir()] if root.is_dir() else []
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+@app.command("rm")
+def remove(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME...", help="Data sets.", autocompletion=_prepared),
+    ],
+    print0: _console.Print0Option = False,
+) -> None:
+    """Remove prepared data sets; prints their folders. What they were made from stays."""
+    from sbirctl.pipeline.datasets import remove_datasets
+
+    for path in remove_datasets(names):
+        _console.print_path(path, null=print0)
+
+
 @app.command()
 def verify(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A prepared data set.")],

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sbirctl.core.errors import SbirctlError, UsageError
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError, nearest
 from sbirctl.core.files import display_path
 from sbirctl.core.home import datasets_dir
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS
 from sbirctl.datasets.published.differences import against_published
-from sbirctl.store.reader import Store
+from sbirctl.store.reader import MANIFEST, Store
 from sbirctl.store.verify import verify
+from sbirctl.store.writer import store_lock
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,37 @@ def verify_dataset(name: str, *, report: Reporter = SILENT) -> Store:
     for line in against_published(store):
         report.note(line)
     return store
+
+
+def remove_datasets(names: Sequence[str]) -> list[Path]:
+    """Remove prepared data sets, unfinished ones too; gives their folders.
+
+    What they were made from stays.
+
+    Raises:
+        MissingError: one is not there (nothing is removed then).
+        UsageError: one is a link, or no name of a data set.
+        SbirctlError: one is being prepared.
+    """
+    folders = []
+    for name in dict.fromkeys(names):
+        if name in ("", ".", "..") or "/" in name:
+            raise UsageError(f"{name!r} is no name of a data set.", "See `sbirctl datasets`.")
+        folder = datasets_dir() / name
+        if folder.is_symlink():
+            raise UsageError(
+                f"{display_path(folder)} is a link; what it leads to is not removed.",
+                "Remove the link by hand.",
+            )
+        if not folder.is_dir():
+            known = [one.name for one in list_datasets() if one.folder]
+            raise MissingError(f"The data set {name!r} is not prepared.", nearest(name, known))
+        folders.append(folder)
+    for folder in folders:
+        with store_lock(folder):
+            (folder / MANIFEST).unlink(missing_ok=True)  # first: half a store is none
+        shutil.rmtree(folder)
+    return folders
 
 
 def _listed(folder: Path) -> Listed:

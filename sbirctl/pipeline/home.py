@@ -1,0 +1,88 @@
+"""What lies in the home folder, how large it is, and what is left over in it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from sbirctl.core.errors import SbirctlError
+from sbirctl.core.files import lock
+from sbirctl.core.home import datasets_dir, galleries_dir, home, runs_dir
+
+_LOCK = ".lock"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing in the home folder.
+
+    Attributes:
+        kind: "data set", "run", "gallery", or the name of another folder.
+        name: of the thing, "" for the whole folder.
+        bytes: on the disk.
+        left_over: why it is of no use, "" where it may be.
+        path: where it lies.
+    """
+
+    kind: str
+    name: str
+    bytes: int
+    left_over: str
+    path: Path
+
+
+def entries() -> list[Entry]:
+    """Everything in the home folder, the largest of each kind first."""
+    kinds = {datasets_dir(): "data set", runs_dir(): "run", galleries_dir(): "gallery"}
+    found = []
+    root = home()
+    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+        if folder in kinds and folder.is_dir():
+            own = [_entry(kinds[folder], place) for place in folder.iterdir()]
+            found += sorted(own, key=lambda one: (-one.bytes, one.name))
+        else:
+            found.append(Entry(folder.name, "", _size(folder), "", folder))
+    return found
+
+
+def clean(plan: list[Entry]) -> list[Path]:
+    """Remove what is left over; one that is in use meanwhile stays.
+
+    Args:
+        plan: entries of `entries`; those that may be of use are passed over.
+    """
+    removed = []
+    for entry in plan:
+        if not entry.left_over:
+            continue
+        try:
+            with lock(entry.path / _LOCK, busy=f"{entry.name} is in use"):
+                if not _entry(entry.kind, entry.path).left_over:
+                    continue
+        except SbirctlError:
+            continue
+        shutil.rmtree(entry.path)
+        removed.append(entry.path)
+    return removed
+
+
+def _entry(kind: str, place: Path) -> Entry:
+    left_over = ""
+    if place.is_dir() and not place.is_symlink():
+        inside = {path.name for path in place.iterdir()} - {_LOCK}
+        if not inside:
+            left_over = f"an empty {kind}"
+    return Entry(kind, place.name, _size(place), left_over, place)
+
+
+def _size(place: Path) -> int:
+    if place.is_symlink() or not place.is_dir():
+        return place.lstat().st_size
+    total = 0
+    for path in place.rglob("*"):
+        try:
+            total += path.lstat().st_size
+        except OSError:  # removed meanwhile
+            continue
+    return total

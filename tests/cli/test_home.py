@@ -1,0 +1,73 @@
+"""`sbirctl home` and `sbirctl datasets rm`."""
+
+import json
+
+import pytest
+
+from sbirctl.cli import _app
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path))
+    for name, size in (("datasets/mine", 500), ("datasets/yours", 900), ("runs/one", 30)):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_bytes(b"x" * size)
+    (tmp_path / "runs" / "refused").mkdir()
+    (tmp_path / "runs" / "refused" / ".lock").touch()
+    (tmp_path / "downloads").mkdir()
+    (tmp_path / "downloads" / "archive.zip").write_bytes(b"x" * 2000)
+    return tmp_path
+
+
+def listed(capfd, *words):
+    assert _app.run(["home", *words, "--json"]) == 0
+    return json.loads(capfd.readouterr().out)
+
+
+def test_what_lies_where(home, capfd):
+    found = listed(capfd)
+    rows = [(row["kind"], row["name"], row["bytes"]) for row in found["entries"]]
+    assert rows == [
+        ("data set", "yours", 900),
+        ("data set", "mine", 500),
+        ("downloads", "", 2000),
+        ("run", "one", 30),
+        ("run", "refused", 0),
+    ]
+    assert found["bytes"] == 3430
+
+
+def test_clean_shows_a_plan_and_then_does_it(home, capfd):
+    assert [row["name"] for row in listed(capfd, "--clean")["entries"]] == ["refused"]
+    assert (home / "runs" / "refused").is_dir()
+    assert _app.run(["home", "--clean", "--yes"]) == 0
+    assert capfd.readouterr().out == f"{home / 'runs' / 'refused'}\n"
+    assert not (home / "runs" / "refused").exists()
+    assert (home / "runs" / "one").is_dir()
+    assert _app.run(["home", "--yes"]) == 2
+
+
+def test_datasets_are_removed_by_name(home, capfd):
+    assert _app.run(["datasets", "rm", "mine", "mine"]) == 0
+    assert capfd.readouterr().out == f"{home / 'datasets' / 'mine'}\n"
+    assert not (home / "datasets" / "mine").exists()
+    assert (home / "datasets" / "yours").is_dir()
+
+
+@pytest.mark.parametrize(
+    "name, status, said",
+    [
+        ("mien", 3, "is not prepared"),
+        ("..", 2, "no name of a data set"),
+        ("a/b", 2, "no name"),
+        ("linked", 2, "is a link"),
+    ],
+)
+def test_what_is_no_data_set_is_not_removed(home, name, status, said, capfd):
+    (home / "datasets" / "linked").symlink_to(home / "datasets" / "yours")
+    assert _app.run(["datasets", "rm", "mine", name]) == status
+    assert said in capfd.readouterr().err
+    assert (home / "datasets" / "mine").is_dir()
+    assert (home / "datasets" / "yours").is_dir()
