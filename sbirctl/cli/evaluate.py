@@ -218,7 +218,7 @@ def _print(scores: dict[str, Any]) -> None:
         _console.print_table(("class", "queries", *names), rows)
         return
     columns: list[tuple[str, dict[str, Any]]] = [("value", scores["metrics"])]
-    columns += [(kind, scores[kind]) for kind in ("unseen", "seen") if kind in scores]
+    columns += [(kind, scores[kind]) for kind in ("unseen", "seen", "harmonic") if kind in scores]
     header = ["metric", *(name for name, _ in columns)]
     rows = [[m, *(values[m] for _, values in columns)] for m in scores["metrics"]]
     if "intervals" in scores:
@@ -234,8 +234,14 @@ def _print(scores: dict[str, Any]) -> None:
         else f"{scores['gallery']} photos, {scores['classes']} classes"
     )
     title = f"{scores['queries']} queries, {sides}; definition {scores['definition']['name']}"
+    title += _leak(scores)
     least = ("definition", "unit", "chance")
     _console.print_table([*header, "definition"], rows, title=title, least=least)
+
+
+def _leak(scores: dict[str, Any]) -> str:
+    count = scores["provenance"].get("leaks_allowed")
+    return f"; {count:,} test images were trained on" if count else ""
 
 
 def _check(values: dict[str, float | None], limits: dict[str, float]) -> None:

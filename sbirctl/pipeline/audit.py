@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.pipeline.evaluate import find_embeddings, say_unstated
+from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings, say_unstated
 from sbirctl.report.sizes import published_sizes
 from sbirctl.report.subject import subject_of
 from sbirctl.retrieval import audit as audits
-from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval.audit import METRICS, Audit
 from sbirctl.retrieval.evaluation import Options
 
@@ -27,7 +26,7 @@ def audit(
         The embeddings file and what was found.
     """
     path = find_embeddings(where, report)
-    embeddings = files.read(path, vectors=False)
+    embeddings = read_embeddings(path, report, vectors=False)
     say_unstated(embeddings, path, report)
     subject = subject_of(embeddings, path)
     published = published_sizes(subject.task, subject.dataset, subject.split)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.pipeline.evaluate import find_embeddings, unit_of
-from sbirctl.retrieval import embeddings as files
+from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings, unit_of
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.comparison import Comparison, System, align, reorder
 from sbirctl.retrieval.comparison import compare as compare_systems
@@ -45,7 +44,8 @@ def compare(
         )
 
     def read(side: Sequence[Path]) -> Iterator[Embeddings]:
-        return (files.read(find_embeddings(where, report), vectors=False) for where in side)
+        found = [find_embeddings(where, report) for where in side]
+        return (read_embeddings(path, report, vectors=False) for path in found)
 
     return compare_embeddings(
         read(ours), read(theirs), metrics, definition, options, report=report, unit=unit

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sbirctl.core.files import atomic_open, display_path
 from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.pipeline.evaluate import read_embeddings
 from sbirctl.pipeline.pictures import beside, embeddings_files, run_name
-from sbirctl.retrieval import embeddings as files
 
 if TYPE_CHECKING:
     from sbirctl.report.correlation import Correlation
@@ -64,7 +64,7 @@ def correlation(
     titles = list(names) or [run_name(path) for path in paths]
     found, rows = [], []
     for path, title in zip(paths, titles, strict=True):
-        e = files.read(path)
+        e = read_embeddings(path, report)
         one = measure(e, classes)
         if values and len(one.classes) > MOST_VALUES:
             raise UsageError(

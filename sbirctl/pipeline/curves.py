@@ -11,9 +11,9 @@ from sbirctl.core.errors import MissingError
 from sbirctl.core.files import atomic_open, display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.runs import find_run
+from sbirctl.pipeline.evaluate import read_embeddings
 from sbirctl.pipeline.pictures import beside, embeddings_files, run_name
 from sbirctl.pipeline.runs import newest_run
-from sbirctl.retrieval import embeddings as files
 
 if TYPE_CHECKING:
     from sbirctl.report.curves import RankingCurves
@@ -84,7 +84,7 @@ def _ranking(
     titles = tuple(names) or tuple(map(run_name, paths))
     found = []
     for path, title in zip(paths, titles, strict=True):
-        e = files.read(path)
+        e = read_embeddings(path, report)
         found.append(ranking_curves(e, most=most, level=LEVEL, seed=seed, report=report))
         if most > len(e.gallery):
             report.note(f"{title}: K ends at {len(e.gallery):,}, the size of the gallery.")

@@ -87,6 +87,18 @@ def find_embeddings(where: Path | None, report: Reporter = SILENT) -> Path:
     return embed(where, report=report)
 
 
+def read_embeddings(path: Path, report: Reporter = SILENT, *, vectors: bool = True) -> Embeddings:
+    """The embeddings of a file; test images that were trained on are warned of.
+
+    Raises:
+        MissingError, MismatchError, CorruptError: see `retrieval.embeddings.read`.
+    """
+    embeddings = files.read(path, vectors=vectors)
+    if embeddings.provenance.leak:
+        report.warn(f"{display_path(path)}: {embeddings.provenance.leak}.")
+    return embeddings
+
+
 def say_unstated(e: Embeddings, path: Path, report: Reporter) -> None:
     """Warn of what a file does not say, though every figure measured on it depends on it."""
     given = {"task": e.task, "model": e.model, "store_digest": e.store}
@@ -110,7 +122,7 @@ def evaluate(
     """
     request = request or Request()
     path = find_embeddings(where, report)
-    scores, _ = score(files.read(path, vectors=False), request, report)
+    scores, _ = score(read_embeddings(path, report, vectors=False), request, report)
     if path.name == EMBEDDINGS and (path.parent / "config.toml").is_file():
         try:
             write_json(path.parent / SCORES, scores)
@@ -212,6 +224,9 @@ def describe(
         if not rows.all():  # else there is nothing to tell apart
             scores["seen"] = {name: result.mean(name, rows) for name in names}
             scores["unseen"] = {name: result.mean(name, ~rows) for name in names}
+            scores["harmonic"] = {
+                name: harmonic_mean(scores["seen"][name], scores["unseen"][name]) for name in names
+            }
     if request.interval:
         unit = unit_of(e) if request.interval == "auto" else request.interval
         scores["intervals"] = {name: _interval(e, result, name, unit) for name in names}
@@ -219,6 +234,13 @@ def describe(
     if request.per_class:
         scores["per_class"] = _per_class(e, result)
     return scores
+
+
+def harmonic_mean(a: float | None, b: float | None) -> float | None:
+    """2 a b / (a + b), as generalised zero-shot work sums up seen and unseen; 0 if both are 0."""
+    if a is None or b is None:
+        return None
+    return 2 * a * b / (a + b) if a + b else 0.0
 
 
 def write_per_query(path: Path, e: Embeddings, result: Result) -> None:

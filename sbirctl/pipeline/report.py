@@ -10,11 +10,10 @@ from sbirctl.core.errors import SbirctlError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS, load_card
-from sbirctl.pipeline.evaluate import find_embeddings, say_unstated
+from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings, say_unstated
 from sbirctl.report.comparison import Cell, Measured, Row, cells_for, rows_of
 from sbirctl.report.published import Figure, figures
 from sbirctl.report.subject import subject_of
-from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.embeddings import Embeddings
@@ -93,7 +92,7 @@ def check(rows: Sequence[Row], tolerance: float) -> None:
 def _measure(
     path: Path, against: Sequence[Figure] | None, request: Request, report: Reporter
 ) -> Measured:
-    embeddings = files.read(path)
+    embeddings = read_embeddings(path, report)
     say_unstated(embeddings, path, report)
     subject = subject_of(embeddings, path)
     if against is None and subject.model not in MODELS:

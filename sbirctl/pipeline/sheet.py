@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.pipeline.evaluate import read_embeddings
 from sbirctl.pipeline.pictures import beside, embeddings_files, run_name
-from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval.embeddings import Embeddings
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def sheet(
             f"{target.name!r} has no ending that says what sheet to make.",
             f"End it in {', '.join(MOST)}.",
         )
-    found = [files.read(path) for path in paths]
+    found = [read_embeddings(path, report) for path in paths]
     runs = tuple(names) or tuple(map(run_name, paths))
     side = round(size * _FINE[kind])
     most = held(MOST[kind], side)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -78,6 +79,8 @@ def train(
             held.enter_context(going_on("before the first epoch"))
             _say_start(run, folder, {"threads": count, "processes": group.world}, report)
             run_phases(run, folder, execution, group, count, report)
+        if group.first:
+            _say_end(run, folder, report)
     return folder
 
 
@@ -124,6 +127,34 @@ def _say_start(run: Run, folder: Path, now: Mapping[str, int], report: Reporter)
                     f"begun with {before} {what}, going on with {count}: results can differ in "
                     f"the last bits{_KEEPS[what].format(before)}"
                 )
+
+
+def _say_end(run: Run, folder: Path, report: Reporter) -> None:
+    """What was trained on, and how to train on all of it where something was held out."""
+    from sbirctl.training.checkpoint import read_checkpoint
+
+    known = read_checkpoint(folder / "checkpoint.safetensors", tensors=False).provenance
+    if not known.held_out:
+        report.note(f"trained on all {known.learnt}")
+        return
+    report.note(f"trained on {known.learnt}: {known.held_out} for validation")
+    report.note(f"papers train on all of them: {_refit_command(run, folder)}")
+
+
+def _refit_command(run: Run, folder: Path) -> str:
+    """The same run, trained again on all seen data in the end."""
+    config, inputs = run.config, run.data.inputs
+    given = {
+        "--dataset": inputs.dataset,
+        "--target": inputs.target,
+        "--task": inputs.task,
+        "--split": inputs.split,
+        "--seed": str(config.seed) if config.seed else "",
+        "--weights": config.weights if config.weights != "pretrained" else "",
+        "--config": str(folder / "config.toml"),
+    }
+    options = [word for key, value in given.items() if value for word in (key, value)]
+    return shlex.join(["sbirctl", "train", config.model, *options, "--refit"])
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sbirctl.core.files import atomic_open, digest_file, display_path, write_json
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.pipeline.evaluate import find_embeddings
+from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings
 from sbirctl.pipeline.pictures import beside, run_name
 from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval.collapse import vector_signs
@@ -61,7 +61,7 @@ def tsne(
         sources.append(find_embeddings(compare, report))
     picture = output or beside(sources[0], "tsne.png")
     style.check_suffix(picture)
-    found = [files.read(path) for path in sources]
+    found = [read_embeddings(path, report) for path in sources]
     settings = settings or TsneSettings()
     if compare is not None and not settings.classes:
         settings = replace(settings, classes=shared_classes(found))

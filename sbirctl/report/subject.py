@@ -51,9 +51,10 @@ class Subject:
         gallery = self.provenance.gallery
         convention = f" ({gallery})" if gallery else ""
         named = self.split or self.dataset or "unnamed data"
+        leak = f"; {self.provenance.leak}" if self.provenance.leak else ""
         return (
             f"task {self.task or 'unknown'}{across}; {named}; {self.queries:,} queries, "
-            f"{self.photos:,} photos{convention}"
+            f"{self.photos:,} photos{convention}{leak}"
         )
 
 

@@ -88,18 +88,18 @@ def begun_with(pair: Pair) -> Reasons:
     )
 
 
+def leaks(pair: Pair) -> Reasons:
+    """Test images were trained on."""
+    known = pair.subject.provenance
+    return (known.leak,) if known.leak else ()
+
+
 def held_out(pair: Pair) -> Reasons:
     """Something of the training side was held out for validation."""
-    known = pair.subject.provenance.counts or {}
-    if not pair.subject.provenance.trained or "val" not in known or "train" not in known:
+    known = pair.subject.provenance
+    if not known.trained or not known.held_out:
         return ()
-    train, val = known["train"], known["val"]
-    what, some, rest = "seen classes", val.classes, train.classes
-    if pair.subject.task == "fg":
-        what = "training instances"
-    elif pair.subject.task == "sbir":
-        what, some, rest = "training sketches", val.sketches, train.sketches
-    return (f"{some:,} of {some + rest:,} {what} held out: `--refit` trains on all",)
+    return (f"{known.held_out}: `--refit` trains on all",)
 
 
 def trained_classes(pair: Pair) -> Reasons:
@@ -131,6 +131,7 @@ TRAINING_CHECKS: tuple[Callable[[Pair], Reasons], ...] = (
     trained,
     weights,
     begun_with,
+    leaks,
     edge_maps,
     trained_classes,
     held_out,

@@ -99,6 +99,7 @@ class Provenance:
         distractors: photos of the gallery that no sketch was drawn from.
         scope: "all" ranks against the whole gallery, "class" against the query's class.
         leaks_dropped: images common to training and test that were left out of training.
+        leaks_allowed: test images that were trained on because a person allowed it.
         counts: of the subsets train, val and test.
         notes: sentences for people.
         seed: of starting values, batches, augmentation and the validation subset.
@@ -138,6 +139,7 @@ class Provenance:
     distractors: int | None = None
     scope: str | None = None
     leaks_dropped: int | None = None
+    leaks_allowed: int | None = None
     counts: Mapping[str, Counts] | None = None
     notes: tuple[str, ...] = ()
     seed: int | None = None
@@ -150,6 +152,39 @@ class Provenance:
     edges: EdgeMaps | None = None
     init: Beginning | None = None
     side: str | None = None
+
+    @property
+    def leak(self) -> str:
+        """A sentence where test images were trained on, "" where none were."""
+        if not self.leaks_allowed:
+            return ""
+        return f"{self.leaks_allowed:,} test images were trained on: no zero-shot figure"
+
+    @property
+    def held_out(self) -> str:
+        """What of the training side was held out to the end, in words; "" for nothing."""
+        known = self.counts or {}
+        if "val" not in known or "train" not in known:
+            return ""
+        some, rest = (getattr(known[name], self._unit[0]) for name in ("val", "train"))
+        return f"{some:,} of {some + rest:,} {self._unit[1]} held out"
+
+    @property
+    def learnt(self) -> str:
+        """What was trained on, in words; "" where it is not recorded."""
+        known = self.counts or {}
+        if "train" not in known:
+            return ""
+        return f"{getattr(known['train'], self._unit[0]):,} {self._unit[1]}"
+
+    @property
+    def _unit(self) -> tuple[str, str]:
+        """Which of the counts a validation subset is cut from, and its word."""
+        if self.task == "fg":
+            return "classes", "training instances"
+        if self.task == "sbir":
+            return "sketches", "training sketches"
+        return "classes", "seen classes"
 
     def unstated(self) -> tuple[str, ...]:
         """Which of the things every figure depends on nobody recorded."""

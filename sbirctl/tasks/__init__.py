@@ -23,8 +23,10 @@ else:
 class TaskOptions:
     """What may be chosen about every task; a task adds its own in a subclass."""
 
-    leaks: Literal["refuse", "drop"] = setting(
-        "refuse", help="refuse to train if test images are in training, or drop those images there"
+    leaks: Literal["refuse", "drop", "allow"] = setting(
+        "refuse",
+        help="refuse to train if test images are in training, or drop those images there; "
+        "allow: train on them, for gzs with joined=trained only",
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from sbirctl.core.errors import MismatchError
+from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.splits.spellings import key
 from sbirctl.tasks import TaskOptions
@@ -43,7 +43,13 @@ def without_shared(
 
     Raises:
         MismatchError: there are some and `leaks` is "refuse".
+        UsageError: `leaks` is "allow", for a task where nothing is.
     """
+    if options.leaks == "allow":
+        raise UsageError(
+            "leaks=allow is for the task gzs with joined=trained.",
+            "Leave common images out of training: --set leaks=drop.",
+        )
     sides = list(tests)
     photo, sketch = _shared(train.photo, sides), _shared(train.sketch, sides)
     ids = [*train.photo.take(photo).ids, *train.sketch.take(sketch).ids]
@@ -82,6 +88,12 @@ def without_val(train: Subset, val: Subset) -> Subset:
     """The training subset without images that are validation images, too."""
     sides = (val.photo, val.sketch)
     return drop(train, ~_shared(train.photo, sides), ~_shared(train.sketch, sides))
+
+
+def shared_images(subset: Subset, other: Subset) -> int:
+    """How many sketches and photos of `subset` are images of `other`, too."""
+    sides = (other.photo, other.sketch)
+    return int(sum(_shared(side, sides).sum() for side in (subset.photo, subset.sketch)))
 
 
 def drop(subset: Subset, photo: np.ndarray, sketch: np.ndarray) -> Subset:

@@ -1,11 +1,16 @@
-"""Generalised zero-shot: the gallery holds unseen and seen classes, as a real one does.
+"""Generalised zero-shot: the gallery holds the unseen classes and images of seen ones.
 
-20 % of the seen classes join the test side; of each of them 20 % of the sketches and 20 % of the
-photos, by digest order, are held out of training, and only those query or are searched.
+A fifth of the seen classes joins the test side. Which of their images are searched, and whether
+they are trained on, no paper says; there are three named readings (`joined`):
+
+- held-out: a fifth of their images, held out of training. A class then has few photos (Sketchy:
+  121), which caps P@200 of its queries at 0.605.
+- trained: all their images, which stay in training. A leak, only with `leaks=allow`.
+- removed: all their images, which leave training. The classes are then unseen ones.
 
 With `added=sempcyc` images of all seen classes join: 20 % as many sketches and photos as the
-unseen classes have, by digest order. sem-pcyc takes them from what it trains on; here they are held
-out like all others.
+unseen classes have, by digest order. sem-pcyc takes them from what it trains on, which is
+`joined=trained`.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ from typing import Literal
 import numpy as np
 
 from sbirctl.core.config import setting
+from sbirctl.core.errors import UsageError
 from sbirctl.core.files import digest_json
 from sbirctl.sampling.subsets import Partition, Subset
 from sbirctl.splits.generalised import added
@@ -42,7 +48,7 @@ from sbirctl.tasks._holdout import (
     val_classes,
     without_groups,
 )
-from sbirctl.tasks._leaks import drop, held_apart, refuse_classes
+from sbirctl.tasks._leaks import drop, held_apart, refuse_classes, shared_images
 
 HELD_OUT = 0.2
 
@@ -56,16 +62,37 @@ class GeneralisedOptions(GalleryOptions):
     )
     added: Literal["drclip", "sempcyc"] = setting(
         "drclip",
-        help="seen images in the test: drclip (20 % of the images of some classes) or sempcyc "
+        help="seen images in the test: drclip (of 20 % of the classes) or sempcyc "
         "(of all classes, 20 % as many as the unseen classes have)",
+    )
+    joined: Literal["held-out", "trained", "removed"] = setting(
+        "held-out",
+        help="the images that join: a fifth, held out of training; all, trained on (a leak, needs "
+        "leaks=allow); or all, with their classes removed from training",
     )
 
 
-class Generalised(Task[GeneralisedOptions]):
-    """Queries and gallery are the unseen classes and held-out images of some seen ones.
+@dataclass(frozen=True)
+class _Joining:
+    """What joins the unseen classes on the test side.
 
-    Refused: an unseen class in training, or an image common to training and test. Validation:
-    10 % of the seen classes, of those that do not join the test side.
+    Attributes:
+        classes: names, sorted. origin: whose list or rule they are.
+        photos, sketches: (n,) int64 entries of the store.
+    """
+
+    classes: tuple[str, ...]
+    origin: str
+    photos: np.ndarray
+    sketches: np.ndarray
+
+
+class Generalised(Task[GeneralisedOptions]):
+    """Queries and gallery are the unseen classes and images of some seen ones.
+
+    Refused: an unseen class in training, or an image common to training and test (allowed by name
+    with joined=trained). Validation: 10 % of the seen classes, of those that do not join the test
+    side.
     """
 
     name = "gzs"
@@ -89,53 +116,109 @@ class Generalised(Task[GeneralisedOptions]):
         unseen, seen = unseen_and_seen(source, split)
         photos, convention = gallery_photos(source, options.gallery)
         sketches = source.items.where("sketch")
-        if options.added == "sempcyc":
-            held_photos = _held_in_size(source, photos, unseen, seen)
-            held_sketches = _held_in_size(source, sketches, unseen, seen)
-            held = np.concatenate([held_photos, held_sketches])
-            joined = tuple(source.items.classes[i] for i in np.unique(source.items.label[held]))
-            origin = "sem-pcyc's rule"
-        else:
-            joined, origin = added(split, [source.folder / "splits"])
-            held_photos = _held_out(source, photos, joined)
-            held_sketches = _held_out(source, sketches, joined)
+        joining = _joining(source, photos, sketches, split, options)
         test = refuse_empty(
             class_subset(
                 source,
-                (*unseen, *joined),
-                np.concatenate([of_classes(source, photos, unseen), held_photos]),
-                np.concatenate([of_classes(source, sketches, unseen), held_sketches]),
-                seen=joined,
+                (*unseen, *joining.classes),
+                np.concatenate([of_classes(source, photos, unseen), joining.photos]),
+                np.concatenate([of_classes(source, sketches, unseen), joining.sketches]),
+                seen=() if options.joined == "removed" else joining.classes,
             ),
             "test",
         )
+        joins = set(joining.classes)
+        others = tuple(c for c in seen if c not in joins)
         # sem-pcyc's images may come from every seen class, those of the validation too.
-        apart = seen if options.added == "sempcyc" else tuple(c for c in seen if c not in joined)
-        val_names = val_classes(apart, holdout)
-        photos = without_groups(source.items, photos, held_photos)
-        sketches = without_groups(source.items, sketches, held_sketches)
-        trained = [c for c in seen if c not in val_names]
-        train = training_subset(source, trained, photos, sketches)
+        val_names = val_classes(seen if options.added == "sempcyc" else others, holdout)
+        pool = others if options.joined == "removed" else seen
+        rest_photos = without_groups(source.items, photos, joining.photos)
+        rest_sketches = without_groups(source.items, sketches, joining.sketches)
+        kept = (photos, sketches) if options.joined == "trained" else (rest_photos, rest_sketches)
+        train = training_subset(source, [c for c in pool if c not in val_names], *kept)
         refuse_classes(train.classes, unseen)
-        val = class_subset(source, val_names, photos, sketches) if val_names else None
-        train, val, dropped = held_apart(train, val, test, options)
+        val = class_subset(source, val_names, rest_photos, rest_sketches) if val_names else None
+        train, val, dropped, allowed = _apart(train, val, test, options)
         test = _queries(test, options)
         found = replace(
             provenance(self.name, options, source, split, train, val, test),
             gallery=convention,
-            joined=joined,
-            joined_from=origin,
-            split_digest=digest_json(_identity(split, joined, options)),
+            joined=joining.classes,
+            joined_from=joining.origin,
+            split_digest=digest_json(_identity(split, joining.classes, options)),
             val_classes=val_names,
-            left_out=tuple(c for c in seen if c not in {*train.classes, *val_names}),
+            left_out=tuple(c for c in pool if c not in {*train.classes, *val_names}),
             leaks_dropped=dropped,
-            notes=(
-                f"{len(joined)} seen classes join the test side ({origin}), "
-                f"with {len(held_sketches):,} sketches and {len(held_photos):,} photos held out.",
-                *gallery_note(convention, test),
-            ),
+            leaks_allowed=allowed,
+            notes=(_joining_note(joining, options), *gallery_note(convention, test)),
         )
         return Partition(train, val, test, found)
+
+
+def _joining(
+    store: Store,
+    photos: np.ndarray,
+    sketches: np.ndarray,
+    split: ClassSplit,
+    options: GeneralisedOptions,
+) -> _Joining:
+    """The seen classes that join and their images.
+
+    Raises:
+        UsageError: a reading that does not go with the rule, or a leak that nobody allowed.
+    """
+    if (options.joined == "trained") != (options.leaks == "allow"):
+        raise UsageError(
+            f"joined={options.joined} and leaks={options.leaks} do not go together.",
+            "joined=trained tests images that are trained on; it needs leaks=allow, and only it "
+            "takes that.",
+        )
+    unseen, seen = unseen_and_seen(store, split)
+    if options.added == "sempcyc":
+        if options.joined == "removed":
+            raise UsageError(
+                "added=sempcyc takes images of every seen class; none would be left to train on.",
+                "Leave out joined=removed.",
+            )
+        chosen = [_in_size(store, side, unseen, seen) for side in (photos, sketches)]
+        labels = np.unique(store.items.label[np.concatenate(chosen)])
+        joined = tuple(store.items.classes[i] for i in labels)
+        return _Joining(joined, "sem-pcyc's rule", *chosen)
+    joined, origin = added(split, [store.folder / "splits"])
+    if options.joined == "held-out":
+        return _Joining(
+            joined, origin, _held_out(store, photos, joined), _held_out(store, sketches, joined)
+        )
+    return _Joining(
+        joined, origin, of_classes(store, photos, joined), of_classes(store, sketches, joined)
+    )
+
+
+def _joining_note(joining: _Joining, options: GeneralisedOptions) -> str:
+    """What joins and what that means, for people."""
+    counts = f"{len(joining.sketches):,} sketches and {len(joining.photos):,} photos"
+    told = {
+        "held-out": f"with {counts} held out",
+        "trained": f"with {counts}, which are trained on: not zero-shot",
+        "removed": f"with all their {counts}, and leave training: unseen classes, not generalised",
+    }
+    classes = len(joining.classes)
+    return f"{classes} seen classes join the test side ({joining.origin}), {told[options.joined]}."
+
+
+def _apart(
+    train: Subset, val: Subset | None, test: Subset, options: GeneralisedOptions
+) -> tuple[Subset, Subset | None, int, int]:
+    """As `held_apart`, and how many test images are trained on because that was allowed.
+
+    What is allowed are the images that join; those of unseen classes are refused as always.
+    """
+    if options.joined != "trained":
+        return *held_apart(train, val, test, options), 0
+    new = ~test.seen
+    unseen = drop(test, new[test.photo.label], new[test.sketch.label])
+    train, val, _ = held_apart(train, val, unseen, replace(options, leaks="refuse"))
+    return train, val, 0, shared_images(test, train)
 
 
 def _held_out(store: Store, entries: np.ndarray, classes: Iterable[str]) -> np.ndarray:
@@ -148,7 +231,7 @@ def _held_out(store: Store, entries: np.ndarray, classes: Iterable[str]) -> np.n
     return np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
 
 
-def _held_in_size(
+def _in_size(
     store: Store, entries: np.ndarray, unseen: Iterable[str], seen: Iterable[str]
 ) -> np.ndarray:
     """Entries of seen classes, a fifth as many as the unseen classes have, by digest order."""
@@ -162,7 +245,8 @@ def _identity(
 ) -> list[object]:
     """What decides the test side."""
     rule = [options.added] if options.added != "drclip" else []
-    return [split.digest, list(joined), *rule]
+    reading = [options.joined] if options.joined != "held-out" else []
+    return [split.digest, list(joined), *rule, *reading]
 
 
 def _queries(test: Subset, options: GeneralisedOptions) -> Subset:

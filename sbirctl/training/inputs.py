@@ -93,8 +93,11 @@ class Data:
         """`<task>-<data set>-<split>` for folder names."""
         names = [self.inputs.task, self.store.name]
         names += [self.target.name] if self.target else []
-        split = (self.partition.provenance.split or "").rpartition("/")[2]
-        return "-".join([*names, split] if split else names)
+        known = self.partition.provenance
+        split = (known.split or "").rpartition("/")[2]
+        names += [split] if split else []
+        names += ["leaks-allowed"] if known.leaks_allowed else []  # pictures bear the run's name
+        return "-".join(names)
 
     def record(self) -> DataRecord:
         """What a checkpoint keeps of its inputs; `reopen` takes it back."""

@@ -134,3 +134,41 @@ def test_tsne_and_runs(trained):
     picture = Path(shell(world, "sbirctl tsne -o picture.png").stdout.strip())
     assert (world[0] / picture).stat().st_size > 1000
     assert run.name in shell(world, "sbirctl runs").stdout
+
+
+def test_the_end_of_a_training_says_what_was_held_out_and_the_command_for_all(prepared):
+    done = shell(prepared, "sbirctl train baseline --weights none --seed 5")
+    *_, first, last = done.stderr.splitlines()
+    assert first.strip().endswith(
+        "trained on 94 seen classes: 10 of 104 seen classes held out for validation"
+    )
+    command = last.partition("papers train on all of them: ")[2]
+    assert command.endswith(" --refit")
+    again = shell(prepared, command)
+    assert "trained on all 104 seen classes" in again.stderr
+    run = Path(again.stdout.strip())
+    config = run / "config.toml"
+    assert config.read_text() == Path(done.stdout.strip(), "config.toml").read_text().replace(
+        "refit = false", "refit = true"
+    )
+    whole = shell(prepared, "sbirctl train baseline --weights none --set val=none --seed 5")
+    assert "trained on all 104 seen classes" in whole.stderr
+
+
+def test_images_that_are_trained_on_and_tested_are_spoken_of_everywhere(prepared):
+    line = "sbirctl train baseline --task gzs --weights none --set joined=trained"
+    assert "leaks=allow" in shell(prepared, line, code=2).stderr
+    done = shell(prepared, f"{line} --set leaks=allow --set val=none")
+    run = Path(done.stdout.strip())
+    assert "leaks-allowed" in run.name
+    assert "which are trained on: not zero-shot" in done.stderr
+    said = "test images were trained on: no zero-shot figure"
+    for command in ("evaluate", "sheet -k 3"):
+        assert said in shell(prepared, f"sbirctl {command} {run}").stderr, command
+    scores = json.loads((run / "scores.json").read_text())
+    assert scores["provenance"]["leaks_allowed"] == 21 * 2 * EACH
+    done = shell(prepared, f"sbirctl report {run} --against drclip --format json")
+    assert said in done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert {row["difference"] for row in rows} == {None}
+    assert all(said in row["reason"] and said in row["protocol"] for row in rows)

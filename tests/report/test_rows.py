@@ -170,6 +170,11 @@ FAULTS = {
         {"init": Beginning("drclip-cg-1", "0" * 64)},
         "begun with the weights of the run drclip-cg-1",
     ),
+    "test images trained on": (
+        SKETCHY,
+        {"leaks_allowed": 15_000},
+        "15,000 test images were trained on: no zero-shot figure",
+    ),
     "held-out classes": (
         SKETCHY,
         {"counts": {"train": Counts(94, 9, 9), "val": Counts(10, 9, 9)}, "refit": False},

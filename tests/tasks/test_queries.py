@@ -3,7 +3,7 @@
 import pytest
 from fake_store import Image, make_store, plain
 
-from sbirctl.core.errors import MismatchError
+from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.splits.resolve import ClassSplit, known_classes
 from sbirctl.tasks import TASKS, Holdout
 from sbirctl.tasks._queries import published_queries
@@ -123,6 +123,19 @@ class TestSempcyc:
             assert sum(map(len, sides)) == len(set.union(*sides))
         assert len(partition.val.classes) == 2
         assert not set(partition.val.classes) & set(partition.train.classes)
+
+    def test_the_code_draws_them_from_what_it_trains_on(self):
+        partition = self.partition(joined="trained", leaks="allow")
+        usual = self.partition()
+        assert partition.test.photo.ids == usual.test.photo.ids
+        both = set(partition.train.photo.ids) & set(partition.test.photo.ids)
+        assert both
+        assert partition.provenance.leaks_allowed == len(both) + len(
+            set(partition.train.sketch.ids) & set(partition.test.sketch.ids)
+        )
+        assert not set(partition.val.photo.ids) & set(partition.test.photo.ids)
+        with pytest.raises(UsageError, match="every seen class"):
+            self.partition(joined="removed")
 
     def test_it_is_another_test_side(self):
         store = make_store(plain(CLASSES, photos=20, sketches=10))
