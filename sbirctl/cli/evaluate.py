@@ -240,7 +240,7 @@ def _print(scores: dict[str, Any]) -> None:
 
 
 def _leak(scores: dict[str, Any]) -> str:
-    count = scores["provenance"].get("leaks_allowed")
+    count = scores.get("provenance", {}).get("leaks_allowed")
     return f"; {count:,} test images were trained on" if count else ""
 
 
