@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from sbirctl.core.files import atomic_open
 from sbirctl.models import Card
-from sbirctl.reproduce.layout import Laid, heading
+from sbirctl.reproduce.layout import Laid
 from sbirctl.reproduce.measured import TableResult
 from sbirctl.reproduce.results import Made
 
@@ -26,6 +26,7 @@ tbody { border-bottom: 2px solid #222 }
 tr.here td { color: #0b5cad; font-style: italic; background: #f2f7fc }
 .wide { overflow-x: auto }
 .warning { background: #fff3d6; border-left: 5px solid #d98f00; padding: .6rem 1rem }
+.source { color: #555; font-size: 13px }
 .notes { color: #555; font-size: 13px; padding-left: 0; list-style: none }
 figure { margin: 1rem 0 } img { max-width: 100% } figcaption { color: #555; font-size: 13px }
 """
@@ -86,7 +87,7 @@ def _table(table: TableResult) -> str:
     )
     notes = "".join(f"<li>{escape(text)}</li>\n" for text in laid.told)
     return (
-        f"<p>{escape(heading(table))}; definition {escape(table.definition)}.</p>\n"
+        f"<p class=source>{escape(table.source)}; definition {escape(table.definition)}.</p>\n"
         f"<div class=wide><table>\n<thead><tr>{blank}{above}</tr>\n<tr>{head}</tr></thead>\n"
         f"<tbody>\n{body}</tbody></table></div>\n<ul class=notes>\n{notes}</ul>\n"
     )

@@ -138,7 +138,7 @@ def reproduce(
         page = folder / PAGE
         if missing or not page.is_file():
             made = all_made(planner.paper.exhibits, folder)
-            write_page(folder, planner.paper.card, made, _warnings(planner))
+            write_page(folder, planner.paper.card, made, _warnings(planner, made))
     return Outcome([m for m in found.values() if m], page, folder, runner.lacks)
 
 
@@ -174,11 +174,12 @@ def _make(exhibit: Exhibit, planner: Planner, runner: Runner, folder: Path) -> M
     return made
 
 
-def _warnings(planner: Planner) -> list[str]:
+def _warnings(planner: Planner, made: Sequence[Made]) -> list[str]:
     """What stands above a page of small figures."""
     if not planner.small:
         return []
-    places = planner.places(planner.paper.exhibits)
+    shown = {one.id for one in made}
+    places = planner.places(e for e in planner.paper.exhibits if e.id in shown)
     drawn = dict.fromkeys(p.name for p in places if p.seed)
     taken = dict.fromkeys(p.name for p in places if not p.seed)
     told = [

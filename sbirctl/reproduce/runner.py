@@ -10,7 +10,7 @@ from sbirctl.core.errors import MissingError
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.reproduce.configuration import flags, settings_file
 from sbirctl.reproduce.plan import Planner, Source, Training
-from sbirctl.reproduce.small import PER_CLASS, Place
+from sbirctl.reproduce.small import PER_CLASS, SIZE, Place
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Runner:
             {},
             name=Path(place.store).name,
             options={"seed": place.seed, "per_class": PER_CLASS},
-            settings={"size": self.planner.paper.small["size"]},
+            settings={"size": SIZE},
             report=self.report,
         )
         assert folder is not None

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from sbirctl.core.errors import SbirctlError
+from sbirctl.core.seeds import seed_for
 from sbirctl.reproduce.exhibits import Paper, Protocol, System
 
 MOST = 10_000  # images of a data set that is taken as it is
 PER_CLASS = 12  # photos, and as many sketches, of a class that is drawn
+SIZE = 64  # pixels
 # Options that are numbers of the published data sets, which no other one has.
 _OWN_NUMBERS = ("gallery", "min_photos")
 _LISTS = ("demo/unseen7", "demo/unseen10")
@@ -38,7 +40,7 @@ class Stores:
     """The paper's data sets as they are here.
 
     Attributes:
-        names: of the card, in an order that does not change.
+        names: of the card.
         prepared: the folder of the prepared data sets.
         small: the home folder of what is drawn; None for the published data sets themselves.
     """
@@ -58,7 +60,7 @@ class Stores:
             return tuple(Place(name, str(self.prepared / name)) for name in datasets)
         folder = self.small / "datasets"
         return tuple(
-            Place(name, str(folder / f"{name}-drawn"), 1 + self.names.index(name))
+            Place(name, str(folder / f"{name}-drawn"), 1 + seed_for("drawn", name) % 10_000)
             for name in datasets
         )
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Settings that decide what an image costs; a model has some of them.
 _COSTLY = ("size", "backbone", "network", "levels", "width", "depth", "edges", "train", "lambda1")
 _BATCH = 4  # tuples of a measured step on a processor
+_STEPS = 20  # are enough
 
 
 def kind_of(model: str, settings: Mapping[str, Any]) -> str:
@@ -59,7 +60,7 @@ def measure(config: TrainingConfig, part: Subset, device: str, seconds: float) -
 
     Args:
         config: of the training. part: its training subset.
-        seconds: after so long no further step begins.
+        seconds: after so long, or twenty steps, no further step begins.
     """
     from dataclasses import replace
 
@@ -101,6 +102,6 @@ def measure(config: TrainingConfig, part: Subset, device: str, seconds: float) -
         now = time.perf_counter()
         if number:
             images, counted = images + len(batch.whole.ids), counted + now - start
-        if number and now - begun > seconds:
+        if number >= _STEPS or (number and now - begun > seconds):
             break
     return images / counted

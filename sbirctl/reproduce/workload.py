@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 from sbirctl.core.config import to_dict
@@ -14,7 +13,6 @@ from sbirctl.reproduce.step_rate import kind_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sbirctl.models import ModelSettings
     from sbirctl.sampling.plans import BatchPlan
     from sbirctl.sampling.subsets import Partition, Subset
     from sbirctl.tasks import Holdout
@@ -107,31 +105,35 @@ class _Outline:
         return total
 
 
+_outlines: dict[str, _Outline] = {}
+_partitions: dict[str, Partition] = {}
+
+
 def _outline(config: TrainingConfig, instances: bool) -> _Outline:
-    return _made(config.model, config.settings, instances)
+    """Of a model with two classes, of instances or not; trainings of one system share it."""
+    key = repr((config.model, config.settings, instances))
+    if key not in _outlines:
+        _outlines[key] = _made(config, ("a/1", "b/1") if instances else ("a", "b"))
+    return _outlines[key]
 
 
-@cache
-def _made(name: str, settings: ModelSettings, instances: bool) -> _Outline:
+def _made(config: TrainingConfig, classes: tuple[str, ...]) -> _Outline:
     import torch
 
     from sbirctl.core.errors import UsageError
     from sbirctl.models import MODELS
 
-    classes = ("a/1", "b/1") if instances else ("a", "b")
+    made = MODELS.get(config.model)
     try:
         with torch.device("meta"):
-            model = MODELS.get(name)(settings, classes)
+            model = made(config.settings, classes)
     except UsageError:  # open_clip moves its towers, which tensors without values refuse
-        model = MODELS.get(name)(settings, classes)
+        model = made(config.settings, classes)
     stages = model.recipe()
     moving = {id(p): p.numel() for stage in stages for g in stage.groups for p in g.params}
     return _Outline(
         tuple((s.name, s.epochs, s.plan) for s in stages), sum(moving.values()), model.dim
     )
-
-
-_partitions: dict[str, Partition] = {}
 
 
 def _partition(config: TrainingConfig, holdout: Holdout) -> Partition:

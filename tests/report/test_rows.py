@@ -285,6 +285,16 @@ def test_a_fault_is_the_one_reason_and_there_is_no_difference(fault):
     assert obstacles(found, subject) == (said,)
 
 
+def test_a_run_begun_with_the_earlier_stages_of_its_recipe_is_one_training():
+    """Semi3-Net's first stage, trained once for all rows."""
+    apart = Beginning("semi3-sbir-1", "0" * 64, earlier_stages=True)
+    assert obstacles(SEMI3, run_of(SEMI3, init=apart)) == ()
+    whole = Beginning("semi3-sbir-1", "0" * 64, earlier_stages=False)
+    assert obstacles(SEMI3, run_of(SEMI3, init=whole)) == (
+        "begun with the weights of the run semi3-sbir-1",
+    )
+
+
 @pytest.mark.parametrize(
     ("model", "dataset", "metric", "task", "presets"),
     [

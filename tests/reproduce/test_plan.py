@@ -76,7 +76,7 @@ def test_small_plans_have_the_same_cells_and_settings_that_hold(name, tmp_path):
     assert len(trainings) == len(full.trainings(full.paper.exhibits))
     for training in trainings:
         settings = configuration(_alone(training)).settings
-        assert settings.size == small.paper.small["size"]
+        assert settings.size == small.paper.small["settings"]["size"]
         assert training.weights == "none"
         assert str(tmp_path) in training.protocol.dataset
 

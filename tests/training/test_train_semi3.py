@@ -147,6 +147,7 @@ def test_stage_one_alone_then_stage_two_with_other_settings(edged):
     second = run("sharing=all", "co_attention=false", init=first.name, from_stage="joint")
     checkpoint = read_checkpoint(second / "checkpoint.safetensors")
     assert checkpoint.provenance.init.run == first.name
+    assert checkpoint.provenance.init.earlier_stages
     assert json.loads((second / "result.json").read_text())["chosen_epochs"] == {"joint": 1}
     assert "branches.trunks.sketch.backbone.net.conv_stem.weight" not in checkpoint.state
     log = (second / "log.jsonl").read_text()
@@ -160,12 +161,17 @@ def test_stage_one_alone_then_stage_two_with_other_settings(edged):
 def test_the_edge_maps_feature_of_a_trained_network(edged):
     """Table IV: the same weights, searched by the other feature."""
     whole = run("pretrain_epochs=0")
-    other = run("feature=edge", "pretrain_epochs=0", "epochs=0", init=whole.name)
-    states = [read_checkpoint(r / "checkpoint.safetensors").state for r in (whole, other)]
-    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
-    photo, edge = files.read(embed(whole)), files.read(embed(other))
+    usual, other = embed(whole), embed(whole, assignments=["feature=edge"])
+    assert other.name == "embeddings-feature-edge.h5"
+    photo, edge = files.read(usual), files.read(other)
+    assert (photo.checkpoint, photo.provenance.settings["feature"]) == (edge.checkpoint, "photo")
+    assert edge.provenance.settings["feature"] == "edge"
     assert np.array_equal(photo.query, edge.query)
     assert not np.allclose(photo.gallery, edge.gallery, atol=1e-3)
+    trained = run("pretrain_epochs=0", "epochs=0", "feature=edge", init=whole.name)
+    assert np.array_equal(files.read(embed(trained)).gallery, edge.gallery)
+    again = run("pretrain_epochs=0", init=whole.name)  # all stages, after all stages
+    assert not read_checkpoint(again / "checkpoint.safetensors").provenance.init.earlier_stages
 
 
 def test_a_run_on_other_data_is_no_beginning(edged):
