@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 panel = "Pictures and tables"
 order = 5
 
+_COUNTS = ("classes", "sketches", "photos", "queries", "gallery", "images")
+
 
 def _papers(incomplete: str) -> list[str]:
     from sbirctl.reproduce.exhibits import papers
@@ -134,29 +136,31 @@ def _print_plan(plan: Cost) -> None:
     data = [(row.name, row.state, row.sketches or "", row.photos or "") for row in plan.data]
     _console.print_table(("data set", "state", "sketches", "photos"), data, title="Data sets")
     _console.print_table(("weights",), [(text,) for text in plan.weights], title="Weights")
-    header = ("training", "state", "classes", "sketches", "photos", "queries", "gallery")
-    rows = [(row.label, row.state, *_counts(row), _hours(row.hours)) for row in plan.trainings]
-    _console.print_table(
-        (*header, "images seen", "hours", "command"),
-        [(*shown, row.command) for shown, row in zip(rows, plan.trainings, strict=True)],
-        title="Trainings",
-    )
-    known = f"at most {plan.hours:.1f} hours" if plan.hours else "hours not known"
-    missing = f" and {plan.unknown} trainings of unknown length" if plan.unknown else ""
+    header = ("training", "task", "with", "state", *_COUNTS, "hours")
+    rows = [
+        (row.label, row.task, row.arguments, row.state, *_counts(row), _hours(row.hours))
+        for row in plan.trainings
+    ]
+    _console.print_table(header, rows, title="Trainings")
     _console.print_table(
         ("what", "how much"),
         [
             ("trainings left", len(plan.left)),
-            ("time", f"{known}{missing}"),
+            ("time", _time(plan)),
             ("disk", f"{human_bytes(plan.bytes)} of {human_bytes(plan.free)} free"),
         ],
         title="In all",
     )
 
 
+def _time(plan: Cost) -> str:
+    parts = [f"at most {plan.hours:.2f} hours"] if plan.hours or not plan.unknown else []
+    parts += [f"{plan.unknown} trainings of unknown length"] if plan.unknown else []
+    return " and ".join(parts)
+
+
 def _counts(row: TrainingRow) -> tuple[object, ...]:
-    names = ("classes", "sketches", "photos", "queries", "gallery", "images")
-    return tuple(row.work.counts()[name] if row.work else "" for name in names)
+    return tuple(row.work.counts()[name] if row.work else "" for name in _COUNTS)
 
 
 def _hours(hours: float | None) -> str:

@@ -43,13 +43,15 @@ class TrainingRow:
     """One run.
 
     Attributes:
-        label: what it is. command: for the shell.
+        label, task: what it is. arguments, command: what makes it, for the shell.
         state: finished, begun, new, or no data.
         work: how much it is, None without the data.
         hours: at most, None without the data or a rate.
     """
 
     label: str
+    task: str
+    arguments: str
     command: str
     state: str
     work: Workload | None
@@ -91,6 +93,7 @@ class Cost:
         trainings = [
             {
                 "label": row.label,
+                "task": row.task,
                 "command": row.command,
                 "state": row.state,
                 "hours": row.hours,
@@ -152,7 +155,13 @@ def _row(training: Training, work: Workload | None, rates: Mapping[str, float]) 
     rate = rates.get(work.kind) if work else None
     hours = work.images / rate / 3600 if work and rate else None
     return TrainingRow(
-        training.label, training.command, work.state if work else "no data", work, hours
+        training.label,
+        training.protocol.task,
+        " ".join(training.arguments),
+        training.command,
+        work.state if work else "no data",
+        work,
+        hours,
     )
 
 

@@ -58,12 +58,9 @@ class Training:
         }
 
     @property
-    def command(self) -> str:
-        """For the shell; what it begins with is left out."""
-        place = self.protocol
-        words = ["sbirctl", "train", self.model, "--dataset", place.dataset, "--task", place.task]
-        words += ["--target", place.target] if place.target else []
-        words += ["--split", place.split] if place.split else []
+    def arguments(self) -> tuple[str, ...]:
+        """Of `sbirctl train`, besides model, data and task; what it begins with is left out."""
+        words = ["--split", self.protocol.split] if self.protocol.split else []
         words += ["--seed", str(self.seed)] if self.seed else []
         words += ["--weights", self.weights] if self.weights != "pretrained" else []
         words += ["--refit"] if self.refit else []
@@ -71,7 +68,15 @@ class Training:
         words += ["--from-stage", self.from_stage] if self.from_stage else []
         for key, value in flat(self.settings).items():
             words += ["--set", f"{key}={_typed(value)}"]
-        return shlex.join(words)
+        return tuple(words)
+
+    @property
+    def command(self) -> str:
+        """For the shell."""
+        place = self.protocol
+        words = ["sbirctl", "train", self.model, "--dataset", place.dataset, "--task", place.task]
+        words += ["--target", place.target] if place.target else []
+        return shlex.join([*words, *self.arguments])
 
     @property
     def key(self) -> str:
