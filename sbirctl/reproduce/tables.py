@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sbirctl.models import Table
+from sbirctl.models import Card, Table
 from sbirctl.report.comparability import obstacles, recipe_remark
 from sbirctl.report.published import Figure, figures
 from sbirctl.report.subject import Subject, subject_of
@@ -93,18 +93,18 @@ def _cell(
     values = [one.values.get(column.metric) for one in found]
     if planner.small:
         return measured_cell(published, values, runs, [NOT_COMPARABLE], [])
-    figure = _figure(planner, table, place)
+    figure = figure_at(planner.paper.card, table, place)
     reasons = [reason for one in found for reason in obstacles(figure, one.subject)]
     remarks = [*figure.remarks, *(recipe_remark(figure, one.subject) for one in found)]
     return measured_cell(published, values, runs, reasons, [text for text in remarks if text])
 
 
-def _figure(planner: Planner, table: Table, place: tuple[int, int]) -> Figure:
-    """The card's figure that stands in a cell."""
+def figure_at(card: Card, table: Table, place: tuple[int, int]) -> Figure:
+    """The figure that stands in a cell (row, column) of a table of the card."""
     keys = dict(zip(table.keys, table.rows[place[0]], strict=False))
     column = table.columns[place[1]]
     return next(
         one
-        for one in figures(planner.paper.card)
+        for one in figures(card)
         if one.table is table and one.column is column and one.keys == keys
     )
