@@ -22,7 +22,6 @@ from sbirctl.losses.contrastive import contrastive
 from sbirctl.losses.semi3 import semi3_objective
 from sbirctl.models import (
     MODELS,
-    Augmentation,
     Model,
     ModelSettings,
     ParamGroup,
@@ -94,7 +93,7 @@ class Semi3Settings(ModelSettings):
         "drop", help="drop: a tenth of the rate after two thirds"
     )
     # Not FFMLN's released one, which would move photos without their edge maps.
-    augment: Augmentation = setting(
+    augment: Literal["none", "flip", "standard", "strong"] = setting(
         "flip", help="none, flip, standard or strong; edge maps move with their photos"
     )
 
@@ -145,11 +144,6 @@ class Semi3(Model):
                 raise UsageError("feature=edge needs edge maps.", "Leave out edges=false.")
         if settings.classify == "embedding" and not settings.temperature > 0:
             raise UsageError("classify=embedding needs a temperature above 0.", "Set 0.1 to 0.2.")
-        if settings.augment == "released":
-            raise UsageError(
-                "augment=released would move photos without their edge maps.",
-                "Take none, flip, standard or strong.",
-            )
         self.dim = settings.dim
         trunk = Trunk(build(settings.backbone, freeze_bn=settings.freeze_bn))
         trunk.take_own()
