@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.pipeline.pictures import read_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from sbirctl.models import Model
     from sbirctl.report.attention import AttentionRow
     from sbirctl.store.manifest import Modality
-
-PAPER = 230  # grey value from which a pixel is paper
-COLOURLESS = 16  # largest difference between a pixel's channels, of 255
 
 
 def attention(
@@ -60,12 +58,13 @@ def attention(
     check_suffix(output)
     checkpoint = read_checkpoint(find_checkpoint(source))
     size = checkpoint.data.size if checkpoint.data else 0
-    model = restore(checkpoint, device=device, weights=weights)
+    model = restore(checkpoint, device=device, weights=weights, report=report)
+    known = None if modality == "auto" else modality
     rows: list[AttentionRow] = []
     levels: list[str] = []
     with report.bar("looking", len(images)) as advance:
         for path in images:
-            found = _load(path, modality, size or model.settings.size, report)
+            found = read_picture(path, size or model.settings.size, known, report)
             if found is not None:
                 row, levels = _row(model, path, *found)
                 rows.append(row)
@@ -76,38 +75,6 @@ def attention(
         report.note("a level of one token has the same attention everywhere")
     save(attention_sheet(rows, levels), output, report)
     return output
-
-
-def guess_modality(pixels: np.ndarray) -> Modality:
-    """ "sketch" where nearly nothing is coloured and most is white paper, else "photo".
-
-    Args:
-        pixels: (size, size, 3) uint8.
-    """
-    import numpy as np
-
-    spread = pixels.max(2).astype(int) - pixels.min(2)
-    colourless = np.mean(spread <= COLOURLESS) > 0.99
-    return "sketch" if colourless and np.median(pixels) >= PAPER else "photo"
-
-
-def _load(
-    path: Path, modality: Literal["auto", "photo", "sketch"], size: int, report: Reporter
-) -> tuple[np.ndarray, Modality] | None:
-    from sbirctl.store.images import ImageError, load_image
-
-    try:
-        data = path.read_bytes()
-        known = guess_modality(load_image(data, "photo", size)) if modality == "auto" else modality
-        return load_image(data, known, size), known
-    except FileNotFoundError as error:
-        raise MissingError(
-            f"There is no file {display_path(path)}.", "Give paths of pictures."
-        ) from error
-    except (ImageError, OSError) as error:
-        why = (isinstance(error, OSError) and error.strerror) or error
-        report.warn(f"{display_path(path)} is left out: {why}.")
-        return None
 
 
 def _row(

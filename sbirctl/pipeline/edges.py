@@ -12,6 +12,7 @@ from sbirctl.core.errors import MissingError, UsageError, nearest
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.edges.settings import CannySettings, GbColorSettings, edge_settings
+from sbirctl.pipeline.pictures import read_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,9 +79,9 @@ def edge_sheet(
     rows = []
     with report.bar("finding edges", len(images)) as advance:
         for path in images:
-            photo = _load(path, size, report)
-            if photo is not None:
-                rows.append(_row(path, photo, settings, where))
+            found = read_picture(path, size, "photo", report)
+            if found is not None:
+                rows.append(_row(path, found[0], settings, where))
             advance()
     if not rows:
         raise MissingError("No image could be read.", "Give paths of photos.")
@@ -96,21 +97,6 @@ def _gb_settings(method: str, parameters: Mapping[str, Any] | None) -> GbColorSe
     settings = edge_settings(method, parameters)
     assert isinstance(settings, GbColorSettings)
     return settings
-
-
-def _load(path: Path, size: int, report: Reporter) -> np.ndarray | None:
-    from sbirctl.store.images import ImageError, load_image
-
-    try:
-        return load_image(path.read_bytes(), "photo", size)
-    except FileNotFoundError as error:
-        raise MissingError(
-            f"There is no file {display_path(path)}.", "Give paths of pictures."
-        ) from error
-    except (ImageError, OSError) as error:
-        why = (isinstance(error, OSError) and error.strerror) or error
-        report.warn(f"{display_path(path)} is left out: {why}.")
-        return None
 
 
 def _row(path: Path, photo: np.ndarray, settings: GbColorSettings, device: torch.device) -> Any:

@@ -85,7 +85,7 @@ def export_checkpoint(
     from sbirctl.training.restore import restore
 
     checkpoint = read_checkpoint(path)
-    model = restore(checkpoint, device="cpu", weights=weights)
+    model = restore(checkpoint, device="cpu", weights=weights, report=report)
     size = checkpoint.data.size if checkpoint.data else int(model.settings.size)
     known = checkpoint.provenance.to_json()
     origin = Origin(
@@ -118,7 +118,7 @@ def export_model(
     from sbirctl.models import create, resolve_settings
     from sbirctl.training.checkpoint import digest_state
 
-    settings = to_dict(resolve_settings(name, layers))
+    settings = to_dict(resolve_settings(name, layers, report=report))
     model = create(name, device="cpu", dtype="fp32", weights=weights, layers=[settings], seed=seed)
     digest = digest_state(model.state_dict())
     folder = output or _in_home(name, digest, settings)

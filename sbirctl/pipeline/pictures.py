@@ -1,13 +1,23 @@
-"""What the picture commands share: which files are meant, what runs are called, where it goes."""
+"""What the picture commands share: reading files, which are meant, and where pictures go."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sbirctl.core.errors import MissingError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import EMBEDDINGS, find_embeddings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sbirctl.store.manifest import Modality
+
+WHITE = 230  # grey value from which a pixel is paper
+COLOURLESS = 16  # largest difference between a pixel's channels, of 255
 
 
 def embeddings_files(sources: Sequence[Path], report: Reporter = SILENT) -> list[Path]:
@@ -32,3 +42,49 @@ def beside(embeddings: Path, name: str) -> Path:
 
 def _of_run(embeddings: Path) -> bool:
     return embeddings.name == EMBEDDINGS
+
+
+def read_picture(
+    path: Path, size: int, modality: Modality | None, report: Reporter
+) -> tuple[np.ndarray, Modality] | None:
+    """A picture through the store's half of preprocessing, and what it is.
+
+    Args:
+        path: a photo or sketch.
+        size: side in pixels it is squashed to.
+        modality: None to tell by its colours, see `guess_modality`.
+        report: is warned of a file that cannot be read.
+
+    Returns:
+        (size, size, C) uint8 and its modality, None where it cannot be read.
+
+    Raises:
+        MissingError: there is no such file.
+    """
+    from sbirctl.store.images import ImageError, load_image
+
+    try:
+        data = path.read_bytes()
+        known = modality or guess_modality(load_image(data, "photo", size))
+        return load_image(data, known, size), known
+    except FileNotFoundError as error:
+        raise MissingError(
+            f"There is no file {display_path(path)}.", "Give paths of pictures."
+        ) from error
+    except (ImageError, OSError) as error:
+        why = (isinstance(error, OSError) and error.strerror) or error
+        report.warn(f"{display_path(path)} is left out: {why}.")
+        return None
+
+
+def guess_modality(pixels: np.ndarray) -> Modality:
+    """ "sketch" where nearly nothing is coloured and most is white paper, else "photo".
+
+    Args:
+        pixels: (size, size, 3) uint8.
+    """
+    import numpy as np
+
+    spread = pixels.max(2).astype(int) - pixels.min(2)
+    colourless = np.mean(spread <= COLOURLESS) > 0.99
+    return "sketch" if colourless and np.median(pixels) >= WHITE else "photo"

@@ -12,7 +12,8 @@ from PIL import Image
 from sbirctl.cli import _app
 from sbirctl.core.errors import MissingError, UsageError
 from sbirctl.models import create
-from sbirctl.pipeline.attention import attention, guess_modality
+from sbirctl.pipeline.attention import attention
+from sbirctl.pipeline.pictures import guess_modality
 from sbirctl.report.attention import AttentionRow, attention_sheet
 from sbirctl.retrieval.provenance import Provenance
 from sbirctl.training.checkpoint import save_checkpoint
