@@ -18,17 +18,43 @@ from sbirctl.core.progress import Reporter
 
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a setting, such as epochs=3; may be repeated."
+    ),
 ]
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Settings from a TOML file.")
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Read settings from a TOML file, such as a run's config.toml.",
+    ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Print0Option = Annotated[
     bool, typer.Option("--print0", help="End each path with a NUL instead of a newline.")
 ]
 DeviceOption = Annotated[
-    str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.", show_default=True)
+    str,
+    typer.Option(
+        "--device", help="Where to compute: auto, cpu, cuda, cuda:1 or mps.", show_default=True
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", min=0, help="Threads that read images. [default: as suits the device]"
+    ),
+]
+WeightsOption = Annotated[
+    str,
+    typer.Option(
+        "--weights",
+        help="Starting weights: pretrained, none (random values) or a file; of a run, its file.",
+    ),
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", help="Seed of the random values of --weights none.")
 ]
 PictureOption = Annotated[
     Path | None,
@@ -36,16 +62,28 @@ PictureOption = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help=".png, .svg or .pdf. [default: beside the embeddings]",
+        help="File to write, .png, .svg or .pdf. [default: beside the embeddings]",
     ),
 ]
 ColumnsOption = Annotated[
-    int, typer.Option("--columns", min=1, max=2, help="Width in columns of a paper.")
+    int,
+    typer.Option(
+        "--columns", min=1, max=2, help="Width of the picture, in columns of a two-column paper."
+    ),
 ]
 
 _quiet = False
 _wide = False
 _digits = 4
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Models and runs whose names begin so."""
+    from sbirctl.models import MODELS
+    from sbirctl.pipeline.runs import rows
+
+    known = [*MODELS.names(), *(row["run"] for row in rows())]
+    return [name for name in known if name.startswith(incomplete)]
 
 
 def set_quiet(quiet: bool) -> None:

@@ -17,21 +17,29 @@ def command(
     run: Annotated[
         str,
         typer.Argument(
-            metavar="RUN", help="A run's folder or name, a checkpoint, - for a path on stdin."
+            metavar="RUN",
+            help="A run's name or folder, or a checkpoint; - reads its path from stdin.",
         ),
     ],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Photos and sketches.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE", help="Files of photos and sketches.")
+    ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The sheet: .png, .svg or .pdf.")
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="File to write, .png, .svg or .pdf."),
     ] = Path("attention.png"),
     modality: Annotated[
         Literal["auto", "photo", "sketch"],
-        typer.Option("--modality", help="auto: colourless on white paper is a sketch."),
+        typer.Option(
+            "--modality",
+            help="What the pictures are; auto: colourless ones on white paper are sketches.",
+        ),
     ] = "auto",
     weights: Annotated[
         str,
         typer.Option(
-            "--weights", help="File of the starting weights, where a checkpoint lacks them."
+            "--weights",
+            help="File of the weights that training started from, if they are not where they were.",
         ),
     ] = "",
     device: _console.DeviceOption = "auto",

@@ -28,7 +28,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE|RUN|-",
-            help="Embeddings or runs, - for a path on stdin. [default: the newest run]",
+            help="Embeddings or runs; - reads a path from stdin. [default: the newest run]",
             show_default=False,
         ),
     ] = None,

@@ -33,13 +33,15 @@ def command(
         list[str],
         typer.Argument(
             metavar="FILE|RUN",
-            help="Two embeddings files or runs; with --against, the seeds of one system.",
+            help="Two embeddings files or runs; with --against, all seeds of the first system.",
         ),
     ],
     against: Annotated[
         list[str] | None,
         typer.Option(
-            "--against", metavar="FILE", help="A seed of the other system; may be repeated."
+            "--against",
+            metavar="FILE",
+            help="Embeddings or run of the second system, one for each seed; may be repeated.",
         ),
     ] = None,
     metric: MetricOption = None,
@@ -47,13 +49,13 @@ def command(
     assignments: PartsOption = None,
     json: _console.JsonOption = False,
     per_class: Annotated[
-        bool, typer.Option("--per-class", help="Wins and losses of every class.")
+        bool, typer.Option("--per-class", help="Also print wins and losses in every class.")
     ] = False,
     unit: Annotated[
         str,
         typer.Option(
             metavar="auto|class|query",
-            help="What interval and test draw again; auto is what the task says.",
+            help="What interval and test resample: class or query; auto: whichever the task names.",
         ),
     ] = "auto",
     binary: BinaryOption = None,

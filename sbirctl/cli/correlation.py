@@ -17,13 +17,13 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE|RUN|-",
-            help="Embeddings or runs, side by side. [default: the newest run]",
+            help="Embeddings or runs, to draw side by side. [default: the newest run]",
             show_default=False,
         ),
     ] = None,
     output: _console.PictureOption = None,
     classes: Annotated[
-        str | None, typer.Option("--classes", metavar="A,B", help="Only these classes.")
+        str | None, typer.Option("--classes", metavar="A,B", help="Draw only these classes.")
     ] = None,
     values: Annotated[
         bool, typer.Option("--values", help="Write the values into the picture.")
@@ -33,7 +33,9 @@ def command(
     ] = 20,
     k: Annotated[
         int,
-        typer.Option("-k", min=1, max=1000, help="Photos of a sketch that a pair's share counts."),
+        typer.Option(
+            "-k", min=1, max=1000, help="How many photos of each sketch count for a pair's share."
+        ),
     ] = 10,
     columns: _console.ColumnsOption = 2,
     json: _console.JsonOption = False,

@@ -17,7 +17,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE|RUN|-",
-            help="Runs (or embeddings), in one picture. [default: the newest run]",
+            help="Runs or embeddings, to draw in one picture. [default: the newest run]",
             show_default=False,
         ),
     ] = None,
@@ -25,11 +25,14 @@ def command(
     training: Annotated[
         bool,
         typer.Option(
-            "--training", help="Draw losses, validation and unseen figures from the logs."
+            "--training",
+            help="Draw losses, validation and unseen figures of the training logs instead.",
         ),
     ] = False,
     most: Annotated[int, typer.Option("--max-k", min=2, help="Largest K of precision@K.")] = 200,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Seed of the bootstrap that the bands come from.")
+    ] = 0,
     columns: _console.ColumnsOption = 2,
     print0: _console.Print0Option = False,
 ) -> None:

@@ -73,7 +73,7 @@ def remove(
 
 @app.command()
 def verify(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A prepared data set.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a prepared data set.")],
 ) -> None:
     """Read a prepared data set back and check every digest and count; prints its path."""
     from sbirctl.pipeline.datasets import verify_dataset
@@ -112,29 +112,40 @@ def table(json: _console.JsonOption = False) -> None:
 
 @app.command()
 def sheet(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A prepared data set.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a prepared data set.")],
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help=".png or .pdf. [default: in its folder]"
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write, .png or .pdf. [default: in the data set's folder]",
         ),
     ] = None,
     classes: Annotated[
-        str | None, typer.Option("--classes", metavar="A,B", help="Only these classes.")
+        str | None, typer.Option("--classes", metavar="A,B", help="Show only these classes.")
     ] = None,
     each: Annotated[
         int,
         typer.Option(
-            "--each", min=1, max=100, help="At most so many sketches, and photos, of a class."
+            "--each",
+            min=1,
+            max=100,
+            help="Show at most this many sketches, and photos, of each class.",
         ),
     ] = 3,
     size: Annotated[
         int, typer.Option("--size", min=32, max=512, help="Side of a picture in pixels.")
     ] = 96,
     across: Annotated[
-        int, typer.Option("--across", min=1, max=100, help="At most so many classes side by side.")
+        int,
+        typer.Option(
+            "--across", min=1, max=100, help="Show at most this many classes side by side."
+        ),
     ] = 16,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the samples drawn.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Seed of the samples that are shown.")
+    ] = 0,
     print0: _console.Print0Option = False,
 ) -> None:
     """Show samples, sketches over photos, one column a class; prints the picture's path."""

@@ -14,15 +14,24 @@ order = 1
 
 
 def command(
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of drawing and training.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Seed of the drawn pictures and of the training.")
+    ] = 0,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help="Instead of the recipe's.")
+        int | None,
+        typer.Option("--epochs", min=1, help="Number of epochs, instead of the demo's own."),
     ] = None,
     per_class: Annotated[
         int | None,
-        typer.Option("--per-class", min=2, help="Photos, and sketches, of a class. [default: 40]"),
+        typer.Option(
+            "--per-class",
+            min=2,
+            help="How many photos, and as many sketches, to draw of each class. [default: 40]",
+        ),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Make everything anew.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over, whatever was made before.")
+    ] = False,
     json: _console.JsonOption = False,
 ) -> None:
     """Draw a data set, train a small network on it from random values, and score unseen classes.

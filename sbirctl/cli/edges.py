@@ -14,15 +14,16 @@ order = 50
 
 
 def command(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Photos.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Files of photos.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The sheet: .png, .svg or .pdf.")
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="File to write, .png, .svg or .pdf."),
     ] = Path("edges.png"),
     method: Annotated[
-        str, typer.Option("--method", help="gb or gb-color; Canny is always beside it.")
+        str, typer.Option("--method", help="Edge method to show beside Canny: gb or gb-color.")
     ] = "gb",
     size: Annotated[
-        int, typer.Option("--size", min=8, help="Side that photos are squashed to, in pixels.")
+        int, typer.Option("--size", min=8, help="Side in pixels that photos are resized to.")
     ] = 256,
     set_: _console.SetOption = None,
     device: _console.DeviceOption = "auto",

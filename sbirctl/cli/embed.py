@@ -15,55 +15,58 @@ order = 30
 _SIDES = ("train", "val", "test")
 
 
-def _sources(incomplete: str) -> list[str]:
-    from sbirctl.models import MODELS
-    from sbirctl.pipeline.runs import rows
-
-    known = [*MODELS.names(), *(row["run"] for row in rows())]
-    return [name for name in known if name.startswith(incomplete)]
-
-
 def command(
     source: Annotated[
         str,
         typer.Argument(
             metavar="RUN",
-            help="A run, a checkpoint, a model, - for a path on stdin. [default: the newest run]",
-            autocompletion=_sources,
+            help="A run, a checkpoint or a model; - reads its path from stdin. [default: the"
+            " newest run]",
+            autocompletion=_console.complete_model,
         ),
     ] = "",
     dataset: Annotated[
-        str, typer.Option("--dataset", help="For a model: a prepared data set.")
+        str, typer.Option("--dataset", help="With a model's name: the prepared data set to embed.")
     ] = "",
     target: Annotated[
-        str, typer.Option("--target", help="For a model: second data set, for the task cd.")
+        str,
+        typer.Option(
+            "--target", help="With a model's name: the data set to test on, for the task cd."
+        ),
     ] = "",
     task: Annotated[
         str,
-        typer.Option("--task", help="For a model: its task, [default: cg]; see `sbirctl tasks`."),
+        typer.Option("--task", help="With a model's name: the task. [default: cg]"),
     ] = "",
-    split: Annotated[str, typer.Option("--split", help="For a model: a class list.")] = "",
-    seed: Annotated[int, typer.Option("--seed", help="For a model with random values.")] = 0,
-    side: Annotated[str, typer.Option("--side", help="train, val or test.")] = "test",
+    split: Annotated[
+        str,
+        typer.Option(
+            "--split",
+            help="With a model's name: which classes are unseen, a list of `sbirctl splits` "
+            "or a file.",
+        ),
+    ] = "",
+    seed: _console.SeedOption = 0,
+    side: Annotated[
+        str, typer.Option("--side", help="Which data to embed: train, val or test.")
+    ] = "test",
     with_train: Annotated[
-        bool, typer.Option("--with-train", help="Add the training side's embeddings.")
+        bool, typer.Option("--with-train", help="Also embed the training data.")
     ] = False,
     assignments: _console.SetOption = None,
     config: _console.ConfigOption = None,
-    weights: Annotated[
-        str, typer.Option("--weights", help="Starting weights: pretrained, none or a file.")
-    ] = "",
+    weights: _console.WeightsOption = "",
     device: _console.DeviceOption = "auto",
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=0, help="Reading threads; chosen by itself.")
-    ] = None,
+    workers: _console.WorkersOption = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Where to write. [default: in the run's folder]"
+            "--output", "-o", metavar="FILE", help="File to write. [default: in the run's folder]"
         ),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Embed again.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Embed again, even if it was done before.")
+    ] = False,
     print0: _console.Print0Option = False,
 ) -> None:
     """Embed the sketches and photos that are to be ranked."""

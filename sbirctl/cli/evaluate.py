@@ -22,34 +22,48 @@ MetricOption = Annotated[
     typer.Option(
         "--metric",
         "-m",
-        help="map@all, map@K, prec@K, recall@K or acc@K; may be repeated.",
+        help="Metric to print: map@all, map@K, prec@K, recall@K or acc@K; may be repeated.",
     ),
 ]
 DefinitionOption = Annotated[
-    str, typer.Option("--definition", "-d", help="Whose definition; see `sbirctl metrics`.")
+    str,
+    typer.Option(
+        "--definition",
+        "-d",
+        help="Whose definition of the metrics to use; `sbirctl metrics` lists them.",
+    ),
 ]
 PartsOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="PART=CHOICE", help="Change a part of the definition; may be repeated."
+        "--set", metavar="PART=CHOICE", help="Change one part of the definition; may be repeated."
     ),
 ]
 BinaryOption = Annotated[
     str | None,
     typer.Option(
-        "--binary", metavar="sign|itq", help="Rank binary codes of this kind by Hamming distance."
+        "--binary",
+        metavar="sign|itq",
+        help="Make binary codes of the embeddings this way, and rank by Hamming distance.",
     ),
 ]
 BitsOption = Annotated[
-    int, typer.Option("--bits", help="Length of ITQ codes (sign has one bit a dimension).")
+    int,
+    typer.Option(
+        "--bits", help="Length of the codes of --binary itq; sign has one bit a dimension."
+    ),
 ]
 MemoryOption = Annotated[
     str,
     typer.Option(
-        "--memory", help="Most memory to use beyond the embeddings; auto is 2G or what is needed."
+        "--memory",
+        help="Memory to use at most beyond the embeddings, such as 500M; auto: 2G, or "
+        "what is needed.",
     ),
 ]
-RankDeviceOption = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 or mps.")]
+RankDeviceOption = Annotated[
+    str, typer.Option("--device", help="Where to rank: cpu, cuda, cuda:1 or mps.")
+]
 
 
 def command(
@@ -57,8 +71,8 @@ def command(
         str | None,
         typer.Argument(
             metavar="FILE|RUN|-",
-            help="Embeddings or scores of pairs (HDF5, NPZ), a run, - for a path on stdin; "
-            "a TREC ranking with --qrels. [default: the newest run]",
+            help="Embeddings or scores of pairs (HDF5, NPZ), or a run; - reads its path from "
+            "stdin; with --qrels a TREC ranking. [default: the newest run]",
             show_default=False,
         ),
     ] = None,
@@ -66,17 +80,23 @@ def command(
     definition: DefinitionOption = "standard",
     assignments: PartsOption = None,
     json: _console.JsonOption = False,
-    per_class: Annotated[bool, typer.Option("--per-class", help="A row for every class.")] = False,
+    per_class: Annotated[
+        bool, typer.Option("--per-class", help="Print a row for every class.")
+    ] = False,
     per_query: Annotated[
         Path | None,
-        typer.Option("--per-query", metavar="FILE", help="Write every query's values (TSV)."),
+        typer.Option(
+            "--per-query",
+            metavar="FILE",
+            help="Also write every query's values into this file, as TSV.",
+        ),
     ] = None,
     minimum: Annotated[
         list[str] | None,
         typer.Option(
             "--min",
             metavar="METRIC=VALUE",
-            help="Exit with 1 if a figure is lower; may be repeated.",
+            help="Exit with status 1 if a metric is below this; may be repeated.",
         ),
     ] = None,
     interval: Annotated[
@@ -84,12 +104,13 @@ def command(
         typer.Option(
             "--ci",
             metavar="[auto|class|query]",
-            help="Add 95 % intervals, drawn again by class or query; auto is what the task says.",
+            help="Add 95 % bootstrap intervals over classes or queries; auto: whichever the "
+            "task names.",
         ),
     ] = "",
     qrels: Annotated[
         Path | None,
-        typer.Option("--qrels", metavar="FILE", help="Judgements of a ranking, in TREC's form."),
+        typer.Option("--qrels", metavar="FILE", help="TREC file that says what is relevant."),
     ] = None,
     trec: Annotated[
         Path | None,
@@ -99,7 +120,9 @@ def command(
             help="Write the ranking as run.txt and qrels.txt, for trec_eval and others.",
         ),
     ] = None,
-    depth: Annotated[int, typer.Option("--depth", min=1, help="Photos a query in --trec.")] = 1000,
+    depth: Annotated[
+        int, typer.Option("--depth", min=1, help="How many photos of each query --trec writes.")
+    ] = 1000,
     binary: BinaryOption = None,
     bits: BitsOption = 64,
     memory: MemoryOption = "auto",

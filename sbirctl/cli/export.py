@@ -17,7 +17,8 @@ def command(
         str,
         typer.Argument(
             metavar="RUN|MODEL|-",
-            help="A run, a checkpoint or a model; - for a path on stdin. [default: the newest run]",
+            help="A run, a checkpoint or a model; - reads its path from stdin. [default: the"
+            " newest run]",
             show_default=False,
         ),
     ] = "",
@@ -27,17 +28,20 @@ def command(
             "--output",
             "-o",
             metavar="FOLDER",
-            help="The folder to make. [default: beside the run, or in the home's exports]",
+            help="Folder to make. [default: beside the run, or in the home's exports]",
             show_default=False,
         ),
     ] = None,
     settings: _console.SetOption = None,
     weights: Annotated[
-        str, typer.Option("--weights", metavar="FILE", help="File of the starting weights.")
+        str,
+        typer.Option(
+            "--weights",
+            metavar="FILE",
+            help="File of the weights that training started from, if they are not where they were.",
+        ),
     ] = "",
-    seed: Annotated[
-        int, typer.Option("--seed", help="Seed of random starting values (--weights none).")
-    ] = 0,
+    seed: _console.SeedOption = 0,
 ) -> None:
     """Write a model as ONNX files, which need no torch; prints the folder.
 

@@ -49,7 +49,7 @@ def _list(context: typer.Context, json: _console.JsonOption = False) -> None:
 def _rm(
     names: Annotated[
         list[str],
-        typer.Argument(help="Galleries to remove; no photo is.", autocompletion=_known),
+        typer.Argument(help="Names of the galleries to remove.", autocompletion=_known),
     ],
     print0: _console.Print0Option = False,
 ) -> None:

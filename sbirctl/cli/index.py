@@ -18,11 +18,8 @@ order = 1
 
 
 def _models(incomplete: str) -> list[str]:
-    from sbirctl.models import MODELS
-    from sbirctl.pipeline.runs import rows
-
-    known = ["starter", *MODELS.names(), *(row["run"] for row in rows())]
-    return [name for name in known if name.startswith(incomplete)]
+    own = ["starter"] if "starter".startswith(incomplete) else []
+    return [*own, *_console.complete_model(incomplete)]
 
 
 def command(
@@ -30,12 +27,12 @@ def command(
         list[Path] | None,
         typer.Argument(
             metavar="FOLDER",
-            help="Folders of photos, walked to any depth; those the gallery has.",
+            help="Folders of photos, with all their sub-folders. [default: those the gallery has]",
             show_default=False,
         ),
     ] = None,
     name: Annotated[
-        str, typer.Option("--name", help="Of the gallery. [default: the first folder's name]")
+        str, typer.Option("--name", help="Name of the gallery. [default: the first folder's name]")
     ] = "",
     model: Annotated[
         str,
@@ -47,9 +44,7 @@ def command(
             autocompletion=_models,
         ),
     ] = "",
-    weights: Annotated[
-        str, typer.Option("--weights", help="Starting weights: pretrained, none or a file.")
-    ] = "",
+    weights: _console.WeightsOption = "",
     engine: Annotated[
         str,
         typer.Option(
@@ -70,7 +65,9 @@ def command(
     forget: Annotated[
         list[Path] | None,
         typer.Option(
-            "--forget", metavar="FOLDER", help="No longer part of the gallery; may be repeated."
+            "--forget",
+            metavar="FOLDER",
+            help="Remove this folder from the gallery; may be repeated.",
         ),
     ] = None,
     exclude: Annotated[
@@ -78,25 +75,33 @@ def command(
         typer.Option(
             "--exclude",
             metavar="PATTERN",
-            help="Leave out files and folders of such a name or path, now and later; may be "
-            "repeated.",
+            help="Leave out files and folders whose name or path matches, now and later; may"
+            " be repeated.",
         ),
     ] = None,
     include: Annotated[
         list[str] | None,
-        typer.Option("--include", metavar="PATTERN", help="No longer excluded; may be repeated."),
+        typer.Option(
+            "--include",
+            metavar="PATTERN",
+            help="Take back an --exclude of earlier; may be repeated.",
+        ),
     ] = None,
     max_pixels: Annotated[
-        int | None, typer.Option("--max-pixels", min=1, help="Larger pictures are left out.")
+        int | None,
+        typer.Option("--max-pixels", min=1, help="Leave out pictures of more pixels than this."),
     ] = None,
     assignments: _console.SetOption = None,
     config: _console.ConfigOption = None,
-    seed: Annotated[int, typer.Option("--seed", help="For a model with random values.")] = 0,
+    seed: _console.SeedOption = 0,
     device: _console.DeviceOption = "auto",
     workers: Annotated[
-        int | None, typer.Option("--workers", min=0, help="Reading threads. [default: all cores]")
+        int | None,
+        typer.Option(
+            "--workers", min=0, help="Threads that read and decode photos. [default: one a core]"
+        ),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Embed everything again.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Embed all photos again.")] = False,
     json: _console.JsonOption = False,
     print0: _console.Print0Option = False,
 ) -> None:

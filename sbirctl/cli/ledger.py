@@ -14,17 +14,17 @@ panel = "What there is"
 
 def command(
     task: Annotated[
-        str, typer.Option("--task", metavar="TASK", help="Only rows of this task.")
+        str, typer.Option("--task", metavar="TASK", help="List only figures of this task.")
     ] = "",
     dataset: Annotated[
-        str, typer.Option("--dataset", metavar="NAME", help="Only rows of this data set.")
+        str, typer.Option("--dataset", metavar="NAME", help="List only figures of this data set.")
     ] = "",
     flagged: Annotated[
-        bool, typer.Option("--flagged", help="Only rows whose figures contradict each other.")
+        bool, typer.Option("--flagged", help="List only figures that contradict each other.")
     ] = False,
     json: _console.JsonOption = False,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the page of the documentation.")
+        bool, typer.Option("--markdown", help="Print Markdown, as docs/ has it.")
     ] = False,
 ) -> None:
     """List published figures with where each was read and how it was defined."""

@@ -38,7 +38,9 @@ def list_all(context: typer.Context, json: _console.JsonOption = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A model.", autocompletion=_complete)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of a model.", autocompletion=_complete)
+    ],
     json: _console.JsonOption = False,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the model's page as Markdown.")

@@ -19,62 +19,85 @@ _EDGES = "Edge maps"
 
 def command(
     dataset: Annotated[
-        str, typer.Argument(metavar="NAME", help="A data set: see `sbirctl datasets`.")
+        str,
+        typer.Argument(metavar="NAME", help="Name of a data set; `sbirctl datasets` lists them."),
     ],
     from_: Annotated[
         list[Path] | None,
         typer.Option(
-            "--from", metavar="PATH", help="Folder or archive (.zip, .tar.*, .7z); may be repeated."
+            "--from",
+            metavar="PATH",
+            help="Folder or archive (.zip, .tar.*, .7z) to read; may be repeated.",
         ),
     ] = None,
     name: Annotated[
-        str, typer.Option("--name", help="Name of the store. [default: the data set's]")
+        str,
+        typer.Option(
+            "--name", help="Name for the prepared data set. [default: the data set's own]"
+        ),
     ] = "",
     size: Annotated[
-        int | None, typer.Option("--size", help="Side of the images in pixels. [default: 224]")
+        int | None,
+        typer.Option("--size", help="Side of the stored images in pixels. [default: 224]"),
     ] = None,
     max_pixels: Annotated[
         int | None,
-        typer.Option("--max-pixels", help="Refuse larger pictures. [default: 80000000]"),
+        typer.Option(
+            "--max-pixels", help="Refuse pictures of more pixels than this. [default: 80000000]"
+        ),
     ] = None,
     variant: Annotated[
         str | None,
         typer.Option(
-            "--variant", help="Sketchy: how sketches were placed. [default: tx_000000000000]"
+            "--variant",
+            help="Sketchy: which of its placements of the sketches to read. [default: "
+            "tx_000000000000]",
         ),
     ] = None,
     extended: Annotated[
         bool | None,
         typer.Option(
             "--extended/--no-extended",
-            help="Sketchy: with the extended photos. [default: if there]",
+            help="Sketchy: also read the photos of Sketchy Extended. [default: if they are there]",
         ),
     ] = None,
     line_width: Annotated[
         float | None,
         typer.Option(
-            "--line-width", help="Of drawings given as strokes, in 256ths. [default: 2.5]"
+            "--line-width",
+            help="Width of the lines when strokes are drawn, in 256ths of the side. [default: 2.5]",
         ),
     ] = None,
     copy: Annotated[
         str,
-        typer.Option("--copy", help="Which copy to fetch without --from; --dry-run lists them."),
+        typer.Option(
+            "--copy", help="Which published copy to download without --from; --dry-run lists them."
+        ),
     ] = "",
     photos: Annotated[
         Path | None,
         typer.Option(
-            "--photos", metavar="DIR", help="Photos, a sub-folder a class.", rich_help_panel=_OWN
+            "--photos",
+            metavar="DIR",
+            help="Folder of photos with a sub-folder for each class.",
+            rich_help_panel=_OWN,
         ),
     ] = None,
     sketches: Annotated[
         Path | None,
-        typer.Option("--sketches", metavar="DIR", help="Sketches, likewise.", rich_help_panel=_OWN),
+        typer.Option(
+            "--sketches",
+            metavar="DIR",
+            help="Folder of sketches with a sub-folder for each class.",
+            rich_help_panel=_OWN,
+        ),
     ] = None,
     pairs: Annotated[
         str | None,
         typer.Option(
             "--pairs",
-            help="stem: the sketches STEM-1 and STEM_2 show the photo STEM.",
+            help="How sketches name their photo. stem: STEM-1 and STEM_2 are sketches of the"
+            " photo STEM.",
             rich_help_panel=_OWN,
         ),
     ] = None,
@@ -83,7 +106,7 @@ def command(
         typer.Option(
             "--exclude",
             metavar="PATTERN",
-            help="Leave out files and folders of such a name or path; may be repeated.",
+            help="Leave out files and folders whose name or path matches; may be repeated.",
             rich_help_panel=_OWN,
         ),
     ] = None,
@@ -92,14 +115,17 @@ def command(
         typer.Option(
             "--unseen",
             metavar="A,B",
-            help="Classes kept from training; may be repeated.",
+            help="Classes to keep out of training; may be repeated.",
             rich_help_panel=_OWN,
         ),
     ] = None,
     unseen_file: Annotated[
         Path | None,
         typer.Option(
-            "--unseen-file", metavar="FILE", help="The same, one a line.", rich_help_panel=_OWN
+            "--unseen-file",
+            metavar="FILE",
+            help="File that lists the classes to keep out of training, one a line.",
+            rich_help_panel=_OWN,
         ),
     ] = None,
     unseen_fraction: Annotated[
@@ -107,19 +133,22 @@ def command(
         typer.Option(
             "--unseen-fraction",
             metavar="SHARE",
-            help="This share of the classes, drawn with --seed.",
+            help="Keep this share of the classes, drawn at random, out of training.",
             rich_help_panel=_OWN,
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", help="For --unseen-fraction.", rich_help_panel=_OWN)
+        int,
+        typer.Option(
+            "--seed", help="Seed of the classes that --unseen-fraction draws.", rich_help_panel=_OWN
+        ),
     ] = 0,
     edges: Annotated[
         str | None,
         typer.Option(
             "--edges",
             metavar="METHOD",
-            help="Also edge maps of all photos: gb, gb-color or canny.",
+            help="Also make edge maps of all photos, by gb, gb-color or canny.",
             rich_help_panel=_EDGES,
         ),
     ] = None,
@@ -128,7 +157,8 @@ def command(
         typer.Option(
             "--edges-from",
             metavar="DIR",
-            help="Edge maps made elsewhere: CLASS/STEM.png of each photo, dark on white.",
+            help="Folder of edge maps made elsewhere: CLASS/STEM.png for each photo, dark on"
+            " white.",
             rich_help_panel=_EDGES,
         ),
     ] = None,
@@ -137,27 +167,36 @@ def command(
         typer.Option(
             "--edges-set",
             metavar="KEY=VALUE",
-            help="A parameter of the method; may be repeated.",
+            help="Change a parameter of the edge method; may be repeated.",
             rich_help_panel=_EDGES,
         ),
     ] = None,
     device: Annotated[
         str,
-        typer.Option("--device", help="Where edge maps are computed.", rich_help_panel=_EDGES),
+        typer.Option(
+            "--device",
+            help="Where to compute edge maps: auto, cpu, cuda, cuda:1 or mps.",
+            rich_help_panel=_EDGES,
+        ),
     ] = "auto",
     max_bad: Annotated[
         str,
         typer.Option(
-            "--max-bad", help="Most unreadable files, as a share or a number; with more it fails."
+            "--max-bad",
+            help="Fail when more files than this are unreadable: a number, or a share such as 1%.",
         ),
     ] = "1%",
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, help="Decoding processes. [default: one a processor]"),
+        typer.Option(
+            "--workers", min=1, help="How many processes decode images. [default: one a processor]"
+        ),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Make it anew.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over, whatever was prepared before.")
+    ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what is there or would be fetched; make nothing.")
+        bool, typer.Option("--dry-run", help="Only say what is there and what would be downloaded.")
     ] = False,
     set_: _console.SetOption = None,
     print0: _console.Print0Option = False,

@@ -28,14 +28,17 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE|RUN|-",
-            help="Runs or embeddings, - for a path on stdin. [default: the newest run]",
+            help="Runs or embeddings; - reads a path from stdin. [default: the newest run]",
             show_default=False,
         ),
     ] = None,
     against: Annotated[
         str,
         typer.Option(
-            "--against", metavar="paper|MODEL", help="Each model's own paper, or MODEL's."
+            "--against",
+            metavar="paper|MODEL",
+            help="Whose published figures to compare with: each model's own paper's, or "
+            "those of MODEL's paper.",
         ),
     ] = "paper",
     form: Annotated[
@@ -43,15 +46,13 @@ def command(
         typer.Option(
             "--format",
             metavar="|".join(_FORMATS),
-            help="[default: by the ending of -o, else table]",
+            help="Format of the output. [default: by the ending of -o, or table]",
             show_default=False,
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Write into a file instead of to stdout."
-        ),
+        typer.Option("--output", "-o", metavar="FILE", help="File to write, instead of printing."),
     ] = None,
     tolerance: Annotated[
         float | None,
@@ -65,7 +66,9 @@ def command(
     definition: Annotated[
         str | None,
         typer.Option(
-            "--definition", "-d", help="Measure ours by this definition, not the paper's."
+            "--definition",
+            "-d",
+            help="Measure our runs by this definition, instead of the paper's.",
         ),
     ] = None,
     memory: MemoryOption = "auto",

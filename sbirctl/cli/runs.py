@@ -49,7 +49,10 @@ def list_all(json: _console.JsonOption = False) -> None:
 @app.command("rm")
 def remove(
     names: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Runs.", autocompletion=_complete)
+        list[str],
+        typer.Argument(
+            metavar="RUN...", help="Names of the runs to remove.", autocompletion=_complete
+        ),
     ],
     print0: _console.Print0Option = False,
 ) -> None:

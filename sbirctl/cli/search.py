@@ -29,7 +29,8 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="DRAWING|-",
-            help="PNG, JPEG, SVG, .ndjson strokes, or - for such a file on stdin; a query each.",
+            help="Drawings to search with: PNG, JPEG, SVG or .ndjson strokes; - reads one "
+            "from stdin.",
             show_default=False,
         ),
     ] = None,
@@ -39,40 +40,58 @@ def command(
             "--gallery",
             "-g",
             metavar="NAME",
-            help="A gallery, or qdrant://HOST:PORT/NAME. [default: the one indexed last]",
+            help="Gallery to search, or qdrant://HOST:PORT/NAME. [default: the one indexed last]",
             autocompletion=_galleries,
         ),
     ] = "",
-    k: Annotated[int, typer.Option("-k", min=1, max=10_000, help="Photos a query.")] = 20,
+    k: Annotated[
+        int, typer.Option("-k", min=1, max=10_000, help="How many photos to find for each drawing.")
+    ] = 20,
     text: Annotated[
-        str, typer.Option("--text", help="Words that go into every query, or are one.")
+        str,
+        typer.Option("--text", help="Words to search with, together with the drawings or alone."),
     ] = "",
     photo: Annotated[
         list[Path] | None,
-        typer.Option("--photo", metavar="FILE", help="A photo that does; may be repeated."),
+        typer.Option(
+            "--photo",
+            metavar="FILE",
+            help="A photo to search with, together with the drawings or alone; may be repeated.",
+        ),
     ] = None,
     weight: Annotated[
         list[str] | None,
         typer.Option(
             "--weight",
             metavar="KIND=W",
-            help="Of sketch, photo or text, 1 if not given; may be repeated, and below zero.",
+            help="How much the sketch, photo or text counts, such as text=0.5; negative "
+            "values search for the opposite. May be repeated. [default: 1 each]",
         ),
     ] = None,
     clean: Annotated[
         Literal["auto", "yes", "no"],
-        typer.Option("--clean", help="Photographed drawings to black on white."),
+        typer.Option(
+            "--clean",
+            help="Turn photographed drawings into black lines on white; auto: where one "
+            "looks photographed.",
+        ),
     ] = "auto",
     centre: Annotated[
         bool,
-        typer.Option("--centre/--as-drawn", help="Place drawings as the training sketches were."),
+        typer.Option(
+            "--centre/--as-drawn",
+            help="Move and scale drawings to where the training sketches lay on the sheet, "
+            "or leave them as drawn.",
+        ),
     ] = True,
     sheet: Annotated[
         Path | None,
-        typer.Option("--sheet", metavar="FILE", help="Also draw what was found: .png or .pdf."),
+        typer.Option(
+            "--sheet", metavar="FILE", help="Also show what was found in a picture, .png or .pdf."
+        ),
     ] = None,
     scores: Annotated[
-        bool, typer.Option("--scores", help="A table of drawing, rank, score and path.")
+        bool, typer.Option("--scores", help="Print a table of drawing, rank, score and path.")
     ] = False,
     device: _console.DeviceOption = "auto",
     json: _console.JsonOption = False,

@@ -20,22 +20,27 @@ def command(
             "--gallery",
             "-g",
             metavar="NAME",
-            help="Show this gallery only; may be repeated. [default: all]",
+            help="Gallery to offer on the page; may be repeated. [default: all]",
         ),
     ] = None,
     host: Annotated[
         str,
-        typer.Option("--host", help="Address to listen at; one that others reach needs a token."),
+        typer.Option(
+            "--host", help="Address to listen on; one that other machines can reach needs a token."
+        ),
     ] = HOST,
     port: Annotated[
-        int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes any that is free.")
+        int,
+        typer.Option(
+            "--port", "-p", min=0, max=65535, help="Port to listen on; 0 takes any that is free."
+        ),
     ] = PORT,
     token: Annotated[
         str | None,
         typer.Option(
             "--token",
             envvar="SBIRCTL_TOKEN",
-            help="Let in only who has it. [default: made where it is needed]",
+            help="Token that the page asks for. [default: a random one where --host needs it]",
             show_default=False,
         ),
     ] = None,

@@ -18,7 +18,8 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE|RUN|-",
-            help="Embeddings or runs of the same queries, side by side. [default: the newest run]",
+            help="Embeddings or runs of the same queries, to show side by side. [default: "
+            "the newest run]",
             show_default=False,
         ),
     ] = None,
@@ -28,10 +29,12 @@ def command(
             "--output",
             "-o",
             metavar="FILE",
-            help=".png, .pdf or .html. [default: beside the embeddings]",
+            help="File to write, .png, .pdf or .html. [default: beside the embeddings]",
         ),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, max=100, help="Photos shown for a query.")] = 10,
+    k: Annotated[
+        int, typer.Option("-k", min=1, max=100, help="How many photos to show for each query.")
+    ] = 10,
     select: Annotated[
         Literal["random", "best", "worst", "median"],
         typer.Option(
@@ -43,10 +46,15 @@ def command(
     count: Annotated[
         int | None,
         typer.Option(
-            "--count", "-n", min=0, help="How many queries; 0 for all. [default: 10; median: all]"
+            "--count",
+            "-n",
+            min=0,
+            help="How many queries to show; 0 for all. [default: 10; with median all]",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of --select random.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Seed of the queries that --select random draws.")
+    ] = 0,
     classes: Annotated[
         str | None,
         typer.Option("--classes", metavar="A,B", help="Choose among these classes only."),
@@ -56,7 +64,7 @@ def command(
         typer.Option(
             "--query",
             metavar="NAME|ROW",
-            help="This query, by path, file name or row; may be repeated.",
+            help="Show this query, named by its path, file name or row; may be repeated.",
         ),
     ] = None,
     size: Annotated[
@@ -67,7 +75,7 @@ def command(
         typer.Option(
             "--store",
             metavar="NAME|FOLDER",
-            help="Data set with the pictures, if not found by itself.",
+            help="Prepared data set that holds the pictures, if it is not found by itself.",
         ),
     ] = "",
     print0: _console.Print0Option = False,

@@ -21,7 +21,7 @@ NameArgument = Annotated[
 def list_all(
     context: typer.Context,
     dataset: Annotated[
-        str, typer.Option("--dataset", help="Only the lists of this data set.")
+        str, typer.Option("--dataset", help="List only the splits of this data set.")
     ] = "",
     json: _console.JsonOption = False,
 ) -> None:
@@ -45,7 +45,7 @@ def list_all(
 def show(
     name: NameArgument,
     header: Annotated[
-        bool, typer.Option("--header", help="Print what the list says of itself, too.")
+        bool, typer.Option("--header", help="Also print the header of the list: where it is from.")
     ] = False,
     seen: Annotated[bool, typer.Option("--seen", help="Print the seen classes instead.")] = False,
     json: _console.JsonOption = False,

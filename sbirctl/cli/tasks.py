@@ -19,7 +19,7 @@ def _tasks(incomplete: str) -> list[str]:
 
 def command(
     name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="A task.", autocompletion=_tasks)
+        str, typer.Argument(metavar="[NAME]", help="Name of a task.", autocompletion=_tasks)
     ] = "",
     json: _console.JsonOption = False,
 ) -> None:

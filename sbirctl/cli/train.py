@@ -26,20 +26,44 @@ def _tasks(incomplete: str) -> list[str]:
 
 def command(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="See `sbirctl models`.", autocompletion=_models)
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="Name of a model; `sbirctl models` lists them.",
+            autocompletion=_models,
+        ),
     ],
     dataset: Annotated[
         str,
-        typer.Option("--dataset", help="A prepared data set; the only one, else sketchy."),
+        typer.Option(
+            "--dataset",
+            help="Name of a prepared data set. [default: the only one there is, or sketchy]",
+        ),
     ] = "",
-    target: Annotated[str, typer.Option("--target", help="Second data set, for the task cd.")] = "",
+    target: Annotated[
+        str, typer.Option("--target", help="Data set to test on, for the task cd.")
+    ] = "",
     task: Annotated[
-        str, typer.Option("--task", help="A task; see `sbirctl tasks`.", autocompletion=_tasks)
+        str,
+        typer.Option(
+            "--task",
+            help="What is trained on and tested; `sbirctl tasks` lists them.",
+            autocompletion=_tasks,
+        ),
     ] = "cg",
-    split: Annotated[str, typer.Option("--split", help="A class list; see `sbirctl splits`.")] = "",
+    split: Annotated[
+        str,
+        typer.Option(
+            "--split",
+            help="Which classes are unseen: a list of `sbirctl splits`, or a file. [default:"
+            " the task's]",
+        ),
+    ] = "",
     seed: Annotated[
         int,
-        typer.Option("--seed", help="Seed of all random numbers."),
+        typer.Option(
+            "--seed", help="Seed of everything random: starting values, batches, augmentation."
+        ),
     ] = 0,
     assignments: Annotated[
         list[str] | None,
@@ -52,48 +76,68 @@ def command(
     ] = None,
     config: _console.ConfigOption = None,
     weights: Annotated[
-        str, typer.Option("--weights", help="pretrained, none (random values) or a file.")
+        str,
+        typer.Option(
+            "--weights", help="Weights to start from: pretrained, none (random values) or a file."
+        ),
     ] = "pretrained",
     device: _console.DeviceOption = "auto",
     epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help="Instead of the recipe's.")
+        int | None,
+        typer.Option("--epochs", min=1, help="Number of epochs, instead of the recipe's."),
     ] = None,
     refit: Annotated[
         bool,
-        typer.Option("--refit", help="Train again on all seen data for the chosen epochs."),
+        typer.Option(
+            "--refit",
+            help="Train once more, validation data included, for the number of epochs that "
+            "was best.",
+        ),
     ] = False,
     monitor: Annotated[
         str,
-        typer.Option("--monitor", help="unseen: log the test side's figures; they choose nothing."),
+        typer.Option(
+            "--monitor",
+            help="unseen: log the figures on the test data after every epoch; nothing is "
+            "chosen by them.",
+        ),
     ] = "",
     from_stage: Annotated[
-        str, typer.Option("--from-stage", help="Begin with this stage of the recipe.")
+        str, typer.Option("--from-stage", help="Skip the stages of the recipe before this one.")
     ] = "",
     init: Annotated[
         str,
         typer.Option(
-            "--init", metavar="RUN", help="Begin with the weights of a run on the same data."
+            "--init", metavar="RUN", help="Start from the weights of another run on the same data."
         ),
     ] = "",
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=0, help="Reading threads; chosen by itself.")
-    ] = None,
+    workers: _console.WorkersOption = None,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Arithmetic threads of the processor.")
+        int | None,
+        typer.Option(
+            "--threads",
+            min=1,
+            help="Threads that compute on the processor. [default: PyTorch's own number]",
+        ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train again from the start.")] = False,
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write TensorBoard's files, too.")
+        bool, typer.Option("--tensorboard", help="Also write event files for TensorBoard.")
     ] = False,
     compiled: Annotated[
-        bool, typer.Option("--compile", help="Compile the networks first; pays in long runs.")
+        bool,
+        typer.Option(
+            "--compile",
+            help="Compile the networks with torch.compile first; worth it in long runs.",
+        ),
     ] = False,
     sweep: Annotated[
         list[str] | None,
         typer.Option(
             "--sweep",
             metavar="KEY=A,B,…",
-            help="A run for every value, one table; may be repeated. `;` parts values with commas.",
+            help="Train once for each of these values and print a table; may be repeated, "
+            "for every combination. Values that hold commas are separated by `;`.",
         ),
     ] = None,
     print0: _console.Print0Option = False,

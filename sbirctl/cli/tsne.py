@@ -18,14 +18,17 @@ def command(
         str | None,
         typer.Argument(
             metavar="FILE|RUN|-",
-            help="Embeddings (HDF5, NPZ), a run, - for a path on stdin. [default: the newest run]",
+            help="Embeddings (HDF5, NPZ) or a run; - reads its path from stdin. "
+            "[default: the newest run]",
             show_default=False,
         ),
     ] = None,
     output: _console.PictureOption = None,
     layout: Annotated[
         Literal["one", "two"],
-        typer.Option("--layout", help="One panel for both, or sketches and photos in two."),
+        typer.Option(
+            "--layout", help="One panel for sketches and photos together, or two side by side."
+        ),
     ] = "one",
     columns: _console.ColumnsOption = 2,
     classes: Annotated[
@@ -34,22 +37,31 @@ def command(
     per_class: Annotated[
         int | None,
         typer.Option(
-            "--per-class", min=1, help="Show at most so many sketches, and photos, of a class."
+            "--per-class", min=1, help="Show at most this many sketches, and photos, of each class."
         ),
     ] = None,
     max_points: Annotated[
-        int, typer.Option("--max-points", min=1, help="Show at most so many points (up to 20000).")
+        int,
+        typer.Option("--max-points", min=1, help="Show at most this many points (up to 20000)."),
     ] = 3000,
     perplexity: Annotated[
-        float, typer.Option("--perplexity", help="Perplexity: about how many neighbours count.")
+        float,
+        typer.Option(
+            "--perplexity", help="Perplexity of t-SNE: about how many neighbours of a point count."
+        ),
     ] = 30.0,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Seed of what is shown and how it is laid out.")
+        int,
+        typer.Option(
+            "--seed", min=0, help="Seed of which points are shown and where they are put."
+        ),
     ] = 0,
     compare: Annotated[
         str | None,
         typer.Option(
-            "--compare", metavar="FILE|RUN", help="Draw this one beside it, in the same colours."
+            "--compare",
+            metavar="FILE|RUN",
+            help="Embeddings or run to draw beside it, in the same colours.",
         ),
     ] = None,
     print0: _console.Print0Option = False,
