@@ -19,7 +19,7 @@ from sbirctl.core.progress import Reporter
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change a setting, such as epochs=3; may be repeated."
+        "--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."
     ),
 ]
 ConfigOption = Annotated[
