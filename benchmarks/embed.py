@@ -21,11 +21,10 @@ from _data import SMALL_BACKBONE, compare, data
 from sbirctl.core.config import parse_assignments
 from sbirctl.models import Model, create
 from sbirctl.retrieval.embeddings import write
-from sbirctl.training.embedding import BATCH, device_of
+from sbirctl.training.embedding import BATCH, device_of, to_embeddings
 from sbirctl.training.inputs import Data
 from sbirctl.training.loader import to_tensor
 from sbirctl.training.resumable_embedding import ResumableEmbedder
-from sbirctl.training.to_embeddings import to_embeddings
 
 
 def bare(model: Model, opened: Data) -> Callable[[], int]:

@@ -18,9 +18,7 @@ from sbirctl.core.progress import Reporter
 
 SetOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."
-    ),
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."),
 ]
 ConfigOption = Annotated[
     Path | None,

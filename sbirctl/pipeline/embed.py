@@ -143,8 +143,8 @@ def _write(
 
     from sbirctl.retrieval.collapse import vector_signs
     from sbirctl.retrieval.embeddings import write
+    from sbirctl.training.embedding import digests, to_embeddings
     from sbirctl.training.resumable_embedding import ResumableEmbedder
-    from sbirctl.training.to_embeddings import digests, to_embeddings
 
     keep_freed_memory()
     partition = found.data.partition

@@ -12,9 +12,8 @@ from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import problems
 from sbirctl.retrieval.metrics import Ranks
 from sbirctl.retrieval.ranking import Plan, rank
-from sbirctl.retrieval.ranking_problem import RankingProblem
+from sbirctl.retrieval.ranking_problem import Consumer, RankingProblem
 from sbirctl.retrieval.statistics import bootstrap_band
-from sbirctl.retrieval.tiles import Consumer
 
 RECALLS = np.linspace(0, 1, 21)  # finer ones would draw the steps of small classes
 _POINTS = 60  # of the precision@K curve

@@ -17,8 +17,7 @@ from sbirctl.retrieval.evaluation import problems
 from sbirctl.retrieval.metrics import Metric, Ranks, per_query
 from sbirctl.retrieval.neighbours import nearest
 from sbirctl.retrieval.ranking import Plan, rank
-from sbirctl.retrieval.ranking_problem import RankingProblem
-from sbirctl.retrieval.tiles import Consumer
+from sbirctl.retrieval.ranking_problem import Consumer, RankingProblem
 
 
 @dataclass(frozen=True)

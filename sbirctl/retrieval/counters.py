@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sbirctl.retrieval.metrics import Ranks
-from sbirctl.retrieval.ordering import Counter, in_gallery_order, inverse
-from sbirctl.retrieval.rank_counting import RankCounter
+from sbirctl.retrieval.rank_counting import Counter, RankCounter, in_gallery_order, inverse
 from sbirctl.retrieval.ranking_problem import RankingProblem
 
 COMPILED_FROM = 10**8

@@ -16,8 +16,7 @@ from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.metrics import Metric, Ranks
 from sbirctl.retrieval.ranking import Plan, rank
-from sbirctl.retrieval.ranking_problem import RankingProblem
-from sbirctl.retrieval.tiles import Consumer
+from sbirctl.retrieval.ranking_problem import Consumer, RankingProblem
 
 
 @dataclass(frozen=True)

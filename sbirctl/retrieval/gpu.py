@@ -10,8 +10,7 @@ from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import Reporter
 from sbirctl.retrieval.counters import counter
 from sbirctl.retrieval.metrics import Ranks
-from sbirctl.retrieval.ranking_problem import TILE, RankingProblem
-from sbirctl.retrieval.tiles import Consumer, OwnPhotos, segments
+from sbirctl.retrieval.ranking_problem import TILE, Consumer, OwnPhotos, RankingProblem, segments
 
 
 def rank_on(device: str, problem: RankingProblem, consumer: Consumer, report: Reporter) -> None:

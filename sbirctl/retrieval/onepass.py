@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from sbirctl.retrieval.metrics import Ranks
-from sbirctl.retrieval.ordering import in_gallery_order, inverse
+from sbirctl.retrieval.rank_counting import in_gallery_order, inverse
 
 _PIECE = 512  # scores whose buckets are computed together, with vector instructions
 _TIES = 256  # other photos of a row with a relevant photo's score; with more the row is sorted

@@ -8,7 +8,11 @@ relevant one are compared. The map is monotone under rounding, so the counts are
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
+
+from sbirctl.retrieval.metrics import Ranks
 
 _BATCH = 100_000
 """Scores of a call: short rows are counted several at a time, as a NumPy call costs as much as
@@ -125,3 +129,29 @@ class RankCounter:
         found = near.ravel().nonzero()[0]
         cuts = found.searchsorted(np.arange(n + 1) * size)
         return histogram.take(own), rows.ravel().take(found), cuts
+
+
+class Counter(Protocol):
+    """Finds ranks in rows of scores; one thread uses one counter."""
+
+    def __call__(self, rows: np.ndarray, columns: slice) -> Ranks:
+        """Count in rows whose queries are of one class.
+
+        Args:
+            rows: (n, N) scores, photos ordered by label.
+            columns: where the relevant photos are.
+        """
+
+
+def inverse(order: np.ndarray) -> np.ndarray:
+    """(N,) int64: the column of each place in the gallery."""
+    columns = np.empty(len(order), dtype=np.intp)
+    columns[order] = np.arange(len(order))
+    return columns
+
+
+def in_gallery_order(distance: np.ndarray, inverse: np.ndarray, columns: slice) -> np.ndarray:
+    """(R,) int64: ranks of the photos `columns` by a stable sort of a row's (N,) distances."""
+    ordered = inverse.take(np.argsort(distance.take(inverse), kind="stable"))
+    wanted = (ordered >= columns.start) & (ordered < columns.stop)
+    return np.flatnonzero(wanted) + 1

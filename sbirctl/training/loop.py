@@ -26,17 +26,15 @@ from sbirctl.retrieval.provenance import Provenance
 from sbirctl.sampling.batch import Batch
 from sbirctl.sampling.subsets import Partition, Subset
 from sbirctl.training.augment import augment
-from sbirctl.training.checkpointer import Checkpointer
+from sbirctl.training.checkpointer import Checkpointer, Progress
 from sbirctl.training.compiled import compile_networks
 from sbirctl.training.config import Execution
 from sbirctl.training.embedding import device_of
 from sbirctl.training.inputs import DataRecord
 from sbirctl.training.loader import BatchLoader, auto_workers, to_rgb
-from sbirctl.training.loss_meter import LossMeter, NotFiniteError
 from sbirctl.training.optim import make_optimizer, rate_factor, set_rates, set_trainable
 from sbirctl.training.parallel import check_batch_norm, data_parallel, synchronise_batch_norm
-from sbirctl.training.state import Progress
-from sbirctl.training.step import LossTerms, gradients
+from sbirctl.training.step import LossMeter, LossTerms, NotFiniteError, gradients
 from sbirctl.training.validate import SELECTION_METRIC, validate
 
 
@@ -105,7 +103,8 @@ class Trainer:
         self.loss_meter = LossMeter()
         self.wrapped: nn.Module | None = None
         self.scaler = GradScaler(self.device.type, enabled=model.compute_dtype == torch.float16)
-        synchronise_batch_norm(model, group, self.device)
+        if group.world > 1:
+            synchronise_batch_norm(model, self.device)
         if self.execution.compile:
             compile_networks(model, self.execution.compile)
 
@@ -178,7 +177,8 @@ class Trainer:
         drawn = stage.plan.batches(self.partition.train, progress.epoch, seed)
         set_trainable(self.model, stage, progress.epoch)
         self.model.train()
-        check_batch_norm(self.model, self.group, settings.accumulate)
+        if self.group.world > 1:
+            check_batch_norm(self.model, settings.accumulate)
         self.wrapped = None
         warmup = round(settings.warmup * length)
         label = f"epoch {progress.epoch + 1}/{epochs}"

@@ -9,20 +9,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from sbirctl.core.distributed import ProcessGroup
 from sbirctl.core.errors import UsageError
 from sbirctl.models import Model
 
 
-def synchronise_batch_norm(model: Model, group: ProcessGroup, device: torch.device) -> None:
+def synchronise_batch_norm(model: Model, device: torch.device) -> None:
     """On CUDA let batch norm in training mode take the statistics of all processes' images."""
-    if group.world > 1 and device.type == "cuda":
+    if device.type == "cuda":
         from timm.layers import convert_sync_batchnorm
 
         convert_sync_batchnorm(model)
 
 
-def check_batch_norm(model: Model, group: ProcessGroup, pieces: int) -> None:
+def check_batch_norm(model: Model, pieces: int) -> None:
     """Refuse batch norm with the statistics of one process's images.
 
     Args:
@@ -32,8 +31,6 @@ def check_batch_norm(model: Model, group: ProcessGroup, pieces: int) -> None:
     Raises:
         UsageError: there is some.
     """
-    if group.world == 1:
-        return
     for module in model.modules():
         if not (isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training):
             continue

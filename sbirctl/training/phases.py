@@ -16,8 +16,7 @@ from sbirctl.tasks import Holdout
 from sbirctl.training.config import Execution, with_model
 from sbirctl.training.initial_weights import load_initial_weights
 from sbirctl.training.loop import Trainer
-from sbirctl.training.result import finish
-from sbirctl.training.run import Run, write_config
+from sbirctl.training.run import Run, finish, write_config
 
 
 def run_phases(

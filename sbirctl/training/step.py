@@ -1,28 +1,20 @@
-"""One optimiser step's gradients: in one piece, or in several with the same result.
-
-In-batch losses (normalised softmax against prototypes aside) compare every sketch with every photo
-of the batch, so the mean of the losses of pieces is not the loss of the batch. With `accumulate`
-pieces the gradients are therefore cached at the embeddings (Gao et al. 2021, "Scaling Deep
-Contrastive Learning Batch Size under Memory Limited Setup"): all pieces are encoded without a
-graph, the losses of the *whole* batch give the gradients of its embeddings, and each piece is
-encoded again with a graph to carry them on. That is exact for every loss, at the price of one more
-forward pass, except that batch statistics (BatchNorm in training mode) are those of the pieces.
-"""
+"""One step of training: the gradients of a batch, and the loss terms until they are logged."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
 
-from sbirctl.core.errors import UsageError
-from sbirctl.core.seeds import seed_for
+from sbirctl.core.errors import SbirctlError
 from sbirctl.models import Model
-from sbirctl.sampling.batch import Batch, Encoded
-from sbirctl.training.all_gather import SIDES, all_gather, concatenate
+from sbirctl.sampling.batch import Batch
+from sbirctl.training.all_gather import all_gather
+from sbirctl.training.gradient_cache import cached_gradients
 from sbirctl.training.parallel import average_gradients
 
 
@@ -43,7 +35,8 @@ def gradients(
         model: in training mode.
         batch: the whole batch or this process's share, on the model's device.
         stage: name of the recipe's stage, for the losses.
-        pieces: in how many pieces to encode it; 1 is a plain backward pass.
+        pieces: in how many pieces to encode it, see `training.gradient_cache`; 1 is a plain
+            backward pass.
         seed: of this step; dropout and the like are drawn from it alone, so a resumed run draws
             what an uninterrupted one does.
         autocast: context of the forward passes.
@@ -57,12 +50,12 @@ def gradients(
         gradients are those of the whole batch in every process.
     """
     if pieces > 1:
-        return _cached(model, batch, stage, pieces, seed, autocast, scaler)
+        return cached_gradients(model, batch, stage, pieces, seed, autocast, scaler)
     torch.manual_seed(seed)
     with autocast:
         terms = wrapped(batch, stage) if wrapped else loss_terms(model, batch, stage)
     if terms["total"].requires_grad:  # not while every group is frozen
-        _scaled(terms["total"], scaler).backward()
+        (scaler.scale(terms["total"]) if scaler else terms["total"]).backward()
     if batch.share is not None and wrapped is None:
         average_gradients(model.parameters(), len(batch.share.photos))
     return {name: value.detach() for name, value in terms.items()}
@@ -96,100 +89,58 @@ class LossTerms(nn.Module):
         return loss_terms(self.model, batch, stage)
 
 
-def split(batch: Batch, pieces: int) -> list[Batch]:
-    """Contiguous pieces of equal size; tuples, which number the whole batch's rows, are left out.
+_SHOWN = 4
 
-    Raises:
-        UsageError: the batch is smaller than the number of pieces.
+
+class NotFiniteError(SbirctlError):
+    """The loss, or a weight, is no number any more.
+
+    Attributes:
+        epoch, step: 1-based epoch of the stage and step of that epoch.
+        ids: the images of the batch.
     """
-    photos, sketches = len(batch.photo_label), len(batch.sketch_label)
-    if max(photos, sketches) < pieces:
-        raise UsageError(
-            f"accumulate={pieces} is more than the images of a batch.",
-            "Make it smaller, or the batch larger.",
+
+    def __init__(self, what: str, epoch: int, step: int, ids: Sequence[str]) -> None:
+        shown = ", ".join(ids[:_SHOWN])
+        more = f" and {len(ids) - _SHOWN} more (all in log.jsonl)" if len(ids) > _SHOWN else ""
+        batch = f"; its batch: {shown}{more}" if ids else ""
+        super().__init__(
+            f"{what} in epoch {epoch}, step {step}{batch}.",
+            "Lower the learning rate (--set lr=…), or look at these images.",
         )
-    made = []
-    for index in range(pieces):
-        p = slice(index * photos // pieces, (index + 1) * photos // pieces)
-        s = slice(index * sketches // pieces, (index + 1) * sketches // pieces)
-        made.append(
-            Batch(
-                photo=None if batch.photo is None else batch.photo[p],
-                sketch=None if batch.sketch is None else batch.sketch[s],
-                edge=None if batch.edge is None else batch.edge[p],
-                photo_label=batch.photo_label[p],
-                sketch_label=batch.sketch_label[s],
-                photo_instance=batch.photo_instance[p],
-                sketch_instance=batch.sketch_instance[s],
-                tuples=None,
-                ids=batch.ids[:photos][p] + batch.ids[photos:][s],
-            )
-        )
-    return made
+        self.epoch = epoch
+        self.step = step
+        self.ids = tuple(ids)
 
 
-def _cached(
-    model: Model,
-    batch: Batch,
-    stage: str,
-    pieces: int,
-    seed: int,
-    autocast: AbstractContextManager,
-    scaler: GradScaler | None,
-) -> dict[str, Tensor]:
-    if batch.share is not None:  # the last batch's share may be small
-        pieces = min(pieces, max(len(batch.photo_label), len(batch.sketch_label)))
-    parts = split(batch, pieces)
-    encoded = []
-    with torch.no_grad(), autocast:
-        for index, part in enumerate(parts):
-            torch.manual_seed(seed_for(seed, index))
-            encoded.append(model.encode(part))
-    leaves = [_leaves(one) for one in encoded]
-    photos = [len(part.photo_label) for part in parts]
-    whole = concatenate(leaves, photos, [len(part.sketch_label) for part in parts])
-    torch.manual_seed(seed)
-    with autocast:
-        if batch.share is not None:
-            whole = all_gather(whole, batch.share)
-        terms = model.losses(whole, batch.whole, stage)
-    _scaled(terms["total"], scaler).backward()
-    for index, part in enumerate(parts):
-        torch.manual_seed(seed_for(seed, index))
-        with autocast:
-            again = model.encode(part)
-        _carry_on(again, leaves[index])
-    if batch.share is not None:
-        average_gradients(model.parameters(), len(batch.share.photos))
-    return {name: value.detach() for name, value in terms.items()}
+class LossMeter:
+    """Collects the terms of some steps; `fetch` waits for the device once for all of them."""
 
+    def __init__(self) -> None:
+        self._terms: list[Tensor] = []
+        self._names: tuple[str, ...] = ()
+        self._about: list[tuple[int, int, tuple[str, ...]]] = []
 
-def _scaled(total: Tensor, scaler: GradScaler | None) -> Tensor:
-    return total if scaler is None else scaler.scale(total)
+    def __len__(self) -> int:
+        return len(self._about)
 
+    def add(self, terms: Mapping[str, Tensor], epoch: int, step: int, ids: Sequence[str]) -> None:
+        """Keep one step's terms (scalars on the device) and what it was."""
+        self._names = tuple(terms)
+        self._terms.append(torch.stack([terms[name].float() for name in self._names]))
+        self._about.append((epoch, step, tuple(ids)))
 
-def _leaves(encoded: Encoded) -> Encoded:
-    """The same values, to take gradients at."""
-    sides: dict[str, Any] = {side: _leaf(getattr(encoded, side)) for side in SIDES}
-    return Encoded(**sides, extra={name: _required(v) for name, v in encoded.extra.items()})
+    def fetch(self) -> dict[str, float]:
+        """Means of the terms since the last call.
 
-
-def _required(value: Tensor) -> Tensor:
-    return value.detach().requires_grad_(value.is_floating_point())
-
-
-def _leaf(value: Tensor | None) -> Tensor | None:
-    return None if value is None else _required(value)
-
-
-def _carry_on(again: Encoded, leaf: Encoded) -> None:
-    outputs: list[Tensor] = []
-    grads: list[Tensor] = []
-    pairs = [(getattr(again, side), getattr(leaf, side)) for side in SIDES]
-    pairs += [(again.extra[name], leaf.extra[name]) for name in leaf.extra]
-    for output, kept in pairs:
-        if output is not None and output.requires_grad and kept.grad is not None:
-            outputs.append(output)
-            grads.append(kept.grad)
-    if outputs:
-        torch.autograd.backward(outputs, grads)
+        Raises:
+            NotFiniteError: "total" was NaN or infinite in one of the steps; the first is named.
+        """
+        values = torch.stack(self._terms).cpu()
+        about = self._about
+        self._terms, self._about = [], []
+        for row, (epoch, step, ids) in zip(values.tolist(), about, strict=True):
+            total = row[self._names.index("total")]
+            if not math.isfinite(total):
+                raise NotFiniteError(f"The loss became {total}", epoch, step, ids)
+        return dict(zip(self._names, values.double().mean(0).tolist(), strict=True))

@@ -10,8 +10,7 @@ from sbirctl.retrieval.evaluation import evaluate
 from sbirctl.retrieval.metrics import parse
 from sbirctl.retrieval.provenance import Provenance
 from sbirctl.sampling.subsets import Subset
-from sbirctl.training.embedding import embed_side
-from sbirctl.training.to_embeddings import to_embeddings
+from sbirctl.training.embedding import embed_side, to_embeddings
 
 # The figure that chooses the epoch, on the validation subset.
 SELECTION_METRIC = "map@all"

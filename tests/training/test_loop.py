@@ -15,7 +15,7 @@ from sbirctl.training import loop
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.config import Execution
 from sbirctl.training.loop import Trainer
-from sbirctl.training.loss_meter import NotFiniteError
+from sbirctl.training.step import NotFiniteError
 
 
 def train(model, partition, folder, report=None, **options):

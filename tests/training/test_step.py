@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from sbirctl.core.errors import UsageError
+from sbirctl.training.gradient_cache import split
 from sbirctl.training.loader import BatchLoader, to_rgb
-from sbirctl.training.step import gradients, split
+from sbirctl.training.step import gradients
 
 
 @pytest.fixture
