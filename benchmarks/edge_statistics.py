@@ -22,10 +22,10 @@ from sbirctl.edges import edge_maps
 
 INK = 230  # darker than 0.9 of white
 KINDS: dict[str, tuple[str, dict]] = {
-    "gb, strength": ("gb", {"thin": False}),
     "gb": ("gb", {}),
+    "gb, thin": ("gb", {"thin": True}),
     "gb, contours": ("gb", {"contours": True}),
-    "gb-color": ("gb-color", {}),
+    "gb-color, thin": ("gb-color", {"thin": True}),
     "canny": ("canny", {}),
 }
 
@@ -118,7 +118,7 @@ def main() -> None:
             own[name].append(described)
             apart[name].append(distances(base, described))
         for least in (0.0, 0.05, 0.1, 0.2, 0.3):
-            strong = images["gb"] < 255 * (1 - least)
+            strong = images["gb, thin"] < 255 * (1 - least)
             agreed.setdefault(least, []).append(agreement(strong, images["canny"] == 0))
     report(own, apart, agreed, images)
 

@@ -60,12 +60,12 @@ def gb_boundaries(photos: Tensor, settings: GbColorSettings) -> Boundaries:
 
 
 def gb_edges(found: Boundaries, settings: GbColorSettings) -> Tensor:
-    """What the settings make of boundaries: thin, above thresholds, weighed by contours.
+    """What the settings make of boundaries: soft, thin or contours, above thresholds.
 
     Returns:
         (n, H, W) float32, 0..1.
     """
-    if not settings.thin:
+    if not settings.thin and not settings.contours:
         return _kept(found.strength, settings)
     edges = thin(found.strength, found.angle)
     if not settings.contours:

@@ -17,10 +17,12 @@ class GbColorSettings:
 
     radius: float = setting(0.016, help="radius of the colour filters, of the diagonal")
     chroma: float = setting(1.9, help="weight of a and b beside L")
-    thin: bool = setting(True, help="keep only the crest of a boundary")
+    thin: bool = setting(False, help="keep only the crest of a boundary")
     low: float = setting(0.0, help="weakest pixel that continues a boundary, of 0..1")
     high: float = setting(0.0, help="strongest pixel a boundary must have, of 0..1; 0: all stay")
-    contours: bool = setting(False, help="weigh pixels by the contour they lie on (sets low, high)")
+    contours: bool = setting(
+        False, help="thin, weighed by the contour a pixel lies on (sets low, high)"
+    )
 
     def __post_init__(self) -> None:
         _positive(self, "radius", "chroma")
@@ -29,8 +31,6 @@ class GbColorSettings:
                 f"low={self.low} and high={self.high} are no pair of hysteresis thresholds.",
                 "They must satisfy 0 <= low <= high <= 1.",
             )
-        if self.contours and not self.thin:
-            raise UsageError("contours=true needs thin edges.", "Leave out thin=false.")
 
 
 @dataclass(frozen=True)

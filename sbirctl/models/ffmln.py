@@ -19,7 +19,7 @@ from sbirctl.core.errors import UsageError
 from sbirctl.losses.classification import classification
 from sbirctl.losses.domain_triplets import TERMS, domain_triplets
 from sbirctl.losses.ffmln import ffmln_objective
-from sbirctl.losses.gradient_weighting import weighted_sum
+from sbirctl.losses.gradient_weighting import third_of_gradient, weighted_sum
 from sbirctl.losses.normalised_softmax import normalised_softmax
 from sbirctl.models import (
     MODELS,
@@ -30,8 +30,9 @@ from sbirctl.models import (
     WeightsRecord,
     card_presets,
 )
+from sbirctl.models._weights import RANDOM
 from sbirctl.models.layers.attention import AttentionMap
-from sbirctl.models.layers.backbones import BackboneSettings
+from sbirctl.models.layers.backbones import BackboneSettings, read_vit
 from sbirctl.models.layers.embedding_networks import AttentionNetwork, build_network
 from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import BalancedPlan, BatchPlan
@@ -60,6 +61,16 @@ class FfmlnSettings(ModelSettings):
     width: int = setting(768, help="numbers of a token of amff's transformer")
     depth: int = setting(12, help="blocks of amff's transformer")
     heads: int = setting(12, help="attention heads of amff's transformer")
+    fusion_weights: str = setting(
+        "none",
+        help="what amff's transformer starts from: none (random), pretrained (ViT-B/16, ImageNet)"
+        " or a file of a ViT by timm's names",
+    )
+    descriptor: Literal["raw", "normalised"] = setting(
+        "raw",
+        help="parts of the descriptor as long as they come, or 1 long, with a projection whose"
+        " outputs are about 1 long at first",
+    )
     energy_guide: bool = setting(False, help="egff: the last level guides the energy of the others")
     terms: tuple[Term, ...] = setting(
         ("norm", "cls", "sin", "mul", "cro"), help="losses that take part (Table 3)"
@@ -74,6 +85,11 @@ class FfmlnSettings(ModelSettings):
     beta: float = setting(20.0, help="sharpness of the soft hinge")
     weighting: Literal["gradient", "released", "none"] = setting(
         "gradient", help="how the triplet terms are weighted: gradient, none, released"
+    )
+    single_term: Literal["weighted", "released"] = setting(
+        "weighted",
+        help="one triplet term alone: as among others, or the authors' hard hinge with a third of"
+        " the gradient",
     )
     mining: Literal["valid", "released"] = setting(
         "valid", help="released: an anchor may be its own positive, anchors without one count"
@@ -121,10 +137,10 @@ class Ffmln(Model):
             "augment": "released",
             "val": "none",
         },
-        # Little data or little time: a transformer that fits, rates that move it from scratch, as
-        # many classes a batch as it can hold (so no two photos of one class, which L_sin needs),
-        # no L_cls, whose classifier learns more slowly than the proxies and holds them up, and
-        # less of the batch-hard triplets, which can collapse the embeddings of the first epoch.
+        # Little data or little time: a transformer that fits, rates that move it from scratch, a
+        # descriptor that the losses turn quickly, as many classes a batch as it can hold (so no
+        # two photos of one class, which L_sin needs), no L_cls, and less of the batch-hard
+        # triplets, which can collapse the embeddings of the first epoch.
         "small": {
             "width": 192,
             "depth": 2,
@@ -136,6 +152,7 @@ class Ffmln(Model):
             "temperature": 0.2,
             "per_class": 2,
             "augment": "strong",
+            "descriptor": "normalised",
             "mirror": True,
             "epochs": 4,
             "lr": 5e-4,
@@ -159,9 +176,14 @@ class Ffmln(Model):
             heads=settings.heads,
             patch=settings.patch,
             energy_guide=settings.energy_guide,
+            normalised=settings.descriptor == "normalised",
         )
         self.dim = settings.dim
         self.projection = nn.Linear(self.network.width, self.dim)
+        if settings.descriptor == "normalised":
+            parts = len(self.network.numbers) + isinstance(self.network, AttentionNetwork)
+            nn.init.normal_(self.projection.weight, std=(parts * self.dim) ** -0.5)
+            nn.init.zeros_(self.projection.bias)
         wanted = [t for t in settings.terms if settings.objective == "text" or t != "cro"]
         if not wanted:
             raise UsageError("terms= leaves no loss.", "Take norm, cls, sin, mul or cro.")
@@ -174,8 +196,20 @@ class Ffmln(Model):
                 self.proxies = nn.Parameter(torch.randn(len(classes), self.dim))
 
     def load_weights(self, weights: str) -> WeightsRecord:
-        """See `Model.load_weights`; the weights are the backbone's, all else starts random."""
-        return self.network.backbone.load_weights(weights)
+        """See `Model.load_weights`; they are the backbone's. AMFF's transformer starts from
+        `fusion_weights`, all else random."""
+        record = self.network.backbone.load_weights(weights)
+        chosen = self.settings.fusion_weights
+        if chosen == RANDOM or not isinstance(self.network, AttentionNetwork):
+            return record
+        vit = read_vit(chosen)
+        self.network.transformer.load_vit(vit.state, vit.record.name)
+        about = f"{vit.record.name} ({vit.record.sha256[:12]})"
+        return WeightsRecord(f"{record.name}, AMFF from {about}", record.sha256)
+
+    def remarks(self, stored: int) -> list[str]:
+        """See `Model.remarks`; also which share of a level AMFF sees."""
+        return [*super().remarks(stored), *self.network.remarks()]
 
     def expected_normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
         """See `Model.expected_normalisation`."""
@@ -212,20 +246,26 @@ class Ffmln(Model):
         if "cls" in self.terms:
             found["cls"] = classification(encoded.extra["logits"], labels)
         if chosen := [term for term in TERMS if term in self.terms]:
+            alone = len(chosen) == 1 and options.single_term == "released"
             triplets = domain_triplets(
                 embeddings,
                 labels,
                 is_sketch,
                 terms=chosen,
                 margin=options.margin,
-                kind=options.hinge,
+                kind="hard" if alone else options.hinge,
                 beta=options.beta,
                 released_mining=options.mining == "released",
             )
             found |= {term: triplets[term].loss for term in chosen}
             gradients = torch.stack([triplets[term].gradient for term in chosen])
             values = torch.stack([triplets[term].loss for term in chosen])
-            found["triplets"] = weighted_sum(values, gradients, options.weighting)
+            present = torch.stack([triplets[term].anchors for term in chosen]) > 0
+            found["triplets"] = (
+                third_of_gradient(values.sum())
+                if alone
+                else weighted_sum(values, gradients, options.weighting, present)
+            )
         none = embeddings.sum() * 0
         norm, cls, pairs = (found.get(name, none) for name in ("norm", "cls", "triplets"))
         return {**found, "total": ffmln_objective(norm, cls, pairs, options.lambda_)}

@@ -31,7 +31,14 @@ from sbirctl.models import (
 )
 from sbirctl.models._weights import RANDOM
 from sbirctl.models.layers.backbones import BackboneSettings, build
-from sbirctl.models.layers.branches import Branch, Branches, Head, Trunk, check_two_branches
+from sbirctl.models.layers.branches import (
+    Branch,
+    Branches,
+    Classify,
+    Head,
+    Trunk,
+    check_two_branches,
+)
 from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import PairPlan
 from sbirctl.store.manifest import Modality
@@ -68,8 +75,10 @@ class Semi3Settings(ModelSettings):
     grid: int = setting(0, help="side of the map FC6 sees; 0: as in the backbone, else 1")
     dropout: float = setting(0.5, help="dropout after FC6 and FC7, in training")
     dim: int = setting(256, help="size of the embedding")
-    classify: Literal["fc7", "embedding"] = setting(
-        "fc7", help="what Eq. 10 classifies; embedding: by normalised softmax"
+    classify: Classify = setting(
+        "fc7",
+        help="what Eq. 10 classifies: FC7, the embedding (by normalised softmax), or the embedding"
+        " before it is normalised (raw)",
     )
     temperature: float = setting(
         0.2, help="temperature of the normalised softmax of classify=embedding"
@@ -77,6 +86,15 @@ class Semi3Settings(ModelSettings):
     alpha: float = setting(10.0, help="weight of the sketch-photo contrastive loss, Eq. 12")
     beta: float = setting(100.0, help="weight of the alignment loss")
     gamma: float = setting(10.0, help="weight of the sketch-edge contrastive loss")
+    beta_ramp: float = setting(
+        0.0, help="share of stage 2 over which beta rises from 0 to its value", kind="recipe"
+    )
+    squared: bool = setting(
+        False, help="Eqs. 9 and 11 with squared distances, d^2 and max(0, m - d)^2, as in Caffe"
+    )
+    halves: bool = setting(
+        False, help="halve Eqs. 8, 9 and 11, as Caffe's Euclidean and contrastive losses do"
+    )
     margin_photo: float = setting(0.3, help="m_2 of Eq. 11, Euclidean distance")
     margin_edge: float = setting(0.3, help="m_1 of Eq. 9")
     pretrain_epochs: int = setting(
@@ -98,6 +116,28 @@ class Semi3Settings(ModelSettings):
     )
 
 
+# Little data or little time: a light backbone whose pooled features pass through FC6 and FC7 as
+# they are at first (`fc` is their number), many small steps, all branches together from the start.
+_LIGHT: dict[str, Any] = {
+    "backbone": "mobilenetv2_100",
+    "fc": 1280,
+    "dropout": 0.0,
+    "margin_photo": 1.0,
+    "margin_edge": 1.0,
+    "batch": 12,
+    "optimizer": "adamw",
+    "lr": 1e-3,
+    "lr_classifier": 5e-2,
+    "lr_fc": 3e-4,
+    "lr_backbone": 2e-4,
+    "schedule": "cosine",
+    "warmup": 0.1,
+    "augment": "standard",
+    "pretrain_epochs": 0,
+    "epochs": 5,
+}
+
+
 @MODELS.register
 class Semi3(Model):
     """Sketch, photo and edge-map branch with shared weights and co-attention."""
@@ -107,33 +147,20 @@ class Semi3(Model):
     embedding_settings = ("mirror", "feature")
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         **card_presets("semi3"),
-        # Little data or little time: a light backbone whose pooled features pass through FC6 and
-        # FC7 as they are at first (`fc` is their number), many small steps, all branches together
-        # from the start, cross-entropy on the embedding itself, which the contrastive losses at
-        # the paper's weights and margins draw into one point.
+        # Cross-entropy on the embedding itself, which the contrastive losses at the paper's weights
+        # and margins draw into one point.
         "small": {
-            "backbone": "mobilenetv2_100",
-            "fc": 1280,
-            "dropout": 0.0,
+            **_LIGHT,
             "classify": "embedding",
             "temperature": 0.1,
             "alpha": 1.0,
             "beta": 1.0,
             "gamma": 1.0,
-            "margin_photo": 1.0,
-            "margin_edge": 1.0,
-            "batch": 12,
-            "optimizer": "adamw",
-            "lr": 1e-3,
-            "lr_classifier": 5e-2,
-            "lr_fc": 3e-4,
-            "lr_backbone": 2e-4,
-            "schedule": "cosine",
-            "warmup": 0.1,
-            "augment": "standard",
-            "pretrain_epochs": 0,
-            "epochs": 5,
         },
+        # Cross-entropy on FC7, as in the paper. There the embedding learns by the contrastive
+        # losses alone: squared ones, which push a near negative more than they pull a positive,
+        # and an alignment that waits until photos and edge maps differ less than classes do.
+        "short": {**_LIGHT, "squared": True, "beta": 5.0, "beta_ramp": 1 / 3},
     }
 
     def __init__(self, settings: Semi3Settings, classes: tuple[str, ...] | None = None) -> None:
@@ -144,6 +171,8 @@ class Semi3(Model):
                 raise UsageError("feature=edge needs edge maps.", "Leave out edges=false.")
         if settings.classify == "embedding" and not settings.temperature > 0:
             raise UsageError("classify=embedding needs a temperature above 0.", "Set 0.1 to 0.2.")
+        if not 0 <= settings.beta_ramp <= 1:
+            raise UsageError(f"beta_ramp={settings.beta_ramp} is no share.", "Set 0 to 1.")
         self.dim = settings.dim
         trunk = Trunk(build(settings.backbone, freeze_bn=settings.freeze_bn))
         trunk.take_own()
@@ -154,7 +183,8 @@ class Semi3(Model):
             settings.dim,
             len(classes or ()),
             settings.dropout,
-            settings.temperature if settings.classify == "embedding" else 0.0,
+            settings.classify,
+            settings.temperature,
         )
         names: tuple[Branch, ...] = ("photo", "sketch", "edge")
         self.branches = Branches(
@@ -215,7 +245,7 @@ class Semi3(Model):
         if modality == "photo" and self._photo_needs_edge:
             assert edges is not None
             given["edge"] = self.preprocess(edges, "sketch")
-        return self.branches.head(branch).embedding(self.branches(given)[branch])
+        return self.branches.head(branch).raw(self.branches(given)[branch])
 
     def encode(self, batch: Batch) -> Encoded:
         """All branches; in `extra` the classifier's `photo_logits` and so on."""
@@ -227,8 +257,9 @@ class Semi3(Model):
         logits: dict[str, Tensor] = {}
         for branch, found in self.branches(given).items():
             head = self.branches.head(branch)
-            embedded[branch] = F.normalize(head.embedding(found).float(), dim=-1)
-            classified = head.logits(found, embedded[branch])
+            raw = head.raw(found)
+            embedded[branch] = F.normalize(raw, dim=-1)
+            classified = head.logits(found, raw)
             if classified is not None:
                 logits[f"{branch}_logits"] = classified
         return Encoded(**embedded, extra=logits)
@@ -250,7 +281,7 @@ class Semi3(Model):
         align = sketch_edge = cross_entropy.new_zeros(())
         if options.hybrid:
             edge = encoded.embeddings("edge")
-            terms["align"] = align = alignment(photo, edge)
+            terms["align"] = align = alignment(photo, edge) * (0.5 if options.halves else 1.0)
             sketch_edge = self._pairs(encoded, edge, batch, options.margin_edge)
             terms["sketch_edge"] = sketch_edge
         total = semi3_objective(
@@ -259,7 +290,7 @@ class Semi3(Model):
             align,
             sketch_edge,
             alpha=options.alpha,
-            beta=options.beta,
+            beta=options.beta * self._ramp(),
             gamma=options.gamma,
         )
         return {**terms, "total": total}
@@ -280,7 +311,7 @@ class Semi3(Model):
             if params
         ]
         plan = PairPlan(batch=options.batch, same_category=any("/" in c for c in self.classes))
-        late = {"attention"} if options.classify == "embedding" else {"attention", "embedding"}
+        late = {"attention", "embedding"} if options.classify == "fc7" else {"attention"}
         early = [g for g in groups if g.name not in late]
         made = (
             Stage(APART, options.pretrain_epochs, plan, early, validate=False),
@@ -326,4 +357,11 @@ class Semi3(Model):
         anchor, positive, negative = batch.tuple_rows()[:, :3].unbind(1)
         sketch = encoded.embeddings("sketch")[torch.cat([anchor, anchor])]
         same = torch.arange(len(sketch), device=sketch.device) < len(anchor)
-        return contrastive(sketch, other[torch.cat([positive, negative])], same, margin)
+        chosen = other[torch.cat([positive, negative])]
+        loss = contrastive(sketch, chosen, same, margin, squared=self.settings.squared)
+        return loss * (0.5 if self.settings.halves else 1.0)
+
+    def _ramp(self) -> float:
+        """What beta is multiplied with at this place of the stage."""
+        ramp = self.settings.beta_ramp
+        return min(1.0, self.stage_done / ramp) if ramp else 1.0

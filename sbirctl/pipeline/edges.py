@@ -107,9 +107,8 @@ def _row(path: Path, photo: np.ndarray, settings: GbColorSettings, device: torch
 
     pixels = torch.tensor(photo, device=device).permute(2, 0, 1)[None]
     strength = replace(settings, thin=False, contours=False, low=0.0, high=0.0)
-    maps = [
-        compute(pixels, one)[0, 0].cpu().numpy() for one in (strength, settings, CannySettings())
-    ]
+    lines = replace(settings, thin=True)
+    maps = [compute(pixels, one)[0, 0].cpu().numpy() for one in (strength, lines, CannySettings())]
     return SheetRow(display_path(path.name), photo, maps)
 
 

@@ -188,6 +188,7 @@ class Trainer:
                 done = progress.epoch * length + progress.step
                 factor = rate_factor(settings.schedule, done, epochs * length, warmup)
                 set_rates(optimizer, factor)
+                self.model.stage_done = done / (epochs * length)
                 self._step(stage, optimizer, batch)
                 last = progress.step == length
                 first = progress.epoch == 0 and progress.step == 1

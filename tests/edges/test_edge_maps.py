@@ -31,7 +31,7 @@ def noise(count: int, height: int = 40, width: int = 56, seed: int = 0) -> torch
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_the_outline_of_a_disc_is_dark_and_the_rest_white(method: str) -> None:
-    edges = edge_maps(disc()[None], method)
+    edges = edge_maps(disc()[None], method, **({} if method == "canny" else {"thin": True}))
     assert edges.shape == (1, 1, 96, 96)
     assert edges.dtype == torch.uint8
     y, x = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
@@ -48,7 +48,8 @@ def test_the_outline_of_a_disc_is_dark_and_the_rest_white(method: str) -> None:
         ("gb-color", {}),
         ("gb", {}),
         ("gb-color", {"contours": True}),
-        ("gb-color", {"thin": False, "low": 0.1, "high": 0.4}),
+        ("gb-color", {"thin": True}),
+        ("gb-color", {"low": 0.1, "high": 0.4}),
         ("canny", {}),
     ],
 )
@@ -95,6 +96,10 @@ def test_soft_segmentation_is_the_default_and_weighs_the_colour_map() -> None:
 def test_thin_edges_are_a_part_of_the_strength() -> None:
     photos = noise(1)
     thin, strength = (edge_maps(photos, thin=value) for value in (True, False))
+    assert torch.equal(strength, edge_maps(photos))
+    contours = edge_maps(photos, contours=True)
+    assert torch.equal(contours, edge_maps(photos, contours=True, thin=True))
+    assert bool((thin[contours < 255] < 255).all())
     kept = thin < 255
     assert torch.equal(thin[kept], strength[kept])
     assert int(kept.sum()) < int((strength < 255).sum()) / 3
@@ -147,7 +152,6 @@ def test_unknown_names_name_the_nearest() -> None:
         ("gb", {"radius": 0}),
         ("gb", {"soft_radius": -1}),
         ("gb", {"low": 0.5, "high": 0.2}),
-        ("gb", {"thin": False, "contours": True}),
         ("canny", {"low": 300}),
         ("canny", {"sigma": -1}),
     ],

@@ -30,6 +30,28 @@ def test_contrastive_by_hand() -> None:
     assert loss.item() == pytest.approx(5.2 / 3)
 
 
+def test_squared_contrastive_by_hand() -> None:
+    """Distances 5 (one class), 0.1 and 5 (two classes): (25 + 0.2^2 + 0) / 3."""
+    a = torch.zeros(3, 2)
+    b = torch.tensor([[3.0, 4.0], [0.1, 0.0], [3.0, 4.0]])
+    loss = contrastive(a, b, torch.tensor([True, False, False]), squared=True)
+    assert loss.item() == pytest.approx(25.04 / 3)
+
+
+def test_squared_terms_push_a_near_negative_more_than_they_pull_a_near_positive() -> None:
+    """As printed both forces are 1 at every distance below the margin."""
+    forces = {}
+    for squared in (False, True):
+        for same in (True, False):
+            a = torch.tensor([[0.1, 0.0]], requires_grad=True)
+            contrastive(a, torch.zeros(1, 2), torch.tensor([same]), squared=squared).backward()
+            forces[squared, same] = a.grad[0, 0].item()
+    assert forces[False, True] == pytest.approx(1, abs=1e-4)
+    assert forces[False, False] == pytest.approx(-1, abs=1e-4)
+    assert forces[True, True] == pytest.approx(2 * 0.1, abs=1e-4)
+    assert forces[True, False] == pytest.approx(-2 * 0.2, abs=1e-4)
+
+
 def test_contrastive_gradient_is_finite_where_a_pair_coincides() -> None:
     a = torch.ones(2, 3, requires_grad=True)
     loss = contrastive(a, torch.ones(2, 3), torch.tensor([True, False]))

@@ -6,13 +6,36 @@ import pytest
 import torch
 
 from sbirctl.losses.domain_triplets import domain_triplets
-from sbirctl.losses.gradient_weighting import gradient_weights, weighted_sum
+from sbirctl.losses.gradient_weighting import gradient_weights, third_of_gradient, weighted_sum
 
 
 def test_weights_by_hand() -> None:
     """Mean 0.3; 0.3 / 0.5, 0.3 / 0.39 and, clamped, 0.3 / 0.1."""
     weights = gradient_weights(torch.tensor([0.5, 0.39, 0.01]))
     torch.testing.assert_close(weights, torch.tensor([0.6, 0.3 / 0.39, 3.0]))
+
+
+def test_terms_without_a_triplet_are_left_out_of_the_mean() -> None:
+    """Two terms of gradient 1 beside an empty one weigh 1, not 2/3."""
+    gradients, present = torch.tensor([0.0, 1.0, 1.0]), torch.tensor([False, True, True])
+    assert gradient_weights(gradients, present=present)[1:].tolist() == [1.0, 1.0]
+    torch.testing.assert_close(gradient_weights(gradients)[1:], torch.tensor([2 / 3, 2 / 3]))
+    losses = torch.tensor([0.0, 2.0, 5.0])
+    assert weighted_sum(losses, gradients, present=present).item() == pytest.approx(7)
+    none = torch.zeros(3, dtype=torch.bool)
+    assert weighted_sum(torch.zeros(3), torch.zeros(3), present=none).item() == 0
+
+
+def test_a_third_of_the_gradient_is_that_of_the_authors_concatenation() -> None:
+    """Their loss of one term: relu of the term and two detached copies, mean over all 3 n."""
+    x = torch.tensor([0.5, -0.2, 0.1], requires_grad=True)
+    term = x.relu().mean()
+    found = third_of_gradient(term)
+    (gradient,) = torch.autograd.grad(found, x)
+    authors = torch.cat([x, x.detach(), x.detach()]).relu().mean(-1).sum()
+    (expected,) = torch.autograd.grad(authors, x)
+    assert found.item() == pytest.approx(authors.item())
+    torch.testing.assert_close(gradient, expected)
 
 
 def test_sum_by_hand() -> None:

@@ -117,6 +117,109 @@ def test_released_weighting_is_its_broadcast_product() -> None:
     torch.testing.assert_close(terms["triplets"], product.sum() / 3)
 
 
+@pytest.mark.parametrize("term", TERMS)
+def test_one_term_as_the_authors_have_it(term: str) -> None:
+    """Hard hinge over all anchors, not weighted, a third of the gradient."""
+    settings = {"terms": term, "single_term": "released", "mining": "released"}
+    model = tiny(**settings)
+    given, encoded, both, _ = encoded_batch()
+    both.requires_grad_()
+    encoded = Encoded(both[:8], both[8:])
+    labels = torch.cat([given.photo_label, given.sketch_label]).tolist()
+    total = torch.zeros(())
+    for a in range(16):
+        apart = [(a < 8) != (i < 8) for i in range(16)]
+        distance = (both[a] - both).square().sum(1).add(1e-12).sqrt()
+        near = [i for i in range(16) if labels[i] == labels[a] and apart[i] == (term != "sin")]
+        far = [i for i in range(16) if labels[i] != labels[a] and apart[i] == (term == "cro")]
+        total = total + (distance[near].max() - distance[far].min() + 0.2).relu() / 16
+    found = model.losses(encoded, given, "train")
+    torch.testing.assert_close(found["triplets"], total)
+    (own,) = torch.autograd.grad(found["total"], both, retain_graph=True)
+    (naive,) = torch.autograd.grad(total, both)
+    unit = both.detach()  # the loss normalises: what points along an embedding goes
+    naive = naive - (naive * unit).sum(1, keepdim=True) * unit
+    torch.testing.assert_close(own, 0.8 * naive / 3, atol=1e-6, rtol=1e-4)
+
+
+def test_a_term_without_triplets_leaves_the_others_their_weight() -> None:
+    """One image a class and modality: L_sin has no positive."""
+    model = tiny(weighting="gradient", terms="sin,mul,cro")
+    photo, sketch = torch.arange(4), torch.arange(4)
+    given = replace(batch(4), photo_label=photo, sketch_label=sketch)
+    torch.manual_seed(0)
+    both = F.normalize(torch.randn(8, 8), dim=1)
+    terms = model.losses(Encoded(both[:4], both[4:]), given, "train")
+    labels, sketches = torch.cat([photo, sketch]), torch.arange(8) >= 4
+    alone = tiny(weighting="gradient", terms="mul,cro")
+    two = alone.losses(Encoded(both[:4], both[4:]), given, "train")
+    assert domain_triplets(both, labels, sketches)["sin"].anchors == 0
+    torch.testing.assert_close(terms["triplets"], two["triplets"])
+
+
+def test_a_normalised_descriptor_is_of_parts_1_long_and_its_projection_about_1() -> None:
+    model = tiny(descriptor="normalised", dim=512).eval()
+    given = model.preprocess(images(6), "photo")
+    with torch.no_grad():
+        found = model.network(given, torch.zeros(6, dtype=torch.bool))
+        start = 0
+        for width in (*(channels for channels, _ in model.network.shapes), 16):
+            part = found[:, start : start + width]
+            torch.testing.assert_close(part.norm(dim=1), torch.ones(6))
+            start += width
+        assert start == found.shape[1]
+        length = model.features(given, "photo").norm(dim=1)
+    assert (length > 0.5).all()
+    assert (length < 2).all()
+    raw = tiny(descriptor="raw").eval()
+    raw.network.load_state_dict(model.network.state_dict())
+    with torch.no_grad():
+        own = raw.network(given, torch.zeros(6, dtype=torch.bool))
+    assert not torch.allclose(own, found)
+    torch.testing.assert_close(F.normalize(own[:, -16:], dim=1), found[:, -16:])
+
+
+@pytest.mark.parametrize("network", ["siamese-cnn", "egff"])
+def test_other_networks_descriptors_are_normalised_too(network: str) -> None:
+    model = tiny(descriptor="normalised", network=network).eval()
+    with torch.no_grad():
+        given = model.preprocess(images(2), "photo")
+        found = model.network(given, torch.zeros(2, dtype=torch.bool))
+    parts = len(model.network.numbers)
+    torch.testing.assert_close(found.norm(dim=1), torch.full((2,), parts**0.5))
+
+
+def test_a_map_that_the_patches_do_not_cover_is_remarked() -> None:
+    """At 96 pixels the levels have sides of 12, 6 and 3: 7 of 12 rows and columns are 34 %."""
+    remarks = tiny(size=96).remarks(96)
+    assert len(remarks) == 1
+    assert "34% of level 2" in remarks[0]
+    assert "7 of 12" in remarks[0]
+    assert tiny(size=224).remarks(224) == []
+    assert tiny(size=96, network="siamese-cnn").remarks(96) == []
+
+
+def test_the_transformer_starts_from_a_vision_transformers_blocks(tmp_path: Any) -> None:
+    import timm
+
+    torch.manual_seed(0)
+    sizes = {"embed_dim": 16, "depth": 3, "num_heads": 2, "img_size": 32}
+    vit = timm.create_model("vit_tiny_patch16_224", pretrained=False, **sizes)
+    torch.save(vit.state_dict(), tmp_path / "vit.pth")
+    model = tiny(fusion_weights=tmp_path / "vit.pth")
+    tokens = torch.randn(2, 4, 16)
+    own = torch.cat([vit.cls_token.expand(2, -1, -1), tokens], 1)
+    for block in vit.blocks[:2]:  # the model's depth
+        own = block(own)
+    expected = vit.norm(own[:, 0]).sigmoid()
+    with torch.no_grad():
+        torch.testing.assert_close(model.network.transformer(tokens), expected)
+    assert model.weights.name.startswith("none, AMFF from vit.pth (")
+    with pytest.raises(MismatchError, match=r"vit\.pth") as caught:
+        tiny(fusion_weights=tmp_path / "vit.pth", width=32)
+    assert "width=768" in caught.value.hint
+
+
 def test_every_part_has_its_learning_rate_and_the_backbone_rests_first() -> None:
     rates = {"lr": 1, "lr_backbone": 2, "lr_fusion": 3, "lr_proxies": 4}
     (stage,) = tiny(**rates, frozen_epochs=2).recipe()

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import MissingError, UsageError
-from sbirctl.models import create, rebuild
+from sbirctl.models import create, rebuild, resolve_settings
 from sbirctl.models.layers.branches import SCHEMES, Head, Trunk
 from sbirctl.models.layers.co_attention import ChannelAttention, co_attend
 from sbirctl.models.semi3 import APART, JOINT, Semi3
@@ -188,6 +188,90 @@ def test_proxies_need_a_temperature(temperature: float) -> None:
     with pytest.raises(UsageError, match="temperature"):
         model_of(classify="embedding", temperature=temperature)
     model_of(classify="fc7", temperature=temperature)
+
+
+def test_a_raw_classifier_is_linear_on_the_vector_before_it_is_normalised() -> None:
+    model = model_of(classify="raw").eval()
+    given = batch()
+    head = model.branches.head("sketch")
+    assert head.classifier.weight.shape == (len(CLASSES), model.dim)
+    encoded = model.encode(given)
+    sketch = model.features(model.preprocess(given.sketch, "sketch"), "sketch")
+    for i in range(len(sketch)):
+        expected = head.classifier.weight @ sketch[i] + head.classifier.bias
+        torch.testing.assert_close(encoded.extra["sketch_logits"][i], expected)
+    first, second = model.recipe()
+    assert {g.name for g in second.groups} - {g.name for g in first.groups} == {"attention"}
+
+
+def naive_terms(model: Semi3, power: int, half: float) -> dict[str, float]:
+    """Eqs. 8, 9 and 11 by loops."""
+    given = batch()
+    with torch.no_grad():
+        encoded = model.encode(given)
+    found = {"align": 0.0, "sketch_edge": 0.0, "sketch_photo": 0.0}
+    for photo, edge in zip(encoded.photo, encoded.edge, strict=True):
+        found["align"] += half * float((photo - edge).square().sum()) / len(encoded.photo)
+    pairs = {"sketch_photo": encoded.photo, "sketch_edge": encoded.edge}
+    for name, other in pairs.items():
+        for anchor, positive, negative, _ in given.tuples.tolist():
+            near = float((encoded.sketch[anchor] - other[positive]).norm())
+            far = float((encoded.sketch[anchor] - other[negative]).norm())
+            loss = near**power + max(0.0, 0.9 - far) ** power
+            found[name] += half * loss / (2 * len(given.tuples))
+    return found
+
+
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("halves", [False, True])
+def test_squares_and_halves_are_those_of_a_loop(squared: bool, halves: bool) -> None:
+    settings = {"squared": squared, "halves": halves, "margin_photo": 0.9, "margin_edge": 0.9}
+    model = model_of(**settings).eval()
+    terms = model.losses(model.encode(batch()), batch(), JOINT)
+    expected = naive_terms(model, 2 if squared else 1, 0.5 if halves else 1.0)
+    for name, value in expected.items():
+        assert terms[name].item() == pytest.approx(value, abs=1e-5), name
+    cross = sum(v for n, v in terms.items() if n.startswith("cls_"))
+    total = cross + 10 * terms["sketch_photo"] + 100 * terms["align"] + 10 * terms["sketch_edge"]
+    torch.testing.assert_close(terms["total"], total)
+
+
+@pytest.mark.parametrize(
+    ("ramp", "done", "share"),
+    [(0, 0, 1), (0, 0.5, 1), (0.4, 0, 0), (0.4, 0.1, 0.25), (0.4, 0.4, 1), (0.4, 0.9, 1)],
+)
+def test_beta_rises_over_its_share_of_the_stage(ramp: float, done: float, share: float) -> None:
+    model = model_of(beta_ramp=ramp, beta=7.0).eval()
+    model.stage_done = done
+    terms = model.losses(model.encode(batch()), batch(), JOINT)
+    rest = sum(v for n, v in terms.items() if n.startswith("cls_"))
+    rest = rest + 10 * (terms["sketch_photo"] + terms["sketch_edge"])
+    torch.testing.assert_close(terms["total"] - rest, 7 * share * terms["align"], atol=1e-4, rtol=0)
+
+
+def test_a_ramp_is_a_share() -> None:
+    with pytest.raises(UsageError, match=r"beta_ramp=1\.5"):
+        model_of(beta_ramp=1.5)
+
+
+def test_under_autocast_the_embedding_layer_keeps_float32() -> None:
+    model = model_of().eval()
+    seen: list[tuple[torch.dtype, torch.dtype]] = []
+    layer = model.branches.head("photo").embedding
+    layer.register_forward_hook(lambda m, given, out: seen.append((given[0].dtype, out.dtype)))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        model.encode(batch())
+        model.features(model.preprocess(images(2), "sketch"), "sketch")
+    assert set(seen) == {(torch.float32, torch.float32)}
+    assert len(seen) == 4
+
+
+def test_the_preset_short_is_eq_12_with_squares_and_a_ramp() -> None:
+    short, small = (resolve_settings("semi3", [{"preset": p}]) for p in ("short", "small"))
+    assert (short.classify, short.hybrid, short.squared) == ("fc7", True, True)
+    assert 1 <= short.beta <= 10
+    assert short.beta_ramp == pytest.approx(1 / 3)
+    assert (short.backbone, short.lr, short.epochs) == (small.backbone, small.lr, small.epochs)
 
 
 def test_the_classifier_has_a_rate_of_its_own() -> None:

@@ -131,6 +131,15 @@ def test_a_run_says_its_terms_before_the_first_step_of_each_stage(tmp_path, make
     assert shown in told[0]
 
 
+def test_the_model_is_told_how_much_of_its_stage_is_done(tmp_path, make_model, partition):
+    """Two epochs of five steps, then one of five: the share before each step."""
+    model, told = make_model(epochs=2, second_stage=1), []
+    own = model.losses
+    model.losses = lambda *given: told.append(model.stage_done) or own(*given)
+    train(model, partition, tmp_path)
+    assert told == pytest.approx([step / 10 for step in range(10)] + [0, 0.2, 0.4, 0.6, 0.8])
+
+
 def test_another_seed_changes_the_result(tmp_path, make_model, partition, whole):
     trainer, _ = train(make_model(second_stage=2), partition, tmp_path / "s", seed=1)
     assert trainer.checkpoint.read_bytes() != whole[0]

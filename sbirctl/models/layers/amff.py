@@ -1,5 +1,8 @@
 """Attention Map Feature Fusion of FFMLN (section 3.2): one transformer reads all levels.
 
+The paper calls AMFF "pretrained on ImageNet": its twelve blocks have the shapes of ViT-B/16's, from
+whose weights it can start (`load_vit`); the authors' code starts it at random.
+
 Each level's map is cut into patches by a convolution of its own; a class token and a pre-norm
 transformer encoder without positions are shared by the levels. The vector of a level is the
 sigmoid of the normalised class token; the vectors of the levels are summed. Blocks are timm's;
@@ -8,7 +11,7 @@ they and the initial values are those of the authors' code (haizhu12/ammln @ f28
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +20,8 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sbirctl.core.errors import UsageError
+from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.models._weights import load_state
 
 
 class Patches(nn.Conv2d):
@@ -96,6 +100,24 @@ class LevelTransformer(nn.Module):
         query, key = qkv[0, :, :, :1], qkv[1]
         weights = (query * last.attn.scale) @ key.transpose(-2, -1)
         return weights.float().softmax(-1).mean(1)[:, 0, 1:]
+
+    def load_vit(self, state: Mapping[str, Tensor], source: str) -> None:
+        """Start from the class token, the first blocks and the last norm of a ViT.
+
+        Args:
+            state: by timm's names; its patches and positions have no use here.
+            source: name of the file, for messages.
+
+        Raises:
+            MismatchError: the blocks are of other sizes, or fewer.
+        """
+        renamed = {("cls" if k == "cls_token" else k): v for k, v in state.items()}
+        own = {k: renamed[k] for k in self.state_dict() if k in renamed}
+        try:
+            load_state(self, own, source=source)
+        except MismatchError as error:
+            error.hint = "ViT-B/16 has width=768, heads=12 and twelve blocks."
+            raise
 
     def _with_cls(self, tokens: Tensor) -> Tensor:
         return torch.cat([self.cls.to(tokens.dtype).expand(tokens.shape[0], -1, -1), tokens], dim=1)

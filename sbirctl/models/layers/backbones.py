@@ -23,6 +23,7 @@ from sbirctl.models._weights import WeightsRecord
 
 _AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
 _HEADS = ("avgpool", "dropout", "fc")
+VIT = "vit_base_patch16_224.augreg_in1k"
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,32 @@ def build(settings: BackboneSettings, *, freeze_bn: bool = True) -> Backbone:
         raise UsageError(f"There is no backbone {settings.name!r}.", nearest(settings.name, known))
     net, width, classifier = _construct(settings, _timm)
     return Backbone(net, width, "timm", settings, classifier, freeze_bn)
+
+
+@dataclass(frozen=True)
+class VitWeights:
+    """Tensors of a vision transformer by timm's names, and their record."""
+
+    state: dict[str, Tensor]
+    record: WeightsRecord
+
+
+def read_vit(weights: str) -> VitWeights:
+    """ViT-B/16 trained on ImageNet-1k, or a file.
+
+    Args:
+        weights: "pretrained" (timm's) or a file.
+
+    Raises:
+        MissingError, CorruptError: as `Backbone.load_weights`.
+    """
+    if weights != files.PRETRAINED:
+        path, name = Path(weights).expanduser(), ""
+    else:
+        net = _construct(BackboneSettings(VIT), _timm)[0]
+        published = timm_weights(VIT, net)
+        path, name = fetch(published), published.name
+    return VitWeights(files.read_state(path), files.record_file(path, name))
 
 
 _Built = tuple[nn.Module, int, tuple[str, ...]]

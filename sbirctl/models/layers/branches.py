@@ -10,15 +10,17 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sbirctl.core.errors import UsageError
-from sbirctl.losses.distance import pairwise_cosine
+from sbirctl.losses.distance import at_least_float32, pairwise_cosine
 from sbirctl.models.layers.backbones import Backbone
 from sbirctl.models.layers.co_attention import ChannelAttention, co_attend, rescale
 
 Branch = Literal["photo", "sketch", "edge"]
+Classify = Literal["fc7", "embedding", "raw"]
 Sharing = Literal["semi", "all", "fc-only", "sketch-edge-only", "none"]
 Owners = Mapping[str, str]
 
@@ -72,15 +74,17 @@ class Trunk(nn.Module):
 
 
 class Head(nn.Module):
-    """FC6 and FC7 of VGG, on FC7 the embedding layer, on either of the two the classifier.
+    """FC6 and FC7 of VGG, on FC7 the embedding layer, on one of the two the classifier.
 
     Args:
         channels: of the maps. grid: they are averaged to grid x grid first.
         width: outputs of FC6 and FC7. dim: of the embedding.
         classes: of the classifier, 0 for none.
         dropout: after FC6 and FC7, in training.
-        temperature: 0 for a linear classifier on FC7, else that of a normalised softmax: its
-            logits are the embedding's cosines to one proxy a class, divided by it.
+        classify: "fc7": a linear classifier on FC7. "raw": one on the embedding layer's outputs
+            before they are normalised. "embedding": normalised softmax, whose logits are the
+            embedding's cosines to one proxy a class.
+        temperature: those cosines are divided by it.
     """
 
     def __init__(
@@ -91,22 +95,24 @@ class Head(nn.Module):
         dim: int,
         classes: int,
         dropout: float,
-        temperature: float = 0.0,
+        classify: Classify = "fc7",
+        temperature: float = 1.0,
     ) -> None:
         super().__init__()
-        self.grid, self.dropout, self.temperature = grid, dropout, temperature
+        self.grid, self.dropout = grid, dropout
+        self.classify, self.temperature = classify, temperature
         self.fc6 = nn.Linear(channels * grid**2, width)
         self.fc7 = nn.Linear(width, width)
         for layer in (self.fc6, self.fc7):
             _start(layer)
         self.embedding = nn.Linear(width, dim)
         self.classifier: nn.Linear | None = None
-        if classes and temperature:
+        if classes and classify == "embedding":
             self.classifier = nn.Linear(dim, classes, bias=False)
             # Unit variance: the loss ignores the norm, an optimiser's step does not.
             nn.init.normal_(self.classifier.weight)
         elif classes:
-            self.classifier = nn.Linear(width, classes)
+            self.classifier = nn.Linear(width if classify == "fc7" else dim, classes)
 
     def adopt(self, layers: Sequence[nn.Linear]) -> None:
         """Copy the values of a backbone's own FC6 and FC7 where they have these shapes."""
@@ -123,13 +129,22 @@ class Head(nn.Module):
         hidden = F.dropout(self.fc6(pooled).relu(), self.dropout, self.training)
         return F.dropout(self.fc7(hidden).relu(), self.dropout, self.training)
 
-    def logits(self, features: Tensor, embeddings: Tensor) -> Tensor | None:
-        """(n, width) features and their (n, dim) embeddings to (n, classes), None without any."""
+    def raw(self, features: Tensor) -> Tensor:
+        """(n, width) features to (n, dim) float32, before they are normalised.
+
+        Mixed precision is switched off inside: while the contrastive losses hold embeddings within
+        0.01 of each other, half precision's digits would not tell them apart.
+        """
+        with torch.autocast(features.device.type, enabled=False):
+            return self.embedding(at_least_float32(features))
+
+    def logits(self, features: Tensor, raw: Tensor) -> Tensor | None:
+        """(n, width) features and what `raw` made of them to (n, classes), None without any."""
         if self.classifier is None:
             return None
-        if self.temperature:
-            return pairwise_cosine(embeddings, self.classifier.weight) / self.temperature
-        return self.classifier(features)
+        if self.classify == "embedding":
+            return pairwise_cosine(raw, self.classifier.weight) / self.temperature
+        return self.classifier(raw if self.classify == "raw" else features)
 
 
 class Branches(nn.Module):

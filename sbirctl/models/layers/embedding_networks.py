@@ -43,10 +43,14 @@ class EmbeddingNetwork(nn.Module):
 
     Attributes:
         width: length of a descriptor.
+        normalised: every part of a descriptor (a pooled level, AMFF's vector) is 1 long, instead of
+            as long as it comes: of pretrained features some 190, AMFF's share of that a hundredth.
 
     Raises:
         UsageError: a level the backbone does not have.
     """
+
+    normalised = False
 
     def __init__(self, backbone: Backbone, size: int, numbers: Sequence[int] = (LAST,)) -> None:
         super().__init__()
@@ -71,9 +75,19 @@ class EmbeddingNetwork(nn.Module):
         found = self.backbone.feature_maps(images)
         return [found[number - LAST - 1] for number in self.numbers]
 
+    def remarks(self) -> list[str]:
+        """What a person should know of this network at its size of input, a line each."""
+        return []
+
     def forward(self, images: Tensor, is_sketch: Tensor) -> Tensor:
         """(n, 3, size, size) images and (n,) bool to (n, width) descriptors."""
-        return torch.cat([pool(m) for m in self.maps(images)], dim=1)
+        return self._joined([pool(m) for m in self.maps(images)])
+
+    def _joined(self, partial: Sequence[Tensor]) -> Tensor:
+        """The parts of a descriptor, (n, width of a part) each, side by side."""
+        if self.normalised:
+            partial = [F.normalize(part.float(), dim=1) for part in partial]
+        return torch.cat(list(partial), dim=1)
 
 
 class WholeNetwork(EmbeddingNetwork):
@@ -85,7 +99,7 @@ class WholeNetwork(EmbeddingNetwork):
 
     def forward(self, images: Tensor, is_sketch: Tensor) -> Tensor:
         """See `EmbeddingNetwork.forward`."""
-        return self.backbone(images)
+        return self._joined([self.backbone(images)])
 
 
 class ConditionedNetwork(EmbeddingNetwork):
@@ -130,12 +144,12 @@ class EnergyNetwork(EmbeddingNetwork):
         """See `EmbeddingNetwork.forward`."""
         *finer, last = self.maps(images)
         if not self.guides:
-            return torch.cat([pool(m * simam(m)) for m in (*finer, last)], dim=1)
+            return self._joined([pool(m * simam(m)) for m in (*finer, last)])
         pooled = []
         for own, guide in zip(finer, self.guides, strict=True):
             coarse = F.interpolate(guide(last), own.shape[-2:], mode="bilinear")
             pooled.append(pool(own * simam((own + coarse).relu())))
-        return torch.cat([*pooled, pool(last)], dim=1)
+        return self._joined([*pooled, pool(last)])
 
 
 class AttentionNetwork(EmbeddingNetwork):
@@ -174,7 +188,21 @@ class AttentionNetwork(EmbeddingNetwork):
         maps = self.maps(images)
         vectors = [self.transformer(self._tokens(i, m)[0]) for i, m in enumerate(maps)]
         pooled = [pool(m) for m in maps]
-        return torch.cat([*pooled, torch.stack(vectors).sum(0)], dim=1)
+        return self._joined([*pooled, torch.stack(vectors).sum(0)])
+
+    def remarks(self) -> list[str]:
+        """See `EmbeddingNetwork.remarks`: how much of each level's map its patches cover."""
+        found = []
+        for number, (_, side), own in zip(self.numbers, self.shapes, self.patches, strict=True):
+            assert isinstance(own, Patches)
+            patch = own.kernel_size[0]
+            seen = (side // patch * patch / side) ** 2
+            if seen < 1:
+                found.append(
+                    f"amff sees {seen:.0%} of level {number}: patches of {patch} x {patch} cover"
+                    f" {side // patch * patch} of {side} rows and columns (size=224 covers all)"
+                )
+        return found
 
     def cls_attention(self, index: int, maps: Tensor) -> Tensor | None:
         """What the class token attends to in one of the fused levels.
@@ -216,6 +244,7 @@ def build_network(
     heads: int,
     patch: int,
     energy_guide: bool,
+    normalised: bool = False,
 ) -> EmbeddingNetwork:
     """The embedding network of that name with random values.
 
@@ -227,6 +256,7 @@ def build_network(
         levels: those that amff and egff fuse, see `EmbeddingNetwork`.
         width, depth, heads, patch: of amff, see `AttentionNetwork`.
         energy_guide: of egff, see `EnergyNetwork`.
+        normalised: see `EmbeddingNetwork`.
 
     Raises:
         UsageError: an unknown backbone, one the network cannot stand on, or a level it has not.
@@ -238,11 +268,15 @@ def build_network(
             f"network=vgg16 does not stand on {backbone.name}.", "Leave the backbone out."
         )
     built = build(backbone, freeze_bn=freeze_bn)
+    made: EmbeddingNetwork
     if name == "amff":
-        return AttentionNetwork(
+        made = AttentionNetwork(
             built, size, levels, width=width, depth=depth, heads=heads, patch=patch
         )
-    if name == "egff":
-        return EnergyNetwork(built, size, levels, guided=energy_guide)
-    plain = {"vgg16": WholeNetwork, "cse-resnet50": ConditionedNetwork}
-    return plain.get(name, EmbeddingNetwork)(built, size)
+    elif name == "egff":
+        made = EnergyNetwork(built, size, levels, guided=energy_guide)
+    else:
+        plain = {"vgg16": WholeNetwork, "cse-resnet50": ConditionedNetwork}
+        made = plain.get(name, EmbeddingNetwork)(built, size)
+    made.normalised = normalised
+    return made
