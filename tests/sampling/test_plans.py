@@ -163,6 +163,15 @@ def test_the_released_sampler_takes_any_class_but_the_last():
     assert pairs == {(a, n) for a in range(4) for n in range(3)}
 
 
+def test_every_photo_of_a_class_comes_as_positive_and_as_negative_about_as_often():
+    part = make_part([4, 4], [2000, 2000])
+    for column in (1, 2):
+        drawn = [b.photo[b.tuples[:, column]] for b in PairPlan(100).batches(part, 0, 0)]
+        number = np.bincount(np.concatenate(drawn), minlength=8)
+        assert number.min() > 400
+        assert number.max() < 600
+
+
 def test_negatives_are_uniform_over_the_other_classes():
     part = make_part([40, 1, 1, 1], [3000, 1, 1, 1])
     drawn = np.concatenate(
