@@ -12,6 +12,14 @@ from sbirctl.cli import _console
 panel = "Pipeline"
 order = 30
 
+LeaksOption = Annotated[
+    str,
+    typer.Option(
+        "--leaks",
+        metavar="refuse|drop",
+        help="With a run and other data: what becomes of classes and images it was trained on.",
+    ),
+]
 _SIDES = ("train", "val", "test")
 
 
@@ -26,7 +34,8 @@ def command(
         ),
     ] = "",
     dataset: Annotated[
-        str, typer.Option("--dataset", help="With a model's name: the prepared data set to embed.")
+        str,
+        typer.Option("--dataset", help="A prepared data set; of a run: another one to test on."),
     ] = "",
     target: Annotated[
         str,
@@ -36,16 +45,16 @@ def command(
     ] = "",
     task: Annotated[
         str,
-        typer.Option("--task", help="With a model's name: the task. [default: cg]"),
+        typer.Option("--task", help="With --dataset: the task. [default: cg]"),
     ] = "",
     split: Annotated[
         str,
         typer.Option(
             "--split",
-            help="With a model's name: which classes are unseen, a list of `sbirctl splits` "
-            "or a file.",
+            help="Which classes are unseen and tested: a list of `sbirctl splits`, a file, or all.",
         ),
     ] = "",
+    leaks: LeaksOption = "refuse",
     seed: _console.SeedOption = 0,
     side: Annotated[
         str, typer.Option("--side", help="Which data to embed: train, val or test.")
@@ -87,6 +96,7 @@ def command(
         target=target,
         task=task,
         split=split,
+        leaks=leaks,
         seed=seed,
         side=side,  # type: ignore[arg-type]
         with_train=with_train,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from sbirctl.cli import _console
+from sbirctl.cli.embed import LeaksOption
 from sbirctl.core.errors import SbirctlError, UsageError
 
 if TYPE_CHECKING:
@@ -123,6 +124,13 @@ def command(
     depth: Annotated[
         int, typer.Option("--depth", min=1, help="How many photos of each query --trec writes.")
     ] = 1000,
+    dataset: Annotated[
+        str, typer.Option("--dataset", help="Embed a run on this prepared data set first.")
+    ] = "",
+    split: Annotated[
+        str, typer.Option("--split", help="The classes tested there: a list, a file, or all.")
+    ] = "",
+    leaks: LeaksOption = "refuse",
     binary: BinaryOption = None,
     bits: BitsOption = 64,
     memory: MemoryOption = "auto",
@@ -148,6 +156,12 @@ def command(
         depth=depth,
     )
     where = None if file is None else _console.input_path(file)
+    if dataset or split:
+        from sbirctl.pipeline.embed import embed
+
+        if where is None or qrels is not None:
+            raise UsageError("--dataset and --split are for a run or model.", "Name it first.")
+        where = embed(where, dataset=dataset, split=split, leaks=leaks, report=_console.reporter())
     if qrels is None:
         scores = evaluate(where, request, _console.reporter())
     else:

@@ -38,6 +38,7 @@ def embed(
     assignments: Sequence[str] = (),
     config: Path | None = None,
     weights: str = "",
+    leaks: str = "refuse",
     device: str = "auto",
     workers: int | None = None,
     out: Path | None = None,
@@ -48,13 +49,15 @@ def embed(
 
     Args:
         source: a run's folder or name, a checkpoint file, or a model's name.
-        dataset, target, task, split: for a model's name; a checkpoint has its own.
+        dataset, target, task, split: for a model's name; a checkpoint has its own, and is tested
+            on another data set or split where one is named (`training.other_data`).
         seed: for a model's name, of random starting values.
         side: which part; "test" holds the unseen classes.
         with_train: add the embeddings of the training subset's photos and sketches.
         assignments, config: settings, for a model's name; of a run those that only say what is
             embedded (`Model.embedding_settings`).
         weights: where the starting weights are, "" for the published ones or those of training.
+        leaks: "refuse" or "drop" what of other data the checkpoint was trained on.
         device: auto, cpu, cuda, …; of several processes (`torchrun`) each takes a GPU of its own.
         workers: reading threads, None for what suits the device.
         out: the file to write, else embeddings.h5 in the run's folder, or a file of its own in
@@ -75,7 +78,15 @@ def embed(
         report = report if group.first else SILENT
         with group.first_process_first():
             found = _open(
-                str(source), given, assignments, config, weights, group.device, seed, report
+                str(source),
+                given,
+                assignments,
+                config,
+                weights,
+                leaks,
+                group.device,
+                seed,
+                report,
             )
         target_file = out.expanduser() if out else _place(found, side)
         wanted = _attributes(found, side)
@@ -98,6 +109,7 @@ def _open(
     assignments: Sequence[str],
     config: Path | None,
     weights: str,
+    leaks: str,
     device: str,
     seed: int,
     report: Reporter,
@@ -118,6 +130,7 @@ def _open(
         device=device,
         weights=weights,
         settings=parse_assignments(assignments),
+        leaks=leaks,
         report=report,
     )
 

@@ -99,7 +99,13 @@ def _open(
     if not MODELS.get(model).trainable:
         raise UsageError(f"{model} is not trained.", f"Type `sbirctl embed {model}`.")
     config = training_config(model, layers, report=report, **flags)
-    return Run(config, config.open())
+    data = config.open()
+    if not data.partition.train.classes:
+        raise UsageError(
+            "The split all keeps every class from training.",
+            "Name another --split, or embed the model as it is: `sbirctl embed`.",
+        )
+    return Run(config, data)
 
 
 def _claim(held: ExitStack, folder: Path, fresh: bool) -> None:

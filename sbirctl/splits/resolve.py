@@ -14,6 +14,9 @@ from sbirctl.splits import lists
 from sbirctl.splits.listfile import ListFile, parse
 from sbirctl.splits.spellings import canonical, match
 
+ALL = "all"
+"""The split that keeps every class from training: for models that are only measured."""
+
 
 @dataclass(frozen=True)
 class ClassSplit:
@@ -61,7 +64,8 @@ def find(
 
     Args:
         dataset: name of the data set; "" when `name` carries it ("sketchy/imagenet21").
-        name: "imagenet21", "sketchy/imagenet21", or the path of a list file. "" is the default: a
+        name: "imagenet21", "sketchy/imagenet21", the path of a list file, or "all": every class is
+            unseen. "" is the default: a
             `default.txt` in one of the folders, else the published list marked so.
         folders: further places to look in, such as `<store>/splits`.
         classes: the data set's classes where no published list has them.
@@ -74,6 +78,8 @@ def find(
         MismatchError: the list names classes the data set does not have.
         CorruptError: the list cannot be read.
     """
+    if name == ALL:
+        return _all(dataset, classes)
     place, full = _locate(dataset, name, folders)
     dataset = dataset or full.partition("/")[0]
     return _load(place, full, dataset, classes)
@@ -93,6 +99,14 @@ def known_classes(dataset: str) -> tuple[str, ...]:
         return ()
     content = _read(place, f"{dataset}/classes")
     return tuple(sorted(canonical(name, dataset) for name in content.names))
+
+
+def _all(dataset: str, classes: Iterable[str]) -> ClassSplit:
+    """Every class is a test class."""
+    known = tuple(sorted(classes)) or known_classes(dataset)
+    if not known:
+        raise UsageError(f"The classes of {dataset or 'no data set'} are not known.", "")
+    return ClassSplit(f"{dataset}/{ALL}", dataset, known, known, header={"status": "all classes"})
 
 
 def _locate(dataset: str, name: str, folders: Sequence[Path]) -> tuple[Traversable, str]:

@@ -96,6 +96,12 @@ def shared_images(subset: Subset, other: Subset) -> int:
     return int(sum(_shared(side, sides).sum() for side in (subset.photo, subset.sketch)))
 
 
+def images_in_common(subset: Subset, other: Subset) -> tuple[np.ndarray, np.ndarray]:
+    """Masks of the subset's photos and sketches that are images of `other`, too, by content."""
+    sides = (other.photo, other.sketch)
+    return _shared(subset.photo, sides), _shared(subset.sketch, sides)
+
+
 def drop(subset: Subset, photo: np.ndarray, sketch: np.ndarray) -> Subset:
     """The subset with only the photos and sketches the masks keep; classes stay."""
     return Subset(subset.photo.take(photo), subset.sketch.take(sketch), subset.classes, subset.seen)

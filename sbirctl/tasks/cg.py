@@ -66,8 +66,12 @@ class CoarseGrained(Task[CoarseOptions]):
         photos, convention = gallery_photos(source, options.gallery)
         sketches = source.items.where("sketch")
         unseen, few = _with_photos(source, photos, unseen, options)
-        held = val_classes(seen, holdout)
-        train = training_subset(source, [c for c in seen if c not in held], photos, sketches)
+        held = val_classes(seen, holdout) if seen else ()
+        kept = [c for c in seen if c not in held]
+        if seen:
+            train = training_subset(source, kept, photos, sketches)
+        else:  # every class is tested: for a model that is only measured
+            train = class_subset(source, (), photos[:0], sketches[:0])
         refuse_classes(train.classes, unseen)
         test = refuse_empty(class_subset(source, unseen, photos, sketches), "test")
         val = class_subset(source, held, photos, sketches) if held else None

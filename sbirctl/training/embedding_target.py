@@ -18,6 +18,7 @@ from sbirctl.training.checkpoint import Checkpoint, digest_state, read_checkpoin
 from sbirctl.training.config import Flags, TrainingConfig, with_model
 from sbirctl.training.find import CHECKPOINT
 from sbirctl.training.inputs import Data, reopen
+from sbirctl.training.other_data import is_other, on_other_data
 from sbirctl.training.restore import restore
 
 
@@ -47,14 +48,17 @@ def from_checkpoint(
     device: str,
     weights: str,
     settings: Mapping[str, Any] | None = None,
+    leaks: str = "refuse",
     report: Reporter = SILENT,
 ) -> EmbeddingTarget:
     """A trained model and the data it was trained and shall be tested on.
 
     Args:
         path: the checkpoint.
-        given: data set, target, task and split if typed; they must be the checkpoint's own.
+        given: data set, target, task and split if typed; another data set or split than the
+            checkpoint's own is tested without being trained for (`other_data`).
         settings: of the model's `embedding_settings`, instead of those it was trained with.
+        leaks: what becomes of tested classes and images that were trained on there.
 
     Raises:
         UsageError: another setting.
@@ -63,17 +67,30 @@ def from_checkpoint(
     checkpoint = _embedded_with(read_checkpoint(path), settings or {})
     if checkpoint.data is None:
         raise MismatchError(f"{display_path(path)} does not say what it was trained on.")
-    _refuse_other(checkpoint.data.inputs, given)
-    data = reopen(checkpoint.data)
+    if is_other(checkpoint, given):
+        data, known = on_other_data(checkpoint, given, leaks, report)
+    else:
+        _refuse_other(checkpoint.data.inputs, given)
+        data, known = reopen(checkpoint.data), checkpoint.provenance
     model = restore(checkpoint, device=device, weights=weights, report=report)
     inside = path.name == CHECKPOINT and (path.parent / "config.toml").is_file()
     name = f"{path.stem}-{checkpoint.digest[:8]}"
     place = path.parent / "embeddings" if inside else home() / "embeddings" / name
     for key, value in (settings or {}).items():
         place = place.with_name(f"{place.name}-{key}-{value}")
+    if is_other(checkpoint, given):
+        run = path.parent.name if inside else name
+        place = home() / "embeddings" / f"{run}-on-{data.label()}-{_short(data)}"
     edges = _edges(model, data, checkpoint.provenance.edges)
-    provenance = replace(checkpoint.provenance, edges=edges)
+    provenance = replace(known, edges=edges)
     return EmbeddingTarget(model, data, checkpoint.digest, place, provenance)
+
+
+def _short(data: Data) -> str:
+    """Of what is tested: eight digits that differ where the test side does."""
+    test = data.partition.test
+    counts = [len(test.photo), len(test.sketch), *test.classes]
+    return digest_json([data.identity(), counts])[:8]
 
 
 def from_registry(config: TrainingConfig, *, device: str) -> EmbeddingTarget:

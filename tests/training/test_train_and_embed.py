@@ -252,7 +252,7 @@ def test_other_sides_and_the_training_side(run):
 
 
 def test_a_checkpoint_must_fit_the_store(home, run, prepared, tmp_path):
-    with pytest.raises(MismatchError, match="dataset"):
+    with pytest.raises(MissingError, match="no prepared data set 'other'"):
         embed(run, dataset="other")
     with pytest.raises(MismatchError, match="task"):
         embed(run, task="fg")

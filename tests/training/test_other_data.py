@@ -1,0 +1,122 @@
+"""A trained run on data it was not trained for, and any model on a folder nobody split."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_train_and_embed import SMALL, Notes
+
+from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.pipeline.embed import embed
+from sbirctl.pipeline.evaluate import evaluate
+from sbirctl.pipeline.prepare import prepare
+from sbirctl.pipeline.train import train
+from sbirctl.retrieval import embeddings as files
+from sbirctl.store.reader import Store
+
+
+@pytest.fixture
+def home(tmp_path, prepared, monkeypatch):
+    """The small data set; `other`: a class that is trained on, two new ones, a photo in common."""
+    home = tmp_path / "home"
+    shutil.copytree(prepared, home / "datasets")
+    monkeypatch.setenv("SBIRCTL_HOME", str(home))
+    rng = np.random.default_rng(1)
+    for modality in ("photo", "sketch"):
+        for name in ("Thing0", "moon", "star"):
+            folder = tmp_path / modality / name
+            folder.mkdir(parents=True)
+            for k in range(4):
+                pixels = rng.integers(0, 256, (20, 20, 3)).astype(np.uint8)
+                pixels = pixels if modality == "photo" else pixels.min(-1)
+                Image.fromarray(pixels).save(folder / f"{k}.png")
+    source = prepared.parent.parent / "photo"
+    shutil.copyfile(source / "thing1" / "0.png", tmp_path / "photo" / "moon" / "copy.png")
+    prepare(
+        "folder",
+        {"photos": [tmp_path / "photo"], "sketches": [tmp_path / "sketch"]},
+        name="other",
+        settings={"size": 32},
+        workers=1,
+    )
+    return home
+
+
+@pytest.fixture
+def run(home):
+    return train(
+        "baseline", dataset="small", assignments=(*SMALL, "val=none"), weights="none", epochs=1,
+        workers=0,
+    )  # fmt: skip
+
+
+def test_what_was_trained_on_is_refused_by_name(run):
+    with pytest.raises(MismatchError, match="1 of 3 classes were trained on: Thing0; 1 test im"):
+        embed(run, dataset="other")
+
+
+def test_what_was_trained_on_is_dropped_and_said(run, home):
+    report = Notes()
+    path = embed(run, dataset="other", leaks="drop", report=report)
+    assert path.parent == home / "embeddings"
+    assert any("Left out of the test: 1 of 3 classes" in note for note in report.notes)
+    e = files.read(path)
+    assert e.classes == ("moon", "star")
+    assert (len(e.query), len(e.gallery)) == (8, 8)  # the copy of a training photo is gone
+    assert set(e.train_classes) == {f"thing{i}" for i in range(6)}
+    known = e.provenance
+    assert (known.dataset, known.target) == ("small", "other")
+    assert known.target_store_digest == Store.open("other").digest == e.store
+    assert known.store_digest == Store.open("small").digest
+    assert (e.task, known.task, known.class_list) == ("cd", "cd", "given")
+    assert known.unseen == ("moon", "star")
+    assert known.counts["test"].photos == 8
+    assert not (run / "embeddings.h5").exists()
+    assert evaluate(path)["classes"] == 2
+
+
+def test_a_list_may_name_what_is_tested(run, tmp_path):
+    listed = tmp_path / "new.txt"
+    listed.write_text("star\n")
+    e = files.read(embed(run, dataset="other", split=str(listed)))
+    assert e.classes == ("star",)
+
+
+def test_other_classes_of_the_data_set_it_was_trained_on(run, tmp_path):
+    listed = tmp_path / "two.txt"
+    listed.write_text("thing7\nthing1\n")
+    with pytest.raises(MismatchError, match="1 of 2 classes were trained on: thing1"):
+        embed(run, split=str(listed))
+    e = files.read(embed(run, split=str(listed), leaks="drop"))
+    assert e.classes == ("thing7",)
+    assert e.task == "cg"
+
+
+def test_its_own_data_are_its_own(run):
+    assert embed(run, dataset="small").parent == run
+
+
+def test_without_the_training_data_classes_are_still_compared(run, home):
+    shutil.rmtree(home / "datasets" / "small")
+    report = Notes()
+    e = files.read(embed(run, dataset="other", leaks="drop", report=report))
+    assert e.classes == ("moon", "star")
+    assert any("Images in common are not looked for" in line for line in report.warnings)
+    assert set(e.train_classes) == {f"thing{i}" for i in range(6)}
+
+
+@pytest.mark.parametrize("words", [{"task": "gzs"}, {"leaks": "ignore"}])
+def test_what_is_not_done(run, words):
+    with pytest.raises(UsageError):
+        embed(run, dataset="other", **words)
+
+
+def test_all_classes_of_a_folder_nobody_split(home):
+    made = embed("baseline", dataset="other", split="all", assignments=SMALL, weights="none")
+    e = files.read(made)
+    assert e.classes == ("Thing0", "moon", "star")
+    assert e.train_classes == ()
+    assert len(e.gallery) == 13
+    with pytest.raises(UsageError, match="keeps every class from training"):
+        train("baseline", dataset="other", split="all", assignments=SMALL, weights="none")
