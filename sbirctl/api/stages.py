@@ -165,25 +165,32 @@ def search(
     photos: Sequence[Files] = (),
     text: str = "",
     k: int = 20,
+    folders: Sequence[Files] = (),
+    since: str = "",
+    until: str = "",
+    min_score: float | None = None,
 ) -> list[Answer]:
     """The photos of a gallery most like each drawing, the best first.
 
     Args:
-        drawings: files; none where photos or words are enough.
+        drawings: files, or folders of them; none where photos or words are enough.
         gallery: its name, None for the one indexed last.
         photos, text: go into every query.
         k: photos a query.
+        folders, since, until, min_score: which photos are wanted; days as "2023" or "2023-05-17".
 
     Raises:
         MissingError, UsageError, CorruptError: as the command.
     """
-    from sbirctl.pipeline.search import Query, read_file
+    from sbirctl.galleries.filters import make_filter
+    from sbirctl.pipeline.search import Query, read_drawings
     from sbirctl.pipeline.search import search as run
 
     query = Query(
-        drawings=[read_file(Path(one)) for one in drawings],
+        drawings=[drawing for one in drawings for drawing in read_drawings(Path(one))],
         photos=[Path(one) for one in photos],
         text=text,
+        wanted=make_filter([Path(one) for one in folders], since, until, min_score),
     )
     return run(query, gallery=gallery, k=k, report=PythonReporter())
 

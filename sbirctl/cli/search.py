@@ -29,8 +29,8 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="DRAWING|-",
-            help="Drawings to search with: PNG, JPEG, SVG or .ndjson strokes; - reads one "
-            "from stdin.",
+            help="Drawings to search with: PNG, JPEG, SVG or .ndjson strokes, or a folder of them; "
+            "- reads one from stdin.",
             show_default=False,
         ),
     ] = None,
@@ -84,6 +84,24 @@ def command(
             "or leave them as drawn.",
         ),
     ] = True,
+    inside: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--in", metavar="FOLDER", help="Only photos below this folder; may be repeated."
+        ),
+    ] = None,
+    since: Annotated[
+        str,
+        typer.Option(
+            "--since", metavar="DAY", help="Only photos taken then (2023, 2023-05 …) or later."
+        ),
+    ] = "",
+    until: Annotated[
+        str, typer.Option("--until", metavar="DAY", help="Only photos taken then or earlier.")
+    ] = "",
+    min_score: Annotated[
+        float | None, typer.Option("--min-score", help="Only photos of this score or above.")
+    ] = None,
     sheet: Annotated[
         Path | None,
         typer.Option(
@@ -102,15 +120,17 @@ def command(
     Several drawings are several queries, answered one after the other.
     """
     from sbirctl.galleries.combining import parse_weights
+    from sbirctl.galleries.filters import make_filter
     from sbirctl.pipeline.search import Query, search
 
     query = Query(
-        drawings=[_drawing(name) for name in drawings or []],
+        drawings=[one for name in drawings or [] for one in _drawings(name)],
         photos=photo or [],
         text=text,
         weights=parse_weights(weight or []),
         clean=clean,
         centre=centre,
+        wanted=make_filter(inside or [], since, until, min_score),
     )
     answers = search(
         query, gallery=gallery or None, k=k, sheet=sheet, device=device, report=_console.reporter()
@@ -130,13 +150,13 @@ def command(
                 _console.print_path(path, null=print0)
 
 
-def _drawing(name: str) -> Drawing:
+def _drawings(name: str) -> list[Drawing]:
     from sbirctl.drawings.reading import MAX_BYTES
-    from sbirctl.pipeline.search import Drawing, read_file
+    from sbirctl.pipeline.search import Drawing, read_drawings
 
     if name == "-":
-        return Drawing("stdin", sys.stdin.buffer.read(MAX_BYTES + 1))
-    return read_file(_console.input_path(name))
+        return [Drawing("stdin", sys.stdin.buffer.read(MAX_BYTES + 1))]
+    return read_drawings(_console.input_path(name))
 
 
 def _as_json(answers: list[Answer]) -> dict[str, object]:

@@ -21,12 +21,15 @@ from sbirctl.drawings.placement import Placement
 from sbirctl.galleries.embedder import Embedder, as_modality
 from sbirctl.galleries.engines import Engine, engine_class
 from sbirctl.galleries.engines.exact import Exact
+from sbirctl.galleries.filters import Filter
 from sbirctl.galleries.gallery import GalleryInfo, find_gallery
 from sbirctl.galleries.model_record import ModelRecord
 from sbirctl.store.images import load_image
 
 FilesOf = Callable[[Sequence[str]], Mapping[str, tuple[File, ...]]]
 _ID = re.compile(r"[0-9a-f]{64}")
+_MORE = 8  # times as many are looked at where too few of the nearest are wanted
+EVERYTHING = Filter()
 
 
 @dataclass(frozen=True)
@@ -195,15 +198,32 @@ class Searcher:
         """
         return self.search_all(vector[None], k)[0]
 
-    def search_all(self, vectors: np.ndarray, k: int) -> list[list[Hit]]:
-        """The same for (q, dim) vectors at once."""
-        k = min(k, self.info.photos)
-        found = self._engine.search(np.asarray(vectors, dtype=np.float32), k)
+    def search_all(
+        self, vectors: np.ndarray, k: int, wanted: Filter = EVERYTHING
+    ) -> list[list[Hit]]:
+        """The same for (q, dim) vectors at once; of the photos that are wanted."""
+        k = asked = min(k, self.info.photos)
+        while True:
+            found = self._nearest(np.asarray(vectors, dtype=np.float32), asked)
+            kept = [
+                [hit for hit, files in row if wanted.keeps(hit.id, hit.score, files)][:k]
+                for row in found
+            ]
+            ended = (
+                len(row) >= k or not all_of_it or wanted.ends_at(all_of_it[-1][0].score)
+                for row, all_of_it in zip(kept, found, strict=True)
+            )
+            if asked >= self.info.photos or all(ended):
+                return kept
+            asked = min(_MORE * asked, self.info.photos)
+
+    def _nearest(self, vectors: np.ndarray, k: int) -> list[list[tuple[Hit, tuple[File, ...]]]]:
+        found = self._engine.search(vectors, k)
         names = [[raw.decode() for raw in ids] for ids in found.ids.tolist()]
         files = self._files_of(list({name for row in names for name in row if name}))
         return [
             [
-                Hit(name, float(score), display_path(files[name][0].path))
+                (Hit(name, float(score), display_path(files[name][0].path)), files[name])
                 for name, score in zip(row, scores, strict=True)
                 if name in files
             ]

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
+    from sbirctl.galleries.filters import Filter
     from sbirctl.galleries.searcher import Hit, Searcher
     from sbirctl.report.search_sheet import CaptionedPicture, SearchRow
 
 _SIDE = 144  # of a picture on a sheet
+_DRAWINGS = (".png", ".jpg", ".jpeg", ".webp", ".svg", ".ndjson")
 _ROWS, _IN_A_ROW = 60, 40  # of a sheet: about 100 million pixels of PNG
 
 
@@ -41,6 +43,7 @@ class Query:
         weights: of the kinds "sketch", "photo" and "text", 1 where not named.
         clean: "auto", "yes" or "no", see `drawings.reading.read_drawing`.
         centre: put drawings where the model's training sketches lay.
+        wanted: which photos, None for all.
     """
 
     drawings: Sequence[Drawing] = ()
@@ -49,6 +52,7 @@ class Query:
     weights: Mapping[str, float] | None = None
     clean: str = "auto"
     centre: bool = True
+    wanted: Filter | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,23 @@ def read_file(path: Path) -> Drawing:
     return Drawing(display_path(path), _bytes(path, MAX_BYTES + 1))
 
 
+def read_drawings(path: Path) -> list[Drawing]:
+    """A file, or the drawings in a folder, by name; what has no ending of a drawing is no drawing.
+
+    Raises:
+        MissingError: it is not there or cannot be read, or holds no drawing.
+    """
+    place = path.expanduser()
+    if not place.is_dir():
+        return [read_file(path)]
+    found = sorted(one for one in place.iterdir() if one.suffix.lower() in _DRAWINGS)
+    if not found:
+        raise MissingError(
+            f"There is no drawing in {display_path(path)}.", "Name a folder of PNG or SVG files."
+        )
+    return [read_file(one) for one in found]
+
+
 def search(
     query: Query,
     *,
@@ -103,7 +124,7 @@ def search(
     import numpy as np
 
     from sbirctl.galleries.combining import combine
-    from sbirctl.galleries.searcher import Searcher
+    from sbirctl.galleries.searcher import EVERYTHING, Searcher
 
     if not (query.drawings or query.photos or query.text):
         raise UsageError("There is nothing to search with.", "Name a drawing, --photo or --text.")
@@ -115,11 +136,16 @@ def search(
     asked = [[("sketch", searcher.embed(image, "sketch")), *common] for image in pictures]
     vectors = [combine(parts, query.weights) for parts in asked or [common]]
     names = [drawing.name for drawing in query.drawings] or [_words(query)]
-    found = searcher.search_all(np.stack(vectors), k)
+    wanted = query.wanted or EVERYTHING
+    found = searcher.search_all(np.stack(vectors), k, wanted)
     answers = [
         Answer(name, tuple(hits), tuple(searcher.path(hit.id) for hit in hits))
         for name, hits in zip(names, found, strict=True)
     ]
+    if not any(found):
+        report.note("No photo is wanted: see --in, --since, --until and --min-score.")
+    if wanted.undated:
+        report.note(f"{len(wanted.undated):,} of the nearest photos say no day and are left out.")
     _warn_of_lost(answers, searcher, report)
     if sheet is not None:
         if len(answers) > _ROWS or k > _IN_A_ROW:

@@ -19,6 +19,7 @@ from paper_page import (
     settled,
     stroke,
 )
+from PIL import Image
 from serving import InkSearcher, serving
 
 
@@ -269,3 +270,20 @@ def test_the_printed_address_lets_in_and_shows_no_token(tabs, tmp_path):
         other.context.close()
     assert all("401" in said for said in tabs.wrong)
     tabs.wrong.clear()
+
+
+def test_scrolling_to_the_end_brings_more_photos(tmp_path, tabs):
+    (tmp_path / "photos").mkdir()
+    paths = [tmp_path / "photos" / f"{number:03}.png" for number in range(120)]
+    for number, path in enumerate(paths):
+        Image.new("L", (8, 8), number).save(path)
+    with serving({"many": InkSearcher("many", paths)}, rate=1000, burst=1000) as world:
+        tab = opened(tabs, world.url)
+        draw(tab, *LINES["upright.png"])
+        expect(tab.locator("#photos li")).to_have_count(48)
+        for count in (96, 120):
+            tab.evaluate("scrollTo(0, document.body.scrollHeight)")
+            expect(tab.locator("#photos li")).to_have_count(count)
+        tab.evaluate("scrollTo(0, 0)")
+        draw(tab, *LINES["level.png"])
+        expect(tab.locator("#photos li")).to_have_count(48)

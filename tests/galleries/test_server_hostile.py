@@ -299,7 +299,7 @@ LONG = "&words=" + "a" * 301
 
 @pytest.mark.parametrize(
     "more",
-    ["&k=0", "&k=101", "&k=-1", "&k=x", "&k=9" + "9" * 20, "&k=%D9%A1", "&as=video", LONG],
+    ["&k=0", "&k=1001", "&k=-1", "&k=x", "&k=9" + "9" * 20, "&k=%D9%A1", "&as=video", LONG],
 )
 def test_parameters_are_bounded(world, more):
     assert world.search(DRAWING, more).status == 400

@@ -42,7 +42,7 @@ class Limits:
     decode_memory: int = 512_000_000
     decode_patience: float = 0.7
     file: int = 200_000_000
-    photos: int = 100
+    photos: int = 1000
     words: int = 300
     rate: float = 20.0
     burst: int = 120

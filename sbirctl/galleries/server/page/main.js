@@ -12,7 +12,10 @@ const pad = new Pad(part("pad"), part("cursor"));
 const photos = new Photos(part("photos"));
 const viewer = new Viewer(photos);
 const asker = new Asker(show, fail, busy);
-const COUNT = 48;
+const COUNT = 48; // photos at first, and again each time the end of them comes into sight
+const MOST = 960;
+let wanted = COUNT;
+const end = new IntersectionObserver(more, { rootMargin: "600px" });
 let galleries = [];
 let likeness = null; // the photo that more of is looked for
 let given = null; // {name, photo, asPhoto} of a loaded picture
@@ -22,7 +25,7 @@ const gallery = () => part("gallery").value;
 // Searching
 
 function question(signal) {
-  const parameters = { gallery: gallery(), k: COUNT };
+  const parameters = { gallery: gallery(), k: wanted };
   if (likeness) return read(`api/like/${likeness.id}`, parameters, { signal });
   return byDrawing(parameters, signal);
 }
@@ -43,6 +46,7 @@ async function read(path, parameters, options) {
 }
 
 function ask(live = false) {
+  wanted = COUNT;
   const nothing = !likeness && !given?.asPhoto && pad.isBlank && !part("words").value.trim();
   if (nothing) {
     asker.forget();
@@ -59,8 +63,18 @@ function show(answer) {
   const hits = answer?.photos ?? [];
   photos.show(hits, gallery());
   part("empty").hidden = hits.length > 0;
+  end.disconnect();
+  end.observe(part("end")); // tells at once whether it is in sight
   const time = answer?.embed_ms ? ` · ${Math.round(answer.embed_ms + answer.search_ms)} ms` : "";
   part("status").textContent = answer ? `${plural(hits.length)}${time}` : "";
+}
+
+/** Ask for more photos, when those that are there have been scrolled through. */
+function more(entries) {
+  const full = photos.hits.length === wanted && wanted < MOST;
+  if (!full || !entries.some((entry) => entry.isIntersecting)) return;
+  wanted += COUNT;
+  asker.now(question);
 }
 
 /** Whether an answer is yet to come. */
