@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 
 def main(bin_folder: str) -> None:
@@ -24,7 +26,12 @@ def main(bin_folder: str) -> None:
 
         def run(*words: str) -> str:
             done = subprocess.run(
-                [sbirctl, *words], cwd=folder, check=True, capture_output=True, text=True
+                [sbirctl, *words],
+                cwd=folder,
+                env={**os.environ, "SBIRCTL_HOME": str(Path(folder) / "home")},
+                check=True,
+                capture_output=True,
+                text=True,
             )
             return done.stdout
 
@@ -42,6 +49,10 @@ def main(bin_folder: str) -> None:
         )
         scores = json.loads(run("evaluate", "e.npz", "--metric", "map@all", "--json"))
         assert scores["metrics"]["map@all"] > 0.95, scores
+        _draw(Path(folder))
+        run("index", "photos")
+        (found,) = run("search", "drawing.png", "-k", "1").splitlines()
+        assert Path(found).parent == Path(folder) / "photos", found
         for words in (["train", "baseline"], ["tsne", "e.npz"]):
             refused = subprocess.run(
                 [sbirctl, *words], cwd=folder, check=False, capture_output=True, text=True
@@ -50,6 +61,16 @@ def main(bin_folder: str) -> None:
             assert "`pip install sbirctl`" in refused.stderr, refused
             assert refused.stderr.count("\n") == 2, refused
     print("the core wheel works without torch")
+
+
+def _draw(folder: Path) -> None:
+    """Three coloured photos, and a pencil drawing on grey paper."""
+    (folder / "photos").mkdir()
+    for colour in ("red", "green", "blue"):
+        Image.new("RGB", (300, 200), colour).save(folder / "photos" / f"{colour}.jpg")
+    drawing = Image.new("L", (400, 400), 180)
+    ImageDraw.Draw(drawing).ellipse((100, 120, 300, 280), outline=60, width=6)
+    drawing.save(folder / "drawing.png")
 
 
 if __name__ == "__main__":
