@@ -140,7 +140,7 @@ def test_a_sheet_of_what_was_found(run, place, ending):
         ([], 2, "nothing to search with"),
         (["--text", "a dog"], 2, "no text tower"),
         (["missing.png"], 3, "missing.png"),
-        (["photos"], 2, "photos is a folder"),
+        (["photos"], 5, "broken.png"),
         (["photos/broken.png"], 5, "broken.png"),
         (["--photo", "photos/broken.png"], 5, "broken.png"),
         (["drawing.png", "-g", "nobody"], 3, "'nobody'"),
