@@ -311,6 +311,16 @@ def test_under_autocast_norms_and_prompts_keep_their_digits():
     assert 0 < (seen[3] - seen[2])[:, -3:].abs().max() < 5e-3
 
 
+def test_a_norm_of_bfloat16_uses_its_weights_as_they_are():
+    norm = drclip().encoder.visual.ln_post
+    x = torch.randn(64, 32).bfloat16()
+    with torch.no_grad():
+        norm.weight.copy_(1 + 0.1 * torch.randn_like(norm.weight))
+        norm.bias.copy_(0.1 * torch.randn_like(norm.bias))
+        plain = F.layer_norm(x.float(), (32,), norm.weight[0], norm.bias[0], norm.eps)
+        assert torch.equal(norm(x), plain.bfloat16())
+
+
 def test_the_digest_of_frozen_weights_is_computed_once(monkeypatch):
     model, calls = drclip(), []
     own = PromptedEncoder.frozen_digest

@@ -1,6 +1,7 @@
 """Gradients in pieces are the gradients of the whole batch."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
@@ -62,6 +63,16 @@ def test_a_scaled_loss_has_gradients_so_many_times_larger(make_model, batch, pie
     for name, grad in model.named_parameters():
         torch.testing.assert_close(grad.grad, 1024 * plain[name], atol=1e-3, rtol=1e-4)
     torch.testing.assert_close(terms["total"], terms["softmax"] + terms["pairs"])
+
+
+def test_split_of_more_photos_than_sketches_keeps_every_sketch(batch):
+    few = replace(batch, sketch=batch.sketch[:5], sketch_label=batch.sketch_label[:5],
+                  sketch_instance=batch.sketch_instance[:5], ids=batch.ids[:13])  # fmt: skip
+    pieces = split(few, 2)
+    assert [(len(p.photo), len(p.sketch)) for p in pieces] == [(4, 2), (4, 3)]
+    assert torch.equal(torch.cat([p.sketch for p in pieces]), few.sketch)
+    assert torch.equal(torch.cat([p.sketch_label for p in pieces]), few.sketch_label)
+    assert pieces[1].ids == few.ids[4:8] + few.ids[10:13]
 
 
 def test_split_keeps_every_image_and_its_id(batch):
