@@ -118,6 +118,22 @@ def test_a_copy_by_name_takes_the_originals_pixels():
     assert np.array_equal(store.read("photo", [0])[0], expected)
 
 
+def test_a_copy_of_a_copy_repeats_the_first():
+    """Two files of one content, and one that the publisher says repeats the second of them."""
+    items = (
+        item("photo", "c0", b"1", id="a", origin="original"),
+        item("photo", "c0", b"1", id="b", origin="original"),
+        item("photo", "c0", b"2", id="c", origin="extended", copy_of="b"),
+    )
+    store = Store.open(
+        build(RawDataset("drawn", items, draw, "v1", origins=("original", "extended")))
+    )
+    assert store.items.id == ("a", "b", "c")
+    assert store.items.copy_of.tolist() == [-1, 0, 0]
+    assert store.items.row.tolist() == [0, 0, 0]
+    verify(store)
+
+
 def test_a_copy_whose_original_is_broken_stands_for_itself():
     original = item("photo", "c0", b"empty", id="o", origin="original")
     copies = tuple(

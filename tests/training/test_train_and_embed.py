@@ -65,6 +65,14 @@ def test_a_run_holds_everything_needed_to_know_it(home, run):
     assert checkpoint.data.identity["store"] == checkpoint.provenance.store_digest
 
 
+def test_a_run_warns_of_settings_that_cannot_act_and_says_its_first_terms(home):
+    """The stored images have the model's size already, so no resize takes place."""
+    report = Notes()
+    small(report=report, assignments=("resize=bilinear",))
+    assert [w for w in report.warnings if "resize=bilinear changes nothing" in w]
+    assert [n for n in report.notes if "before the first step" in n and "total" in n]
+
+
 def test_the_same_command_finds_the_finished_run_at_once(run, monkeypatch):
     before = (run / "result.json").stat().st_mtime_ns
     monkeypatch.setattr("sbirctl.training.phases.Trainer", None)  # would fail if it were used
