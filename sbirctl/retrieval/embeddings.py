@@ -14,6 +14,7 @@ import numpy as np
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError, nearest
 from sbirctl.core.files import display_path
 from sbirctl.retrieval import containers
+from sbirctl.retrieval.columns import as_array, code_instances, code_labels, shared_names
 from sbirctl.retrieval.provenance import Provenance
 
 SCHEMA = 2
@@ -132,7 +133,7 @@ class Embeddings:
             elif isinstance(value, Provenance):
                 raw.attributes[name] = value.to_json()
             elif value is not None:
-                raw.arrays[name] = _as_array(value)
+                raw.arrays[name] = as_array(value)
         return _from_raw(raw)
 
 
@@ -202,16 +203,16 @@ def write(embeddings: Embeddings, path: Path) -> None:
 def _from_raw(raw: containers.Raw) -> Embeddings:
     arrays = dict(raw.arrays)
     labels = [np.asarray(arrays.pop(f"{side}_label")) for side in ("query", "gallery")]
-    codes, classes = _code_labels(labels, raw.names.get("classes", ()))
+    codes, classes = code_labels(labels, raw.names.get("classes", ()))
     if not {"query", "gallery"} & arrays.keys() and (arrays.keys() & set(containers.MATRICES)):
         for side, column in zip(("query", "gallery"), codes, strict=True):
             arrays[side] = np.zeros((len(column), 0), dtype=np.float32)
     more: dict[str, Any] = {key: arrays.get(key) for key in containers.MATRICES}
     sides = [key for key in ("query_instance", "gallery_instance") if key in arrays]
-    more |= dict(zip(sides, _code_instances([arrays.pop(key) for key in sides]), strict=True))
+    more |= dict(zip(sides, code_instances([arrays.pop(key) for key in sides]), strict=True))
     grouped = [key for key in ("query_group", "gallery_group") if key in arrays]
     if grouped:
-        groups, more["groups"] = _code_labels(
+        groups, more["groups"] = code_labels(
             [arrays.pop(key) for key in grouped], raw.names.get("groups", ())
         )
         more |= dict(zip(grouped, groups, strict=True))
@@ -219,8 +220,8 @@ def _from_raw(raw: containers.Raw) -> Embeddings:
         if key in arrays:
             more[key] = containers.to_bytes(key, arrays.pop(key))
     if "train_label" in arrays:
-        own = raw.names.get("train_classes", ()) or _shared_names(arrays["train_label"], raw.names)
-        (more["train_label"],), more["train_classes"] = _code_labels(
+        own = raw.names.get("train_classes", ()) or shared_names(arrays["train_label"], raw.names)
+        (more["train_label"],), more["train_classes"] = code_labels(
             [np.asarray(arrays.pop("train_label"))], own
         )
     elif "train_classes" in raw.names:
@@ -240,73 +241,6 @@ def _from_raw(raw: containers.Raw) -> Embeddings:
         train=arrays.get("train"),
         **more,
     )
-
-
-def _as_array(value: Any) -> np.ndarray:
-    """Arrays, tensors on any device, columns of a table, lists; text as text, not as objects."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = value.float() if "bfloat16" in str(value.dtype) else value
-    array = np.asarray(value)
-    return array.astype(np.str_) if array.dtype.kind == "O" else array
-
-
-def _shared_names(train_label: np.ndarray, names: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Training labels that are numbers count in the test classes' numbering, if that is named."""
-    classes = names.get("classes", ())
-    fits = train_label.dtype.kind in "iu" and train_label.size
-    return classes if fits and int(train_label.max()) < len(classes) else ()
-
-
-def _code_labels(
-    columns: list[np.ndarray], names: tuple[str, ...]
-) -> tuple[list[np.ndarray], tuple[str, ...]]:
-    """Labels (numbers or names) as int64 codes into names."""
-    for column in columns:
-        if column.ndim != 1 or column.dtype.kind not in "iuSU":
-            raise MismatchError(
-                f"labels are {column.dtype} of shape {column.shape}, not one number or name a row.",
-                "Save them as whole numbers or as text, one axis long.",
-            )
-    if all(column.dtype.kind in "iu" for column in columns):
-        columns = _alike(columns)
-        if names and all(column.dtype == np.int64 for column in columns):
-            return columns, names
-        if names:
-            raise MismatchError(
-                f"labels are larger than 2^63; there are {len(names)} names.",
-                "Numbers count in the list of names, from 0.",
-            )
-    else:
-        columns = [containers.to_text(column) for column in columns]
-    every, inverse = np.unique(np.concatenate(columns), return_inverse=True)
-    cuts = np.cumsum([len(column) for column in columns])[:-1]
-    codes = np.split(inverse.astype(np.int64), cuts)
-    return codes, tuple(str(value) for value in every)
-
-
-def _alike(columns: list[np.ndarray]) -> list[np.ndarray]:
-    """Whole numbers of any types as int64, or all as text where that cannot hold them.
-
-    NumPy compares int64 and uint64 as floats, which are not exact from 2⁵³ on.
-    """
-    largest = np.iinfo(np.int64).max
-    if any(column.size and int(column.max()) > largest for column in columns):
-        return [column.astype(np.str_) for column in columns]
-    return [column.astype(np.int64) for column in columns]
-
-
-def _code_instances(columns: list[np.ndarray]) -> list[np.ndarray]:
-    """Instances (numbers, -1 for none; or names, "" for none) as int64."""
-    if all(column.dtype.kind in "iu" for column in columns):
-        columns = _alike(columns)
-        if all(column.dtype == np.int64 for column in columns):
-            return columns
-        columns = [np.where(np.char.startswith(text, "-"), "", text) for text in columns]
-    texts = [containers.to_text(column) for column in columns]
-    every, inverse = np.unique(np.concatenate(texts), return_inverse=True)
-    codes = np.where(every[inverse] == "", -1, inverse).astype(np.int64)
-    return np.split(codes, np.cumsum([len(text) for text in texts])[:-1])
 
 
 def _check_matrix(e: Embeddings) -> None:
