@@ -135,7 +135,7 @@ def parse(text: str) -> Metric:
     name, at, cut = text.strip().lower().partition("@")
     found = [m for m in MEASURES.values() if name in (m.kind, *m.aliases)]
     if not found:
-        raise UsageError(f"There is no metric {text!r}.", _meant(name))
+        raise UsageError(f"There is no metric {text!r}.", _meant(text.strip().lower()))
     kind = found[0].kind
     if found[0].allows_all and (cut == "all" or not at):
         return Metric(kind, None)
@@ -144,14 +144,14 @@ def parse(text: str) -> Metric:
     return Metric(kind, int(cut))
 
 
-def _meant(name: str) -> str:
-    """A hint for a name that is none: `map200` means `map@200`."""
+def _meant(text: str) -> str:
+    """A hint for a text that is none: `map200` means `map@200`."""
     names = {alias: m.kind for m in MEASURES.values() for alias in (m.kind, *m.aliases)}
-    glued = re.fullmatch(r"([a-z-]+?)[_ -]?([1-9][0-9]*|all)", name)
+    glued = re.fullmatch(r"([a-z-]+?)[_ -]?([1-9][0-9]*|all)", text)
     if glued and glued[1] in names:
         return f"Did you mean '{names[glued[1]]}@{glued[2]}'?"
     known = [f"{m.kind}@{'all' if m.allows_all else 100}" for m in MEASURES.values()]
-    return nearest(name, known)
+    return nearest(text, known)
 
 
 def per_query(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
