@@ -33,7 +33,7 @@ def counts_table(exhibit: Exhibit, paper: Paper) -> TableResult:
         exhibit.title,
         f"{paper.card.paper.authors.split(',')[0]} et al. {paper.card.paper.year}, Table 1",
         "counts",
-        ("method",),
+        ("Items",),
         tuple(groups),
         tuple(column.title for column in columns),
         tuple("" for _ in columns),

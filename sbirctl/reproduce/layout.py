@@ -25,13 +25,14 @@ class Laid:
 
     def __init__(self, table: TableResult) -> None:
         self.table = table
+        self.place = table.keys.index("method") if "method" in table.keys else 0  # of row names
         self.notes: dict[str, int] = {}
         self.rows: list[tuple[bool, list[str]]] = []  # (ours, cells)
         for line in table.lines:
             self.rows.append((False, [*line.keys, *map(self._published, _placed(table, line))]))
             if line.made:
                 keys = ["" for _ in line.keys]
-                keys[table.keys.index("method")] = OURS
+                keys[self.place] = OURS
                 self.rows.append((True, [*keys, *map(self._ours, _placed(table, line))]))
 
     @property
@@ -146,7 +147,7 @@ def to_csv(table: TableResult) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(_CSV)
     groups = [label for label, count in table.groups for _ in range(count)]
-    method = table.keys.index("method")
+    method = Laid(table).place
     for line in table.lines:
         for group, column, cell in zip(groups, table.columns, line.cells, strict=True):
             writer.writerow(

@@ -60,7 +60,7 @@ def test_per_cent_is_printed_as_the_paper_does_and_costs_stay_as_they_are():
 def test_counts_are_whole_numbers():
     line = Line(("Photos",), True, (Cell(204_489.0, 73_002.0),))
     table = replace(
-        TABLE, keys=("method",), columns=("x",), units=("",), groups=(("", 1),), lines=(line,),
+        TABLE, keys=("Items",), columns=("x",), units=("",), groups=(("", 1),), lines=(line,),
         whole=True,
     )  # fmt: skip
     assert [cells for _, cells in Laid(table).rows] == [["Photos", "204,489"], ["here", "73,002"]]

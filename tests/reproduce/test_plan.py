@@ -4,10 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import UsageError
-from sbirctl.models import load_card
+from sbirctl.models import MODELS, load_card
 from sbirctl.report.published import figures
 from sbirctl.reproduce.configuration import configuration
 from sbirctl.reproduce.exhibits import load_paper, papers, parse_paper
@@ -79,6 +80,9 @@ def test_small_plans_have_the_same_cells_and_settings_that_hold(name, tmp_path):
         assert settings.size == small.paper.small["settings"]["size"]
         assert training.weights == "none"
         assert str(tmp_path) in training.protocol.dataset
+        with torch.random.fork_rng(devices=[]):
+            model = MODELS.get(name)(settings, ("a", "b"))
+        assert sum(p.numel() for p in model.parameters()) < 20_000_000
 
 
 def _alone(training):
