@@ -139,20 +139,22 @@ def reproduce(
         if missing or not page.is_file():
             made = all_made(planner.paper.exhibits, folder)
             write_page(folder, planner.paper.card, made, _warnings(planner, made))
-    return Outcome([m for m in found.values() if m], page, folder, runner.lacks)
+    return Outcome(
+        [m for m in found.values() if m], page, folder, runner.lacks(planner.places(exhibits))
+    )
 
 
 def _make(exhibit: Exhibit, planner: Planner, runner: Runner, folder: Path) -> Made:
     """One exhibit, kept in the folder."""
     runner.report.note(f"{exhibit.name}: {exhibit.title}")
-    table, pictures, notes = None, [], list(runner.lacks)
+    table, pictures, lacks = None, [], runner.lacks(planner.places([exhibit]))
     with going_on(f"while making {exhibit.name}"):
         if exhibit.kind == "table":
             from sbirctl.reproduce.tables import make_table
 
-            table, notes = make_table(exhibit, planner, runner), []
+            table = make_table(exhibit, planner, runner)
         elif exhibit.kind == "counts":
-            table, notes = counts_table(exhibit, planner.paper), []
+            table = counts_table(exhibit, planner.paper)
         else:
             from sbirctl.reproduce.figures import make_figure
 
@@ -163,11 +165,9 @@ def _make(exhibit: Exhibit, planner: Planner, runner: Runner, folder: Path) -> M
         exhibit.title,
         table,
         tuple((path.name, text) for path, text in pictures),
-        tuple(notes),
-        tuple(str(runner.run(source.training)) for source in planner.sources(exhibit))
-        if not runner.lacks
-        else (),
-        whole=not runner.lacks,
+        tuple(lacks) if table is None else (),  # the cells of a table have theirs
+        tuple(str(run) for run in runner.runs_of(planner.sources(exhibit))),
+        whole=not lacks,
     )
     # Drawing a data set changes the fingerprint: it is that of now.
     write_made(exhibit, made, fingerprint(exhibit, planner), folder)

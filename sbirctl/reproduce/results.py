@@ -46,7 +46,10 @@ class Made:
 
 def fingerprint(exhibit: Exhibit, planner: Planner) -> str:
     """Equal while neither the plan, the card, the data nor the program changed; without torch."""
-    folders = [datasets_dir() / place.store for place in planner.places([exhibit])]
+    stores = [place.store for place in planner.places([exhibit])]
+    if exhibit.kind == "counts":
+        stores += planner.stores.names
+    folders = [datasets_dir() / store for store in stores]
     stamps = [_stamp(folder / name) for folder in folders for name in (MANIFEST, EDGE_INDEX)]
     sources = [source.key for source in planner.sources(exhibit)]
     about = [__version__, planner.paper.digest, planner.seeds, environment_layer()]

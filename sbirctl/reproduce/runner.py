@@ -53,13 +53,14 @@ class Runner:
 
     def lacking(self, source: Source) -> str:
         """What is missing to make these embeddings, "" for nothing."""
-        stores = source.training.protocol.datasets
-        return "; ".join(self._lacking[s] for s in stores if s in self._lacking)
+        return "; ".join(self._of(source.training.protocol.datasets))
 
-    @property
-    def lacks(self) -> Sequence[str]:
-        """All that is missing."""
-        return list(dict.fromkeys(self._lacking.values()))
+    def lacks(self, places: Iterable[Place]) -> Sequence[str]:
+        """What is missing of some data sets."""
+        return self._of(place.store for place in places)
+
+    def _of(self, stores: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys(self._lacking[s] for s in stores if s in self._lacking))
 
     def run(self, training: Training) -> Path:
         """The folder of the finished run; what it begins with is trained before it."""
@@ -95,10 +96,9 @@ class Runner:
             )
         return self._files[source.key]
 
-    @property
-    def runs(self) -> list[Path]:
-        """The folders of all runs that were made or found."""
-        return list(self._runs.values())
+    def runs_of(self, sources: Iterable[Source]) -> list[Path]:
+        """The folders of the runs behind some embeddings, as far as they could be made."""
+        return [self.run(source.training) for source in sources if not self.lacking(source)]
 
     def _draw(self, place: Place) -> None:
         from sbirctl.pipeline.edges import prepare_edges

@@ -8,7 +8,9 @@ import torch
 
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import UsageError
+from sbirctl.core.home import datasets_dir
 from sbirctl.models import MODELS, load_card
+from sbirctl.pipeline.prepare import prepare
 from sbirctl.report.published import figures
 from sbirctl.reproduce.configuration import configuration
 from sbirctl.reproduce.exhibits import load_paper, papers, parse_paper
@@ -148,3 +150,16 @@ def test_a_reproduction_file_that_names_what_the_card_lacks_is_refused():
             parse_paper(card, {"figures": [{**figure, **wrong}]})
     with pytest.raises(TypeError):
         parse_paper(card, {"figures": [figure], "unknown": 1})
+
+
+def test_small_data_at_hand_are_taken_and_the_others_drawn(tmp_path, monkeypatch):
+    monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path))
+    prepare("demo", {}, name="sketchy", options={"per_class": 2}, settings={"size": 32})
+    stores = Stores(("sketchy", "tuberlin"), datasets_dir(), tmp_path / "small")
+    (taken,), (drawn,) = stores.places(["sketchy"]), stores.places(["tuberlin"])
+    assert (taken.store, taken.seed) == (str(datasets_dir() / "sketchy"), 0)
+    assert drawn.store == str(tmp_path / "small" / "datasets" / "tuberlin-drawn")
+    assert drawn.seed > 0
+    both = stores.places(["tuberlin", "sketchy"])  # they would share hardly a class
+    assert all(place.seed for place in both)
+    assert both[0].seed != both[1].seed
