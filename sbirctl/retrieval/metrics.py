@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -150,6 +151,9 @@ def _meant(text: str) -> str:
     glued = re.fullmatch(r"([a-z-]+?)[_ -]?([1-9][0-9]*|all)", text)
     if glued and glued[1] in names:
         return f"Did you mean '{names[glued[1]]}@{glued[2]}'?"
+    name, _, cut = text.partition("@")
+    if close := difflib.get_close_matches(name, names, 1):
+        return f"Did you mean '{names[close[0]]}@{cut or 'all'}'?"
     known = [f"{m.kind}@{'all' if m.allows_all else 100}" for m in MEASURES.values()]
     return nearest(text, known)
 
