@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from sbirctl.core.allocator import keep_freed_memory
 from sbirctl.core.config import parse_assignments, read_layers
 from sbirctl.core.distributed import ProcessGroup, joined
-from sbirctl.core.errors import MissingError, going_on
+from sbirctl.core.errors import MissingError, UsageError, going_on
 from sbirctl.core.files import lock, write_json
 from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.pipeline.embed_export import embed_export, export_named
 
 if TYPE_CHECKING:
     from sbirctl.retrieval.embeddings import Embeddings
@@ -48,7 +49,8 @@ def embed(
     """Embed sketches (queries) and photos (gallery) of one side.
 
     Args:
-        source: a run's folder or name, a checkpoint file, or a model's name.
+        source: a run's folder or name, a checkpoint file, a model's name, an exported model's
+            folder, or "starter".
         dataset, target, task, split: for a model's name; a checkpoint has its own, and is tested
             on another data set or split where one is named (`training.other_data`).
         seed: for a model's name, of random starting values.
@@ -73,6 +75,17 @@ def embed(
         MismatchError: the checkpoint does not fit the data set.
         CorruptError: the checkpoint is damaged.
     """
+    exported = export_named(str(source))
+    if exported is not None:
+        if assignments or config or weights or with_train:
+            raise UsageError(
+                "An exported model has its own settings and weights, and only test vectors.",
+                "Leave out --set, --config, --weights and --with-train.",
+            )
+        from sbirctl.training.inputs import Inputs
+
+        inputs = Inputs(dataset, target, task or "cg", split)
+        return embed_export(exported, inputs, side=side, out=out, report=report)
     given: Flags = {"dataset": dataset, "target": target, "task": task, "split": split}
     with joined(device) as group:
         report = report if group.first else SILENT

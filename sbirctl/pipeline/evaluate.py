@@ -13,6 +13,7 @@ from sbirctl.core.errors import MissingError, SbirctlError
 from sbirctl.core.files import atomic_open, display_path, write_json
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.runs import find_run
+from sbirctl.inference import starter
 from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.chance import chance_levels
@@ -88,12 +89,14 @@ def find_embeddings(where: Path | None, report: Reporter = SILENT) -> Path:
 
 
 def read_embeddings(path: Path, report: Reporter = SILENT, *, vectors: bool = True) -> Embeddings:
-    """The embeddings of a file; test images that were trained on are warned of.
+    """The embeddings of a file; test images that were trained on are warned of, so is the starter.
 
     Raises:
         MissingError, MismatchError, CorruptError: see `retrieval.embeddings.read`.
     """
     embeddings = files.read(path, vectors=vectors)
+    if embeddings.model == starter.NAME:
+        report.warn(f"These are vectors of the starter. {starter.zero_shot_note()}")
     if embeddings.provenance.leak:
         report.warn(f"{display_path(path)}: {embeddings.provenance.leak}.")
     return embeddings

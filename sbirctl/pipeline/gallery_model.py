@@ -15,7 +15,7 @@ from sbirctl.galleries.embedder import Embedder, export_folder
 from sbirctl.galleries.model_record import ModelRecord
 from sbirctl.inference import starter
 from sbirctl.inference.encoder import RUNTIMES
-from sbirctl.inference.onnx import CARD
+from sbirctl.inference.onnx import CARD, read_card
 
 if TYPE_CHECKING:
     from sbirctl.galleries.gallery import Gallery
@@ -136,6 +136,8 @@ def _trained(path: Path, choice: ModelChoice, device: str, report: Reporter) -> 
 
         try:
             folder = export_checkpoint(path, weights=choice.weights, report=report)
+            if read_card(folder)["provenance"].get("dataset") == "demo":
+                report.warn("This model was trained on drawn pictures alone, not on photos.")
             return Embedder.from_export(
                 folder, checkpoint=str(path.absolute()), weights=choice.weights
             )
@@ -159,7 +161,8 @@ def _as_it_comes(
             folder = export_model(
                 choice.name, layers, weights=weights, seed=choice.seed, report=report
             )
-            return Embedder.from_export(folder, weights=weights, seed=choice.seed)
+            found = Embedder.from_export(folder, weights=weights, seed=choice.seed)
+            return _untrained(found, choice.name, report)
         except ExportError as error:
             _stay_on_torch(error, choice, report)
     from sbirctl.galleries import torch_models
@@ -167,7 +170,17 @@ def _as_it_comes(
     made = torch_models.from_registry(
         choice.name, layers, device=device, weights=weights, seed=choice.seed
     )
-    return Embedder.of(*made)
+    return _untrained(Embedder.of(*made), choice.name, report)
+
+
+def _untrained(embedder: Embedder, name: str, report: Reporter) -> Embedder:
+    """The same; warns where the model saw neither sketches nor texts."""
+    if not embedder.has_text:
+        report.warn(
+            f"{name} as it comes was never trained on sketches: what it finds for a drawing may be "
+            "chance. --model starter was."
+        )
+    return embedder
 
 
 def _stay_on_torch(error: Exception, choice: ModelChoice, report: Reporter) -> None:

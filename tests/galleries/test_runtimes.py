@@ -165,3 +165,9 @@ def test_the_same_model_gives_the_same_files(made, world):
     again = export("baseline", output=world / "b", assignments=SETTINGS, weights="none")
     for name in ("photo.onnx", "sketch.onnx"):
         assert (again / name).read_bytes() == (export_of() / name).read_bytes()
+
+
+def test_a_model_that_never_saw_a_sketch_is_warned_of(made, world):
+    told = Told()
+    index([made / "photos"], name="warned", model=MODEL, report=told)
+    assert any("never trained on sketches" in message for message in told.messages)
