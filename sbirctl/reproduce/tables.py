@@ -31,7 +31,7 @@ OTHER_COUNT = "see `sbirctl models show {}` for what is counted"
 
 
 @dataclass(frozen=True)
-class _Measured:
+class Measured:
     """One embeddings file: what it is of, its run, and {metric: figure}."""
 
     subject: Subject
@@ -47,38 +47,44 @@ def make_table(exhibit: Exhibit, planner: Planner, runner: Runner) -> TableResul
     table = exhibit.table
     assert table is not None
     metrics = tuple(dict.fromkeys(c.metric for c in table.columns if c.metric))
-    measured: dict[str, _Measured] = {}
+    measured: dict[str, Measured] = {}
     cells = {}
     for place, sources in planner.table_sources(exhibit).items():
         for source in sources:
             if source.key not in measured and not runner.lacking(source):
                 measured[source.key] = _measure(source, runner, table, metrics)
-        cells[place] = _cell(table, place, sources, measured, planner, runner)
+        cells[place] = cell_of(table, place, sources, measured, planner, runner)
     return table_result(planner.paper, table, cells)
 
 
-def _measure(source: Source, runner: Runner, table: Table, metrics: Sequence[str]) -> _Measured:
+def _measure(source: Source, runner: Runner, table: Table, metrics: Sequence[str]) -> Measured:
     path = runner.embeddings(source)
     e = files.read(path)
     known = [name for name in metrics if e.query_instance is not None or name[:3] != "acc"]
     (found,) = evaluate(
         e, [measures.parse(name) for name in known], [definitions.get(table.definition)]
     )
-    return _Measured(
+    return Measured(
         subject_of(e, path),
         runner.run(source.training),
         {name: found.mean(name) for name in known},
     )
 
 
-def _cell(
+def cell_of(
     table: Table,
     place: tuple[int, int],
     sources: Sequence[Source],
-    measured: Mapping[str, _Measured],
+    measured: Mapping[str, Measured],
     planner: Planner,
     runner: Runner,
 ) -> Cell:
+    """One cell with ours, and the difference or the reason that there is none.
+
+    Args:
+        place: row and column of the table. sources: one a seed.
+        measured: {key of a source: what it gave}; of sources whose data are there.
+    """
     row, column = table.rows[place[0]], table.columns[place[1]]
     published = float(row[len(table.keys) + place[1]])
     if lacking := "; ".join(dict.fromkeys(filter(None, map(runner.lacking, sources)))):
