@@ -36,9 +36,9 @@ def command(
         str,
         typer.Option(
             "--against",
-            metavar="paper|MODEL",
-            help="Whose published figures to compare with: each model's own paper's, or "
-            "those of MODEL's paper.",
+            metavar="paper|ledger|MODEL",
+            help="Whose published figures to compare with: each model's own paper's, those of "
+            "every system in the ledger, or those of MODEL's paper.",
         ),
     ] = "paper",
     form: Annotated[

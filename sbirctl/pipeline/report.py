@@ -11,6 +11,7 @@ from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS, load_card
 from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings, say_unstated
+from sbirctl.report.against_ledger import ledger_cells
 from sbirctl.report.comparison import Cell, Measured, Row, cells_for, rows_of
 from sbirctl.report.published import Figure, figures
 from sbirctl.report.subject import subject_of
@@ -21,6 +22,7 @@ from sbirctl.retrieval.evaluation import Options
 from sbirctl.retrieval.evaluation import evaluate as rank_and_measure
 
 PAPER = "paper"
+LEDGER = "ledger"
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Request:
     """What is asked for.
 
     Attributes:
-        against: "paper" for each model's own, or the model whose card is meant.
+        against: "paper" for each model's own, "ledger" for every published row of the task and
+            data set, or the model whose card is meant.
         metrics: measured besides those of the card.
         definition: of ours, None for the paper's.
         options: codes, memory, device.
@@ -54,7 +57,8 @@ def report(
         MissingError: there is no such file or run.
     """
     request = request or Request()
-    against = None if request.against == PAPER else figures(load_card(request.against))
+    own = request.against in (PAPER, LEDGER)
+    against = None if own else figures(load_card(request.against))
     measured: dict[Path, Measured] = {}
     for where in places:
         path = find_embeddings(where, report)
@@ -95,12 +99,16 @@ def _measure(
     embeddings = read_embeddings(path, report)
     say_unstated(embeddings, path, report)
     subject = subject_of(embeddings, path)
-    if against is None and subject.model not in MODELS:
+    if request.against == PAPER and subject.model not in MODELS:
         report.warn(f"{display_path(path)} names no model with a card, so no paper is known.")
     own = figures(load_card(subject.model)) if subject.model in MODELS else ()
-    cells = cells_for(
-        subject, own if against is None else against, request.metrics, request.definition
-    )
+    if request.against == LEDGER:
+        cells = ledger_cells(subject, own, request.definition)
+        if request.metrics or not cells:
+            cells += cells_for(subject, (), request.metrics, request.definition)
+    else:
+        figures_of = own if against is None else against
+        cells = cells_for(subject, figures_of, request.metrics, request.definition)
     if embeddings.query_instance is None and any(c.metric.startswith("acc") for c in cells):
         report.warn(f"{display_path(path)} has no instances: acc@K is left empty.")
     return Measured(subject, cells, _values(embeddings, cells, request.options, report))

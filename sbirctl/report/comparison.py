@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from sbirctl.report.comparability import nearest_figure, obstacles, recipe_remark
 from sbirctl.report.published import Figure
@@ -19,12 +19,29 @@ _INSTANCES = ("acc@1", "acc@5", "acc@10")
 
 
 @dataclass(frozen=True)
+class Printed:
+    """A published figure in words.
+
+    Attributes:
+        value: as a fraction of 1.
+        system: whose it is: the row's name.
+        definition, protocol, source: how it was measured, on what, where it stands.
+    """
+
+    value: float
+    system: str
+    definition: str
+    protocol: str
+    source: str
+
+
+@dataclass(frozen=True)
 class Cell:
     """What to measure on one subject, and the figure it stands against (None for none)."""
 
     metric: str
     definition: Definition
-    figure: Figure | None
+    printed: Printed | None
     reasons: tuple[str, ...]
     remarks: tuple[str, ...]
 
@@ -47,6 +64,7 @@ class Row:
         model, dataset, task, metric: what is measured; dataset is "a→b" across data sets.
         ours: the mean over the runs, a fraction of 1; None where it is undefined.
         deviation: sample standard deviation over the runs; None for one run.
+        system: whose row the published figure is, "" for none.
         published: the paper's figure, None where it prints none.
         difference: ours - published; None where the two cannot be compared.
         reason: why not.
@@ -72,6 +90,7 @@ class Row:
     published_protocol: str = ""
     source: str = ""
     remarks: str = ""
+    system: str = ""
 
 
 def cells_for(
@@ -106,15 +125,19 @@ def _cell(
     return Cell(
         metric,
         definition or get_definition(figure.table.definition),
-        figure,
+        printed_of(figure),
         obstacles(figure, subject, definition),
-        (
-            *_of_split(figure),
-            *_of_gallery(figure),
-            *_of_run(figure, subject),
-            *figure.remarks,
-            *_elsewhere(figure, candidates),
-        ),
+        (*remarks_on(figure, subject), *_elsewhere(figure, candidates)),
+    )
+
+
+def remarks_on(figure: Figure, subject: Subject) -> tuple[str, ...]:
+    """What else to know when a run stands beside a figure."""
+    return (
+        *_of_split(figure),
+        *_of_gallery(figure),
+        *_of_run(figure, subject),
+        *figure.remarks,
     )
 
 
@@ -164,22 +187,25 @@ def rows_of(measured: Sequence[Measured]) -> list[Row]:
 
 def _rows(group: Sequence[Measured]) -> list[Row]:
     first = group[0]
-    return [
-        _row(cell, [one.subject for one in group], [one.values[number] for one in group])
-        for number, cell in enumerate(first.cells)
-    ]
+    found = []
+    for number, cell in enumerate(first.cells):
+        reasons = dict.fromkeys(reason for one in group for reason in one.cells[number].reasons)
+        cell = replace(cell, reasons=tuple(reasons))  # no seed is compared for another's sake
+        subjects = [one.subject for one in group]
+        found.append(_row(cell, subjects, [one.values[number] for one in group]))
+    return found
 
 
 def _row(cell: Cell, subjects: Sequence[Subject], values: Sequence[float | None]) -> Row:
-    subject, figure = subjects[0], cell.figure
+    subject, printed = subjects[0], cell.printed
     known = [value for value in values if value is not None]
     ours = statistics.fmean(known) if len(known) == len(values) else None
     reasons = list(cell.reasons)
-    if figure is None:
+    if printed is None:
         reasons.append("nothing published")
     elif ours is None:
         reasons.append("ours is undefined")
-    published = None if figure is None else figure.value
+    published = None if printed is None else printed.value
     difference = None
     if not reasons and ours is not None and published is not None:
         difference = ours - published
@@ -196,16 +222,18 @@ def _row(cell: Cell, subjects: Sequence[Subject], values: Sequence[float | None]
         published=published,
         difference=difference,
         reason="; ".join(reasons),
-        definition=_explain(cell.metric, cell.definition),
+        definition=explain(cell.metric, cell.definition),
         protocol=subject.protocol,
-        **_published(figure),
+        published_definition=printed.definition if printed else "",
+        published_protocol=printed.protocol if printed else "",
+        source=printed.source if printed else "",
+        system=printed.system if printed else "",
         remarks=" ".join(cell.remarks),
     )
 
 
-def _published(figure: Figure | None) -> Mapping[str, str]:
-    if figure is None:
-        return {}
+def printed_of(figure: Figure) -> Printed:
+    """A card's figure in words."""
     column = figure.column
     definition = get_definition(figure.table.definition)
     words = [f"task {figure.table.task}"]
@@ -214,12 +242,16 @@ def _published(figure: Figure | None) -> Mapping[str, str]:
     words.append(f"{column.split} ({column.split_status})" if column.split else "no list published")
     words += [f"{key}={value_of(value)}" for key, value in column.options.items()]
     words.append(f"preset {figure.preset.name}")
-    return {
-        "published_definition": _explain(figure.metric, definition),
-        "published_protocol": "; ".join(words),
-        "source": f"{figure.table.source}, {figure.keys['method']}",
-    }
+    system = str(figure.keys["method"])
+    return Printed(
+        figure.value,
+        system,
+        explain(figure.metric, definition),
+        "; ".join(words),
+        f"{figure.table.source}, {system}",
+    )
 
 
-def _explain(metric: str, definition: Definition) -> str:
+def explain(metric: str, definition: Definition) -> str:
+    """A definition's name and what the metric is under it."""
     return f"{definition.name}: {measures.explain(measures.parse(metric), definition)}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -48,6 +49,11 @@ class LedgerRow:
         trained: False for features as published.
         source: where the figures were read.
         quoted_by: the table of another paper they were read in, "" for the system's own.
+        original: of a quoted row, where the ledger has the system's own figures (they differ, else
+            the quoted row is left out), "" for nowhere.
+        quoted_in: tables that quote just these figures.
+        model, preset: of a card's row, whose card and which preset makes it, "" for none.
+        column: of a card's row, its whole protocol.
     """
 
     system: str
@@ -67,6 +73,11 @@ class LedgerRow:
     chosen_on: str = ""
     trained: bool = True
     quoted_by: str = ""
+    original: str = ""
+    quoted_in: tuple[str, ...] = ()
+    model: str = ""
+    preset: str = ""
+    column: Column | None = None
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -74,8 +85,11 @@ class LedgerRow:
         return tuple(_above_precision(self))
 
 
+@cache
 def read_ledger() -> tuple[LedgerRow, ...]:
     """Every row: the ledger's first, then those of the cards, without what both have.
+
+    A quoted row leads to the system's own.
 
     Raises:
         CorruptError: the ledger or a card cannot be used.
@@ -87,9 +101,25 @@ def read_ledger() -> tuple[LedgerRow, ...]:
         replace(row, code=codes.get(row.system.partition(",")[0].lower(), ""))
         for name in MODELS.names()
         for table in load_card(name).tables
-        for row in _from_table(table)
+        for row in _from_table(name, table)
     )
-    return own + tuple(row for row in cards if _key(row) not in have)
+    found = list(own)
+    quoted: dict[tuple[object, ...], list[str]] = {}
+    for row in cards:
+        if _key(row) not in have:
+            found.append(row)
+        elif row.quoted_by:
+            quoted.setdefault(_key(row), []).append(row.quoted_by)
+    originals: dict[tuple[str, ...], str] = {}
+    for row in found:
+        if not row.quoted_by:
+            originals.setdefault(_of_system(row), row.source)
+    return tuple(
+        replace(row, original=originals.get(_of_system(row), ""))
+        if row.quoted_by
+        else replace(row, quoted_in=tuple(quoted.get(_key(row), ())))
+        for row in found
+    )
 
 
 def cells(row: LedgerRow) -> list[str]:
@@ -99,7 +129,12 @@ def cells(row: LedgerRow) -> list[str]:
     known = {"inferred": f"{split} (inferred)", "unpublished": "not published"}
     figures = ", ".join(f"{name} {value:.4g}" for name, value in row.figures.items())
     definition = row.definition or (f"not stated (its code: {row.code})" if row.code else "")
-    source = f"{row.quoted_by}: {row.source}" if row.quoted_by else row.source
+    source = row.source
+    if row.quoted_by:
+        where = "" if row.source == row.quoted_by else f": {row.source}"
+        source = f"quoted in {row.quoted_by}{where}; original: {row.original or 'not here'}"
+    elif row.quoted_in:
+        source += f"; quoted in {', '.join(row.quoted_in)}"
     return [
         row.system,
         row.venue,
@@ -134,6 +169,11 @@ def _key(row: LedgerRow) -> tuple[object, ...]:
     return row.system.lower(), row.task, row.dataset, row.split, tuple(sorted(row.figures.items()))
 
 
+def _of_system(row: LedgerRow) -> tuple[str, ...]:
+    """System and where it is measured, whatever the figures."""
+    return row.system.partition(",")[0].lower(), row.task, row.trained_on, row.dataset
+
+
 def _from_ledger() -> Iterator[LedgerRow]:
     text = files("sbirctl.report").joinpath("ledger.toml").read_text("utf-8")
     try:
@@ -149,7 +189,7 @@ def _from_ledger() -> Iterator[LedgerRow]:
         raise CorruptError(f"The ledger cannot be used: {error}.") from error
 
 
-def _from_table(table: Table) -> Iterator[LedgerRow]:
+def _from_table(model: str, table: Table) -> Iterator[LedgerRow]:
     """Rows of a card's table, one a protocol; columns of other quantities are left out."""
     systems = any(
         dict(zip(table.keys, r, strict=False)).get("origin") == "quoted" for r in table.rows
@@ -181,6 +221,9 @@ def _from_table(table: Table) -> Iterator[LedgerRow]:
                 definition="" if quoted else table.definition,
                 source=table.source,
                 quoted_by=table.source if quoted else "",
+                model=model,
+                preset=keys.get("preset", ""),
+                column=first[at],
             )
 
 

@@ -15,7 +15,7 @@ from sbirctl.report.published import as_printed
 HEADER = (
     "model", "data set", "task", "metric", "ours", "deviation", "runs", "published", "difference",
     "not compared because", "definition", "protocol", "published definition", "published protocol",
-    "source", "remarks",
+    "source", "remarks", "system",
 )  # fmt: skip
 SCHEMA = 1
 _LATEX = {
@@ -30,7 +30,7 @@ def cells(row: Row) -> list[object]:
     return [
         row.model, row.dataset, row.task, row.metric, row.ours, row.deviation, len(row.runs),
         row.published, row.difference, row.reason, row.definition, row.protocol,
-        row.published_definition, row.published_protocol, row.source, row.remarks,
+        row.published_definition, row.published_protocol, row.source, row.remarks, row.system,
     ]  # fmt: skip
 
 
@@ -104,7 +104,9 @@ def readable(
         return f"[{', '.join(numbers)}]"
 
     several = len({row.runs for row in rows}) > 1
-    header = ["data set", "task", "metric", "ours", "published", "difference"]
+    systems = len({row.system for row in rows if row.system}) > 1
+    named = ["beside"] if systems else []
+    header = ["data set", "task", "metric", "ours", *named, "published", "difference"]
     body = []
     for row in rows:
         ours = f"{_ours(row)} {mark(row.definition, _about_ours(row))}"
@@ -114,7 +116,10 @@ def readable(
             published = f"{as_printed(row.published)} {marks}"
         difference = row.reason if row.difference is None else _signed(row.difference)
         lead = [f"{row.model} ({row.runs[0]})" if row.model else row.runs[0]] if several else []
-        body.append([*lead, row.dataset, row.task, row.metric, ours, published, difference])
+        beside = [row.system] if systems else []
+        body.append(
+            [*lead, row.dataset, row.task, row.metric, ours, *beside, published, difference]
+        )
     told = [(f"[{number}]", text) for text, number in notes.items()]
     return (["run", *header] if several else header), body, told
 

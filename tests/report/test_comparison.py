@@ -12,6 +12,7 @@ from sbirctl.report.comparison import Measured, cells_for, rows_of
 from sbirctl.report.published import figures
 from sbirctl.report.subject import subject_of
 from sbirctl.retrieval.definitions import get
+from sbirctl.retrieval.provenance import Counts
 from tests.report.embedded import embeddings
 from tests.report.small_card import card, table
 
@@ -95,7 +96,7 @@ def test_a_task_the_paper_does_not_have_gets_the_usual_metrics():
     subject = subject_of(embeddings(task="fg"), Path("x.h5"))
     cells = cells_for(subject, figures(load_card("drclip")))
     assert [c.metric for c in cells] == ["acc@1", "acc@5", "acc@10"]
-    assert {c.figure for c in cells} == {None}
+    assert {c.printed for c in cells} == {None}
     subject = subject_of(embeddings(task="sbir", split=""), Path("x.h5"))
     assert cells_for(subject, figures(load_card("drclip")))[0].metric == "map@all"
 
@@ -104,8 +105,8 @@ def test_across_data_sets_the_target_counts():
     more = {"task": "cd", "dataset": "tuberlin", "target": "sketchy", "protocol": "drclip"}
     e = embeddings(split="sketchy/cross-tuberlin8-drclip", classes=8, **more)
     cells = cells_for(subject_of(e, Path("x.h5")), figures(load_card("drclip")))
-    assert {c.figure.table.id for c in cells} == {"4"}
-    assert {c.figure.column.trained_on for c in cells} == {"tuberlin"}
+    assert all("Table 4" in c.printed.source for c in cells)
+    assert all("trained on tuberlin" in c.printed.protocol for c in cells)
     (row, _) = rows_of([Measured(subject_of(e, Path("x.h5")), cells, (0.1, 0.2))])
     assert row.dataset == "tuberlin→sketchy"
 
@@ -121,3 +122,12 @@ def test_an_inferred_split_is_compared_and_remarked():
     (row,) = rows_of([measured(0.4, printed=figures(card(table({"split_status": "inferred"}))))])
     assert row.difference is not None
     assert "inferred" in row.remarks
+
+
+def test_a_reason_of_one_seed_is_a_reason_of_all():
+    """Two seeds in one row, of which one stands beside another figure for a reason."""
+    counts = {"train": Counts(3, 9, 9), "val": Counts(1, 9, 9)}
+    (row,) = rows_of([measured(0.4), measured(0.5, seed=1, counts=counts)])
+    assert row.seeds == (0, 1)
+    assert row.reason == "1 of 4 seen classes held out: `--refit` trains on all"
+    assert row.difference is None
