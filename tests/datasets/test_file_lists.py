@@ -92,6 +92,7 @@ def test_names_that_are_no_utf_8_keep_their_bytes(tmp_path):
 
 
 def test_labels_are_compared_in_any_encoding(tmp_path):
-    write(tmp_path, {"all_photo_train.txt": b"photo/cup/1.jpg 0\nphoto/owl/2.jpg 1\n"})
+    lines = b"photo/cup/1.jpg 0\nphoto/cup/2.jpg 0\nphoto/owl/3.jpg 1\n"
+    write(tmp_path, {"all_photo_train.txt": lines})
     (tmp_path / "cname_cid.txt").write_bytes("cup\t0\r\nant\t1\r\n".encode("utf-16"))
     assert find_lists([folder_tree(tmp_path)]).mislabelled == {"all_photo_train.txt": 1}

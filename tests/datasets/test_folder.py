@@ -97,6 +97,7 @@ def test_before_number(text, photo):
 def test_ids_are_unique_and_printable():
     ids = Ids()
     made = [ids.new("photo", "c", name) for name in (b"a", b"a", b"a~2", b"a", b"\xff", b"\x00")]
+    assert made[:4] == [f"photo/c/{name}" for name in ("a", "a~2", "a~2~2", "a~3")]
     assert len(set(made)) == 6
     assert all(one.isprintable() for one in made)
 

@@ -105,6 +105,11 @@ def test_equal_bytes_are_kept_once():
     assert store.manifest["counts"]["c2"]["copies"] == 1
 
 
+def test_a_photo_and_a_sketch_in_rows_of_one_number_are_no_group():
+    items = Store.open(build()).items
+    assert len(np.unique(items.group)) == len(items)
+
+
 def test_a_copy_by_name_takes_the_originals_pixels():
     original = item("photo", "c0", b"700", id="o", origin="original")
     copy = item("photo", "c0", b"1", id="a-copy", origin="extended", copy_of="o")

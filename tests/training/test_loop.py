@@ -111,6 +111,39 @@ def test_clipping_acts_on_gradients_as_they_are_not_as_scaled(tmp_path, make_mod
     torch.testing.assert_close(found[0], found[1], atol=1e-6, rtol=1e-5)
 
 
+def test_dropout_is_drawn_anew_in_every_step_and_alike_in_a_second_run(
+    tmp_path, make_model, partition
+):
+    runs = []
+    for name in ("one", "two"):
+        model, seeds = make_model(epochs=2), []
+        own = model.encode
+        model.encode = lambda batch, own=own, seeds=seeds: (
+            seeds.append(torch.initial_seed()) or own(batch)
+        )
+        train(model, partition, tmp_path / name)
+        runs.append(seeds)
+    assert runs[0] == runs[1]
+    assert len(set(runs[0])) == len(runs[0]) == 10
+
+
+def test_clipping_makes_a_step_as_long_as_it_says(tmp_path, make_model, partition):
+    """Plain SGD moves all weights together by the rate times the largest norm."""
+    plain = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "schedule": "constant"}
+    model = make_model(clip_grad=0.01, lr=0.1, **plain)
+    trainer = Trainer(model, partition, tmp_path, execution=Execution(workers=0))
+    trainer.checkpointer.resume()
+    (stage,) = model.recipe()
+    optimizer = loop.make_optimizer(stage, model.settings)
+    before = [p.detach().clone() for p in model.parameters()]
+    plan = stage.plan.batches(partition.train, 0, 0)
+    trainer._step(stage, optimizer, next(trainer.loader.batches(plan)))
+    moved = [
+        (p.detach() - b).square().sum() for p, b in zip(model.parameters(), before, strict=True)
+    ]
+    assert float(sum(moved)) ** 0.5 == pytest.approx(0.1 * 0.01, rel=1e-3)
+
+
 class Notes(Reporter):
     """Keeps what is said."""
 
