@@ -139,3 +139,14 @@ def test_a_metric_without_a_formula_is_taken_of_random_orders(monkeypatch):
     level = expected(metrics.Metric("rr", 5), get("standard"), 1, 4)
     assert level == pytest.approx((1 + 1 / 2 + 1 / 3 + 1 / 4) / 4, abs=0.02)
     assert level == expected(metrics.Metric("rr", 5), get("standard"), 1, 4)
+
+
+def test_a_sketch_without_a_photo_of_its_own_does_not_count():
+    """Photos without a sketch are not its own ones, though both are of instance -1."""
+    e = Embeddings(
+        np.eye(2, 3), np.ones((4, 3)), np.zeros(2, int), np.zeros(4, int), ("a",),
+        query_instance=np.array([7, -1]), gallery_instance=np.array([7, 7, -1, -1]),
+    )  # fmt: skip
+    metric = metrics.parse("acc@1")
+    (result,) = evaluate(e, [metric], [get("standard")])
+    assert chance_levels(e, result, [metric])["acc@1"] == pytest.approx(1 / 2)
