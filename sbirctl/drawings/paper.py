@@ -68,7 +68,8 @@ def _light(grey: np.ndarray, width: int) -> np.ndarray:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     light = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, kernel)
     light = cv2.GaussianBlur(light, (0, 0), width / 4)
-    return light[edge : edge + grey.shape[0], edge : edge + grey.shape[1]]
+    inside: np.ndarray = light[edge : edge + grey.shape[0], edge : edge + grey.shape[1]]
+    return inside
 
 
 def _light_on_dark(grey: np.ndarray) -> bool:

@@ -248,7 +248,7 @@ class _Walk:
     def _below(self, above: np.ndarray, own: np.ndarray) -> np.ndarray:
         if not (np.abs(own) <= FARTHEST).all():
             raise out_of_reach()
-        made = above[:, :2] @ own
+        made: np.ndarray = above[:, :2] @ own
         made[:, 2] += above[:, 2]
         if not (np.abs(made) <= FARTHEST).all():
             raise out_of_reach()

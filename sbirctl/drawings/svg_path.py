@@ -147,7 +147,8 @@ class _Points:
         """The control point that goes on smoothly from a curve of the same kind."""
         if self._control is None or self._control[0] != kind:
             return self._last
-        return 2 * self._last - self._control[1]
+        mirrored: np.ndarray = 2 * self._last - self._control[1]
+        return mirrored
 
     def _draw(self, points: np.ndarray) -> None:
         if self.current_point is None:

@@ -57,4 +57,5 @@ class TorchEncoder:
 
         model: Any = self.model
         with torch.inference_mode():
-            return model.embed_text(list(texts)).float().cpu().numpy()
+            found: np.ndarray = model.embed_text(list(texts)).float().cpu().numpy()
+        return found

@@ -8,11 +8,7 @@ from sbirctl.core.lazy import lazy_attributes
 from sbirctl.models._registry import MODELS as MODELS
 
 if TYPE_CHECKING:
-    from sbirctl.models._base import Augmentation as Augmentation
     from sbirctl.models._base import Model as Model
-    from sbirctl.models._base import ModelSettings as ModelSettings
-    from sbirctl.models._base import ParamGroup as ParamGroup
-    from sbirctl.models._base import Stage as Stage
     from sbirctl.models._cards import Card as Card
     from sbirctl.models._cards import card_file as card_file
     from sbirctl.models._cards import card_presets as card_presets
@@ -24,6 +20,10 @@ if TYPE_CHECKING:
     from sbirctl.models._parameters import count_parts as count_parts
     from sbirctl.models._presets import Preset as Preset
     from sbirctl.models._presets import flat as flat
+    from sbirctl.models._recipe import Augmentation as Augmentation
+    from sbirctl.models._recipe import ModelSettings as ModelSettings
+    from sbirctl.models._recipe import ParamGroup as ParamGroup
+    from sbirctl.models._recipe import Stage as Stage
     from sbirctl.models._tables import Column as Column
     from sbirctl.models._tables import Table as Table
     from sbirctl.models._weights import WeightsRecord as WeightsRecord
@@ -31,11 +31,12 @@ else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
         {
-            "_base": ("Augmentation", "Model", "ModelSettings", "ParamGroup", "Stage"),
+            "_base": ("Model",),
             "_cards": ("Card", "card_file", "card_presets", "load_card", "parse_card"),
             "_factory": ("create", "rebuild", "resolve_settings"),
             "_parameters": ("count_parts",),
             "_presets": ("Preset", "flat"),
+            "_recipe": ("Augmentation", "ModelSettings", "ParamGroup", "Stage"),
             "_tables": ("Column", "Table"),
             "_weights": ("WeightsRecord",),
         },

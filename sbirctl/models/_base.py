@@ -1,118 +1,20 @@
-"""What every model is: settings, one joint pass, named losses, embeddings, a recipe."""
+"""What every model is: one joint pass, named losses, embeddings, a recipe."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from sbirctl.core.config import setting
 from sbirctl.core.errors import MissingError
+from sbirctl.models._recipe import ModelSettings, Stage
 from sbirctl.models._weights import WeightsRecord
 from sbirctl.sampling.batch import Batch, Encoded
-from sbirctl.sampling.plans import BatchPlan
 from sbirctl.store.manifest import Modality
-
-Augmentation = Literal["none", "flip", "standard", "strong", "released"]
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """Preprocessing and recipe that all models have; a model adds its own and other defaults."""
-
-    preset: str = setting(
-        "", help="named set of settings, see `sbirctl models show`", kind="machine"
-    )
-    size: int = setting(224, help="side of the square input in pixels")
-    resize: Literal["bicubic", "bilinear"] = setting(
-        "bicubic", help="how stored images of another size are brought to size, antialiased"
-    )
-    mean: tuple[float, ...] = setting(IMAGENET_MEAN, help="mean of the inputs, of 0..1")
-    std: tuple[float, ...] = setting(IMAGENET_STD, help="standard deviation of the inputs, of 0..1")
-    epochs: int = setting(10, help="passes over the training data", kind="recipe")
-    batch: int = setting(
-        64, help="images (or tuples) of one optimiser step, over all processes", kind="recipe"
-    )
-    accumulate: int = setting(
-        1, help="compute a batch in so many pieces, to save memory", kind="machine"
-    )
-    optimizer: Literal["adamw", "adam", "sgd"] = setting(
-        "adamw", help="adamw, adam or sgd", kind="recipe"
-    )
-    lr: float = setting(1e-4, help="highest learning rate", kind="recipe")
-    weight_decay: float = setting(5e-4, help="weight decay of the optimizer", kind="recipe")
-    momentum: float = setting(0.9, help="momentum of optimizer=sgd", kind="recipe")
-    schedule: Literal["constant", "cosine", "step", "drop"] = setting(
-        "cosine", help="how the learning rate falls: constant, cosine, step or drop", kind="recipe"
-    )
-    warmup: float = setting(
-        0.0, help="epochs in which the learning rate rises from 0", kind="recipe"
-    )
-    clip_grad: float = setting(0.0, help="largest gradient norm, 0 for none", kind="recipe")
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = setting(
-        "auto",
-        help="auto is bf16 on a GPU that has it, fp32 elsewhere; fp16 scales the loss",
-        kind="machine",
-    )
-    augment: Augmentation = setting(
-        "standard",
-        help="none, flip, standard, strong, or released: that of FFMLN's authors",
-        kind="recipe",
-    )
-    mirror: bool = setting(
-        False, help="embed an image and its mirror image, and take the mean of both"
-    )
-    val: Literal["auto", "none"] = setting(
-        "auto",
-        help="auto: a held-out subset chooses the epoch; none: the last epoch is kept",
-        kind="recipe",
-    )
-    val_fraction: float = setting(
-        0.1,
-        help="share of classes, instances or sketches held out, as the task has it; 0: none",
-        kind="recipe",
-    )
-    patience: int = setting(
-        0, help="epochs without a better validation before stopping, 0: never", kind="recipe"
-    )
-
-
-@dataclass(frozen=True)
-class ParamGroup:
-    """Parameters that share a learning rate (absolute, before the schedule)."""
-
-    name: str
-    params: Sequence[nn.Parameter]
-    lr: float
-    weight_decay: float
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of a recipe; stages run one after the other on the same model.
-
-    Attributes:
-        name: for logs, `--from-stage` and `Model.losses`.
-        epochs: passes.
-        plan: how batches are drawn.
-        groups: what is trained. Parameters in no group get no gradient in this stage.
-        frozen_epochs: {group name: number of first epochs in which it does not move}.
-        validate: whether retrieval on the held-out subset chooses the epoch; else the last is kept.
-    """
-
-    name: str
-    epochs: int
-    plan: BatchPlan
-    groups: Sequence[ParamGroup]
-    frozen_epochs: Mapping[str, int] = field(default_factory=dict)
-    validate: bool = True
 
 
 class Model(nn.Module, ABC):
@@ -233,7 +135,7 @@ class Model(nn.Module, ABC):
         values = (values.expand(-1, 3, -1, -1) / 255 - self._mean) / self._std
         return values.contiguous(memory_format=torch.channels_last)
 
-    def autocast(self) -> AbstractContextManager:
+    def autocast(self) -> AbstractContextManager[object]:
         """Context in which this model's forward pass runs in `compute_dtype`."""
         enabled = self.compute_dtype != torch.float32
         return torch.autocast(self._mean.device.type, self.compute_dtype, enabled=enabled)

@@ -14,7 +14,8 @@ from sbirctl.core.seeds import seed_for
 from sbirctl.models._registry import MODELS
 
 if TYPE_CHECKING:
-    from sbirctl.models._base import Model, ModelSettings
+    from sbirctl.models._base import Model
+    from sbirctl.models._recipe import ModelSettings
 
 
 def resolve_settings(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sbirctl.core.errors import UsageError
-from sbirctl.models._base import Model, ModelSettings
+from sbirctl.models._base import Model
+from sbirctl.models._recipe import ModelSettings
 
 
 def parameters_by_part(model: Model) -> dict[str, int]:

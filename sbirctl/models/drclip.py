@@ -37,7 +37,7 @@ from sbirctl.models import (
     WeightsRecord,
     card_presets,
 )
-from sbirctl.models._base import IMAGENET_MEAN, IMAGENET_STD
+from sbirctl.models._recipe import IMAGENET_MEAN, IMAGENET_STD
 from sbirctl.models._weights import RANDOM
 from sbirctl.models.layers.cduf_checkpoint import parse_cduf
 from sbirctl.models.layers.class_texts import FineGrained, class_texts

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Kind = Literal["ranking", "training"]
 LEVEL = 0.95
 
+Rows = Iterable[tuple[object, ...]]
+
 
 def curves(
     sources: Sequence[Path] = (),
@@ -76,7 +78,7 @@ def _ranking(
     most: int,
     seed: int,
     report: Reporter,
-) -> tuple[Any, Iterable[tuple], Path]:
+) -> tuple[Any, Rows, Path]:
     from sbirctl.report.curves import ranking_curves
     from sbirctl.report.curves_figure import draw_ranking
 
@@ -95,7 +97,7 @@ def _ranking(
     return figure, _ranking_rows(found, titles), beside(paths[0], "curves.png")
 
 
-def _ranking_rows(found: Sequence[RankingCurves], titles: Sequence[str]) -> Iterable[tuple]:
+def _ranking_rows(found: Sequence[RankingCurves], titles: Sequence[str]) -> Rows:
     yield ("run", "curve", "x", "precision", "low", "high", "level", "queries")
     for run, title in zip(found, titles, strict=True):
         for name, curve in (("recall", run.recall), ("K", run.cut)):
@@ -110,7 +112,7 @@ def _training(
     _most: int,
     _seed: int,
     report: Reporter,
-) -> tuple[Any, Iterable[tuple], Path]:
+) -> tuple[Any, Rows, Path]:
     from sbirctl.report.curves_figure import draw_training
     from sbirctl.report.curves_log import read_log
 
@@ -125,7 +127,7 @@ def _training(
     return figure, _training_rows(found, titles), logs[0].with_name("training.png")
 
 
-def _training_rows(found: Sequence[Sequence[Series]], titles: Sequence[str]) -> Iterable[tuple]:
+def _training_rows(found: Sequence[Sequence[Series]], titles: Sequence[str]) -> Rows:
     yield ("run", "phase", "kind", "name", "x", "value")
     for run, title in zip(found, titles, strict=True):
         for series in run:

@@ -122,7 +122,7 @@ class Mapped:
         Args:
             rows: int64 positions, all of them there.
         """
-        found = self._array[rows]
+        found: np.ndarray = self._array[rows]
         self._read += found.nbytes
         if self._read > _WINDOW and hasattr(mmap, "MADV_DONTNEED"):
             self._read = 0

@@ -171,4 +171,5 @@ def digests(side: ImageSubset) -> np.ndarray:
 
 
 def _group(side: ImageSubset) -> np.ndarray:
-    return side.store.items.label[side.item].astype(np.int64)
+    groups: np.ndarray = side.store.items.label[side.item].astype(np.int64)
+    return groups

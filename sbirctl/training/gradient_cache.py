@@ -32,7 +32,7 @@ def cached_gradients(
     stage: str,
     pieces: int,
     seed: int,
-    autocast: AbstractContextManager,
+    autocast: AbstractContextManager[object],
     scaler: GradScaler | None,
 ) -> dict[str, Tensor]:
     """See `training.step.gradients`, with more than one piece."""

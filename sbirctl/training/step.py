@@ -25,7 +25,7 @@ def gradients(
     *,
     pieces: int,
     seed: int,
-    autocast: AbstractContextManager,
+    autocast: AbstractContextManager[object],
     wrapped: nn.Module | None = None,
     scaler: GradScaler | None = None,
 ) -> dict[str, Tensor]:

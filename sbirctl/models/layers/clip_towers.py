@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from sbirctl.core.config import setting
 from sbirctl.core.errors import MismatchError, MissingError, UsageError, nearest
 from sbirctl.models import _weights as files
-from sbirctl.models._base import ModelSettings
 from sbirctl.models._download import Published, fetch
+from sbirctl.models._recipe import ModelSettings
 from sbirctl.models._weights import WeightsRecord
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
