@@ -90,6 +90,7 @@ def _configuration(e: Embeddings, path: Path) -> str:
         e.provenance,
         seed=None,
         run=None,
+        init=e.provenance.init and replace(e.provenance.init, run="", weights_digest=""),
         val_classes=None,
         counts=None,
         left_out=None,

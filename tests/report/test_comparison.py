@@ -12,7 +12,7 @@ from sbirctl.report.comparison import Measured, cells_for, rows_of
 from sbirctl.report.published import figures
 from sbirctl.report.subject import subject_of
 from sbirctl.retrieval.definitions import get
-from sbirctl.retrieval.provenance import Counts
+from sbirctl.retrieval.provenance import Beginning, Counts
 from tests.report.embedded import embeddings
 from tests.report.small_card import card, table
 
@@ -54,6 +54,14 @@ def test_other_settings_are_another_row(other):
 def test_what_a_seed_draws_does_not_part_seeds():
     rows = rows_of([measured(0.4, val_classes=["a"]), measured(0.5, seed=1, val_classes=["b"])])
     assert len(rows) == 1
+
+
+def test_seeds_that_began_with_first_stages_of_their_own_are_one_row():
+    starts = [Beginning(f"run-{seed}", str(seed), True) for seed in (0, 1)]
+    rows = rows_of([measured(0.4, seed=i, init=init) for i, init in enumerate(starts)])
+    assert [row.seeds for row in rows] == [(0, 1)]
+    rows = rows_of([measured(0.4), measured(0.5, seed=1, init=starts[1])])
+    assert len(rows) == 2
 
 
 def test_a_seed_that_comes_twice_is_not_averaged():
