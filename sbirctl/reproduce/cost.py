@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sbirctl.core.errors import MissingError
+from sbirctl.core.errors import MismatchError, MissingError
 from sbirctl.core.home import home
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets.published.catalogue import KINDS, catalogue
@@ -44,7 +44,7 @@ class TrainingRow:
 
     Attributes:
         label, task: what it is. arguments, command: what makes it, for the shell.
-        state: finished, begun, new, or no data.
+        state: finished, begun, new, no data, or why the data do not serve.
         work: how much it is, None without the data.
         hours: at most, None without the data or a rate.
     """
@@ -132,26 +132,33 @@ def cost(
 
     kind = pick_device(device).type
     trainings = planner.trainings(exhibits)
-    works = [_workload(training) for training in trainings]
+    opened = [_workload(training) for training in trainings]
+    works = [work for work, _ in opened]
     rates = known_rates(kind)
     if measured:
         rates |= _measure([w for w in works if w and w.kind not in rates], kind, report)
     return Cost(
         [_data(place, planner) for place in planner.places(exhibits)],
         _weights(planner, trainings),
-        [_row(t, w, rates) for t, w in zip(trainings, works, strict=True)],
+        [_row(t, *found, rates) for t, found in zip(trainings, opened, strict=True)],
         shutil.disk_usage(_existing(home())).free,
     )
 
 
-def _workload(training: Training) -> Workload | None:
+def _workload(training: Training) -> tuple[Workload | None, str]:
+    """How much it is, and its state: without the data, what is wrong with them."""
     try:
-        return workload(training)
+        work = workload(training)
     except MissingError:
-        return None
+        return None, "no data"
+    except MismatchError as error:
+        return None, error.message
+    return work, work.state
 
 
-def _row(training: Training, work: Workload | None, rates: Mapping[str, float]) -> TrainingRow:
+def _row(
+    training: Training, work: Workload | None, state: str, rates: Mapping[str, float]
+) -> TrainingRow:
     rate = rates.get(work.kind) if work else None
     hours = work.images / rate / 3600 if work and rate else None
     return TrainingRow(
@@ -159,7 +166,7 @@ def _row(training: Training, work: Workload | None, rates: Mapping[str, float]) 
         training.protocol.task,
         " ".join(training.arguments),
         training.command,
-        work.state if work else "no data",
+        state,
         work,
         hours,
     )
@@ -192,8 +199,7 @@ def _data(place: Place, planner: Planner) -> DataRow:
             place.name, f"not prepared: `sbirctl prepare {place.name}{edges}`", edges
         )
     counts = store.manifest["counts"][""]
-    sketches = counts.get("sketches", 0)
-    photos = sum(counts.values()) - sketches
+    sketches, photos = counts.get("sketches", 0), counts.get("photos", 0)
     drawn = f"drawn in its place, seed {place.seed}" if place.seed else "prepared"
     if planner.edges and store.edges is None:
         more = f"{drawn}, without edge maps: `sbirctl prepare {place.name}{edges}`"
