@@ -347,6 +347,8 @@ def _tell(store: Store, report: Reporter) -> None:
     total = store.manifest["counts"][""]
     if total.get("copies"):
         report.note(f"{total['copies']:,} files repeat others; their pixels are kept once.")
+    for remark, told in (store.manifest.get("remarks") or {}).items():
+        report.warn(f"{told['count']:,} sketches: {remark}, the first: {told['first']}.")
     skipped = store.manifest["skipped"]
     if skipped:
         reasons = Counter(entry["modality"] for entry in skipped)

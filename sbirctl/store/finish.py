@@ -55,6 +55,7 @@ def finish(
         "counts": count_items(items),
         "ignored": dict(sorted(source.ignored.items())),
         "skipped": table.skipped,
+        "remarks": table.remarks,
         "items": items_to_json(items),
     }
     write_manifest(folder / MANIFEST, manifest)

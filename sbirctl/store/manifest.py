@@ -109,6 +109,7 @@ FORM = {
     "counts": Each(Each(NATURAL)),
     "ignored": Each(NATURAL),
     "skipped": [{"path": str, "reason": str, "modality": str}],
+    "remarks": Maybe(Each({"count": NATURAL, "first": str})),
     "items": dict,
 }
 _TEXTS = ("id", "digest", "classes", "instances", "origins")

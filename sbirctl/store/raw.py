@@ -9,6 +9,23 @@ from typing import Any
 from sbirctl.store.manifest import Modality
 
 
+class Drawn(bytes):
+    """Bytes of an image file that was drawn from lines.
+
+    Attributes:
+        left_out: what of the drawing it does not show, "" for nothing.
+    """
+
+    left_out: str = ""
+
+    @classmethod
+    def of(cls, data: bytes, left_out: str) -> Drawn:
+        """Such bytes."""
+        made = cls(data)
+        made.left_out = left_out
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class RawItem:
     """One source file, or one image a function draws.
@@ -47,8 +64,9 @@ class RawDataset:
         dataset: name of the reader.
         items: in any order; the writer sorts.
         read: gives an item's bytes, or raises OSError or SbirctlError when that one cannot be
-            read. It crosses to worker processes, so it must pickle: a function at the top level
-            of a module, a `functools.partial` of one, or an object of such a class.
+            read; `Drawn` bytes say what a drawing lacks. It crosses to worker processes, so it must
+            pickle: a function at the top level of a module, a `functools.partial` of one, or an
+            object of such a class.
         identity: changes when the source does. For drawn images: a version and the arguments.
         layout: which arrangement of folders was recognised, in words.
         origins: names of the origins, the preferred one for copies first.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ class RowTable:
         slot: of each, where its pixels are.
         copy_of: index of the item each one repeats, -1 for the first.
         skipped: the others, for the manifest.
+        remarks: what is odd about some that are kept: how many, and the path of the first.
         fallbacks: shards of one item, which repeats one that could not be read and so takes its
             slot, and the checksum of its pixels; these are still to be written.
         slots: (rows,) int64, the slot of each row, of each modality.
@@ -35,6 +37,7 @@ class RowTable:
     slot: list[int] = field(default_factory=list)
     copy_of: list[int] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
+    remarks: dict[str, dict[str, Any]] = field(default_factory=dict)
     fallbacks: list[tuple[Shard, int]] = field(default_factory=list)
     slots: dict[Modality, np.ndarray] = field(default_factory=dict)
     checksums: dict[Modality, np.ndarray] = field(default_factory=dict)
@@ -75,10 +78,13 @@ def assign_rows(shards: Iterable[tuple[Shard, ShardRecord]]) -> RowTable:
     unreadable: dict[str, int] = {}
     rows: dict[Modality, list[tuple[int, int]]] = {modality: [] for modality in MODALITIES}
     for shard, record in shards:
-        found = record.digests, record.reasons, record.checksums
-        for item, own, digest, reason, checksum in zip(
+        found = record.digests, record.reasons, record.checksums, record.remarks
+        for item, own, digest, reason, checksum, remark in zip(
             shard.items, shard.slots, *found, strict=True
         ):
+            if remark:
+                place = {"count": 0, "first": quote_path(item.path)}
+                table.remarks.setdefault(remark, place)["count"] += 1
             if reason:
                 table.skipped.append(_skipped(item, reason))
                 unreadable[item.id] = own

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,13 @@ from sbirctl.core.files import atomic_open, digest_bytes, digest_json, disk_advi
 from sbirctl.store.bounded import load_bounded
 from sbirctl.store.manifest import MODALITIES, Modality, quote_path
 from sbirctl.store.pixels import SCHEMA, PixelFile, checksum
-from sbirctl.store.raw import RawItem
+from sbirctl.store.raw import Drawn, RawItem
 
 SHARD_IMAGES = 128
 NO_SLOT = -1
+# Remarks on pictures that are kept.
+BLANK = "nothing is drawn on it"
+PARTLY = "it is not drawn whole (text, pictures or other parts of the SVG)"
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,13 @@ class ShardRecord:
         digests: SHA-256 of each item's bytes, "" where they could not be read.
         reasons: why an item gives no picture, "" where it does.
         checksums: of each item's pixels (`pixels.checksum`), 0 where there are none.
+        remarks: what is odd about each item that gives a picture, "" for nothing.
     """
 
     digests: tuple[str, ...]
     reasons: tuple[str, ...]
     checksums: tuple[int, ...]
+    remarks: tuple[str, ...]
 
 
 def plan_shards(
@@ -135,16 +140,16 @@ def decode_shard(task: ShardTask) -> ShardRecord:
     Raises:
         SbirctlError: the disk is full.
     """
-    shard, found = task.shard, list[tuple[str, str, int]]()
+    shard, found = task.shard, list[tuple[str, str, int, str]]()
     path = task.pixels.path
     with disk_advice(path), open(path, "r+b", buffering=0) as stream:
         for item, slot in zip(shard.items, shard.slots, strict=True):
-            pixels, digest, reason = _picture(task, item)
-            found.append((digest, reason, 0 if pixels is None else checksum(pixels)))
+            pixels, digest, reason, remark = _picture(task, item)
+            found.append((digest, reason, 0 if pixels is None else checksum(pixels), remark))
             if slot != NO_SLOT and pixels is not None:
                 task.pixels.write(stream, shard.modality, slot, pixels)
-    digests, reasons, checksums = zip(*found, strict=True)
-    return ShardRecord(digests, reasons, checksums)
+    digests, reasons, checksums, remarks = zip(*found, strict=True)
+    return ShardRecord(digests, reasons, checksums, remarks)
 
 
 def record_path(folder: Path, shard: Shard) -> Path:
@@ -157,9 +162,10 @@ def _made_before(task: ShardTask) -> ShardRecord | None:
     shard, path = task.shard, task.pixels.path
     try:
         facts = json.loads(record_path(path.parent, shard).read_bytes())
-    except (FileNotFoundError, ValueError):  # the system stopped before all of it was on the disk
+        record = ShardRecord(*(tuple(facts[field.name]) for field in fields(ShardRecord)))
+    # the system stopped before all of it was on the disk, or an older version wrote it
+    except (FileNotFoundError, ValueError, LookupError, TypeError):
         return None
-    record = ShardRecord(*(tuple(facts[key]) for key in ("digests", "reasons", "checksums")))
     with open(path, "rb", buffering=0) as stream:
         for slot, reason, stated in zip(shard.slots, record.reasons, record.checksums, strict=True):
             own = slot != NO_SLOT and not reason
@@ -168,8 +174,8 @@ def _made_before(task: ShardTask) -> ShardRecord | None:
     return record
 
 
-def _picture(task: ShardTask, item: RawItem) -> tuple[np.ndarray | None, str, str]:
-    """(pixels, digest of the bytes, "") or (None, digest where there are bytes, reason)."""
+def _picture(task: ShardTask, item: RawItem) -> tuple[np.ndarray | None, str, str, str]:
+    """(pixels, digest of the bytes, "", remark), or (None, digest or "", reason, "")."""
     digest = ""
     try:
         data = task.read(item)
@@ -177,11 +183,14 @@ def _picture(task: ShardTask, item: RawItem) -> tuple[np.ndarray | None, str, st
         size = task.pixels.size
         pixels = load_bounded(data, item.modality, size, max_pixels=task.max_pixels)
     except SbirctlError as error:
-        return None, digest, error.message
+        return None, digest, error.message, ""
     except (OSError, MemoryError) as error:
         refuse_shortage(error)
-        return None, digest, getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return pixels, digest, ""
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return None, digest, reason, ""
+    if item.modality == "sketch" and pixels.min() == pixels.max():
+        return pixels, digest, "", BLANK
+    return pixels, digest, "", PARTLY if isinstance(data, Drawn) and data.left_out else ""
 
 
 def _facts(items: Sequence[RawItem]) -> list[list[Any]]:

@@ -126,6 +126,19 @@ def test_strokes_are_rendered_in_their_place(tmp_path, shape):
     assert inked == pytest.approx([2, 8], abs=0.8)
 
 
+def test_what_an_svg_leaves_out_is_told_with_its_bytes(tmp_path):
+    files = raw("svg", "ShoeV2_sketch_svg")
+    name = "ShoeV2_F/ShoeV2_sketch_svg/31_1.svg"
+    files[name] = SVG.replace(b"</svg>", b"<text>Nike</text></svg>")
+    source = read(write(tmp_path / "raw", files | LISTS))
+    told = {
+        item.id: source.read(item).left_out for item in source.items if item.path.endswith(b"svg")
+    }
+    assert {id.rpartition("/")[2]: text for id, text in told.items() if text} == {
+        "31_1.svg": "1 text"
+    }
+
+
 def test_without_lists_nothing_is_for_testing(tmp_path):
     source = read(write(tmp_path, raw()))
     assert source.test_instances == ()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sbirctl.store.raw import RawDataset, RawItem
+from sbirctl.store.raw import Drawn, RawDataset, RawItem
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -23,11 +23,15 @@ def noise(seed: int, size: tuple[int, int] = (20, 16), mode: str = "RGB") -> Ima
 
 
 def draw(item: RawItem) -> bytes:
-    """Bytes that depend on the item's path: a number, "empty", or "missing"."""
+    """Bytes that depend on the item's path: a number, "empty", "missing", "blank…", "partly…"."""
     if item.path == b"empty":
         return b""
     if item.path == b"missing":
         raise FileNotFoundError(2, "No such file or directory")
+    if item.path.startswith(b"blank"):
+        return encoded(Image.new("L", (9, 9), 255))
+    if item.path.startswith(b"partly"):
+        return Drawn.of(encoded(noise(1)), "1 text")
     return encoded(noise(int(item.path)))
 
 

@@ -134,5 +134,5 @@ def test_the_manifest_tells_no_time_and_no_place(store, tmp_path):
     assert str(tmp_path) not in text
     assert set(json.loads(text)) == {
         "schema", "name", "dataset", "digest", "settings", "source", "rows", "pixels", "counts",
-        "ignored", "skipped", "items",
+        "ignored", "skipped", "remarks", "items",
     }  # fmt: skip

@@ -167,6 +167,21 @@ def test_broken_files_are_left_out_with_their_reason():
     verify(store)
 
 
+def test_blank_sketches_and_drawings_not_drawn_whole_are_counted():
+    odd = [item("sketch", "c1", name) for name in (b"blank1", b"partly1", b"blank2")]
+    plain_photo = item("photo", "c1", b"blank3")  # which a photo may be
+    store = Store.open(build(source(extra=(*odd, plain_photo))))
+    assert len(store.items) == 24
+    assert store.manifest["remarks"] == {
+        "nothing is drawn on it": {"count": 2, "first": "blank1"},
+        "it is not drawn whole (text, pictures or other parts of the SVG)": {
+            "count": 1,
+            "first": "partly1",
+        },
+    }
+    verify(store)
+
+
 def test_a_copy_takes_the_place_of_its_broken_original():
     """Its pixels are written at the end, and what repeats the same original repeats it."""
     broken = item("photo", "c0", b"empty", id="o", origin="original")

@@ -31,7 +31,7 @@ from sbirctl.datasets.readers.qmul_places import Placed, coordinates, one_place,
 from sbirctl.datasets.readers.qmul_sides import Lists, Sides, find_sides
 from sbirctl.datasets.readers.tree import ReadBytes, Tree
 from sbirctl.drawings.strokes import LINE_WIDTH, Pen, as_png, check_line_width, render
-from sbirctl.store.raw import RawDataset, RawItem
+from sbirctl.store.raw import Drawn, RawDataset, RawItem
 
 _EXPECTED = (
     "Expected are <name>_photo/ and <name>_sketch/, {train,test}{A,B}/, "
@@ -100,7 +100,8 @@ class ReadPairs:
         from sbirctl.drawings.svg import parse_svg
 
         drawing = parse_svg(data)
-        return as_png(render(drawing.strokes, self.pen, drawing.sheet))
+        made = as_png(render(drawing.strokes, self.pen, drawing.sheet))
+        return Drawn.of(made, drawing.remark)
 
     def _coordinates(self, tree: int, path: bytes) -> Any:
         if self._held is None or self._held[:2] != (tree, path):
