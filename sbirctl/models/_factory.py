@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from sbirctl.core.config import keys, resolve
 from sbirctl.core.device import pick_device, pick_dtype
-from sbirctl.core.errors import MismatchError, UsageError, nearest
+from sbirctl.core.errors import MismatchError, SbirctlError, UsageError, nearest
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import seed_for
 from sbirctl.models._registry import MODELS
+from sbirctl.store.manifest import MODALITIES
 
 if TYPE_CHECKING:
     from sbirctl.models._base import Model
@@ -63,11 +64,12 @@ def create(
         report: is warned where mean and std are not those of the published weights.
 
     Raises:
-        UsageError: an unknown name or setting.
+        UsageError: an unknown name or setting, or a size that the network does not take.
         MissingError: the weights are not there.
         MismatchError: the weights are another architecture's.
     """
     model = _build(name, resolve_settings(name, layers, report=report), classes, seed)
+    _check_size(model)
     model.weights = model.load_weights(str(weights))
     if str(weights) == "pretrained":
         _check_normalisation(model, report)
@@ -142,6 +144,27 @@ def _build(name: str, settings: ModelSettings, classes: tuple[str, ...] | None, 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_for(seed, "weights"))
         return MODELS.get(name)(settings, classes)
+
+
+def _check_size(model: Model) -> None:
+    """Refuse a size of pictures that the network does not take, before weights are fetched."""
+    import torch
+
+    size = model.settings.size
+    images = torch.zeros((1, 3, size, size), dtype=torch.uint8)
+    edges = images[:, :1] if model.needs_edges else None
+    model.eval()
+    try:
+        for modality in MODALITIES:
+            model.embed(images, modality, edges if modality == "photo" else None)
+    except SbirctlError:
+        raise
+    except Exception as error:  # each network has its own way to say so
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UsageError(
+            f"Pictures of size={size} do not fit the network of {model.name}: {reason}",
+            "Choose the size its backbone was made for, as --set size=224.",
+        ) from error
 
 
 def _check_normalisation(model: Model, report: Reporter) -> None:

@@ -9,7 +9,7 @@ import torch
 from small_models import CLASSES, SMALL, batch, images, small
 
 from sbirctl.core.config import to_dict
-from sbirctl.core.errors import MismatchError
+from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.models import MODELS, Model, ModelSettings, rebuild
 from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.training.optim import make_optimizer, set_trainable
@@ -144,3 +144,16 @@ def test_methods_a_model_lacks_are_named_when_it_is_made() -> None:
 def test_a_batch_without_photos_says_so(name: str) -> None:
     with pytest.raises(MismatchError, match="The batch has no photo images"):
         small(name).encode(replace(batch(), photo=None))
+
+
+@pytest.mark.parametrize("name", ["clip", "drclip"])
+def test_a_clip_takes_the_size_of_its_architecture_alone(name: str) -> None:
+    with pytest.raises(UsageError, match="32 pixels, not size=48"):
+        small(name, settings={"size": 48})
+
+
+def test_a_transformer_of_timm_takes_its_own_size_alone() -> None:
+    vit = {"backbone": {"name": "vit_tiny_patch16_224"}, "size": 64}
+    with pytest.raises(UsageError, match="size=64 do not fit the network of baseline: "):
+        small("baseline", settings=vit)
+    assert small("baseline", settings={**vit, "size": 224}).settings.size == 224
