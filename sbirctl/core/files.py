@@ -68,20 +68,21 @@ def move_into_place(whole: Path, target: Path, *, durable: bool = True) -> None:
 
 @contextmanager
 def disk_advice(target: Path) -> Iterator[None]:
-    """Says what to do where writing finds the disk, a quota or the largest file size full.
+    """Says what to do where writing finds the disk, a quota or the largest file size full, and what
+    the system said where a library tells it in words alone.
 
     Raises:
-        SbirctlError: it is full.
+        SbirctlError: it is full, or could not be written.
     """
     try:
         yield
     except SbirctlError:
         raise
     except Exception as error:
-        full = _full(error, target)
-        if full is None:
+        said = _full(error, target) or _told(error, target)
+        if said is None:
             raise
-        raise full from error
+        raise said from error
 
 
 @contextmanager
@@ -166,7 +167,7 @@ def lock(path: Path, *, busy: str) -> Iterator[None]:
     made = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        held = filelock.FileLock(path)
+        held = filelock.FileLock(path, fallback_to_soft=False)  # a kill would leave a soft one
         held.acquire(timeout=0)
     except filelock.Timeout as error:
         raise SbirctlError(f"{busy} by another process.", "Wait for it, or stop it.") from error
@@ -252,6 +253,17 @@ def _full(error: Exception, target: Path) -> SbirctlError | None:
             "Raise the limit, or set SBIRCTL_HOME to a disk that takes large files (not FAT32).",
         )
     return None
+
+
+def _told(error: Exception, target: Path) -> SbirctlError | None:
+    """What to say where a library tells of an error of the system; None where it does not."""
+    number = None if getattr(error, "errno", None) else _number(error)
+    if number is None or number in _SHORTAGE:
+        return None
+    return SbirctlError(
+        f"Cannot write {display_path(target)}: {os.strerror(number)}.",
+        "Check the disk; the same command continues.",
+    )
 
 
 def _disk_error(error: OSError, target: Path) -> SbirctlError:

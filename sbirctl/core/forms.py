@@ -5,6 +5,7 @@ Records may come from elsewhere, or be damaged. What is checked here once is bel
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import display_path
 
 NATURAL = range(2**53)  # what every reader of JSON takes for the same whole number
-_NAMES = {str: "text", int: "a whole number", float: "a number", dict: "an object", bool: "a truth"}
+_NAMES = {str: "text", int: "a whole number", dict: "an object"}
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ def check_form(value: Any, form: Any, path: Path, hint: str = "") -> None:
 
     Args:
         value: plain values.
-        form: a type (`float` takes whole numbers too), a `range` of whole numbers, an object of
-            forms by key (more keys may be there), `[form]` for a list, `Each` or `Maybe`.
+        form: a type (`float` is a finite number, a whole one too), a `range` of whole numbers, an
+            object of forms by key (more keys may be there), `[form]` for a list, `Each` or `Maybe`.
         path: of the file it was read from.
         hint: what to do.
 
@@ -65,7 +66,11 @@ def _problem(value: Any, form: Any, where: str) -> str:
     if isinstance(form, range):
         right = type(value) is int and value in form
         return "" if right else f"{where or 'it'} is no number it can be"
-    if type(value) is form or (form is float and type(value) is int):
+    if form is float:
+        right = type(value) is float and math.isfinite(value)
+        right = right or (type(value) is int and abs(value) in NATURAL)
+        return "" if right else f"{where or 'it'} is not a finite number"
+    if type(value) is form:
         return ""
     return f"{where or 'it'} is not {_NAMES.get(form, form)}"
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,22 @@ import numpy as np
 
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError
 from sbirctl.core.files import digest_file, display_path
+from sbirctl.core.forms import NATURAL, check_form
+from sbirctl.core.text import parse_toml, read_text
 from sbirctl.drawings.placement import Placement
 from sbirctl.inference.tokenizer import ClipTokenizer
 from sbirctl.store.manifest import MODALITIES, Modality
 
 SCHEMA = 1
 CARD = "card.toml"
+_FILE = {"sha256": str, "size": range(1, (1 << 13) + 1)}
+_FORM: dict[str, Any] = {
+    "model": str,
+    "dim": range(1, (1 << 16) + 1),
+    "weights_digest": str,
+    "files": {**dict.fromkeys(MODALITIES, _FILE), "weights": {"sha256": str}},
+    "placement": dict.fromkeys((field.name for field in fields(Placement)), float),
+}
 MERGES = "merges.txt.gz"
 WEIGHTS = "weights.bin"
 BATCH = 16
@@ -55,7 +64,8 @@ class OnnxEncoder:
     @property
     def placement(self) -> Placement:
         """Where its training sketches lie on their sheets."""
-        return Placement(**self.card["placement"])
+        given = self.card["placement"]
+        return Placement(**{field.name: given[field.name] for field in fields(Placement)})
 
     @property
     def has_text(self) -> bool:
@@ -135,25 +145,17 @@ def read_card(folder: Path) -> Mapping[str, Any]:
         raise MissingError(
             f"{display_path(folder)} holds no exported model.", "Make one: `sbirctl export RUN`."
         )
+    hint = "Export the model again."
     try:
-        card = tomllib.loads(path.read_text("utf-8"))
-        schema, files = int(card["schema"]), card["files"]
-        known = {"model": str, "dim": int, "weights_digest": str}
-        whole = all(isinstance(card[key], kind) for key, kind in known.items())
-        whole &= all(isinstance(files[name]["sha256"], str) for name in (*MODALITIES, "weights"))
-        whole &= all(0 < files[name]["size"] <= 1 << 13 for name in MODALITIES)
-        whole &= all(
-            math.isfinite(share) for share in vars(Placement(**card["placement"])).values()
-        )
-        whole &= 0 < card["dim"] <= 1 << 16
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise CorruptError(f"{display_path(path)} is damaged: {error}.") from error
-    if schema > SCHEMA:
+        card = parse_toml(read_text(path), display_path(path))
+    except UsageError as error:
+        raise CorruptError(error.message, hint) from error
+    check_form(card, {"schema": NATURAL}, path, hint)
+    if card["schema"] > SCHEMA:
         raise MismatchError(
             f"{display_path(folder)} was exported by a newer sbirctl.", "Install that version."
         )
-    if not whole:
-        raise CorruptError(f"{display_path(path)} is damaged.", "Export the model again.")
+    check_form(card, _FORM, path, hint)
     return card
 
 

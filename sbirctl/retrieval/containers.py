@@ -90,13 +90,14 @@ def write(path: Path, raw: Raw) -> None:
 
     with atomic_path(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
         for key, value in raw.arrays.items():
-            file.create_dataset(key, data=value, track_times=False)
+            file.create_dataset(key, data=value, track_times=False).flush()
         for key, names in raw.names.items():
             encoded = [name.encode("utf-8", "surrogateescape") for name in names]
             text = np.array(encoded, dtype=np.bytes_)
-            file.create_dataset(key, data=text if len(text) else np.zeros(0, "S1"))
+            file.create_dataset(key, data=text if len(text) else np.zeros(0, "S1")).flush()
         for key, plain in raw.attributes.items():
             file.attrs[key] = plain if isinstance(plain, int | str) else json.dumps(plain)
+        file.flush()  # errors of the system that HDF5 meets while it closes are lost
 
 
 def to_text(column: np.ndarray) -> np.ndarray:

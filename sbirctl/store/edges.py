@@ -148,5 +148,7 @@ def _assemble(store: Store, source: EdgeSource, target: Path) -> str:
             maps = np.fromfile(path, dtype=np.uint8).reshape(len(rows), *shape[1:])
             array[rows[0] : rows[-1] + 1] = maps
             sums[rows] = [checksum(one) for one in maps]
-        file.create_dataset(checksum_name("edge"), data=sums, track_times=False)
+        beside = file.create_dataset(checksum_name("edge"), data=sums, track_times=False)
+        for written in (array, beside, file):
+            written.flush()  # errors of the system that HDF5 meets while it closes are lost
     return digest_of(sums)

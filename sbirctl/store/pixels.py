@@ -58,6 +58,7 @@ class PixelFile:
                 array = file.create_dataset(modality, shape, np.uint8, dcpl=place)
                 file.create_dataset(checksum_name(modality), (count,), np.uint32, dcpl=place)
                 offsets[modality] = array.id.get_offset() or 0
+            file.flush()
         return cls(path, rows, size, offsets)
 
     @classmethod
@@ -134,13 +135,16 @@ class PixelFile:
             for modality, sums in checksums.items():
                 if not len(sums):
                     continue
-                file[checksum_name(modality)][...] = sums
+                beside = file[checksum_name(modality)]
+                beside[...] = sums
+                beside.flush()  # errors of the system that HDF5 meets while it closes are lost
                 for row in (0, len(sums) - 1):
                     if checksum(file[modality][row]) != sums[row]:
                         raise CorruptError(
                             f"Row {row} of {modality} in {display_path(self.path)} has changed.",
                             "Type the command again.",
                         )
+            file.flush()
 
 
 def _copy(source: FileIO, end: FileIO, count: int, room: memoryview) -> None:

@@ -201,7 +201,7 @@ def read_edge_index(path: Path) -> dict[str, Any]:
             raise CorruptError(
                 f"{display_path(path)} is damaged: it names edge maps that cannot be.", REMAKE_EDGES
             )
-    return {"store": "", "current": "", "maps": {}} | index
+    return {"schema": SCHEMA, "store": "", "current": "", "maps": {}} | index
 
 
 def _other_version(folder: Path, schema: int) -> MismatchError:

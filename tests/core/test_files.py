@@ -55,8 +55,10 @@ def test_a_disk_that_hdf5_finds_full_is_said_in_words(tmp_path):
     text = "Can't decrement id ref count (file write failed, errno = {}, offset = 0)"
     with pytest.raises(SbirctlError, match="No space left"), files.disk_advice(tmp_path):
         raise RuntimeError(text.format(errno.ENOSPC))
-    with pytest.raises(RuntimeError, match="decrement"), files.disk_advice(tmp_path):
+    with pytest.raises(SbirctlError, match="Input/output error"), files.disk_advice(tmp_path):
         raise RuntimeError(text.format(errno.EIO))
+    with pytest.raises(RuntimeError, match="decrement"), files.disk_advice(tmp_path):
+        raise RuntimeError("Can't decrement id ref count (it is closed)")
 
 
 def test_json(tmp_path):
@@ -175,11 +177,13 @@ def test_every_way_to_say_that_it_is_full_is_understood(tmp_path, number):
         said = pytest.raises(SbirctlError, match="No space left|allows for one file")
         with said, files.disk_advice(tmp_path):
             raise error
-    with pytest.raises(Foreign), files.disk_advice(tmp_path):
+    with pytest.raises(SbirctlError, match="Input/output error"), files.disk_advice(tmp_path):
         raise Foreign("another thing (os error 5)")
+    with pytest.raises(Foreign), files.disk_advice(tmp_path):
+        raise Foreign("another thing, of no number")
 
 
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EPERM])
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM])
 def test_a_disk_without_locks_is_named(tmp_path, monkeypatch, number):
     def refuse(*_):
         raise OSError(number, os.strerror(number))

@@ -7,6 +7,7 @@ import random
 import stat
 import tarfile
 import zipfile
+import zlib
 
 import pytest
 from raw_files import packed, picture, write
@@ -360,3 +361,13 @@ def test_a_pack_of_no_archive_is_a_wrong_call(tmp_path):
     (tmp_path / "x.gz").write_bytes(gzip.compress(b"words " * 1000))
     with pytest.raises(UsageError, match="no archive"):
         open_tree(peek(tmp_path / "x.gz"), tmp_path / "work")
+
+
+def test_a_7z_that_claims_very_many_members_is_a_trap(tmp_path):
+    header = b"\x01\x05" + b"\xff" + (2**23).to_bytes(8, "little") + bytes(9 << 20)
+    start = bytes(8) + len(header).to_bytes(8, "little") + zlib.crc32(header).to_bytes(4, "little")
+    path = tmp_path / "trap.7z"
+    magic = b"7z\xbc\xaf\x27\x1c\0\4"
+    path.write_bytes(magic + zlib.crc32(start).to_bytes(4, "little") + start + header)
+    with pytest.raises(CorruptError, match=r"list of members of .* more than 1.0 GB of memory"):
+        open_tree(path, tmp_path / "work")

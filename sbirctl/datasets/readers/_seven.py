@@ -9,8 +9,12 @@ from typing import Any
 import py7zr
 from py7zr.io import Py7zIO, WriterFactory
 
-from sbirctl.core.errors import SbirctlError
+from sbirctl.core.bounded import BoundedProcesses, Bounds, OutOfBoundsError
+from sbirctl.core.errors import CorruptError, SbirctlError
+from sbirctl.core.files import display_path
 from sbirctl.datasets.readers._unpack import Unpacker
+
+HEADER_BOUNDS = Bounds(seconds=30, memory=10**9)
 
 
 def unseven(path: Path, unpacker: Unpacker) -> None:
@@ -30,7 +34,36 @@ def unseven(path: Path, unpacker: Unpacker) -> None:
         raise ValueError(str(error) or type(error).__name__) from error
 
 
+def _check_header(path: Path) -> None:
+    """Refuse a list of members that claims more than the memory, or takes minutes to unpack.
+
+    Raises:
+        CorruptError: it does.
+    """
+    processes = BoundedProcesses(HEADER_BOUNDS, module=__name__)
+    try:
+        processes.run(_list_members, path)
+    except OutOfBoundsError as error:
+        raise CorruptError(
+            f"The list of members of {display_path(path)} is a trap or damaged: {error.message}.",
+            "Unpack it by hand if it can be trusted.",
+        ) from error
+    finally:
+        processes.close()
+
+
+def _list_members(path: Path) -> int:
+    try:
+        with py7zr.SevenZipFile(path) as archive:
+            return len(archive.files)
+    except MemoryError:
+        raise
+    except Exception:  # said when it is unpacked
+        return 0
+
+
 def _unseven(path: Path, unpacker: Unpacker) -> None:
+    _check_header(path)
     wanted: dict[str, Any] = {}
     with py7zr.SevenZipFile(path) as archive:
         unpacker.count(len(archive.files))
