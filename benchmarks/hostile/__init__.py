@@ -1,0 +1,1 @@
+"""Parts of `benchmarks/faults.py`: damaged files, failing writes, kills, a hostile client."""

@@ -1,0 +1,163 @@
+"""A running server among hostile uploads: what it answers, how long that takes, its memory."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from urllib.parse import urlsplit
+
+import numpy as np
+import psutil
+
+from .damaged import UNEXPECTED
+from .kinds import damage_svg
+from .mutations import damage_bytes
+from .world import FORMATS, SVG, encoded, picture
+
+HOSTILE = "127.0.0.2"  # another address: the server counts requests by address
+ATTACKERS = 2
+PACE = 0.055  # seconds between ordinary searches, which keeps below the server's rate
+
+
+@dataclass
+class Served:
+    """What was seen.
+
+    Attributes:
+        quiet, busy: seconds of each ordinary search, before and among hostile uploads.
+        answers: statuses of hostile uploads.
+        memory: bytes of the server and its processes, at the start and after each tenth.
+        said: by the server, that should not be.
+    """
+
+    quiet: list[float] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
+    answers: Counter[int] = field(default_factory=Counter)
+    memory: list[int] = field(default_factory=list)
+    said: str = ""
+
+
+def attack(world: Path, count: int, seed: int) -> Served:
+    """`count` requests, a tenth of them in quiet, the others among hostile uploads."""
+    own = {**os.environ, "SBIRCTL_HOME": str(world / "home"), "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-m", "sbirctl", "serve", "-g", "got", "--port", "0"]
+    log = world / "served"
+    with open(log, "w") as stderr:
+        server = subprocess.Popen(words, env=own, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    found = Served()
+    try:
+        assert server.stdout is not None
+        port = urlsplit(server.stdout.readline().strip()).port
+        assert port is not None
+        drawing = (world / "raw/sketch/cat/0.png").read_bytes()
+        for _ in range(20):  # until everything is loaded
+            ask(port, drawing)
+        found.quiet = [_timed(port, drawing) for _ in range(count // 10)]
+        found.memory.append(_memory(server.pid))
+        end = threading.Event()
+        uploads = [Random(f"{seed} {number}") for number in range(ATTACKERS)]
+        threads = [
+            threading.Thread(target=_hostile, args=(port, rng, end, found)) for rng in uploads
+        ]
+        for thread in threads:
+            thread.start()
+        while len(found.busy) + found.answers.total() < count - count // 10:
+            found.busy.append(_timed(port, drawing))
+            if len(found.busy) % max(1, count // 20) == 0:
+                found.memory.append(_memory(server.pid))
+        end.set()
+        for thread in threads:
+            thread.join()
+        found.memory.append(_memory(server.pid))
+    finally:
+        server.terminate()
+        server.wait()
+    text = log.read_bytes()
+    found.said = "\n".join(line.decode() for line in text.splitlines() if UNEXPECTED.search(line))
+    return found
+
+
+def ask(port: int, body: bytes, address: str = "", path: str = "/api/search?k=3") -> int:
+    """The status of one upload; 0 where the server cut it off."""
+    source = (address, 0) if address else None
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=120, source_address=source)
+    try:
+        line.request("POST", path, body)
+        answer = line.getresponse()
+        answer.read()
+        return answer.status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        line.close()
+
+
+def _timed(port: int, drawing: bytes) -> float:
+    started = time.perf_counter()
+    status = ask(port, drawing)
+    taken = time.perf_counter() - started
+    if status != 200:
+        raise RuntimeError(f"an ordinary search was answered with {status}")
+    time.sleep(max(0.0, PACE - taken))
+    return taken
+
+
+def costly(side: int = 3000, scans: int = 450) -> bytes:
+    """A small JPEG whose every scan goes over all pixels: seconds to decode."""
+    from PIL import Image
+
+    data = encoded(Image.new("RGB", (side, side), "white"), "JPEG", progressive=True)
+    last = [found.start() for found in re.finditer(b"\xff\xda", data)][-1]
+    return data[:-2] + data[last:-2] * scans + b"\xff\xd9"
+
+
+def _hostile(port: int, rng: Random, end: threading.Event, found: Served) -> None:
+    heavy = costly()
+    whole = [encoded(picture(5), kind) for kind in FORMATS]
+    large = encoded(picture(5, side=5000), "PNG")
+    while not end.is_set():
+        how = rng.random()
+        if how < 0.05:
+            body = heavy
+        elif how < 0.1:
+            body = large
+        elif how < 0.4:
+            body = damage_svg(rng, SVG)
+        elif how < 0.9:
+            body = damage_bytes(rng, rng.choice(whole))
+        else:
+            body = rng.randbytes(rng.choice((0, 1, 5000)))
+        path = rng.choice(("/api/search?k=3", "/api/search?k=3&as=photo", "/api/drawing"))
+        found.answers[ask(port, body, HOSTILE, path)] += 1
+
+
+def _memory(pid: int) -> int:
+    server = psutil.Process(pid)
+    total = 0
+    for process in (server, *server.children(recursive=True)):
+        try:
+            total += process.memory_info().rss
+        except psutil.Error:  # it has just been stopped
+            continue
+    return total
+
+
+def summary(found: Served) -> list[str]:
+    """Lines for the table."""
+    quiet, busy = (np.percentile(times, 95) for times in (found.quiet, found.busy))
+    mb = ", ".join(f"{size / 1e6:.0f}" for size in found.memory)
+    total = len(found.quiet) + len(found.busy) + found.answers.total()
+    return [
+        f"{total} requests, {found.answers.total()} of them hostile: {dict(found.answers)}",
+        f"95th percentile of an ordinary search: {quiet:.3f} s in quiet, {busy:.3f} s among them",
+        f"memory of the server and its processes, MB: {mb}",
+    ]
