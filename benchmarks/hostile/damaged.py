@@ -120,7 +120,9 @@ def _read_all(world: Path, name: str, numbers: range, seed: int, sending: Connec
     said = os.open(world / "said", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(said, stream)
-    sys.stdout, sys.stderr = os.fdopen(os.dup(1), "w"), os.fdopen(os.dup(2), "w")
+    sys.stdout, sys.stderr = (
+        os.fdopen(os.dup(stream), "w", errors="backslashreplace") for stream in (1, 2)
+    )
     target.write_bytes(whole)
     _status(kind, target)  # what is loaded once is not counted with the first file
     for number in numbers:

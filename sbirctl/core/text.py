@@ -88,7 +88,7 @@ def parse_toml(text: str, where: str) -> dict[str, Any]:
         )
     try:
         return tomllib.loads("\n".join(lines(text)))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # the former of numbers of very many digits too
         why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise UsageError(
             f"{where} is not TOML: {why}.", "Write key = value lines, as in a run's config.toml."

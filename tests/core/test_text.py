@@ -51,7 +51,13 @@ def test_a_settings_file_may_be_written_by_any_editor(tmp_path, encoding):
 
 @pytest.mark.parametrize(
     "text",
-    ["a" + ".a" * 20_000 + " = 1", "a = " + "[" * 100_000, "a = " + "{a=" * 10_000, "a" * 300_000],
+    [
+        "a" + ".a" * 20_000 + " = 1",
+        "a = " + "[" * 100_000,
+        "a = " + "{a=" * 10_000,
+        "a" * 300_000,
+        "a = " + "9" * 5000,
+    ],
 )
 def test_settings_that_would_cost_much_are_refused(text):
     with pytest.raises(UsageError, match="settings file|TOML"):
