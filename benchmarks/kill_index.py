@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from sbirctl.core.errors import SbirctlError
@@ -25,11 +26,14 @@ from sbirctl.galleries.gallery import Gallery
 
 
 def content(place: Path) -> tuple[object, ...]:
-    """All that a gallery says: model, folders, files, and the vector of each photo."""
+    """All that a gallery says: model, folders, files, and the vector of each photo.
+
+    Not where the model was exported to, which is in the home, nor the state, which depends on it.
+    """
     with closing(Gallery.open(place)) as gallery:
         ids = gallery.photo_ids().tolist()
         vectors = {i: v.tobytes() for i, v in zip(ids, gallery.vectors, strict=True) if i}
-        kept = gallery.record, gallery.folders, gallery.engine, gallery.state
+        kept = replace(gallery.record, export=""), gallery.folders, gallery.engine
         names = {path.name for path in place.iterdir()} - {".lock"}
         return kept, gallery.records(), vectors, names
 

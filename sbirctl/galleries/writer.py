@@ -200,12 +200,7 @@ class GalleryWriter:
                 with transaction(self._connection, write=True):
                     self._replace_files(records)
                     if compacted is None:
-                        gone = [
-                            (self._model, r) for r, i in self._photos() if i.hex() not in listed
-                        ]
-                        self._connection.executemany(
-                            "DELETE FROM photos WHERE model = ? AND row = ?", gone
-                        )
+                        self._forget_others(listed)
                     else:
                         self._replace_photos(*compacted)
                     self._describe(state, lists, engine, engine_state, len(listed))

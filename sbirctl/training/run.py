@@ -14,7 +14,7 @@ import torch
 
 from sbirctl import __version__
 from sbirctl.core.config import RUN_TABLE, to_dict
-from sbirctl.core.files import atomic_open, digest_file, digest_json, read_json, write_json
+from sbirctl.core.files import atomic_open, digest_file, digest_json, write_json
 from sbirctl.core.home import runs_dir
 from sbirctl.models import MODELS, Model
 from sbirctl.retrieval.provenance import EdgeMaps
@@ -105,12 +105,6 @@ def write_config(folder: Path, run: Run, **more: Any) -> None:
 def write_result(folder: Path, result: Mapping[str, Any]) -> None:
     """`result.json`; its being there means that the run is finished."""
     write_json(folder / "result.json", {"schema": SCHEMA, **result})
-
-
-def read_result(folder: Path) -> dict[str, Any] | None:
-    """What came of a run, None while it is not finished."""
-    path = folder / "result.json"
-    return read_json(path) if path.is_file() else None
 
 
 def clear(folder: Path) -> None:
