@@ -14,7 +14,6 @@ from sbirctl.core.seeds import rng_for
 from sbirctl.retrieval.embeddings import Embeddings
 
 Rule = Literal["random", "best", "worst", "median"]
-RULES: tuple[Rule, ...] = ("random", "best", "worst", "median")
 
 
 @dataclass(frozen=True)
