@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from sbirctl.core.errors import MissingError
 from sbirctl.core.progress import SILENT, Reporter
+
+if TYPE_CHECKING:
+    from sbirctl.galleries.searcher import Searcher
 
 HOST = "127.0.0.1"
 PORT = 8321
@@ -66,7 +70,7 @@ def serve(
         access = access_control_for(host, sockets.address_of(taken), token)
         galleries = Galleries(
             names,
-            opener=lambda name: Searcher.open(name, device=device, report=report),
+            opener=lambda name: _ready(Searcher.open(name, device=device, report=report)),
             most=limits.open_galleries,
         )
         info = galleries.get("").info
@@ -80,3 +84,11 @@ def serve(
         announce(sockets.url_of(taken, access.token))
         app = application(galleries, access, limits, report)
         sockets.server(app, limits).run(sockets=[taken])
+
+
+def _ready(searcher: Searcher) -> Searcher:
+    """The same, with the side of its model loaded that drawings need."""
+    from PIL import Image
+
+    searcher.embed(Image.new("L", (8, 8), 255), "sketch")
+    return searcher
