@@ -50,7 +50,8 @@ def fingerprint(exhibit: Exhibit, planner: Planner) -> str:
     if exhibit.kind == "counts":
         stores += planner.stores.names
     folders = [datasets_dir() / store for store in stores]
-    stamps = [_stamp(folder / name) for folder in folders for name in (MANIFEST, EDGE_INDEX)]
+    read = (MANIFEST, EDGE_INDEX) if planner.edges else (MANIFEST,)
+    stamps = [_stamp(folder / name) for folder in folders for name in read]
     sources = [source.key for source in planner.sources(exhibit)]
     about = [__version__, planner.paper.digest, planner.seeds, environment_layer()]
     return digest_json([SCHEMA, about, sources, stamps])

@@ -16,6 +16,7 @@ from sbirctl.reproduce.configuration import configuration
 from sbirctl.reproduce.exhibits import load_paper, papers, parse_paper
 from sbirctl.reproduce.plan import Planner
 from sbirctl.reproduce.reproduction import Request, planned
+from sbirctl.reproduce.results import fingerprint
 from sbirctl.reproduce.small import Stores, paper_datasets
 from sbirctl.reproduce.tables import figure_at
 
@@ -180,3 +181,17 @@ def test_the_dry_run_counts_what_is_prepared_and_what_would_be(tmp_path, monkeyp
     assert states[2:] == ["no data"] * 2
     assert made.unknown == 4
     assert made.weights[0].startswith("VGG-19, torchvision")
+
+
+def test_edge_maps_made_for_one_paper_leave_the_others_as_they_are(tmp_path):
+    folder = tmp_path / "datasets" / "tuberlin-drawn"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text("{}")
+    semi3, ffmln = planner("semi3", tmp_path), planner("ffmln", tmp_path)
+    with_edges, without = exhibit(semi3, "I"), exhibit(ffmln, "4")
+    before = fingerprint(with_edges, semi3), fingerprint(without, ffmln)
+    (folder / "edges.json").write_text("{}")
+    assert fingerprint(with_edges, semi3) != before[0]
+    assert fingerprint(without, ffmln) == before[1]
+    (folder / "manifest.json").write_text("{} ")
+    assert fingerprint(without, ffmln) != before[1]
