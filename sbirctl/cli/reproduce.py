@@ -63,10 +63,14 @@ def command(
     ] = "md",
     device: _console.DeviceOption = "auto",
     workers: Annotated[
-        int | None, typer.Option("--workers", min=0, help="Reading threads; chosen by itself.")
+        int | None,
+        typer.Option(
+            "--workers", min=0, help="Threads that read pictures. [default: what suits the device]"
+        ),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Arithmetic threads of the processor.")
+        int | None,
+        typer.Option("--threads", min=1, help="Threads of the processor to compute with."),
     ] = None,
 ) -> None:
     """Make a paper's tables and figures again, ours beside the published figures.

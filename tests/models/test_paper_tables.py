@@ -50,7 +50,10 @@ def test_every_table_is_there(name: str) -> None:
     assert tuple(t.id for t in _card(name).tables) == TABLES[name]
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda p: p.stem)
+CARDS = sorted(path for path in FOLDER.glob("*.toml") if "." not in path.stem)
+
+
+@pytest.mark.parametrize("path", CARDS, ids=lambda p: p.stem)
 def test_values_are_fractions_and_rows_unique(path: Path) -> None:
     for table in _card(path.stem).tables:
         assert len({row[: len(table.keys)] for row in table.rows}) == len(table.rows)
@@ -63,7 +66,7 @@ def test_values_are_fractions_and_rows_unique(path: Path) -> None:
                 assert not column.metric or value < 1, (table.id, row, column)
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", CARDS, ids=lambda p: p.stem)
 def test_columns_say_what_they_measure_and_by_which_split(path: Path) -> None:
     for table in _card(path.stem).tables:
         for column in table.columns:
