@@ -86,3 +86,9 @@ def test_what_cannot_be_coded():
         encoder(clusters(), "itq", 64)
     with pytest.raises(UsageError, match="lsh"):
         encoder(clusters(), "lsh")
+
+
+def test_signs_are_those_of_the_values_and_zero_is_positive():
+    rows = np.array([[2.0, -3.0, 0.0], [-1.0, 0.5, -0.0]])
+    e = Embeddings.from_arrays(rows, rows, [0, 1], [0, 1])
+    assert encoder(e, "sign").encode(rows).tolist() == [[1, -1, 1], [-1, 1, 1]]

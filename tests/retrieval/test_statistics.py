@@ -157,3 +157,19 @@ def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.5, 0.9]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_the_observed_assignment_counts_among_the_permutations():
+    assert randomisation_test(np.ones(40), permutations=99) == 1 / 100
+
+
+def test_a_group_of_few_weighs_as_much_as_one_of_many():
+    difference = np.array([-0.2, *[0.5] * 5])
+    group = np.array([0] + [1] * 5)
+    weights = np.where(group == 0, 1 / 2, 1 / 10)
+    signs = np.array(list(itertools.product((-1, 1), repeat=6)))
+    exact = np.mean(np.abs(signs @ (weights * difference)) >= abs(weights @ difference) - 1e-12)
+    equal = np.mean(np.abs(signs @ difference) >= abs(difference.sum()) - 1e-12)
+    found = randomisation_test(difference, group, permutations=20_000)
+    assert found == pytest.approx(exact, abs=0.02)
+    assert abs(exact - equal) > 0.05
