@@ -149,6 +149,19 @@ def digest_json(value: Any) -> str:
     return digest_bytes(text.encode())
 
 
+def disk_size(place: Path) -> int:
+    """Bytes of a file, or of everything below a folder; links count as themselves."""
+    if place.is_symlink() or not place.is_dir():
+        return place.lstat().st_size
+    total = 0
+    for path in place.rglob("*"):
+        try:
+            total += path.lstat().st_size
+        except OSError:  # removed meanwhile
+            continue
+    return total
+
+
 @contextmanager
 def lock(path: Path, *, busy: str) -> Iterator[None]:
     """Hold an inter-process lock; freed by the system if the process dies.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError, nearest
-from sbirctl.core.files import display_path
+from sbirctl.core.files import disk_size, display_path
 from sbirctl.core.home import datasets_dir
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS
@@ -101,7 +101,7 @@ def remove_datasets(names: Sequence[str]) -> list[Path]:
 
 
 def _listed(folder: Path) -> Listed:
-    name, size = folder.name, sum(map(_bytes, folder.rglob("*")))
+    name, size = folder.name, disk_size(folder.resolve())
     try:
         store = Store.open(folder)
         total = store.manifest["counts"][""]
@@ -122,13 +122,6 @@ def _listed(folder: Path) -> Listed:
         size,
         folder,
     )
-
-
-def _bytes(path: Path) -> int:
-    try:
-        return path.lstat().st_size
-    except OSError:  # removed meanwhile
-        return 0
 
 
 def sheet_dataset(

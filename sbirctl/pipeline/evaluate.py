@@ -145,13 +145,13 @@ def evaluate_trec(
         MissingError, CorruptError, MismatchError: as `trec.read_trec` and `ranked_lists.measure`.
     """
     from sbirctl.retrieval.ranked_lists import measure
-    from sbirctl.retrieval.trec import read_trec, unranked
+    from sbirctl.retrieval.trec import read_trec
 
     metrics = [measures.parse(name) for name in dict.fromkeys(request.metrics or measures.DEFAULT)]
     lists = read_trec(run, judgements)
-    if left_out := unranked(run, lists):
+    if lists.unranked:
         report.warn(
-            f"{left_out} of {len(lists.query)} judged queries are not ranked: they count as "
+            f"{lists.unranked} of {len(lists.query)} judged queries are not ranked: they count as "
             "without a hit."
         )
     result = measure(lists, metrics, request.definition)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sbirctl.core.errors import SbirctlError
-from sbirctl.core.files import lock
+from sbirctl.core.files import disk_size, lock
 from sbirctl.core.home import datasets_dir, galleries_dir, home, runs_dir
 
 _LOCK = ".lock"
@@ -42,7 +42,7 @@ def entries() -> list[Entry]:
             own = [_entry(kinds[folder], place) for place in folder.iterdir()]
             found += sorted(own, key=lambda one: (-one.bytes, one.name))
         else:
-            found.append(Entry(folder.name, "", _size(folder), "", folder))
+            found.append(Entry(folder.name, "", disk_size(folder), "", folder))
     return found
 
 
@@ -73,16 +73,4 @@ def _entry(kind: str, place: Path) -> Entry:
         inside = {path.name for path in place.iterdir()} - {_LOCK}
         if not inside:
             left_over = f"an empty {kind}"
-    return Entry(kind, place.name, _size(place), left_over, place)
-
-
-def _size(place: Path) -> int:
-    if place.is_symlink() or not place.is_dir():
-        return place.lstat().st_size
-    total = 0
-    for path in place.rglob("*"):
-        try:
-            total += path.lstat().st_size
-        except OSError:  # removed meanwhile
-            continue
-    return total
+    return Entry(kind, place.name, disk_size(place), left_over, place)

@@ -27,6 +27,7 @@ class RankedLists:
         hit: (Q, K) bool, whether the photo at each rank is relevant; False behind a list's end.
         relevant: (Q,) int64, relevant photos there are in all.
         query: (Q,) names of the queries.
+        unranked: queries that are judged and have no list.
         tied: whether a relevant photo had the score of another one that is not.
     """
 
@@ -34,6 +35,7 @@ class RankedLists:
     relevant: np.ndarray
     query: tuple[str, ...]
     tied: bool = False
+    unranked: int = 0
 
 
 def measure(lists: RankedLists, metrics: Sequence[Metric], definition: Definition) -> Result:

@@ -63,13 +63,8 @@ def read_trec(run: Path, judgements: Path) -> RankedLists:
         mixed = hit[i, 1 : len(order)] != hit[i, : max(len(order) - 1, 0)]
         tied |= bool((mixed & (scores[1:] == scores[:-1])).any())
     counts = np.array([len(relevant[query]) for query in queries])
-    return RankedLists(hit, counts, tuple(queries), tied)
-
-
-def unranked(run: Path, lists: RankedLists) -> int:
-    """Judged queries that a run leaves out."""
-    known = {row[0] for _, row in _rows(run, 6, "ranking")}
-    return sum(query not in known for query in lists.query)
+    missing = sum(query not in ranked for query in queries)
+    return RankedLists(hit, counts, tuple(queries), tied, missing)
 
 
 def write_trec(e: Embeddings, run: Path, judgements: Path, depth: int) -> None:

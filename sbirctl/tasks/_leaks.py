@@ -92,8 +92,7 @@ def without_val(train: Subset, val: Subset) -> Subset:
 
 def shared_images(subset: Subset, other: Subset) -> int:
     """How many sketches and photos of `subset` are images of `other`, too."""
-    sides = (other.photo, other.sketch)
-    return int(sum(_shared(side, sides).sum() for side in (subset.photo, subset.sketch)))
+    return int(sum(mask.sum() for mask in images_in_common(subset, other)))
 
 
 def images_in_common(subset: Subset, other: Subset) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import evaluate
 from sbirctl.retrieval.metrics import parse
 from sbirctl.retrieval.ranked_lists import measure
-from sbirctl.retrieval.trec import read_trec, unranked, write_trec
+from sbirctl.retrieval.trec import read_trec, write_trec
 
 STANDARD = definitions.get("standard")
 
@@ -29,7 +29,7 @@ def test_figures_by_hand(files):
     # a: y (0.7), then z before x, whose scores are equal; b: y, x; c is not ranked
     assert lists.query == ("a", "b", "c")
     assert lists.hit.tolist() == [[False, True, True], [False, True, False], [False] * 3]
-    assert unranked(files[0], lists) == 1
+    assert lists.unranked == 1
     result = measure(lists, [parse("prec@2"), parse("map@3"), parse("recall@2")], STANDARD)
     assert result.values["prec@2"] == pytest.approx([0.5, 0.5, 0])
     assert result.values["map@3"] == pytest.approx([(1 / 2 + 2 / 3) / 2, 1 / 2, 0])
