@@ -74,20 +74,39 @@ def to_latex(rows: Sequence[Row]) -> str:
         return " & ".join(map(latex_text, values)) + r" \\"
 
     wide = r"p{0.35\linewidth}"  # the last column holds reasons in words
+    columns = f"{'l' * (len(header) - 1)}{wide}"
+    told = [f"{mark} {text}" for mark, text in notes]
+    return latex_tabular(columns, [line(header)], list(map(line, body)), told)
+
+
+def latex_tabular(
+    columns: str,
+    head: Sequence[str],
+    body: Sequence[str],
+    notes: Sequence[str],
+    title: str = "",
+) -> str:
+    """A tabular of lines of LaTeX, with notes as small print beneath.
+
+    Args:
+        columns: LaTeX's letters. head, body: lines of LaTeX. notes: plain text.
+        title: for a comment above it.
+    """
     return "\n".join(
         [
             "% needs \\usepackage{booktabs}",
-            rf"\begin{{tabular}}{{{'l' * (len(header) - 1)}{wide}}}",
+            *([f"% {title}"] if title else []),
+            rf"\begin{{tabular}}{{{columns}}}",
             r"\toprule",
-            line(header),
+            *head,
             r"\midrule",
-            *map(line, body),
+            *body,
             r"\bottomrule",
             r"\end{tabular}",
             "",
             r"\smallskip",
             r"{\footnotesize",
-            *(rf"{latex_text(f'{mark} {text}')}\par" for mark, text in notes),
+            *(rf"{latex_text(text)}\par" for text in notes),
             "}\n",
         ]
     )

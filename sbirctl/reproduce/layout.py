@@ -10,7 +10,7 @@ import io
 from collections.abc import Callable, Sequence
 
 from sbirctl.report import markdown
-from sbirctl.report.tables import latex_text
+from sbirctl.report.tables import latex_tabular, latex_text
 from sbirctl.reproduce.measured import Cell, Line, TableResult
 
 OURS = "here"
@@ -113,26 +113,13 @@ def to_latex(table: TableResult) -> str:
         rules.append(rf"\cmidrule(lr){{{start}-{start + count - 1}}}" if label else "")
         start += count
     body = [_latex_line(cells, italic=ours) for ours, cells in laid.rows]
-    return "\n".join(
-        [
-            "% needs \\usepackage{booktabs}",
-            f"% {heading(table)}",
-            rf"\begin{{tabular}}{{{'l' * len(table.keys)}{'c' * len(table.columns)}}}",
-            r"\toprule",
-            " & ".join(spans) + r" \\",
-            " ".join(rule for rule in rules if rule),
-            _latex_line([*table.keys, *laid.columns]),
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-            r"\smallskip",
-            r"{\footnotesize",
-            *(rf"{latex_text(text)}\par" for text in laid.told),
-            "}\n",
-        ]
-    )
+    head = [
+        " & ".join(spans) + r" \\",
+        " ".join(rule for rule in rules if rule),
+        _latex_line([*table.keys, *laid.columns]),
+    ]
+    columns = "l" * len(table.keys) + "c" * len(table.columns)
+    return latex_tabular(columns, head, body, laid.told, heading(table))
 
 
 def _latex_line(cells: Sequence[str], *, italic: bool = False) -> str:
