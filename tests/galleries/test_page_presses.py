@@ -102,7 +102,7 @@ def test_a_photo_opens_from_the_gallery_it_was_found_in(tab, world):
     asking(tab)
     tab.get_by_label("Open cross.png").click()
     expect(tab.locator("#viewer-photo")).to_be_visible()
-    tab.wait_for_function("document.getElementById('viewer-photo').naturalWidth > 0")
+    expect(tab.locator("#viewer-photo")).not_to_have_js_property("naturalWidth", 0)  # it came
     other.hold.set()
     tab.keyboard.press("Escape")
     settled(tab)
