@@ -110,15 +110,19 @@ def connect(place: Path, *, write: bool = False) -> sqlite3.Connection:
             raise _other_schema(place, 1)
         if not write:
             raise unfinished(place)
-    _check_journal(place, path)
-    address = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode={'rwc' if write else 'ro'}"
+    journal = _check_journal(place, path)
+    # A reader too may have to undo what a killed call had half written.
+    address = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode={'rwc' if write else 'rw'}"
     if not write and _is_read_only(place):
+        if journal:
+            raise _half_written(place)
         address += "&immutable=1"  # nobody can change it, and no lock could be taken
     with explained(place):
         connection = sqlite3.connect(
             address, uri=True, timeout=_WAIT, isolation_level=None, check_same_thread=False
         )
         try:
+            connection.execute(f"PRAGMA query_only = {int(not write)}")
             _prepare(connection, place, write=write)
         except BaseException:
             connection.close()
@@ -264,19 +268,21 @@ def _expected() -> list[tuple[Any, ...]]:
     return sorted(found, key=repr)
 
 
-def _check_journal(place: Path, path: Path) -> None:
-    """Refuse a journal of several databases.
+def _check_journal(place: Path, path: Path) -> bool:
+    """Refuse a journal of several databases; gives whether there is one of this database.
 
     SQLite deletes the file that such a journal names, and a gallery never has one.
     """
     try:
         with open(f"{path}-journal", "rb") as stream:
+            begin = stream.read(len(_JOURNAL_MAGIC))
             stream.seek(-len(_JOURNAL_MAGIC), os.SEEK_END)
             end = stream.read()
     except OSError:  # none, or shorter
-        return
+        return False
     if end == _JOURNAL_MAGIC:
         raise damaged(place, f"{path.name}-journal names another file")
+    return begin == _JOURNAL_MAGIC
 
 
 def _is_read_only(place: Path) -> bool:
@@ -303,12 +309,22 @@ def _explanation(place: Path, error: sqlite3.Error) -> SbirctlError:
             f"No space left while writing {display_path(place)}.",
             "Free some space, or set SBIRCTL_HOME to a larger disk; the same command continues.",
         )
+    if name == "SQLITE_READONLY_ROLLBACK":
+        return _half_written(place)
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PERM")):
         return SbirctlError(
             f"The gallery {shown} cannot be read or written: {error}.",
             "Check the disk and the folder's permissions.",
         )
     return damaged(place, error)
+
+
+def _half_written(place: Path) -> SbirctlError:
+    return SbirctlError(
+        f"A change of the gallery {display_path(place.name)} was stopped half way, "
+        f"and {display_path(place)} cannot be written to.",
+        "Make it writable once: the next command that reads the gallery undoes the change.",
+    )
 
 
 def _has_locks(place: Path) -> bool:

@@ -1,6 +1,7 @@
 """A gallery's files as they may come from elsewhere, or be left by a crash: refused, cut, kept."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -243,6 +244,31 @@ def test_read_only_media_are_read_without_locks(place, monkeypatch):
         monkeypatch.setattr(database, "_WAIT", 0.0)
         with pytest.raises(SbirctlError, match="by another process"):
             Gallery.open(place)
+
+
+def test_what_a_killed_call_had_half_written_is_undone_by_who_reads_next(place, monkeypatch):
+    before, copy = content(place), place.with_name("killed")
+    with closing(sqlite3.connect(place / "gallery.sqlite", isolation_level=None)) as opened:
+        opened.execute("PRAGMA cache_size = 1")  # changed pages go to the file at once
+        opened.execute("BEGIN IMMEDIATE")
+        opened.execute("UPDATE files SET kind = 'damaged', reason = hex(zeroblob(3000))")
+        opened.execute("UPDATE photos SET id = zeroblob(32)")
+        shutil.copytree(place, copy)  # as a call leaves it that is killed now
+    assert (copy / "gallery.sqlite-journal").stat().st_size > 4096
+    assert (copy / "gallery.sqlite").read_bytes() != (place / "gallery.sqlite").read_bytes()
+    facts = os.statvfs(copy)
+    read_only = os.statvfs_result((*facts[:8], facts.f_flag | os.ST_RDONLY, facts[9]))
+    with monkeypatch.context() as changed:
+        changed.setattr(os, "statvfs", lambda path: read_only)
+        with pytest.raises(SbirctlError, match="stopped half way"):
+            Gallery.open(copy)
+    assert content(copy) == before
+    assert not (copy / "gallery.sqlite-journal").exists()
+
+
+def test_readers_change_nothing(place):
+    with closing(database.connect(place)) as opened, pytest.raises(sqlite3.OperationalError):
+        opened.execute("DELETE FROM files")
 
 
 def test_a_second_writer_is_told_who_is_the_first(place):
