@@ -137,9 +137,21 @@ def command(
             "--sweep",
             metavar="KEY=A,B,…",
             help="Train once for each of these values and print a table; may be repeated, "
-            "for every combination. Values that hold commas are separated by `;`.",
+            "for every combination. Values that hold commas are separated by `;`; "
+            "preset=none is the model without a preset.",
         ),
     ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric",
+            help="With --sweep: a metric of the test subset, a column each in this order; may be "
+            "repeated.",
+        ),
+    ] = None,
+    definition: Annotated[
+        str, typer.Option("--definition", help="With --sweep: the definition of those metrics.")
+    ] = "standard",
     print0: _console.Print0Option = False,
 ) -> None:
     """Train a model; the same command continues a stopped run and finds a finished one."""
@@ -170,10 +182,16 @@ def command(
         "compiled": compiled,
         "report": _console.reporter(),
     }
+    if metric and not sweep:
+        raise UsageError(
+            "--metric goes with --sweep.", "After training: sbirctl embed, sbirctl evaluate."
+        )
     if sweep:
         from sbirctl.pipeline.sweep import sweep as sweep_over
+        from sbirctl.retrieval.definitions import get as get_definition
 
-        rows = sweep_over(model, sweep, **options)
+        chosen = get_definition(definition)
+        rows = sweep_over(model, sweep, metrics=metric or (), definition=chosen, **options)
         _console.print_table(list(rows[0]), [list(row.values()) for row in rows])
         return
     _console.print_path(train(model, **options), null=print0)

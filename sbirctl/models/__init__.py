@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sbirctl.models._parameters import count_parts as count_parts
     from sbirctl.models._presets import Preset as Preset
     from sbirctl.models._presets import flat as flat
+    from sbirctl.models._pretraining import pretrained_on as pretrained_on
     from sbirctl.models._recipe import Augmentation as Augmentation
     from sbirctl.models._recipe import ModelSettings as ModelSettings
     from sbirctl.models._recipe import ParamGroup as ParamGroup
@@ -36,6 +37,7 @@ else:
             "_factory": ("create", "rebuild", "resolve_settings"),
             "_parameters": ("count_parts",),
             "_presets": ("Preset", "flat"),
+            "_pretraining": ("pretrained_on",),
             "_recipe": ("Augmentation", "ModelSettings", "ParamGroup", "Stage"),
             "_tables": ("Column", "Table"),
             "_weights": ("WeightsRecord",),

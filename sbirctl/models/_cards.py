@@ -17,7 +17,10 @@ from sbirctl.models._tables import Table, parse_table
 
 @dataclass(frozen=True)
 class Paper:
-    """The publication a model comes from; code is repository and commit, "" for none."""
+    """The publication a model comes from; code is repository and commit, "" for none.
+
+    `figures` says how its figures came about: how many runs, which checkpoint; "" for nothing said.
+    """
 
     title: str
     authors: str
@@ -27,6 +30,7 @@ class Paper:
     doi: str = ""
     arxiv: str = ""
     code: str = ""
+    figures: str = ""
 
 
 @dataclass(frozen=True)

@@ -26,15 +26,15 @@ def resolve_settings(
 
     Args:
         name: a registered model.
-        layers: of rising precedence.
+        layers: of rising precedence; the preset "none" is none, whatever layers before name.
         report: is told of settings that have another name now.
 
     Raises:
         UsageError: an unknown model, preset, key or value.
     """
     model = MODELS.get(name)
-    layers = list(layers)
-    preset = next((str(x["preset"]) for x in reversed(layers) if x.get("preset")), "")
+    layers = [_without_preset(layer) for layer in layers]
+    preset = next((str(x["preset"]) for x in reversed(layers) if "preset" in x), "")
     if preset and preset not in model.presets:
         raise UsageError(f"{name} has no preset {preset!r}.", nearest(preset, model.presets))
     return resolve(model.Settings, model.presets.get(preset, {}), *layers, report=report)
@@ -112,6 +112,10 @@ def rebuild(
     model = _build(name, resolved, classes, seed)
     model.weights = model.load_weights(str(weights))
     return _on_device(model, device, dtype)
+
+
+def _without_preset(layer: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**layer, "preset": ""} if layer.get("preset") == "none" else layer
 
 
 def _known_today(

@@ -11,7 +11,12 @@ from sbirctl.core.config import read_layers
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import read_json
 from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.pipeline.embed import embed
+from sbirctl.pipeline.evaluate import Request, evaluate
 from sbirctl.pipeline.train import epochs_layer, train
+from sbirctl.retrieval import metrics as measures
+from sbirctl.retrieval.definitions import Definition
+from sbirctl.retrieval.definitions import get as get_definition
 
 COLUMNS = (
     "validation map@all",
@@ -44,6 +49,8 @@ def sweep(
     sweeps: Sequence[str],
     *,
     assignments: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    definition: Definition | None = None,
     report: Reporter = SILENT,
     **options: Any,
 ) -> list[dict[str, Any]]:
@@ -53,15 +60,19 @@ def sweep(
         model: as for `train`.
         sweeps: `key=value,value,…`; of several, every combination is trained.
         assignments: settings all runs share.
+        metrics: measured on the test subset of every run, in this order.
+        definition: of the metrics, None for the standard one.
         options: of `train`.
 
     Returns:
-        One row a run: the swept settings, then `COLUMNS`. "epochs" are those up to the chosen
-        checkpoint; the unseen figure is there where it was monitored.
+        One row a run: the swept settings, the metrics, then `COLUMNS`. "epochs" are those up to
+        the chosen checkpoint; the unseen figure is there where it was monitored.
 
     Raises:
-        UsageError: a value that does not hold, before anything is trained; else as `train`.
+        UsageError: a value or metric that does not hold, before anything is trained; else as
+            `train`.
     """
+    metrics = [str(measures.parse(name)) for name in metrics]
     parsed = [parse_sweep(text) for text in sweeps]
     keys = [key for key, _ in parsed]
     if len(set(keys)) < len(keys):
@@ -76,8 +87,26 @@ def sweep(
     for values, own in zip(chosen, texts, strict=True):
         report.note(f"run {len(rows) + 1} of {len(chosen)}: {' '.join(own)}")
         folder = train(model, assignments=[*assignments, *own], report=report, **options)
-        rows.append({**dict(zip(keys, values, strict=True)), **_figures(folder)})
+        tested = _tested(folder, metrics, definition, options, report)
+        rows.append({**dict(zip(keys, values, strict=True)), **tested, **_figures(folder)})
     return rows
+
+
+def _tested(
+    folder: Path,
+    metrics: Sequence[str],
+    definition: Definition | None,
+    options: Mapping[str, Any],
+    report: Reporter,
+) -> dict[str, float | None]:
+    """{metric: figure} of a run on its test subset."""
+    if not metrics:
+        return {}
+    machine = {key: options[key] for key in ("device", "workers") if key in options}
+    path = embed(folder, report=report, **machine)
+    request = Request(metrics, definition or get_definition("standard"))
+    figures: dict[str, float | None] = evaluate(path, request, report)["metrics"]
+    return figures
 
 
 def _check(model: str, assignments: Sequence[str], options: Mapping[str, Any]) -> None:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from sbirctl.report.comparability import nearest_figure, obstacles, recipe_remark
 from sbirctl.report.published import Figure
 from sbirctl.report.subject import Subject
-from sbirctl.report.training_checks import value_of
+from sbirctl.report.training_checks import few, value_of
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.definitions import get as get_definition
+from sbirctl.retrieval.statistics import beside_interval, seeds_interval
 
 _ROUNDING = 0.0006  # papers print 0.685 in one table and 0.6847 in another
 _INSTANCES = ("acc@1", "acc@5", "acc@10")
@@ -64,6 +65,9 @@ class Row:
         model, dataset, task, metric: what is measured; dataset is "a→b" across data sets.
         ours: the mean over the runs, a fraction of 1; None where it is undefined.
         deviation: sample standard deviation over the runs; None for one run.
+        interval: 95 % interval of `ours` over the seeds; None for fewer than three.
+        beside: where the published figure lies: "within", "below" or "above" the interval; "" where
+            there is none, or the two cannot be compared.
         system: whose row the published figure is, "" for none.
         published: the paper's figure, None where it prints none.
         difference: ours - published; None where the two cannot be compared.
@@ -91,6 +95,8 @@ class Row:
     source: str = ""
     remarks: str = ""
     system: str = ""
+    interval: tuple[float, float] | None = None
+    beside: str = ""
 
 
 def cells_for(
@@ -155,10 +161,22 @@ def _of_gallery(figure: Figure) -> tuple[str, ...]:
 
 
 def _of_run(figure: Figure, subject: Subject) -> tuple[str, ...]:
-    said = [recipe_remark(figure, subject)]
+    said = [recipe_remark(figure, subject), figure.card.paper.figures, pretraining(subject)]
     if dropped := subject.provenance.leaks_dropped:
         said.append(f"{dropped:,} images common to training and test were not trained on.")
     return tuple(text for text in said if text)
+
+
+def pretraining(subject: Subject) -> str:
+    """What our starting weights had learnt, and how many test classes are among it."""
+    known = subject.provenance.pretraining
+    if known is None or known.data == "none":
+        return ""
+    said = f"Ours started from weights trained on {known.data} (labels: {known.labels})"
+    if known.overlap is None:
+        return f"{said}."
+    named = f": {few(known.overlap)}" if known.overlap else ""
+    return f"{said}; {len(known.overlap)} of {subject.classes} test classes are among them{named}."
 
 
 def _elsewhere(figure: Figure, candidates: Sequence[Figure]) -> tuple[str, ...]:
@@ -209,6 +227,10 @@ def _row(cell: Cell, subjects: Sequence[Subject], values: Sequence[float | None]
     difference = None
     if not reasons and ours is not None and published is not None:
         difference = ours - published
+    interval = seeds_interval(known) if ours is not None else None
+    beside = ""
+    if difference is not None and interval is not None and published is not None:
+        beside = beside_interval(published, interval)
     across = f"{subject.trained_on}→" if subject.trained_on else ""
     return Row(
         runs=tuple(one.run for one in subjects),
@@ -229,6 +251,18 @@ def _row(cell: Cell, subjects: Sequence[Subject], values: Sequence[float | None]
         source=printed.source if printed else "",
         system=printed.system if printed else "",
         remarks=" ".join(cell.remarks),
+        interval=interval,
+        beside=beside,
+    )
+
+
+def about_interval(published: float, interval: tuple[float, float], seeds: int) -> str:
+    """Where a published figure lies beside our interval over seeds, in a sentence."""
+    low, high = interval
+    where = beside_interval(published, interval)
+    return (
+        f"The published figure lies {where} our 95 % interval over {seeds} seeds, "
+        f"{low:.4f} to {high:.4f}."
     )
 
 

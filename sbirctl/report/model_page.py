@@ -51,6 +51,7 @@ def _paper(paper: Mapping[str, Any]) -> list[str]:
         f"{paper['authors']}: *{paper['title']}*. {paper['venue']}, {paper['year']}.",
         "",
         *(f"- {what}: {where}" for what, where in places.items() if where),
+        *([f"- {paper['figures']}"] if paper["figures"] else []),
     ]
 
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from sbirctl.report import markdown
-from sbirctl.report.comparison import Row
+from sbirctl.report.comparison import Row, about_interval
 from sbirctl.report.published import as_printed
 
 HEADER = (
     "model", "data set", "task", "metric", "ours", "deviation", "runs", "published", "difference",
     "not compared because", "definition", "protocol", "published definition", "published protocol",
-    "source", "remarks", "system",
+    "source", "remarks", "system", "interval low", "interval high", "published lies",
 )  # fmt: skip
 SCHEMA = 1
 _LATEX = {
@@ -31,6 +31,7 @@ def cells(row: Row) -> list[object]:
         row.model, row.dataset, row.task, row.metric, row.ours, row.deviation, len(row.runs),
         row.published, row.difference, row.reason, row.definition, row.protocol,
         row.published_definition, row.published_protocol, row.source, row.remarks, row.system,
+        *(row.interval or (None, None)), row.beside,
     ]  # fmt: skip
 
 
@@ -134,6 +135,8 @@ def readable(
             marks = mark(row.published_definition, _about_published(row))
             published = f"{as_printed(row.published)} {marks}"
         difference = row.reason if row.difference is None else _signed(row.difference)
+        if row.beside:
+            difference += f", {row.beside} {mark(_interval_of(row))}"
         lead = [f"{row.model} ({row.runs[0]})" if row.model else row.runs[0]] if several else []
         beside = [row.system] if systems else []
         body.append(
@@ -162,6 +165,12 @@ def _about_ours(row: Row) -> str:
 
 def _about_published(row: Row) -> str:
     return f"{row.source}: {row.published_protocol}. {row.remarks}".strip()
+
+
+def _interval_of(row: Row) -> str:
+    assert row.interval is not None
+    assert row.published is not None
+    return about_interval(row.published, row.interval, len(row.runs))
 
 
 def _signed(value: float) -> str:

@@ -30,6 +30,7 @@ KINDS = (
 SUFFIX = ".reproduce.toml"
 _FIGURE = re.compile(r"f(ig(ure)?)?[-. ]*(?P<number>\w+)")
 _TABLE = re.compile(r"(t(able)?[-. ]+)?(?P<number>[\w-]+)")
+_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
 
 
 @dataclass(frozen=True)
@@ -155,14 +156,17 @@ class Paper:
 
 
 def exhibit_id(text: str, known: Mapping[str, Exhibit]) -> str:
-    """`fig. 4`, `Figure-4`, `table 2` and so on as `figure-4` and `2`."""
+    """`fig. 4`, `Figure-4`, `table 2` and so on as `figure-4` and `2`, or `ii` where it is so."""
     typed = text.strip().lower()
     if typed in known:
         return typed
     if found := _FIGURE.fullmatch(typed):
         return f"figure-{found['number']}"
     found = _TABLE.fullmatch(typed)
-    return found["number"] if found else typed
+    number = found["number"] if found else typed
+    if number not in known and number.isdecimal() and 1 <= int(number) <= len(_ROMAN):
+        return _ROMAN[int(number) - 1]
+    return number
 
 
 def papers() -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from typing import Any
 
 from sbirctl.core.files import read_json
 from sbirctl.models import Column, Table
+from sbirctl.report.comparison import about_interval
 from sbirctl.reproduce.exhibits import Paper, table_system
+from sbirctl.retrieval.statistics import seeds_interval
 
 NOT_COMPARABLE = "made with --small: not comparable"
 _KEYS_LEFT_OUT = ("origin", "preset", "terms")
@@ -145,6 +147,8 @@ def measured_cell(
     reasons = list(dict.fromkeys(reasons))
     if ours is None and not reasons:
         reasons.append("ours is undefined")
+    if not reasons and (interval := seeds_interval(known)):
+        remarks = [*remarks, about_interval(published, interval, len(known))]
     return Cell(
         published,
         ours,

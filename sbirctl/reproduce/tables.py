@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sbirctl.models import Card, Table
 from sbirctl.report.comparability import obstacles, recipe_remark
+from sbirctl.report.comparison import pretraining
 from sbirctl.report.published import Figure, figures
 from sbirctl.report.subject import Subject, subject_of
 from sbirctl.reproduce.exhibits import Exhibit
@@ -54,7 +55,8 @@ def make_table(exhibit: Exhibit, planner: Planner, runner: Runner) -> TableResul
             if source.key not in measured and not runner.lacking(source):
                 measured[source.key] = _measure(source, runner, table, metrics)
         cells[place] = cell_of(table, place, sources, measured, planner, runner)
-    return table_result(planner.paper, table, cells)
+    said = planner.paper.card.paper.figures
+    return table_result(planner.paper, table, cells, [said] if said else [])
 
 
 def _measure(source: Source, runner: Runner, table: Table, metrics: Sequence[str]) -> Measured:
@@ -101,7 +103,12 @@ def cell_of(
         return measured_cell(published, values, runs, [NOT_COMPARABLE], [])
     figure = figure_at(planner.paper.card, table, place)
     reasons = [reason for one in found for reason in obstacles(figure, one.subject)]
-    remarks = [*figure.remarks, *(recipe_remark(figure, one.subject) for one in found)]
+    told = [
+        text
+        for one in found
+        for text in (recipe_remark(figure, one.subject), pretraining(one.subject))
+    ]
+    remarks = [*figure.remarks, *told]
     return measured_cell(published, values, runs, reasons, [text for text in remarks if text])
 
 

@@ -43,6 +43,21 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Pretraining:
+    """What the starting weights were trained on.
+
+    Attributes:
+        data, labels: in words; "not stated" where nobody knows.
+        overlap: test classes among those of ImageNet-1k, by WordNet id or name, where its labels
+            were learnt; None where the labels are not known to hold them.
+    """
+
+    data: str
+    labels: str
+    overlap: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class EdgeMaps:
     """Which edge maps of the photos were read.
 
@@ -107,6 +122,7 @@ class Provenance:
         model: registry name.
         settings: of the model and its recipe, resolved.
         weights: what the network started from.
+        pretraining: what those weights were trained on.
         trained: whether it was trained here.
         refit: whether the validation subset was trained on in the end.
         edges: which edge maps were read, where the model reads any.
@@ -147,6 +163,7 @@ class Provenance:
     model: str | None = None
     settings: Mapping[str, Any] | None = None
     weights: Weights | None = None
+    pretraining: Pretraining | None = None
     trained: bool | None = None
     refit: bool | None = None
     edges: EdgeMaps | None = None

@@ -6,6 +6,7 @@ WordNet ids are known for Sketchy, whose photos carry them in their file names
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -47,8 +48,17 @@ def audit(split: ClassSplit) -> list[Finding]:
     Raises:
         MissingError: timm, which ships ImageNet's class list, is not installed.
     """
+    return overlaps(split.unseen, split.dataset)
+
+
+def overlaps(names: Sequence[str], dataset: str) -> list[Finding]:
+    """Every overlap of some classes of a data set with ImageNet-1k, in their order.
+
+    Raises:
+        MissingError: see `audit`.
+    """
     imagenet = imagenet_lemmas()
-    return [f for name in split.unseen for f in _of_class(name, split.dataset, imagenet)]
+    return [f for name in names for f in _of_class(name, dataset, imagenet)]
 
 
 def imagenet_lemmas() -> dict[str, str]:

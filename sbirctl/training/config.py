@@ -10,8 +10,16 @@ from typing import Any, TypedDict, Unpack
 from sbirctl.core.config import keys, resolve, to_dict
 from sbirctl.core.errors import UsageError, nearest
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.models import MODELS, Model, ModelSettings, resolve_settings
-from sbirctl.retrieval.provenance import EdgeMaps, Provenance, Weights
+from sbirctl.models import (
+    MODELS,
+    Model,
+    ModelSettings,
+    WeightsRecord,
+    pretrained_on,
+    resolve_settings,
+)
+from sbirctl.retrieval.provenance import EdgeMaps, Pretraining, Provenance, Weights
+from sbirctl.splits.audit import overlaps
 from sbirctl.tasks import TASKS, Holdout, TaskOptions
 from sbirctl.training.find import find_checkpoint
 from sbirctl.training.inputs import Data, Inputs
@@ -151,15 +159,25 @@ def with_model(
         model: with its starting weights.
         edges: which edge maps it reads.
     """
-    record = model.weights
+    record, known = model.weights, data.partition.provenance
     return replace(
-        data.partition.provenance,
+        known,
         seed=config.seed,
         model=config.model,
         settings=to_dict(config.settings),
         weights=Weights(record.name, record.sha256, config.weights),
+        pretraining=_pretraining(record, known),
         edges=edges,
     )
+
+
+def _pretraining(record: WeightsRecord, known: Provenance) -> Pretraining:
+    data, labels = pretrained_on(record)
+    overlap = None
+    if data.startswith("ImageNet") and known.unseen is not None:
+        found = overlaps(known.unseen, known.target or known.dataset or "")
+        overlap = tuple(dict.fromkeys(one.name for one in found))
+    return Pretraining(data, labels, overlap)
 
 
 def resolve_layers(

@@ -41,6 +41,13 @@ def test_layers_and_presets_in_their_order(monkeypatch: pytest.MonkeyPatch) -> N
     assert "'quick'" in caught.value.hint
 
 
+def test_no_preset_takes_one_of_a_layer_before_away() -> None:
+    usual = resolve_settings("ffmln")
+    released = resolve_settings("ffmln", [{"preset": "released"}])
+    assert released != usual
+    assert resolve_settings("ffmln", [{"preset": "released"}, {"preset": "none"}]) == usual
+
+
 def test_unknown_names_and_keys() -> None:
     with pytest.raises(UsageError) as caught:
         create("basline")

@@ -12,6 +12,7 @@ from sbirctl.cli import _app
 from sbirctl.core.errors import UsageError
 from sbirctl.pipeline import sweep as stage
 from sbirctl.pipeline.sweep import COLUMNS, parse_sweep, sweep
+from sbirctl.retrieval.definitions import get
 
 
 @pytest.fixture
@@ -79,3 +80,38 @@ def test_the_command_prints_one_table(
     assert lines[0] == ["lambda", *COLUMNS]
     assert [line[0] for line in lines[1:]] == ["0.5", "1.0"]
     assert len(trained) == 2
+
+
+def test_metrics_are_measured_on_each_run_and_stand_in_their_order(
+    trained: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def embed(folder: Path, **options: Any) -> Path:
+        assert options["device"] == "cpu"
+        return folder / "embeddings.h5"
+
+    def evaluate(path: Path, request: stage.Request, report: Any) -> dict[str, Any]:
+        asked.append((request.metrics, request.definition.name))
+        return {"metrics": dict.fromkeys(request.metrics, float(path.parent.name[-1]))}
+
+    monkeypatch.setattr(stage, "embed", embed)
+    monkeypatch.setattr(stage, "evaluate", evaluate)
+    rows = sweep(
+        "ffmln", ["dim=8,16"], metrics=["prec@5", "MAP@all"], definition=get("sake"), device="cpu"
+    )
+    assert tuple(rows[0])[:3] == ("dim", "prec@5", "map@all")
+    assert [row["prec@5"] for row in rows] == [1.0, 2.0]
+    assert asked == [(["prec@5", "map@all"], "sake")] * 2
+
+
+def test_a_wrong_metric_is_refused_before_anything_is_trained(trained: list[list[str]]) -> None:
+    with pytest.raises(UsageError, match="mapp@5"):
+        sweep("ffmln", ["dim=8"], metrics=["mapp@5"])
+    assert trained == []
+    assert _app.run(["train", "ffmln", "--metric", "map@all"]) == 2
+
+
+def test_a_sweep_can_name_no_preset(trained: list[list[str]]) -> None:
+    rows = sweep("ffmln", ["preset=none,released"])
+    assert [row["preset"] for row in rows] == ["none", "released"]

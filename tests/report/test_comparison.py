@@ -12,7 +12,7 @@ from sbirctl.report.comparison import Measured, cells_for, rows_of
 from sbirctl.report.published import figures
 from sbirctl.report.subject import subject_of
 from sbirctl.retrieval.definitions import get
-from sbirctl.retrieval.provenance import Beginning, Counts
+from sbirctl.retrieval.provenance import Beginning, Counts, Pretraining
 from tests.report.embedded import embeddings
 from tests.report.small_card import card, table
 
@@ -41,6 +41,47 @@ def test_seeds_of_one_configuration_are_one_row():
     assert row.deviation == pytest.approx(statistics.stdev(values))
     assert row.seeds == (0, 1, 2)
     assert row.difference == pytest.approx(0.1)
+
+
+def test_three_seeds_say_where_the_published_figure_lies():
+    def row(*values):
+        (found,) = rows_of([measured(v, seed=i) for i, v in enumerate(values)])
+        return found
+
+    assert (row(0.4, 0.6).interval, row(0.4, 0.6).beside) == (None, "")
+    near = row(0.4, 0.5, 0.6)  # 0.5 ± 4.3027 * 0.1 / sqrt(3)
+    assert near.interval == pytest.approx((0.25159, 0.74841), abs=1e-5)
+    assert near.beside == "within"
+    assert row(0.30, 0.31, 0.32).beside == "above"
+    assert row(0.70, 0.71, 0.72).beside == "below"
+
+
+def test_nothing_is_said_of_a_figure_that_cannot_be_compared():
+    (row,) = rows_of([measured(v, seed=i, trained=False) for i, v in enumerate((0.4, 0.5, 0.6))])
+    assert row.interval is not None
+    assert row.beside == ""
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (Pretraining("none", "none"), ""),
+        (
+            Pretraining("400 million pairs", "captions"),
+            "Ours started from weights trained on 400 million pairs (labels: captions).",
+        ),
+        (
+            Pretraining("ImageNet-1k", "its names", ("door", "saw")),
+            "Ours started from weights trained on ImageNet-1k (labels: its names); "
+            "2 of {} test classes are among them: door, saw.",
+        ),
+    ],
+)
+def test_what_the_starting_weights_had_learnt_is_remarked(known, said):
+    one = measured(0.4, pretraining=known)
+    (row,) = rows_of([one])
+    assert said.format(one.subject.classes) in row.remarks
+    assert ("started from" in row.remarks) == bool(said)
 
 
 @pytest.mark.parametrize(

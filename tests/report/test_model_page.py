@@ -41,6 +41,7 @@ DESCRIBED = {
         "doi": "",
         "arxiv": "",
         "code": "",
+        "figures": "Single runs.",
     },
     "weights": [{"name": "w|1", "source": "s", "licence": "MIT"}],
     "deviations": [],
@@ -96,6 +97,7 @@ def test_a_page_without_paper_tables_and_figures_leaves_those_out():
     assert "| head | 1,000 |" in page
     assert "| w\\|1 | s | MIT |" in page
     assert "`lr=0.5`, `refit=true`, `mean=0.5,0.25`" in page
+    assert "- Single runs." in page
     assert "DOI" not in page
     assert not page.endswith("\n\n")
 

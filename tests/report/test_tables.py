@@ -92,3 +92,14 @@ def test_json_has_every_value():
 def test_no_rows_are_an_empty_table():
     assert tables.to_markdown([]).count("\n") == 2
     assert tables.to_csv([]).count("\n") == 1
+
+
+def test_a_difference_says_where_the_published_figure_lies():
+    row = replace(ROW, runs=("a", "b", "c"), seeds=(0, 1, 2), interval=(0.1, 0.14), beside="above")
+    _, _, first, *notes = tables.to_markdown([row]).splitlines()
+    assert first.endswith("| −0.6165, above [4] |")
+    assert notes[-1] == (
+        "[4] The published figure lies above our 95 % interval over 3 seeds, 0.1000 to 0.1400."
+    )
+    (back,) = csv.DictReader(io.StringIO(tables.to_csv([row])))
+    assert (back["interval low"], back["published lies"]) == ("0.1", "above")

@@ -70,6 +70,9 @@ def test_seeds_are_taken_together():
         assert cell.ours == pytest.approx(0.6)
         assert cell.deviation == pytest.approx(0.1)
         assert cell.difference == pytest.approx(0.6 - figure.value)
+        # 0.5, 0.6, 0.7: 0.6 ± 4.3027 * 0.1 / sqrt(3)
+        where = "above" if figure.value > 0.8484 else "within"
+        assert f"lies {where} our 95 % interval over 3 seeds, 0.3516 to 0.8484." in cell.remarks
 
 
 def test_other_settings_are_named():

@@ -131,6 +131,11 @@ def test_figures_are_understood_as_people_write_them(typed):
     assert [e.id for e in load_paper("drclip").choose([typed])] == ["figure-4"]
 
 
+@pytest.mark.parametrize("typed", ["4", "Table 4", "iv", "table IV"])
+def test_tables_with_roman_numbers_are_known_by_ours_too(typed):
+    assert [e.id for e in load_paper("semi3").choose([typed])] == ["IV"]
+
+
 @pytest.mark.parametrize("typed", ["iv-d", "IV-D", "Table IV-D", "table-iv-d"])
 def test_tables_are_understood_as_people_write_them(typed):
     assert [e.id for e in load_paper("semi3").choose([typed])] == ["IV-D"]

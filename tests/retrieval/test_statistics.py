@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from sbirctl.core.seeds import rng_for
 from sbirctl.retrieval import statistics
 from sbirctl.retrieval.statistics import (
+    MOST_SEEDS,
+    beside_interval,
     bootstrap_band,
     bootstrap_interval,
     class_interval,
     holm,
     randomisation_test,
+    seeds_interval,
     wins,
 )
 
@@ -173,3 +176,23 @@ def test_a_group_of_few_weighs_as_much_as_one_of_many():
     found = randomisation_test(difference, group, permutations=20_000)
     assert found == pytest.approx(exact, abs=0.02)
     assert abs(exact - equal) > 0.05
+
+
+@pytest.mark.parametrize("seeds", range(3, MOST_SEEDS + 1))
+def test_the_interval_over_seeds_is_students(seeds):
+    stats = pytest.importorskip("scipy.stats")
+    values = rng_for(seeds).normal(0.4, 0.1, seeds)
+    theirs = stats.t.interval(0.95, seeds - 1, values.mean(), stats.sem(values))
+    assert seeds_interval(values) == pytest.approx(theirs, abs=1e-7)
+
+
+def test_the_interval_over_seeds_needs_three_of_them():
+    assert seeds_interval([0.1, 0.2]) is None
+    low, high = seeds_interval([0.1] * 40)
+    assert (low, high) == pytest.approx((0.1, 0.1))
+
+
+def test_a_value_lies_within_up_to_the_ends():
+    assert [beside_interval(x, (0.2, 0.4)) for x in (0.1, 0.2, 0.4, 0.5)] == [
+        "below", "within", "within", "above",
+    ]  # fmt: skip
