@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import orthogonal_procrustes
 
 from sbirctl.core.errors import MissingError, UsageError
+from sbirctl.core.seeds import rng_for
 from sbirctl.retrieval import definitions, metrics
-from sbirctl.retrieval.codes import encoder, fit_itq
+from sbirctl.retrieval.codes import ITERATIONS, encoder, fit_itq
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Options, evaluate
 
@@ -38,6 +40,20 @@ def test_itq_quantises_better_than_its_principal_components():
     assert np.allclose(projection.T @ projection, np.eye(16))
     assert np.allclose(components @ (components.T @ projection), projection)
     assert quantisation(train, mean, projection) < quantisation(train, mean, components)
+
+
+def test_every_rotation_is_nearest_to_the_codes_before_it():
+    """Eqs. 2 and 3 in turns, with SciPy's solution of the orthogonal Procrustes problem."""
+    train = clusters().train
+    mean, projection = fit_itq(train, 8)
+    centred = train - mean
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    components = vectors[:, ::-1][:, :8]
+    rotation = np.linalg.qr(rng_for("itq", 8).standard_normal((8, 8)))[0]
+    for _ in range(ITERATIONS):
+        codes = np.where(centred @ components @ rotation >= 0, 1, -1)
+        rotation, _ = orthogonal_procrustes(centred @ components, codes)
+    assert np.allclose(projection, components @ rotation)
 
 
 def test_codes_are_plus_and_minus_one():

@@ -1,6 +1,7 @@
 """hit@K, mrr, ndcg@K and R-precision against plain loops over a ranked list."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,13 @@ def naive(name, flags, k):
 @pytest.mark.parametrize("name", ["hit", "mrr", "ndcg"])
 def test_with_a_cut_off(name, flags, k):
     assert of_ranked([flags], f"{name}@{k}")[0] == pytest.approx(naive(name, flags, k))
+
+
+def test_precision_beyond_the_gallery_by_the_list() -> None:
+    """Two right among three photos: of five places K divides by 5, the list by the 3 there are."""
+    by_list = replace(PRESETS["standard"], precision="list")
+    assert of_ranked([[True, False, True]], "prec@5")[0] == pytest.approx(2 / 5)
+    assert of_ranked([[True, False, True]], "prec@5", by_list)[0] == pytest.approx(2 / 3)
 
 
 @given(lists)
