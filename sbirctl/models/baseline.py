@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ from sbirctl.models import (
 from sbirctl.models.layers.backbones import BackboneSettings, build
 from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import BalancedPlan
-from sbirctl.store.manifest import Modality
+from sbirctl.store.manifest import MODALITIES, Modality
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,17 @@ class BaselineSettings(ModelSettings):
     """What the baseline adds to the settings of all models."""
 
     backbone: BackboneSettings = field(default_factory=BackboneSettings)
+    level: int = setting(
+        0, help="feature map that is embedded, 1 the finest; 0: the network's own pooled features"
+    )
+    grid: int = setting(
+        1,
+        help="side of the grid of cells a feature map is averaged over; beyond 1 the embedding"
+        " knows where in the picture something is",
+    )
+    modality_norm: bool = setting(
+        False, help="batch norm of photos' features and of sketches' apart, before the projection"
+    )
     dim: int = setting(512, help="size of the embedding, 0 for the pooled features themselves")
     freeze_bn: bool = setting(True, help="batch norm keeps its running statistics", kind="recipe")
     temperature: float = setting(0.2, help="t of the normalised softmax; the paper's is 0.05")
@@ -61,14 +73,36 @@ class Baseline(Model):
 
     name = "baseline"
     Settings = BaselineSettings
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        # Which photo, not which class: where in the picture something is counts, and a mirror
+        # image is another thing. Small data: nothing but projection and proxies is trained.
+        "fine": {
+            "backbone": {"freeze": 4},
+            "level": 4,
+            "grid": 4,
+            "modality_norm": True,
+            "augment": "none",
+            "mirror": False,
+            "epochs": 12,
+        }
+    }
 
     def __init__(self, settings: BaselineSettings, classes: tuple[str, ...] | None = None) -> None:
         super().__init__(settings, classes)
         self.backbone = build(settings.backbone, freeze_bn=settings.freeze_bn)
+        width = self._width()
+        # What lies behind the map is not used, and so not trained.
+        self._used = self.backbone.ahead_of(settings.level) if settings.level else None
+        # Chang et al., "Domain-Specific Batch Normalization", CVPR 2019, without scale and shift.
+        self.norms = nn.ModuleDict(
+            {name: nn.BatchNorm1d(width, affine=False) for name in MODALITIES}
+            if settings.modality_norm
+            else {}
+        )
         # An untrained projection would only blur the features, so without classes there is none.
         projects = classes is not None and settings.dim > 0
-        self.dim = settings.dim if projects else self.backbone.width
-        self.projection = nn.Linear(self.backbone.width, self.dim) if projects else nn.Identity()
+        self.dim = settings.dim if projects else width
+        self.projection = nn.Linear(width, self.dim) if projects else nn.Identity()
         if classes is not None:
             # Unit variance, not unit norm: the loss ignores the norm, an optimiser's step does not.
             self.proxies = nn.Parameter(torch.randn(len(classes), self.dim))
@@ -83,14 +117,52 @@ class Baseline(Model):
 
     def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
         """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised."""
-        return self.projection(self.backbone(images))
+        return self.projection(self._normed(self._pooled(images), modality))
 
     def encode(self, batch: Batch) -> Encoded:
         """Photos and sketches through the one network in one pass."""
         photo = self.preprocess(batch.images("photo"), "photo")
         sketch = self.preprocess(batch.images("sketch"), "sketch")
-        both = F.normalize(self.features(torch.cat([photo, sketch]), "photo").float(), dim=-1)
+        pooled = self._pooled(torch.cat([photo, sketch]))
+        normed = [
+            self._normed(pooled[: len(photo)], "photo"),
+            self._normed(pooled[len(photo) :], "sketch"),
+        ]
+        both = F.normalize(self.projection(torch.cat(normed)).float(), dim=-1)
         return Encoded(photo=both[: len(photo)], sketch=both[len(photo) :])
+
+    def _pooled(self, images: Tensor) -> Tensor:
+        """(n, width) features of both modalities alike."""
+        options = self.settings
+        if not options.level:
+            return self.backbone(images)
+        found = self.backbone.feature_map(images, options.level)
+        return F.adaptive_avg_pool2d(found, options.grid).flatten(1)
+
+    def _normed(self, pooled: Tensor, modality: Modality) -> Tensor:
+        return self.norms[modality](pooled) if self.norms else pooled
+
+    def _width(self) -> int:
+        """Number of features before the projection."""
+        options = self.settings
+        if options.level:
+            shapes = self.backbone.shapes(options.size)
+            if not 0 < options.level <= len(shapes):
+                raise UsageError(
+                    f"level={options.level}, but {options.backbone.name} has {len(shapes)} levels.",
+                    f"Take a number from 0 to {len(shapes)}.",
+                )
+            channels, side = shapes[options.level - 1]
+            if not 0 < options.grid <= side:
+                raise UsageError(
+                    f"grid={options.grid}, but the map of level {options.level} has {side} x"
+                    f" {side} cells at {options.size} pixels.",
+                    f"Take a number from 1 to {side}.",
+                )
+            return channels * options.grid**2
+        if options.grid != 1:
+            raise UsageError(f"grid={options.grid} needs a feature map.", "Name one: --set level=…")
+        return self.backbone.width
 
     def losses(self, encoded: Encoded, batch: Batch, stage: str) -> dict[str, Tensor]:
         """`softmax`, `triplet` where it has a weight, and `total`."""
@@ -112,7 +184,7 @@ class Baseline(Model):
             raise UsageError("A model made without training classes cannot be trained.")
         options = self.settings
         groups = [
-            self._group("backbone", self.backbone.trained(), options.lr_backbone),
+            self._group("backbone", self.backbone.trained(self._used), options.lr_backbone),
             self._group("projection", list(self.projection.parameters()), options.lr),
             self._group("proxies", [self.proxies], options.lr_proxies),
         ]

@@ -110,8 +110,9 @@ def _never_seen(
 ) -> tuple[Subset, tuple[str, ...]]:
     """The test side without classes and images that were trained on, and what was left out."""
     test = data.partition.test
+    # A class of the task fg is an instance: the photo `shoe/001` or, elsewhere, its edge map.
     known = {key(name) for name in checkpoint.classes or ()}
-    common = () if data.inputs.task == "fg" else tuple(c for c in test.classes if key(c) in known)
+    common = tuple(name for name in test.classes if key(name) in known)
     photo = ~np.isin(test.photo.label, [test.classes.index(c) for c in common])
     sketch = ~np.isin(test.sketch.label, [test.classes.index(c) for c in common])
     images = 0
@@ -122,7 +123,8 @@ def _never_seen(
     said = []
     if common:
         shown = ", ".join(common[:_SHOWN]) + (", …" if len(common) > _SHOWN else "")
-        said.append(f"{len(common)} of {len(test.classes)} classes were trained on: {shown}")
+        what = "instances" if data.inputs.task == "fg" else "classes"
+        said.append(f"{len(common)} of {len(test.classes)} {what} were trained on: {shown}")
     if images:
         said.append(f"{images} test images were trained on")
     if said and leaks == "refuse":

@@ -10,6 +10,7 @@ from sbirctl.core.errors import UsageError
 from sbirctl.losses.normalised_softmax import normalised_softmax
 from sbirctl.losses.triplet import batch_hard_triplet
 from sbirctl.models import create
+from sbirctl.store.manifest import MODALITIES
 from sbirctl.training.step import loss_terms
 
 
@@ -86,3 +87,73 @@ def test_the_mirrored_embedding_is_the_mean_of_both() -> None:
         both.embed(given, "photo"), torch.nn.functional.normalize(mean, dim=1)
     )
     torch.testing.assert_close(both.embed(given, "photo"), both.embed(given.flip(-1), "photo"))
+
+
+FINE = {
+    "backbone": "mobilenetv2_100",
+    "size": 64,
+    "level": 4,
+    "grid": 2,
+    "dim": 0,
+    "mirror": False,
+}
+
+
+def test_a_grid_keeps_where_in_the_picture_something_is() -> None:
+    """Cells of the map, one after the other: a mean of 2 x 2 of its 4 x 4 places each."""
+    model = create("baseline", device="cpu", weights="none", layers=[FINE])
+    given = images(2)
+    maps = model.backbone.feature_maps(model.preprocess(given, "photo"))[3]
+    assert maps.shape[1:] == (96, 4, 4)
+    cells = [
+        maps[:, :, row : row + 2, column : column + 2].mean((2, 3))
+        for row in (0, 2)
+        for column in (0, 2)
+    ]
+    expected = torch.stack(cells, dim=2).flatten(1)
+    assert model.dim == 4 * 96
+    torch.testing.assert_close(
+        model.embed(given, "photo"), torch.nn.functional.normalize(expected, dim=1).detach()
+    )
+
+
+def test_each_modality_is_normalised_by_its_own_images() -> None:
+    layers = [{**FINE, "modality_norm": True}]
+    model = create("baseline", device="cpu", weights="none", classes=CLASSES, layers=layers)
+    given = batch()
+    model.train()
+    pooled = {
+        side: model._pooled(model.preprocess(given.images(side), side)) for side in MODALITIES
+    }
+    found = model.encode(given)
+    for side, values in pooled.items():
+        spread = (values.var(0, correction=0) + 1e-5).sqrt()
+        expected = torch.nn.functional.normalize((values - values.mean(0)) / spread, dim=1)
+        torch.testing.assert_close(found.embeddings(side), expected, atol=1e-4, rtol=1e-3)
+        kept = model.norms[side].running_mean
+        torch.testing.assert_close(kept, 0.1 * values.mean(0), atol=1e-5, rtol=1e-3)
+
+
+def test_what_lies_behind_the_map_is_not_trained() -> None:
+    layers = [{**FINE, "dim": 8}]
+    model = create("baseline", device="cpu", weights="none", classes=CLASSES, layers=layers)
+    groups = {group.name: group.params for group in model.recipe()[0].groups}
+    loss_terms(model, batch(), "train")["total"].backward()
+    assert all(parameter.grad is not None for parameter in groups["backbone"])
+    assert len(groups["backbone"]) < len(list(model.backbone.parameters()))
+    for parameter in model.parameters():  # as in a training: the groups are asked for again
+        parameter.requires_grad_(False)
+    assert len(model.recipe()[0].groups[0].params) == len(groups["backbone"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"level": 6}, "level=6, but mobilenetv2_100 has 5 levels"),
+        ({"level": 5, "grid": 4}, "grid=4, but the map of level 5 has 2 x 2 cells at 64 pixels"),
+        ({"level": 0, "grid": 2}, "grid=2 needs a feature map"),
+    ],
+)
+def test_maps_and_grids_that_are_not_there(settings: dict, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        create("baseline", device="cpu", weights="none", layers=[{**FINE, **settings}])

@@ -14,6 +14,8 @@ from sbirctl.pipeline.prepare import prepare
 from sbirctl.pipeline.train import train
 from sbirctl.retrieval import embeddings as files
 from sbirctl.store.reader import Store
+from sbirctl.training.checkpoint import read_checkpoint
+from sbirctl.training.inputs import Inputs
 
 
 @pytest.fixture
@@ -120,3 +122,31 @@ def test_all_classes_of_a_folder_nobody_split(home):
     assert len(e.gallery) == 13
     with pytest.raises(UsageError, match="keeps every class from training"):
         train("baseline", dataset="other", split="all", assignments=SMALL, weights="none")
+
+
+def test_an_edge_map_of_a_test_photo_is_found_by_its_name(tmp_path, monkeypatch):
+    """No content tells that an edge map and a photo are of one shoe: their names do."""
+    monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path / "home"))
+    rng = np.random.default_rng(3)
+    numbers = {"edges": range(6), "photos": range(20)}  # 0 to 5 are edge maps of photos 0 to 5
+    for name, own in numbers.items():
+        for side in ("gallery", "sketch"):
+            (tmp_path / name / side / "shoe").mkdir(parents=True)
+            for k in own:
+                pixels = rng.integers(0, 256, (20, 20)).astype(np.uint8)
+                Image.fromarray(pixels).save(tmp_path / name / side / "shoe" / f"{k:03}.png")
+        sides = {"photos": [tmp_path / name / "gallery"], "sketches": [tmp_path / name / "sketch"]}
+        options = {"pairs": "stem"}
+        prepare("folder", sides, name=name, options=options, settings={"size": 32}, workers=1)
+    pretrained = train(
+        "baseline", dataset="edges", task="fg", assignments=(*SMALL, "val=none"),
+        weights="none", epochs=1, workers=0,
+    )  # fmt: skip
+    trained = set(read_checkpoint(pretrained / "checkpoint.safetensors").classes)
+    tested = set(Inputs(dataset="photos", task="fg").open().partition.test.classes)
+    leaked = trained & tested
+    assert leaked
+    with pytest.raises(MismatchError, match=f"{len(leaked)} of {len(tested)} instances were tr"):
+        embed(pretrained, dataset="photos", task="fg")
+    e = files.read(embed(pretrained, dataset="photos", task="fg", leaks="drop"))
+    assert set(e.classes) == tested - leaked

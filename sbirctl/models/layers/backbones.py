@@ -74,7 +74,7 @@ class Backbone(nn.Module):
         self._classifier = tuple(f"{name}." for name in classifier)
         self._frozen: frozenset[str] = frozenset()
         if settings.freeze:
-            self._frozen = self._ahead_of(settings.freeze)
+            self._frozen = self.ahead_of(settings.freeze)
 
     def forward(self, images: Tensor) -> Tensor:
         """(n, 3, H, W) normalised images to (n, width) pooled features."""
@@ -112,9 +112,32 @@ class Backbone(nn.Module):
             maps.append(images)
         return maps
 
-    def trained(self) -> list[nn.Parameter]:
-        """The parameters behind the frozen levels: what a recipe moves."""
-        return [p for name, p in self.net.named_parameters() if name not in self._frozen]
+    def feature_map(self, images: Tensor, level: int) -> Tensor:
+        """One of `feature_maps`, without what comes behind it where the library can stop there.
+
+        Args:
+            images: (n, 3, H, W) normalised.
+            level: its number, 1 the finest, one of those of `shapes`.
+        """
+        if self.library == "timm" and hasattr(self.net, "forward_intermediates"):
+            last = len(self.net.feature_info)
+            if level < last:
+                taken = {"indices": [level - 1], "stop_early": True, "intermediates_only": True}
+                (found,) = self.net.forward_intermediates(images, **taken)
+                return found
+        return self.feature_maps(images)[level - 1]
+
+    def trained(self, among: frozenset[str] | None = None) -> list[nn.Parameter]:
+        """The parameters behind the frozen levels: what a recipe moves.
+
+        Args:
+            among: names of the parameters that are used, None for all.
+        """
+        return [
+            parameter
+            for name, parameter in self.net.named_parameters()
+            if name not in self._frozen and (among is None or name in among)
+        ]
 
     def shapes(self, size: int = 64) -> list[tuple[int, int]]:
         """(channels, side) of each of `feature_maps` for a square input, finest first."""
@@ -160,8 +183,12 @@ class Backbone(nn.Module):
         self._load(timm_state(name, extra, state) if timm else state, published.name)
         return files.record_file(path, published.name)
 
-    def _ahead_of(self, count: int) -> frozenset[str]:
-        """Names of the parameters that the map of that number, 1 the finest, depends on."""
+    def ahead_of(self, count: int) -> frozenset[str]:
+        """Names of the parameters that the map of that number, 1 the finest, depends on.
+
+        Raises:
+            UsageError: there is no such map to freeze.
+        """
         patches = getattr(self.net, "patch_embed", None)
         size = getattr(patches, "img_size", None) or (64, 64)  # a ViT takes one size
         with torch.enable_grad():
