@@ -48,7 +48,8 @@ WeightsOption = Annotated[
     str,
     typer.Option(
         "--weights",
-        help="Starting weights: pretrained, none (random values) or a file; of a run, its file.",
+        help="Starting weights: pretrained, none (random values), a name (`sbirctl weights`) or a "
+        "file; of a run, its file.",
     ),
 ]
 SeedOption = Annotated[

@@ -78,7 +78,9 @@ def command(
     weights: Annotated[
         str,
         typer.Option(
-            "--weights", help="Weights to start from: pretrained, none (random values) or a file."
+            "--weights",
+            help="Weights to start from: pretrained, none (random values), a name (`sbirctl "
+            "weights`) or a file.",
         ),
     ] = "pretrained",
     device: _console.DeviceOption = "auto",

@@ -62,10 +62,11 @@ def from_registry(
     Raises:
         UsageError, MissingError, MismatchError: as `models.create`.
     """
-    from sbirctl.models import create, resolve_settings
+    from sbirctl.models import create, publishers, resolve_settings
     from sbirctl.training.checkpoint import digest_state
 
-    settings = to_dict(resolve_settings(name, layers))
+    settings = to_dict(resolve_settings(name, layers, weights=weights))
+    weights = publishers(weights)
     model = create(
         name, device=device, dtype=settings["precision"], weights=weights, layers=[settings],
         seed=seed,

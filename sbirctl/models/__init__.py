@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from sbirctl.models._factory import create as create
     from sbirctl.models._factory import rebuild as rebuild
     from sbirctl.models._factory import resolve_settings as resolve_settings
+    from sbirctl.models._named_weights import NamedWeights as NamedWeights
+    from sbirctl.models._named_weights import find_named_weights as find_named_weights
+    from sbirctl.models._named_weights import named_weights as named_weights
+    from sbirctl.models._named_weights import publishers as publishers
+    from sbirctl.models._named_weights import starting_models as starting_models
     from sbirctl.models._parameters import count_parts as count_parts
     from sbirctl.models._presets import Preset as Preset
     from sbirctl.models._presets import flat as flat
@@ -35,6 +40,13 @@ else:
             "_base": ("Model",),
             "_cards": ("Card", "card_file", "card_presets", "load_card", "parse_card"),
             "_factory": ("create", "rebuild", "resolve_settings"),
+            "_named_weights": (
+                "NamedWeights",
+                "find_named_weights",
+                "named_weights",
+                "publishers",
+                "starting_models",
+            ),
             "_parameters": ("count_parts",),
             "_presets": ("Preset", "flat"),
             "_pretraining": ("pretrained_on",),

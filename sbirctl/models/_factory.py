@@ -11,6 +11,7 @@ from sbirctl.core.device import pick_device, pick_dtype
 from sbirctl.core.errors import MismatchError, SbirctlError, UsageError, nearest
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import seed_for
+from sbirctl.models._named_weights import publishers, settings_layer, warn_of_contradictions
 from sbirctl.models._registry import MODELS
 from sbirctl.store.manifest import MODALITIES
 
@@ -20,24 +21,34 @@ if TYPE_CHECKING:
 
 
 def resolve_settings(
-    name: str, layers: Iterable[Mapping[str, Any]] = (), *, report: Reporter = SILENT
+    name: str,
+    layers: Iterable[Mapping[str, Any]] = (),
+    *,
+    weights: str = "",
+    report: Reporter = SILENT,
 ) -> ModelSettings:
     """The settings of model `name`: its defaults, its preset if a layer names one, the layers.
 
     Args:
         name: a registered model.
         layers: of rising precedence; the preset "none" is none, whatever layers before name.
-        report: is told of settings that have another name now.
+        weights: starting weights; those with a name (`sbirctl weights`) bring their network, size,
+            mean and deviation, over a preset's and under the layers'.
+        report: is told of settings that have another name now, and warned of those that do not
+            belong to the weights.
 
     Raises:
-        UsageError: an unknown model, preset, key or value.
+        UsageError: an unknown model, preset, key or value, or weights of another kind of network.
     """
     model = MODELS.get(name)
     layers = [_without_preset(layer) for layer in layers]
     preset = next((str(x["preset"]) for x in reversed(layers) if "preset" in x), "")
     if preset and preset not in model.presets:
         raise UsageError(f"{name} has no preset {preset!r}.", nearest(preset, model.presets))
-    return resolve(model.Settings, model.presets.get(preset, {}), *layers, report=report)
+    known = (model.presets.get(preset, {}), settings_layer(name, weights))
+    settings = resolve(model.Settings, *known, *layers, report=report)
+    warn_of_contradictions(settings, weights, report)
+    return settings
 
 
 def create(
@@ -57,7 +68,8 @@ def create(
         name: a registered model.
         device: auto, cpu, cuda, cuda:1, mps.
         dtype: auto, fp32 or bf16, what `embed` computes in.
-        weights: "pretrained" (the publisher's), "none" (random) or a file.
+        weights: "pretrained" (the publisher's), "none" (random), a name (`sbirctl weights`) or a
+            file.
         classes: names of the training classes; None for embedding as it is, without training.
         layers: settings of rising precedence, a preset's name among them.
         seed: for what starts random; torch's own generator stays as it was.
@@ -68,10 +80,12 @@ def create(
         MissingError: the weights are not there.
         MismatchError: the weights are another architecture's.
     """
-    model = _build(name, resolve_settings(name, layers, report=report), classes, seed)
+    settings = resolve_settings(name, layers, weights=str(weights), report=report)
+    model = _build(name, settings, classes, seed)
     _check_size(model)
-    model.weights = model.load_weights(str(weights))
-    if str(weights) == "pretrained":
+    weights = publishers(str(weights))
+    model.weights = model.load_weights(weights)
+    if weights == "pretrained":
         _check_normalisation(model, report)
     return _on_device(model, device, dtype)
 
@@ -110,7 +124,7 @@ def rebuild(
     cls = MODELS.get(name)
     resolved = resolve(cls.Settings, _known_today(cls, settings, version, recipe, report))
     model = _build(name, resolved, classes, seed)
-    model.weights = model.load_weights(str(weights))
+    model.weights = model.load_weights(publishers(str(weights)))
     return _on_device(model, device, dtype)
 
 

@@ -115,10 +115,11 @@ def export_model(
     """
     from sbirctl.inference.export import Origin
     from sbirctl.inference.export import export as write
-    from sbirctl.models import create, resolve_settings
+    from sbirctl.models import create, publishers, resolve_settings
     from sbirctl.training.checkpoint import digest_state
 
-    settings = to_dict(resolve_settings(name, layers, report=report))
+    settings = to_dict(resolve_settings(name, layers, weights=weights, report=report))
+    weights = publishers(weights)
     model = create(name, device="cpu", dtype="fp32", weights=weights, layers=[settings], seed=seed)
     digest = digest_state(model.state_dict())
     folder = output or _in_home(name, digest, settings)

@@ -16,6 +16,7 @@ from sbirctl.galleries.model_record import ModelRecord
 from sbirctl.inference import starter
 from sbirctl.inference.encoder import RUNTIMES
 from sbirctl.inference.onnx import CARD, read_card
+from sbirctl.models import find_named_weights
 
 if TYPE_CHECKING:
     from sbirctl.galleries.gallery import Gallery
@@ -28,8 +29,9 @@ class ModelChoice:
     """Which model makes the vectors.
 
     Attributes:
-        name: a run's folder or name, a checkpoint, an exported model's folder, or a model's name;
-            "" for the gallery's own, else the newest run, else the starter.
+        name: a run's folder or name, a checkpoint, an exported model's folder, a model's name, or
+            that of weights (`sbirctl weights`); "" for the gallery's own, else the newest run,
+            else the starter.
         weights: where the starting weights are, "" for the published ones or those of training.
         assignments, config: settings, for a model's name only.
         seed: for a model with random starting values.
@@ -76,6 +78,8 @@ def choose(
     if not choice.name and old is not None:
         refuse_settings(given)
         return _of_gallery(old.record, old.dim, choice, device, report)
+    if named := find_named_weights(choice.name):
+        choice = replace(choice, name=named.plain_model, weights=named.name)
     if is_model(choice.name):
         return _as_it_comes(choice, read_layers(choice.config, choice.assignments), device, report)
     refuse_settings(given)

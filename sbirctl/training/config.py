@@ -16,6 +16,7 @@ from sbirctl.models import (
     ModelSettings,
     WeightsRecord,
     pretrained_on,
+    publishers,
     resolve_settings,
 )
 from sbirctl.retrieval.provenance import EdgeMaps, Pretraining, Provenance, Weights
@@ -125,8 +126,9 @@ def training_config(
         MissingError: `init` is no run.
     """
     task = flags.get("task") or Inputs.task
-    settings, options = resolve_layers(model, task, layers, report=report)
     weights = flags.get("weights") or TrainingConfig.weights
+    settings, options = resolve_layers(model, task, layers, weights=weights, report=report)
+    weights = publishers(weights)
     if Path(weights).expanduser().is_file():
         weights = str(Path(weights).expanduser().absolute())
     init = flags.get("init", "")
@@ -181,12 +183,13 @@ def _pretraining(record: WeightsRecord, known: Provenance) -> Pretraining:
 
 
 def resolve_layers(
-    model: str, task: str, layers: Layers, *, report: Reporter = SILENT
+    model: str, task: str, layers: Layers, *, weights: str = "", report: Reporter = SILENT
 ) -> tuple[ModelSettings, TaskOptions]:
     """The settings of a model and the options of a task, from layers that hold both.
 
     Args:
         layers: of rising precedence, as `core.config` reads them.
+        weights: see `models.resolve_settings`.
         report: is told of settings that have another name now.
 
     Raises:
@@ -198,7 +201,8 @@ def resolve_layers(
         if key not in settings and key not in options:
             raise _unknown(key, task, [*keys(own_settings), *options])
     own = resolve(TASKS.get(task).Options, *_only(layers, options))
-    return resolve_settings(model, _only(layers, settings), report=report), own
+    own_layers = _only(layers, settings)
+    return resolve_settings(model, own_layers, weights=weights, report=report), own
 
 
 def _only(layers: Layers, names: Sequence[str]) -> list[dict[str, Any]]:

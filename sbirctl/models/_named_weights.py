@@ -1,0 +1,145 @@
+"""Open weights by name: one word sets network, size, mean, deviation and activation.
+
+`_named_weights.toml` holds them, with the values of the library's own record, so that they are
+listed without torch.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sbirctl.core.config import kinds
+from sbirctl.core.errors import UsageError
+from sbirctl.core.progress import Reporter
+from sbirctl.models._presets import flat
+from sbirctl.models._registry import MODELS
+
+if TYPE_CHECKING:
+    from sbirctl.models._recipe import ModelSettings
+
+_FILE = Path(__file__).with_name("_named_weights.toml")
+_BYTES = 4  # a parameter in float32
+
+
+@dataclass(frozen=True)
+class NamedWeights:
+    """Weights that a model can start from, `--weights NAME`.
+
+    Attributes:
+        name: what a person types.
+        library: whose network it is.
+        model, tag: open_clip's architecture and tag; of timm the name holds the tag.
+        size: side of the square input in pixels.
+        mean, std: of the inputs, of 0..1.
+        resize: how the inputs were resized.
+        dim: numbers of an embedding (of a timm network: pooled features).
+        parameters: of all towers. image_parameters: of the image tower.
+        licence: of the weights, as published.
+        data: what they were trained on.
+        figure: a published figure on sketches, with where it stands, "" for none known.
+    """
+
+    name: str
+    library: Literal["open_clip", "timm"]
+    model: str
+    size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    resize: str
+    dim: int
+    parameters: int
+    image_parameters: int
+    licence: str
+    data: str
+    tag: str = ""
+    figure: str = ""
+
+    @property
+    def text(self) -> bool:
+        """Whether there is a text tower."""
+        return self.library == "open_clip"
+
+    @property
+    def plain_model(self) -> str:
+        """The model that embeds with them as they come."""
+        return "clip" if self.text else "baseline"
+
+    @property
+    def megabytes(self) -> float:
+        """Of all towers in float32."""
+        return self.parameters * _BYTES / 1e6
+
+    @property
+    def layer(self) -> dict[str, Any]:
+        """The settings that belong to them."""
+        backbone = {"name": self.model, **({"pretrained": self.tag} if self.tag else {})}
+        input_ = {"size": self.size, "resize": self.resize, "mean": self.mean, "std": self.std}
+        return {"backbone": backbone, **input_}
+
+
+@cache
+def named_weights() -> Mapping[str, NamedWeights]:
+    """All of them by their names, in the file's order."""
+    data = tomllib.loads(_FILE.read_text(encoding="utf-8"))["weights"]
+    made = [NamedWeights(**{**w, "mean": tuple(w["mean"]), "std": tuple(w["std"])}) for w in data]
+    return {one.name: one for one in made}
+
+
+def find_named_weights(weights: str) -> NamedWeights | None:
+    """Those of that name; a file of that name comes first."""
+    return None if Path(weights).expanduser().is_file() else named_weights().get(weights)
+
+
+def starting_models(weights: NamedWeights) -> tuple[str, ...]:
+    """Models that can start from them."""
+    return tuple(name for name in MODELS.names() if _library(name) == weights.library)
+
+
+def settings_layer(model: str, weights: str) -> dict[str, Any]:
+    """The settings that come with weights named by `--weights`; {} for a file and the like.
+
+    Raises:
+        UsageError: the model does not start from such a network.
+    """
+    found = find_named_weights(weights)
+    if found is None:
+        return {}
+    if _library(model) != found.library:
+        raise UsageError(
+            f"{model} does not start from {weights}, a network of {found.library}.",
+            f"`sbirctl weights --model {model}` lists what it starts from.",
+        )
+    return found.layer
+
+
+def publishers(weights: str) -> str:
+    """ "pretrained" for a name: the settings that come with it say whose; else the same."""
+    return "pretrained" if find_named_weights(weights) else weights
+
+
+def warn_of_contradictions(settings: ModelSettings, weights: str, report: Reporter) -> None:
+    """Warn of settings that are not those the named weights were trained with.
+
+    Mean and deviation are left to those who load weights: every publisher says them.
+    """
+    found = find_named_weights(weights)
+    for key, value in flat(found.layer if found else {}).items():
+        if key in ("mean", "std"):
+            continue
+        held = attrgetter(key)(settings)
+        if held != value:
+            report.warn(f"{weights} was trained with {key}={value}, not {held}.")
+
+
+def _library(model: str) -> str:
+    """Whose networks a model starts from, "" for neither."""
+    known = kinds(MODELS.get(model).Settings)
+    if "backbone.pretrained" in known:
+        return "open_clip"
+    return "timm" if "backbone.name" in known else ""
