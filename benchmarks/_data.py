@@ -123,7 +123,8 @@ def step_seconds(model: Model, part: Subset, steps: int) -> tuple[float, int]:
     (stage,) = model.recipe()
     optimizer = make_optimizer(stage, model.settings)
     drawn = itertools.islice(stage.plan.batches(part, 0, 0), 1)
-    (batch,) = BatchLoader(part, torch.device("cpu"), 0).batches(drawn)
+    loader = BatchLoader(part, torch.device("cpu"), 0, edges=model.needs_edges)
+    (batch,) = loader.batches(drawn)
     set_trainable(model, stage, 1)
     model.train()
     times = []
