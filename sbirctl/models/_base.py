@@ -86,12 +86,18 @@ class Model(nn.Module, ABC):
         Args:
             stored: side of the stored images in pixels.
         """
+        found = []
         if self.settings.resize != "bicubic" and stored == self.settings.size:
-            return [
+            found.append(
                 f"resize={self.settings.resize} changes nothing: the stored images have {stored}"
                 " pixels already; prepare larger ones (--size)"
-            ]
-        return []
+            )
+        if self.settings.mirror and any("/" in name for name in self.classes or ()):
+            found.append(
+                "mirror=true makes a photo and its mirror image alike, where each instance is a"
+                " class of its own; --set mirror=false tells them apart"
+            )
+        return found
 
     def make_edges(self, photos: Tensor) -> Tensor:
         """Edge maps as the model was trained with, for photos outside a store.

@@ -157,3 +157,12 @@ def test_a_transformer_of_timm_takes_its_own_size_alone() -> None:
     with pytest.raises(UsageError, match="size=64 do not fit the network of baseline: "):
         small("baseline", settings=vit)
     assert small("baseline", settings={**vit, "size": 224}).settings.size == 224
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_mirroring_instances_is_remarked(name: str) -> None:
+    instances = ("shoe/1", "shoe/2", "shoe/3")
+    for classes, mirror in ((CLASSES, True), (instances, True), (instances, False)):
+        remarks = small(name, classes, {"mirror": mirror}).remarks(64)
+        said = any("mirror=true" in line for line in remarks)
+        assert said == (mirror and classes == instances)
