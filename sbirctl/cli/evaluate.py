@@ -271,14 +271,16 @@ def _print(scores: dict[str, Any]) -> None:
         else f"{scores['gallery']} photos, {scores['classes']} classes"
     )
     title = f"{scores['queries']} queries, {sides}; definition {scores['definition']['name']}"
-    title += _leak(scores)
+    title += _remarks(scores)
     least = ("definition", "unit", "chance")
     _console.print_table([*header, "definition"], rows, title=title, least=least)
 
 
-def _leak(scores: dict[str, Any]) -> str:
-    count = scores.get("provenance", {}).get("leaks_allowed")
-    return f"; {count:,} test images were trained on" if count else ""
+def _remarks(scores: dict[str, Any]) -> str:
+    from sbirctl.retrieval.provenance import Provenance
+
+    known = Provenance.from_json(scores.get("provenance", {}))
+    return "".join(f"; {text}" for text in (known.leak, known.after_model) if text)
 
 
 def _check(values: dict[str, float | None], limits: dict[str, float]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sbirctl.core.files import atomic_open, display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import read_embeddings
-from sbirctl.pipeline.pictures import beside, embeddings_files, run_name
+from sbirctl.pipeline.pictures import beside, embeddings_files, marked, run_name
 
 if TYPE_CHECKING:
     from sbirctl.report.correlation import Correlation
@@ -61,10 +61,12 @@ def correlation(
     paths = embeddings_files(sources, report)
     picture = output or beside(paths[0], "correlation.png")
     style.check_suffix(picture)
-    titles = list(names) or [run_name(path) for path in paths]
+    titles: list[str] = []
     found, rows = [], []
-    for path, title in zip(paths, titles, strict=True):
+    for path, name in zip(paths, names or map(run_name, paths), strict=True):
         e = read_embeddings(path, report)
+        title = marked(name, e)
+        titles.append(title)
         one = measure(e, classes)
         if values and len(one.classes) > MOST_VALUES:
             raise UsageError(

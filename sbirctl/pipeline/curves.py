@@ -12,7 +12,7 @@ from sbirctl.core.files import atomic_open, display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.runs import find_run
 from sbirctl.pipeline.evaluate import read_embeddings
-from sbirctl.pipeline.pictures import beside, embeddings_files, run_name
+from sbirctl.pipeline.pictures import beside, embeddings_files, marked, run_name
 from sbirctl.pipeline.runs import newest_run
 
 if TYPE_CHECKING:
@@ -83,10 +83,11 @@ def _ranking(
     from sbirctl.report.curves_figure import draw_ranking
 
     paths = embeddings_files(sources, report)
-    titles = tuple(names) or tuple(map(run_name, paths))
-    found = []
-    for path, title in zip(paths, titles, strict=True):
-        e = read_embeddings(path, report)
+    titles, found = [], []
+    for path, name in zip(paths, names or map(run_name, paths), strict=True):
+        e = read_embeddings(path, report, vectors=False)
+        title = marked(name, e)
+        titles.append(title)
         found.append(ranking_curves(e, most=most, level=LEVEL, seed=seed, report=report))
         if most > len(e.gallery):
             report.note(f"{title}: K ends at {len(e.gallery):,}, the size of the gallery.")

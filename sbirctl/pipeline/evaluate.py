@@ -89,7 +89,8 @@ def find_embeddings(where: Path | None, report: Reporter = SILENT) -> Path:
 
 
 def read_embeddings(path: Path, report: Reporter = SILENT, *, vectors: bool = True) -> Embeddings:
-    """The embeddings of a file; test images that were trained on are warned of, so is the starter.
+    """The embeddings of a file; what makes it no plain figure is said: test images trained on,
+    re-ranking, the starter.
 
     Raises:
         MissingError, MismatchError, CorruptError: see `retrieval.embeddings.read`.
@@ -99,6 +100,8 @@ def read_embeddings(path: Path, report: Reporter = SILENT, *, vectors: bool = Tr
         report.warn(f"These are vectors of the starter. {starter.zero_shot_note()}")
     if embeddings.provenance.leak:
         report.warn(f"{display_path(path)}: {embeddings.provenance.leak}.")
+    if embeddings.provenance.after_model:
+        report.warn(f"{display_path(path)}: {embeddings.provenance.after_model}.")
     return embeddings
 
 

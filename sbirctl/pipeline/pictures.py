@@ -14,6 +14,7 @@ from sbirctl.pipeline.evaluate import EMBEDDINGS, find_embeddings
 if TYPE_CHECKING:
     import numpy as np
 
+    from sbirctl.retrieval.embeddings import Embeddings
     from sbirctl.store.manifest import Modality
 
 WHITE = 230  # grey value from which a pixel is paper
@@ -33,6 +34,11 @@ def embeddings_files(sources: Sequence[Path], report: Reporter = SILENT) -> list
 def run_name(embeddings: Path) -> str:
     """A run's folder, or a file's name, printable."""
     return display_path(embeddings.parent.name if _of_run(embeddings) else embeddings.stem)
+
+
+def marked(name: str, e: Embeddings) -> str:
+    """A run's name; where the ranking is not the model's alone it says so."""
+    return f"{name} (re-ranked)".lstrip() if e.provenance.reranked else name
 
 
 def beside(embeddings: Path, name: str) -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sbirctl.core.files import atomic_open, digest_file, display_path, write_json
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings
-from sbirctl.pipeline.pictures import beside, run_name
+from sbirctl.pipeline.pictures import beside, marked, run_name
 from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval.collapse import vector_signs
 
@@ -65,7 +65,8 @@ def tsne(
     settings = settings or TsneSettings()
     if compare is not None and not settings.classes:
         settings = replace(settings, classes=shared_classes(found))
-    titles = list(names) or ([run_name(path) for path in sources] if compare is not None else [""])
+    own = list(names) or ([run_name(path) for path in sources] if compare is not None else [""])
+    titles = [marked(name, one) for name, one in zip(own, found, strict=True)]
     projections = []
     for one, title in zip(found, titles, strict=True):
         for sign in vector_signs(one):

@@ -93,7 +93,8 @@ def _of_other(row: LedgerRow, metric: str, subject: Subject, definition: Definit
         for check in PROTOCOL_CHECKS
         for reason in check(Protocols(column, row.task, subject))
     ]
-    reasons += [text for text in (known.leak, known.held_out if known.trained else "") if text]
+    about = (known.leak, known.after_model, known.held_out if known.trained else "")
+    reasons += [text for text in about if text]
     theirs = row.definition or ("" if row.quoted_by else row.code)
     if row.quoted_by:
         reasons.append(f"quoted; its original: {row.original or 'not in the ledger'}")

@@ -27,7 +27,7 @@ class RankedPhoto:
     Attributes:
         rank: from 1.
         row: of the gallery.
-        score: cosine.
+        score: cosine, or as given in the file.
         right: whether it is of the query's class.
         own: whether the sketch was drawn from it.
         class_name, name: its class and path, printable.
@@ -72,6 +72,7 @@ class Sheet:
 
     Attributes:
         title: what was searched.
+        score: what photos are ranked by: "cosine", or "score" as given in the files.
         rule: how the queries were chosen, in words.
         limit: what was left out and why; "" for nothing.
         runs: a name a run; ("",) where there is one and it needs none.
@@ -80,6 +81,7 @@ class Sheet:
     """
 
     title: str
+    score: str
     rule: str
     limit: str
     runs: tuple[str, ...]
@@ -134,7 +136,8 @@ def build(
         )
         for i, row in enumerate(chosen)
     )
-    return Sheet(_title(first), rule, limit, tuple(map(display_path, runs)), k, queries)
+    score = "cosine" if all(e.matrix is None for e in found) else "score"
+    return Sheet(_title(first), score, rule, limit, tuple(map(display_path, runs)), k, queries)
 
 
 def average_precision(
@@ -204,4 +207,5 @@ def _title(e: Embeddings) -> str:
     parts = (e.provenance.dataset or "", e.task, e.split.rpartition("/")[2])
     where = ", ".join(display_path(part) for part in parts if part)
     counts = f"{len(e.query):,} sketches, {len(e.gallery):,} photos, {len(e.classes)} classes"
-    return f"{where}: {counts}" if where else counts
+    done = f"; {e.provenance.after_model}" if e.provenance.after_model else ""
+    return f"{where}: {counts}{done}" if where else f"{counts}{done}"

@@ -82,8 +82,8 @@ def _about(sheet: Sheet) -> str:
     options = "".join(f'<option value="{escape(name)}">' for name in classes)
     return (
         "\n".join(lines) + "\n<p class=key><b class=right>✓</b> same class "
-        "<b class=wrong>✗</b> another class, with the cosine; ● the sketch was drawn from it. "
-        "Arrow keys go from photo to photo.</p>\n"
+        f"<b class=wrong>✗</b> another class, with the {sheet.score}; "
+        "● the sketch was drawn from it. Arrow keys go from photo to photo.</p>\n"
         "<p><label>Class or file <input id=search type=search list=classes "
         "autocomplete=off placeholder='press / to search'></label>\n"
         f"<datalist id=classes>{options}</datalist> <output id=count aria-live=polite>"
@@ -108,18 +108,19 @@ def _query(sheet: Sheet, asked: SheetQuery, pictures: Pictures, names: _Names) -
 def _answer(sheet: Sheet, answer: Answer, pictures: Pictures, names: _Names) -> str:
     value = "" if answer.precision is None else f"AP {answer.precision:.3f}"
     name = f"<b>{escape(sheet.runs[answer.run])}</b> " if len(sheet.runs) > 1 else ""
-    hits = "".join(_hit(hit, names(pictures.gallery[answer.run][hit.row])) for hit in answer.hits)
+    album = pictures.gallery[answer.run]
+    hits = "".join(_hit(hit, sheet.score, names(album[hit.row])) for hit in answer.hits)
     return f"<h2>{name}{value}</h2>\n<ol>{hits}</ol>\n"
 
 
-def _hit(hit: RankedPhoto, picture: str) -> str:
+def _hit(hit: RankedPhoto, score: str, picture: str) -> str:
     kind, mark, words = ("right", "✓", "right") if hit.right else ("wrong", "✗", "wrong")
     drawn = "; the sketch was drawn from it" if hit.own else ""
     details = (
         f"<b>rank {hit.rank}, {words}{drawn}</b><br>{escape(hit.class_name)}<br>"
-        f"cosine {hit.score:.4f}<br>{escape(hit.name)}<br>row {hit.row}"
+        f"{score} {hit.score:.4f}<br>{escape(hit.name)}<br>row {hit.row}"
     )
-    said = f"rank {hit.rank}: {hit.class_name}, {words}, cosine {hit.score:.3f}, {hit.name}"
+    said = f"rank {hit.rank}: {hit.class_name}, {words}, {score} {hit.score:.3f}, {hit.name}"
     return (
         f'<li class={kind} tabindex={0 if hit.rank == 1 else -1} aria-label="{escape(said)}">'
         f'<div class="picture {picture}"></div><span class=mark>{mark}</span>'

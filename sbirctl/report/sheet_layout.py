@@ -114,7 +114,8 @@ def sheet_lines(sheet: Sheet) -> list[tuple[str, int, bool]]:
         lines.append((f"Shown: {sheet.limit}.", TEXT, True))
     key = (
         f"At the left the sketch with its average precision (AP); then the first {sheet.k} photos."
-        " ✓ same class, ✗ another class; cosine and class below; ● the sketch was drawn from it."
+        f" ✓ same class, ✗ another class; {sheet.score} and class below; "
+        "● the sketch was drawn from it."
     )
     return [*lines, (key, SMALL, False)]
 

@@ -51,10 +51,11 @@ class Subject:
         gallery = self.provenance.gallery
         convention = f" ({gallery})" if gallery else ""
         named = self.split or self.dataset or "unnamed data"
-        leak = f"; {self.provenance.leak}" if self.provenance.leak else ""
+        about = (self.provenance.leak, self.provenance.after_model)
+        remarks = "".join(f"; {text}" for text in about if text)
         return (
             f"task {self.task or 'unknown'}{across}; {named}; {self.queries:,} queries, "
-            f"{self.photos:,} photos{convention}{leak}"
+            f"{self.photos:,} photos{convention}{remarks}"
         )
 
 

@@ -94,6 +94,12 @@ def leaks(pair: Pair) -> Reasons:
     return (known.leak,) if known.leak else ()
 
 
+def reranked(pair: Pair) -> Reasons:
+    """The ranking is not the model's alone."""
+    done = pair.subject.provenance.after_model
+    return (done,) if done else ()
+
+
 def held_out(pair: Pair) -> Reasons:
     """Something of the training side was held out for validation."""
     known = pair.subject.provenance
@@ -132,6 +138,7 @@ TRAINING_CHECKS: tuple[Callable[[Pair], Reasons], ...] = (
     weights,
     begun_with,
     leaks,
+    reranked,
     edge_maps,
     trained_classes,
     held_out,

@@ -81,6 +81,7 @@ def audit(
         *(f"{name} is left out: it {reason}." for name, reason in reasons.items() if reason),
         *_about_sides(e, standard, published),
         *_about_training(e),
+        *_about_the_model(e),
         *_about_codes(e, options or Options()),
     ]
     return Audit(rows, spread, chance, tuple(warnings))
@@ -176,6 +177,11 @@ def _about_training(e: Embeddings) -> list[str]:
                 if both:
                     found.append(f"{both} test {side} are files of the training side (SHA-256).")
     return found
+
+
+def _about_the_model(e: Embeddings) -> list[str]:
+    done = e.provenance.after_model
+    return [f"No figure is of the model alone: {done}."] if done else []
 
 
 def _about_codes(e: Embeddings, options: Options) -> list[str]:

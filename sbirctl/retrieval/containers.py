@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,11 +84,36 @@ def read(path: Path, wanted: Collection[str]) -> Raw:
     )
 
 
-def write(path: Path, raw: Raw) -> None:
-    """Write HDF5, atomically; equal content gives equal bytes."""
+@dataclass(frozen=True)
+class Rows:
+    """A matrix that is made while it is written.
+
+    Attributes:
+        shape: (rows, columns). dtype: as written.
+        blocks: of some rows each, in their order; as many in all as `shape` says.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype
+    blocks: Iterable[np.ndarray]
+
+
+def write(path: Path, raw: Raw, matrices: Mapping[str, Rows] | None = None) -> None:
+    """Write HDF5, atomically; equal content gives equal bytes.
+
+    Args:
+        matrices: written block by block, each in one piece, so that it can be mapped.
+    """
     import h5py
 
     with atomic_path(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+        for key, rows in (matrices or {}).items():
+            data = file.create_dataset(key, rows.shape, rows.dtype, track_times=False)
+            start = 0
+            for block in rows.blocks:
+                data[start : start + len(block)] = block
+                start += len(block)
+            assert start == rows.shape[0]
         for key, value in raw.arrays.items():
             file.create_dataset(key, data=value, track_times=False).flush()
         for key, names in raw.names.items():

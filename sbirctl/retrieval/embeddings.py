@@ -5,6 +5,7 @@ Kept in HDF5, or NPZ made by any program; docs/formats.md lists the keys.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -185,8 +186,15 @@ def _check_schema(path: Path, given: Any) -> None:
         )
 
 
-def write(embeddings: Embeddings, path: Path) -> None:
-    """Write embeddings as HDF5, atomically; equal embeddings give equal bytes."""
+def write(
+    embeddings: Embeddings, path: Path, scores: tuple[np.dtype, Iterable[np.ndarray]] | None = None
+) -> None:
+    """Write embeddings as HDF5, atomically; equal embeddings give equal bytes.
+
+    Args:
+        scores: in place of all vectors and of any matrix: type and blocks of rows of the scores of
+            all pairs, (Q, N) in all, which need not fit in memory.
+    """
     arrays = {
         key: value
         for key, value in vars(embeddings).items()
@@ -197,7 +205,13 @@ def write(embeddings: Embeddings, path: Path) -> None:
         attributes[key] = getattr(embeddings, key)
     attributes["provenance"] = embeddings.provenance.to_json()
     names = {key: getattr(embeddings, key) for key in ("classes", "train_classes", "groups")}
-    containers.write(path, containers.Raw(arrays, attributes, names))
+    matrices = {}
+    if scores is not None:
+        for key in ("query", "gallery", "train", "train_label", *containers.MATRICES):
+            arrays.pop(key, None)
+        shape = len(embeddings.query_label), len(embeddings.gallery_label)
+        matrices["scores"] = containers.Rows(shape, *scores)
+    containers.write(path, containers.Raw(arrays, attributes, names), matrices)
 
 
 def _from_raw(raw: containers.Raw) -> Embeddings:

@@ -18,7 +18,7 @@ class Neighbours:
 
     Attributes:
         row: (n, k) int64, rows of the gallery, best first; -1 where fewer photos are ranked.
-        score: (n, k) float64, cosine; NaN where `row` is -1.
+        score: (n, k) float64, cosine or as given; NaN where `row` is -1.
     """
 
     row: np.ndarray
@@ -30,7 +30,8 @@ def nearest(
 ) -> Neighbours:
     """The k photos of highest cosine; equal scores in gallery order, as `standard` ranks them.
 
-    A query of scope "class" sees the photos of its group only.
+    Where the file holds scores or distances of pairs, those rank. A query of scope "class" sees
+    the photos of its group only.
 
     Args:
         queries: (n,) rows of `embeddings.query`; they may repeat.

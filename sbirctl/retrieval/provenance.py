@@ -89,6 +89,26 @@ class Beginning:
 
 
 @dataclass(frozen=True)
+class Reranking:
+    """What was done to a ranking after the model.
+
+    Attributes:
+        method: its name, as `rerank --method` takes it.
+        settings: of the method.
+        sources: the rankings that were fused, in words; () where there was one.
+    """
+
+    method: str
+    settings: Mapping[str, Any]
+    sources: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        values = ", ".join(f"{key}={value}" for key, value in self.settings.items())
+        of = f" of {' and '.join(self.sources)}" if self.sources else ""
+        return f"{self.method} ({values}){of}" if values else f"{self.method}{of}"
+
+
+@dataclass(frozen=True)
 class Provenance:
     """What is known of a measurement. None is what nobody recorded, as in files made elsewhere.
 
@@ -128,6 +148,7 @@ class Provenance:
         edges: which edge maps were read, where the model reads any.
         init: the run whose weights training began with.
         side: which subset was embedded: train, val or test.
+        reranked: what was done to the ranking after the model, in order.
     """
 
     task: str | None = None
@@ -169,6 +190,13 @@ class Provenance:
     edges: EdgeMaps | None = None
     init: Beginning | None = None
     side: str | None = None
+    reranked: tuple[Reranking, ...] | None = None
+
+    @property
+    def after_model(self) -> str:
+        """What was done to the ranking after the model, in words; "" for nothing."""
+        steps = ", then ".join(map(str, self.reranked or ()))
+        return f"re-ranked by {steps}" if steps else ""
 
     @property
     def leak(self) -> str:

@@ -64,7 +64,7 @@ def rank(
         finally:
             spare.put(worker)
 
-    with _one_blas_thread(), report.bar("ranking", problem.tiles) as advance:
+    with one_blas_thread(), report.bar("ranking", problem.tiles) as advance:
         if workers == 1:
             for index in range(problem.tiles):
                 work(index)
@@ -142,7 +142,7 @@ def _cores() -> int:
 
 
 @contextlib.contextmanager
-def _one_blas_thread() -> Iterator[None]:
+def one_blas_thread() -> Iterator[None]:
     """Keep products from starting threads of their own: the tiles already use every core."""
     try:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]

@@ -27,7 +27,8 @@ class RankingProblem:
 
     Attributes:
         source: the embeddings; queries are converted a tile at a time.
-        similarity: "cosine", "euclidean", "hamming", or "given": the matrix of the embeddings.
+        similarity: "cosine", "euclidean", "hamming", or "given": the matrix of the embeddings,
+            where they have one.
         encoder: for "hamming".
         query: (q,) int64, queries that are ranked, sorted by label.
         order: (n,) int64, place among the ranked photos of each column: columns are sorted by
@@ -71,8 +72,7 @@ class RankingProblem:
         queries = queries[np.argsort(embeddings.query_label[queries], kind="stable")]
         order = np.argsort(embeddings.gallery_label[photos], kind="stable")
         rows = photos[order]
-        if similarity == "given":
-            assert embeddings.matrix is not None
+        if embeddings.matrix is not None:
             return cls._of_matrix(embeddings, embeddings.matrix, queries, order, rows)
         wide = np.float64 in (embeddings.query.dtype, embeddings.gallery.dtype)
         dtype = np.dtype(np.float64 if wide and similarity != "hamming" else np.float32)

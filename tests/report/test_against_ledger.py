@@ -12,7 +12,7 @@ from sbirctl.report.comparison import Measured, rows_of
 from sbirctl.report.ledger import LedgerRow, read_ledger
 from sbirctl.report.published import figures
 from sbirctl.retrieval.definitions import get
-from sbirctl.retrieval.provenance import Counts
+from sbirctl.retrieval.provenance import Counts, Reranking
 from tests.report.embedded import run_folder
 from tests.report.runs_of_rows import figure_of, run_of
 
@@ -59,6 +59,7 @@ def test_a_system_need_not_be_trained_to_stand_beside_another():
         ({"queries": 100}, "other counts: 100 queries against 12,694"),
         ({"leaks_allowed": 7}, "7 test images were trained on"),
         ({"side": "val"}, "measured on the side val"),
+        ({"reranked": (Reranking("dba", {"k": 10}),)}, "re-ranked by dba (k=10)"),
         (
             {"counts": {"train": Counts(94, 9, 9), "val": Counts(10, 9, 9)}},
             "10 of 104 seen classes held out",

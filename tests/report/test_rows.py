@@ -11,7 +11,7 @@ from sbirctl.report.comparability import nearest_figure, obstacles, recipe_remar
 from sbirctl.report.published import Figure, figures
 from sbirctl.report.sizes import published_sizes
 from sbirctl.retrieval.definitions import get
-from sbirctl.retrieval.provenance import Beginning, Counts, Weights
+from sbirctl.retrieval.provenance import Beginning, Counts, Reranking, Weights
 from tests.report.runs_of_rows import cards_with_rows, changed, edges, figure_of, run_of
 
 CARDS = cards_with_rows()
@@ -174,6 +174,11 @@ FAULTS = {
         SKETCHY,
         {"leaks_allowed": 15_000},
         "15,000 test images were trained on: no zero-shot figure",
+    ),
+    "re-ranked": (
+        SKETCHY,
+        {"reranked": (Reranking("k-reciprocal", {"k1": 20, "k2": 6, "lambda": 0.3}),)},
+        "re-ranked by k-reciprocal (k1=20, k2=6, lambda=0.3)",
     ),
     "held-out classes": (
         SKETCHY,
