@@ -72,21 +72,21 @@ class Sheet:
 
     Attributes:
         title: what was searched.
-        score: what photos are ranked by: "cosine", or "score" as given in the files.
         rule: how the queries were chosen, in words.
         limit: what was left out and why; "" for nothing.
         runs: a name a run; ("",) where there is one and it needs none.
         k: photos a row.
         queries: in the order they are shown.
+        score: what photos are ranked by: "cosine", or "score" as given in the files.
     """
 
     title: str
-    score: str
     rule: str
     limit: str
     runs: tuple[str, ...]
     k: int
     queries: tuple[SheetQuery, ...]
+    score: str = "cosine"
 
 
 def build(
@@ -137,7 +137,8 @@ def build(
         for i, row in enumerate(chosen)
     )
     score = "cosine" if all(e.matrix is None for e in found) else "score"
-    return Sheet(_title(first), score, rule, limit, tuple(map(display_path, runs)), k, queries)
+    names = tuple(map(display_path, runs))
+    return Sheet(_title(first), rule, limit, names, k, queries, score)
 
 
 def average_precision(
