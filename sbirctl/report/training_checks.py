@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from sbirctl.core.config import to_dict
+from sbirctl.edges.settings import edge_settings
 from sbirctl.report.published import Figure
 from sbirctl.report.subject import Subject
 
@@ -79,13 +81,23 @@ def weights(pair: Pair) -> Reasons:
 
 
 def begun_with(pair: Pair) -> Reasons:
-    """Begun with the weights of another run, unless that trained the recipe's earlier stages."""
+    """Begun with the weights of another run, unless that trained the recipe's earlier stages.
+
+    They may be the row's own or those of the paper's main row, which ablations share.
+    """
     init = pair.subject.provenance.init
-    return (
-        ()
-        if init is None or init.earlier_stages
-        else (f"begun with the weights of the run {init.run}",)
-    )
+    if init is None:
+        return ()
+    if not init.earlier_stages:
+        return (f"begun with the weights of the run {init.run}",)
+    if init.settings is None:
+        return (f"the settings of the earlier stages ({init.run}) are not recorded",)
+    presets = (pair.figure.card.presets["paper"], pair.figure.preset)
+    main, own = (preset.other_method(init.settings) for preset in presets)
+    if not main or not own:
+        return ()
+    said = few([f"{key}={value_of(value)}" for key, value in main.items()])
+    return (f"other settings in the earlier stages: {said}",)
 
 
 def leaks(pair: Pair) -> Reasons:
@@ -124,11 +136,16 @@ def trained_classes(pair: Pair) -> Reasons:
 
 
 def edge_maps(pair: Pair) -> Reasons:
-    """Edge maps of another method."""
-    known = pair.subject.provenance.edges
-    if known is None or not pair.figure.preset.edges or known.method == pair.figure.preset.edges:
+    """Edge maps of another method, or of the method with other parameters than its own."""
+    known, method = pair.subject.provenance.edges, pair.figure.preset.edges
+    if known is None or not method:
         return ()
-    return (f"edge maps by {known.method} against {pair.figure.preset.edges}",)
+    if known.method != method:
+        return (f"edge maps by {known.method} against {method}",)
+    usual = to_dict(edge_settings(method))
+    differing = {k: v for k, v in known.parameters.items() if usual.get(k) != v}
+    said = few([f"{key}={value_of(value)}" for key, value in differing.items()])
+    return (f"edge maps by {method} with {said}",) if differing else ()
 
 
 TRAINING_CHECKS: tuple[Callable[[Pair], Reasons], ...] = (

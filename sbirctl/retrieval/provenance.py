@@ -81,11 +81,13 @@ class Beginning:
         run: its name. weights_digest: SHA-256 of its tensors.
         earlier_stages: whether it trained just the stages that this run left out
             (`--from-stage`); None where that is not known.
+        settings: of that run, resolved.
     """
 
     run: str
     weights_digest: str
     earlier_stages: bool | None = None
+    settings: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ def load_initial_weights(model: Model, path: Path, data: Data, from_stage: str =
         raise MismatchError(
             f"The weights of {run} do not fit: {first}", "Train both with the same sizes."
         ) from error
-    return Beginning(run, checkpoint.digest, _earlier_stages(model, path, from_stage))
+    earlier = _earlier_stages(model, path, from_stage)
+    return Beginning(run, checkpoint.digest, earlier, checkpoint.settings)
 
 
 def _earlier_stages(model: Model, path: Path, from_stage: str) -> bool | None:

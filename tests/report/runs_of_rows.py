@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sbirctl.core.config import resolve, to_dict
+from sbirctl.edges.settings import edge_settings
 from sbirctl.models import Card, load_card
 from sbirctl.report.published import Figure, figures
 from sbirctl.report.subject import Subject
@@ -79,9 +80,10 @@ def run_of(figure: Figure, **changes: Any) -> Subject:
     return replace(subject, **own)
 
 
-def edges(method: str) -> EdgeMaps:
-    """Edge maps of a method."""
-    return EdgeMaps(method, method, {}, "0" * 64)
+def edges(method: str, **parameters: Any) -> EdgeMaps:
+    """Edge maps of a method with its own parameters, or others."""
+    held = to_dict(edge_settings(method, parameters))
+    return EdgeMaps(method, method, held, "0" * 64)
 
 
 def changed(figure: Figure, **settings: Any) -> Mapping[str, Any]:

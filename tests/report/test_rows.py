@@ -205,6 +205,11 @@ FAULTS = {
         {"settings": changed(SEMI3, sharing="none")},
         "other settings: sharing=none",
     ),
+    "other parameters of the edge maps": (
+        SEMI3,
+        {"edges": edges("gb", thin=True)},
+        "edge maps by gb with thin=true",
+    ),
     "other edge maps": (SEMI3, {"edges": edges("canny")}, "edge maps by canny against gb"),
     "other gallery": (
         SKETCHY,
@@ -292,8 +297,22 @@ def test_a_fault_is_the_one_reason_and_there_is_no_difference(fault):
 
 def test_a_run_begun_with_the_earlier_stages_of_its_recipe_is_one_training():
     """Semi3-Net's first stage, trained once for all rows."""
-    apart = Beginning("semi3-sbir-1", "0" * 64, earlier_stages=True)
-    assert obstacles(SEMI3, run_of(SEMI3, init=apart)) == ()
+    paper = SEMI3.card.presets["paper"].settings
+
+    def begun(**settings):
+        return Beginning("semi3-sbir-1", "0" * 64, True, {**paper, "epochs": 0, **settings})
+
+    assert obstacles(SEMI3, run_of(SEMI3, init=begun())) == ()
+    ablation = figure_of("semi3", "wo-hlm", "sketchy", "map@all", "sbir")
+    own = ablation.preset.settings
+    assert obstacles(ablation, run_of(ablation, settings=own, init=begun())) == ()
+    assert obstacles(SEMI3, run_of(SEMI3, init=begun(dropout=0.3))) == (
+        "other settings in the earlier stages: dropout=0.3",
+    )
+    unknown = Beginning("semi3-sbir-1", "0" * 64, True)
+    assert obstacles(SEMI3, run_of(SEMI3, init=unknown)) == (
+        "the settings of the earlier stages (semi3-sbir-1) are not recorded",
+    )
     whole = Beginning("semi3-sbir-1", "0" * 64, earlier_stages=False)
     assert obstacles(SEMI3, run_of(SEMI3, init=whole)) == (
         "begun with the weights of the run semi3-sbir-1",
