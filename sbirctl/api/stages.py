@@ -43,7 +43,7 @@ def prepare(
     """
     from sbirctl.pipeline.prepare import check_inputs
     from sbirctl.pipeline.prepare import prepare as run
-    from sbirctl.splits.unseen import UnseenChoice
+    from sbirctl.splits.store_lists import UnseenChoice
     from sbirctl.store.reader import Store
 
     given = sources if isinstance(sources, Mapping) else {"from": sources}

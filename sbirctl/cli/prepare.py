@@ -245,7 +245,7 @@ def _given(**values: Any) -> dict[str, Any]:
 
 
 def _unseen(names: list[str] | None, file: Path | None, fraction: float | None, seed: int) -> Any:
-    from sbirctl.splits.unseen import UnseenChoice
+    from sbirctl.splits.store_lists import UnseenChoice
 
     if not names and file is None and fraction is None:
         return None

@@ -53,7 +53,7 @@ def show(
     """Print the unseen classes, one a line."""
     from sbirctl.core.errors import MissingError
     from sbirctl.pipeline.splits import get
-    from sbirctl.splits.listfile import write
+    from sbirctl.splits.lists import write
 
     split = get(name)
     names = split.seen if seen else split.unseen

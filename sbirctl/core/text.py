@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterator
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -72,6 +73,11 @@ def content(text: str) -> Iterator[tuple[int, str]]:
         line = line.strip()
         if line and not line.startswith("#"):
             yield number, line
+
+
+def composed(name: str) -> str:
+    """A name as most systems write it (Unicode NFC); macOS hands out letters apart from accents."""
+    return unicodedata.normalize("NFC", name)
 
 
 def parse_toml(text: str, where: str) -> dict[str, Any]:

@@ -29,8 +29,7 @@ from sbirctl.datasets.published.catalogue import KINDS, catalogue
 from sbirctl.datasets.published.downloads import choose_copy, describe, download
 from sbirctl.datasets.readers.archive import identity_of, open_tree, peek
 from sbirctl.datasets.readers.tree import Tree
-from sbirctl.splits.test_instances import write_test_instances
-from sbirctl.splits.unseen import UnseenChoice, choose, write_split
+from sbirctl.splits.store_lists import UnseenChoice, choose, write_split, write_test_instances
 from sbirctl.store.manifest import MODALITIES
 from sbirctl.store.pool import Workers
 from sbirctl.store.raw import RawDataset

@@ -11,7 +11,6 @@ from sbirctl.core.errors import MissingError, UsageError, nearest
 from sbirctl.core.files import digest_json, display_path
 from sbirctl.core.text import read_text
 from sbirctl.splits import lists
-from sbirctl.splits.listfile import ListFile, parse
 from sbirctl.splits.spellings import canonical, match
 
 ALL = "all"
@@ -165,5 +164,5 @@ def _load(place: Traversable, name: str, dataset: str, classes: Iterable[str]) -
     return ClassSplit(name, dataset, unseen, known, content.kind, content.header, shown)
 
 
-def _read(place: Traversable, name: str) -> ListFile:
-    return parse(read_text(place), f"split {name}")
+def _read(place: Traversable, name: str) -> lists.ListFile:
+    return lists.parse(read_text(place), f"split {name}")

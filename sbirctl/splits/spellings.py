@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
 from sbirctl.core.errors import MismatchError, nearest
+from sbirctl.core.text import composed
 from sbirctl.splits.lists import read_table
-
-
-def composed(name: str) -> str:
-    """A name as most systems write it (Unicode NFC); macOS hands out letters apart from accents."""
-    return unicodedata.normalize("NFC", name)
 
 
 def key(name: str) -> str:

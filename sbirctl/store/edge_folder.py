@@ -10,7 +10,7 @@ import numpy as np
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError
 from sbirctl.core.files import digest_file, digest_json, display_path
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.splits.spellings import composed
+from sbirctl.core.text import composed
 from sbirctl.store.edges import EdgeSource
 from sbirctl.store.images import ImageError, load_image
 from sbirctl.store.reader import Store

@@ -15,7 +15,7 @@ import sbirctl.datasets
 from sbirctl.core.errors import MissingError
 from sbirctl.datasets import DATASETS
 from sbirctl.pipeline.prepare import prepare
-from sbirctl.splits.listfile import parse
+from sbirctl.splits.lists import parse
 from sbirctl.store.reader import Store
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding-a-data-set.md"

@@ -7,7 +7,7 @@ from sbirctl.datasets.folder import Folder, FolderOptions
 from sbirctl.datasets.readers.archive import open_tree, peek
 from sbirctl.datasets.readers.naming import Ids, before_number
 from sbirctl.splits import resolve as splits
-from sbirctl.splits.unseen import UnseenChoice, write_split
+from sbirctl.splits.store_lists import UnseenChoice, write_split
 
 
 def read(tmp_path, photos, sketches, name="mine", **options):

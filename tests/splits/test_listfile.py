@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sbirctl.core.errors import CorruptError
-from sbirctl.splits.listfile import parse, write
-from sbirctl.splits.spellings import composed
+from sbirctl.core.text import composed
+from sbirctl.splits.lists import parse, write
 
 NAMES = ["#1", "a,b", "-x", " front", "end ", "  ", "\\#1", "\\ ", "back\\", "\\\\x", "x\\ ", "é"]
 

@@ -6,7 +6,7 @@ import tiny_world
 from PIL import Image
 
 from sbirctl.pipeline.prepare import prepare
-from sbirctl.splits.unseen import UnseenChoice
+from sbirctl.splits.store_lists import UnseenChoice
 
 
 @pytest.fixture

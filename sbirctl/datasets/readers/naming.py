@@ -6,7 +6,7 @@ import os
 from collections import Counter
 
 from sbirctl.core.files import display_path
-from sbirctl.splits.spellings import composed
+from sbirctl.core.text import composed
 
 
 def shown(name: bytes) -> str:

@@ -1,4 +1,4 @@
-"""A user's own split: which classes of a prepared data set are unseen."""
+"""Lists of a prepared data set's own: a person's unseen classes, and published test instances."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.files import atomic_open, display_path
 from sbirctl.core.seeds import rng_for
-from sbirctl.core.text import read_text
-from sbirctl.splits import listfile
-from sbirctl.splits.spellings import composed, match
+from sbirctl.core.text import composed, read_text
+from sbirctl.splits import lists
+from sbirctl.splits.spellings import match
 
 DEFAULT_SPLIT = "splits/default.txt"
+TEST_INSTANCES = "splits/test-instances.txt"
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,39 @@ def write_split(folder: Path, dataset: str, classes: Sequence[str], choice: Unse
     """
     names, how = choose(classes, choice)
     header = {"dataset": dataset, "kind": "unseen", "count": str(len(names)), "protocol": how}
-    text = listfile.write(header, names)
+    text = lists.write(header, names)
     target = folder / DEFAULT_SPLIT
     if not target.is_file() or target.read_text("utf-8") != text:
         with atomic_open(target, "w") as stream:
             stream.write(text)
     return target
+
+
+def write_test_instances(
+    folder: Path, dataset: str, listed: Sequence[str], instances: Sequence[str]
+) -> None:
+    """Write the list the task `fg` tests on; without any listed, an older list is removed.
+
+    Args:
+        folder: the store's folder.
+        dataset: the store's name.
+        listed: test instances, "<class>/<photo stem>".
+        instances: those the store has; a photo that could not be read is not among them.
+    """
+    target = folder / TEST_INSTANCES
+    here = set(instances)
+    names = sorted(name for name in listed if name in here)
+    if not names:
+        target.unlink(missing_ok=True)
+        return
+    header = {
+        "dataset": dataset,
+        "kind": "instances",
+        "count": str(len(names)),
+        "protocol": "the test photos as the data set's folders or lists have them",
+    }
+    with atomic_open(target, "w") as stream:
+        stream.write(lists.write(header, names))
 
 
 def choose(classes: Sequence[str], choice: UnseenChoice) -> tuple[tuple[str, ...], str]:
@@ -98,7 +126,7 @@ def _choose(classes: Sequence[str], choice: UnseenChoice) -> tuple[tuple[str, ..
                 f"There is no file {display_path(choice.file)}.", "Give one class name a line."
             ) from error
         shown = display_path(choice.file)
-        return match(listfile.parse(text, shown).names, classes, shown), "a list of one's own"
+        return match(lists.parse(text, shown).names, classes, shown), "a list of one's own"
     typed = [name for text in choice.names for name in _parted(text, classes)]
     if not typed:
         raise UsageError("--unseen names no class.", "Write it as --unseen cat,dog.")
