@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from sbirctl.sampling.subsets import Partition
     from sbirctl.splits.resolve import ClassSplit
     from sbirctl.store.reader import Store
+    from sbirctl.tasks._apart import images_in_common as images_in_common
     from sbirctl.tasks._common import unseen_and_seen as unseen_and_seen
     from sbirctl.tasks._instances import Instances as Instances
-    from sbirctl.tasks._leaks import images_in_common as images_in_common
 else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
         {
             "_common": ("unseen_and_seen",),
             "_instances": ("Instances",),
-            "_leaks": ("images_in_common",),
+            "_apart": ("images_in_common",),
         },
     )
 

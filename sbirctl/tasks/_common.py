@@ -168,9 +168,27 @@ def provenance(
     train: Subset,
     val: Subset | None,
     test: Subset,
+    *,
+    gallery: str,
+    dropped: int,
+    notes: Iterable[str] = (),
+    seen: Iterable[str] | None = None,
+    held: tuple[str, ...] | None = None,
 ) -> Provenance:
-    """What every task records about its parts and where they come from."""
+    """What every task records about its parts and where they come from.
+
+    Args:
+        gallery: the gallery's convention.
+        dropped: test images left out of training.
+        notes: sentences for people; one on the gallery is added.
+        seen: classes that were to be trained on, or held out; None where that is no matter of
+            classes.
+        held: of them those held out for validation.
+    """
     subsets = {"train": train, "val": val, "test": test}
+    left_out = None
+    if seen is not None:
+        left_out = tuple(name for name in seen if name not in {*train.classes, *(held or ())})
     return Provenance(
         task=task,
         options=to_dict(options),
@@ -180,23 +198,28 @@ def provenance(
         split=split.name if split else None,
         split_digest=split.digest if split else None,
         unseen=tuple(c for c, seen in zip(test.classes, test.seen, strict=True) if not seen),
+        val_classes=held,
+        left_out=left_out,
+        gallery=gallery,
         scope="all",
+        leaks_dropped=dropped,
         counts={
             name: Counts(len(subset.classes), len(subset.sketch), len(subset.photo))
             for name, subset in subsets.items()
             if subset is not None
         },
+        notes=(*notes, *_gallery_note(gallery, test)),
     )
 
 
-def gallery_note(convention: str, subset: Subset) -> tuple[str, ...]:
+def _gallery_note(convention: str, subset: Subset) -> tuple[str, ...]:
     """A sentence for people where a choice of gallery was made."""
-    if convention == "all":
-        return ()
     said = {
         "extended": "the extended photos only; --set gallery=both counts the originals twice",
         "both": "extended and original photos, originals counted twice",
     }
+    if convention not in said:
+        return ()
     return (f"Gallery: {len(subset.photo):,} photos, {said[convention]}.",)
 
 

@@ -9,11 +9,11 @@ import numpy as np
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.splits.resolve import ClassSplit, find
-from sbirctl.store.manifest import Modality
+from sbirctl.store.manifest import Items, Modality
 from sbirctl.store.reader import Store
 from sbirctl.tasks import dataset_of
+from sbirctl.tasks._apart import digest_order, share, take_groups
 from sbirctl.tasks._common import unseen_and_seen
-from sbirctl.tasks._holdout import components, digest_order, share, take_groups
 
 LISTED = "test-instances"
 HELD_OUT = 0.2
@@ -157,3 +157,18 @@ def instance_subset(
         classes=tuple(items.instances[i] for i in chosen),
         seen=np.full(len(chosen), trained, dtype=bool),
     )
+
+
+def components(items: Items) -> np.ndarray:
+    """(number of instances,) int64: instances that share an image share a number."""
+    own = np.flatnonzero(items.instance >= 0)
+    instance, group = items.instance[own], items.group[own]
+    subset = np.arange(len(items.instances), dtype=np.int64)
+    while True:
+        lowest = np.full(len(items), len(subset), dtype=np.int64)  # there are at most n groups
+        np.minimum.at(lowest, group, subset[instance])
+        joined = subset.copy()
+        np.minimum.at(joined, instance, lowest[group])
+        if np.array_equal(joined, subset):
+            return subset
+        subset = joined

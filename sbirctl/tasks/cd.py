@@ -18,17 +18,15 @@ from sbirctl.splits.resolve import ClassSplit, find, published
 from sbirctl.splits.spellings import key
 from sbirctl.store.reader import Store
 from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task, dataset_of, split_for
+from sbirctl.tasks._apart import held_apart, refuse_classes, val_classes
 from sbirctl.tasks._common import (
     class_subset,
-    gallery_note,
     gallery_photos,
     provenance,
     refuse_empty,
     training_subset,
     unseen_and_seen,
 )
-from sbirctl.tasks._holdout import val_classes
-from sbirctl.tasks._leaks import held_apart, refuse_classes
 
 SPLITS = {
     "zse": {"sketchy": "random25", "tuberlin": "sake30", "quickdraw": "zse30"},
@@ -92,22 +90,29 @@ class CrossDataset(Task[CrossOptions]):
         train, val, dropped = held_apart(train, val, test, options)
         status = split.header.get("status", "given")
         found = replace(
-            provenance(self.name, options, source, split, train, val, test),
+            provenance(
+                self.name,
+                options,
+                source,
+                split,
+                train,
+                val,
+                test,
+                gallery=convention,
+                dropped=dropped,
+                notes=[
+                    f"Trains on {len(seen)} classes of {source.name}, tests {len(tested)} of "
+                    f"{target.name}: list {split.name} ({status})."
+                ],
+                seen=seen,
+                held=held,
+            ),
             target=dataset_of(target),
             target_store_digest=target.digest,
             protocol=options.protocol,
             source_split=source_split.name if source_split else "all classes",
             class_list=status,
             split_digest=digest_json([split.digest, list(seen)]),
-            gallery=convention,
-            val_classes=held,
-            left_out=tuple(c for c in seen if c not in {*train.classes, *held}),
-            leaks_dropped=dropped,
-            notes=(
-                f"Trains on {len(seen)} classes of {source.name}, tests {len(tested)} of "
-                f"{target.name}: list {split.name} ({status}).",
-                *gallery_note(convention, test),
-            ),
         )
         return Partition(train, val, test, found)
 

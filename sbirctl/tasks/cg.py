@@ -13,9 +13,9 @@ from sbirctl.sampling.subsets import Partition
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
 from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task
+from sbirctl.tasks._apart import held_apart, refuse_classes, val_classes
 from sbirctl.tasks._common import (
     class_subset,
-    gallery_note,
     gallery_photos,
     provenance,
     refuse_empty,
@@ -24,8 +24,6 @@ from sbirctl.tasks._common import (
     training_subset,
     unseen_and_seen,
 )
-from sbirctl.tasks._holdout import val_classes
-from sbirctl.tasks._leaks import held_apart, refuse_classes
 
 
 @dataclass(frozen=True)
@@ -76,17 +74,22 @@ class CoarseGrained(Task[CoarseOptions]):
         test = refuse_empty(class_subset(source, unseen, photos, sketches), "test")
         val = class_subset(source, held, photos, sketches) if held else None
         train, val, dropped = held_apart(train, val, test, options)
-        found = replace(
-            provenance(self.name, options, source, split, train, val, test),
+        found = provenance(
+            self.name,
+            options,
+            source,
+            split,
+            train,
+            val,
+            test,
             gallery=convention,
-            untested=few,
-            val_classes=held,
-            left_out=tuple(c for c in seen if c not in {*train.classes, *held}),
-            leaks_dropped=dropped,
-            notes=(*_dropped_note(few, options), *gallery_note(convention, test)),
+            dropped=dropped,
+            notes=_dropped_note(few, options),
+            seen=seen,
+            held=held,
         )
-        if few:
-            found = replace(found, split_digest=digest_json([split.digest, list(unseen)]))
+        digest = digest_json([split.digest, list(unseen)]) if few else split.digest
+        found = replace(found, untested=few, split_digest=digest)
         return Partition(train, val, test, found)
 
 

@@ -19,10 +19,9 @@ from sbirctl.sampling.subsets import Partition, Subset
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
 from sbirctl.tasks import TASKS, Holdout, Task, TaskOptions
+from sbirctl.tasks._apart import held_apart, share
 from sbirctl.tasks._common import provenance, refuse_empty, refuse_target
-from sbirctl.tasks._holdout import share
 from sbirctl.tasks._instances import LISTED_RULE, Instances, instance_subset
-from sbirctl.tasks._leaks import held_apart
 
 
 @dataclass(frozen=True)
@@ -75,14 +74,22 @@ class FineGrained(Task[FineOptions]):
         train, val, dropped = held_apart(train, val, test, options)
         scope = _scope(source, options)
         found = replace(
-            provenance(self.name, options, source, split, train, val, test),
-            gallery="instances",
+            provenance(
+                self.name,
+                options,
+                source,
+                split,
+                train,
+                val,
+                test,
+                gallery="instances",
+                dropped=dropped,
+                notes=_notes(test, rule, scope),
+            ),
             query_rule=rule,
             published_queries=rule == LISTED_RULE,
             scope=scope,
             distractors=len(test.photo) - len(np.unique(test.sketch.instance)),
-            leaks_dropped=dropped,
-            notes=_notes(test, rule, scope),
         )
         return Partition(train, val, test, found)
 

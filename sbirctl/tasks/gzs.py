@@ -29,9 +29,19 @@ from sbirctl.splits.generalised import added
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
 from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task
+from sbirctl.tasks._apart import (
+    digest_order,
+    drop,
+    held_apart,
+    refuse_classes,
+    share,
+    shared_images,
+    take_groups,
+    val_classes,
+    without_groups,
+)
 from sbirctl.tasks._common import (
     class_subset,
-    gallery_note,
     gallery_photos,
     of_classes,
     provenance,
@@ -41,14 +51,6 @@ from sbirctl.tasks._common import (
     training_subset,
     unseen_and_seen,
 )
-from sbirctl.tasks._holdout import (
-    digest_order,
-    share,
-    take_groups,
-    val_classes,
-    without_groups,
-)
-from sbirctl.tasks._leaks import drop, held_apart, refuse_classes, shared_images
 
 HELD_OUT = 0.2
 
@@ -141,16 +143,24 @@ class Generalised(Task[GeneralisedOptions]):
         train, val, dropped, allowed = _apart(train, val, test, options)
         test = _queries(test, options)
         found = replace(
-            provenance(self.name, options, source, split, train, val, test),
-            gallery=convention,
+            provenance(
+                self.name,
+                options,
+                source,
+                split,
+                train,
+                val,
+                test,
+                gallery=convention,
+                dropped=dropped,
+                notes=[_joining_note(joining, options)],
+                seen=pool,
+                held=val_names,
+            ),
             joined=joining.classes,
             joined_from=joining.origin,
             split_digest=digest_json(_identity(split, joining.classes, options)),
-            val_classes=val_names,
-            left_out=tuple(c for c in pool if c not in {*train.classes, *val_names}),
-            leaks_dropped=dropped,
             leaks_allowed=allowed,
-            notes=(_joining_note(joining, options), *gallery_note(convention, test)),
         )
         return Partition(train, val, test, found)
 

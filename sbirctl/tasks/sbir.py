@@ -6,19 +6,23 @@ Sketchy, 10 on TU-Berlin. Gallery photos may be trained on, and the result recor
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
 from sbirctl.core.config import setting
-from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.core.errors import MismatchError, MissingError, UsageError
+from sbirctl.core.files import display_path
 from sbirctl.sampling.subsets import Partition
+from sbirctl.splits.lists import read_table
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
 from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task, dataset_of
+from sbirctl.tasks._apart import digest_order, share, take_groups, without_groups, without_shared
 from sbirctl.tasks._common import (
     class_subset,
-    gallery_note,
     gallery_photos,
     of_classes,
     provenance,
@@ -26,9 +30,6 @@ from sbirctl.tasks._common import (
     refuse_target,
     training_subset,
 )
-from sbirctl.tasks._holdout import digest_order, share, take_groups, without_groups
-from sbirctl.tasks._leaks import without_shared
-from sbirctl.tasks._queries import published_first, published_queries
 
 # Query sketches a class; a fifth of the class where that would be more than a fifth and the
 # class is small. Semi3-Net gives both numbers; TU-Berlin has 80 sketches a class.
@@ -79,17 +80,22 @@ class Supervised(Task[SupervisedOptions]):
         train, dropped = without_shared(train, [test.sketch], options, "query")
         val = class_subset(source, classes, photos, held, seen=classes) if len(held) else None
         found = replace(
-            provenance(self.name, options, source, None, train, val, test),
-            gallery=convention,
+            provenance(
+                self.name,
+                options,
+                source,
+                None,
+                train,
+                val,
+                test,
+                gallery=convention,
+                dropped=dropped,
+                notes=["The gallery's photos are trained on, as this protocol has it."],
+                held=(),
+            ),
             gallery_trained_on=True,
             query_rule=_rule(options, listed, len(classes)),
             published_queries=not options.query_sketches,
-            val_classes=(),
-            leaks_dropped=dropped,
-            notes=(
-                "The gallery's photos are trained on, as this protocol has it.",
-                *gallery_note(convention, test),
-            ),
         )
         return Partition(train, val, test, found)
 
@@ -139,7 +145,7 @@ def _queries(
         count = queries_of(dataset, len(ordered), options)
         names = published.get(name, frozenset())
         if len(names) == count:
-            first = published_first(store, ordered, names)
+            first = _published_first(store, ordered, names)
             listed += first is not ordered
             ordered = first
         chosen.append(take_groups(store.items.group, ordered, count))
@@ -151,6 +157,38 @@ def _val_sketches(store: Store, sketches: np.ndarray, holdout: Holdout) -> np.nd
         return sketches[:0]
     ordered = digest_order(store.items, sketches, holdout.seed, "val-sketches")
     return take_groups(store.items.group, ordered, share(holdout.fraction, len(ordered)))
+
+
+@cache
+def published_queries(dataset: str) -> dict[str, frozenset[str]]:
+    """{class: names of its query sketches, without ending}; {} where nothing is published."""
+    try:
+        rows = read_table(dataset, "queries.tsv")
+    except MissingError:
+        return {}
+    return {row["class"]: frozenset(row["sketches"].split()) for row in rows}
+
+
+def _published_first(store: Store, entries: np.ndarray, names: frozenset[str]) -> np.ndarray:
+    """The entries with those of the published names first, or all of them as they are.
+
+    Args:
+        store: whose entries they are.
+        entries: (n,) int64, sketches of one class in their order.
+        names: the class's published queries. All of them must be there: a part of a data set has
+            queries of its own.
+
+    Returns:
+        (n,) int64, and unchanged where a published query is missing.
+    """
+    named = np.array([_stem(store.items.path[entry]) in names for entry in entries], dtype=bool)
+    if not names or named.sum() != len(names):
+        return entries
+    return np.concatenate([entries[named], entries[~named]])
+
+
+def _stem(path: bytes) -> str:
+    return os.path.splitext(display_path(path.rpartition(b"/")[2]))[0]
 
 
 TASKS.register(Supervised())

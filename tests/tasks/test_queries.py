@@ -6,7 +6,7 @@ from fake_store import Image, make_store, plain
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.splits.resolve import ClassSplit, known_classes
 from sbirctl.tasks import TASKS, Holdout
-from sbirctl.tasks._queries import published_queries
+from sbirctl.tasks.sbir import published_queries
 
 CLASSES = [f"c{i:02d}" for i in range(12)]
 SPLIT = ClassSplit("things/mine", "things", ("c00", "c01", "c02"), tuple(CLASSES))

@@ -15,7 +15,8 @@ from sbirctl.datasets.published.counts import published_counts
 from sbirctl.retrieval.provenance import Counts
 from sbirctl.splits.resolve import ClassSplit, find, known_classes
 from sbirctl.tasks import TASKS, GalleryOptions, Holdout, TaskOptions, split_for
-from sbirctl.tasks._holdout import components, share, take_groups, val_classes
+from sbirctl.tasks._apart import share, take_groups, val_classes
+from sbirctl.tasks._instances import components
 from sbirctl.tasks.sbir import SupervisedOptions, queries_of
 
 CLASSES = [f"c{i:02d}" for i in range(12)]

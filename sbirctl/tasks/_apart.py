@@ -1,17 +1,89 @@
-"""What training and test must not have in common."""
+"""Keeping training, validation and test apart: what is held out, and what they have in common.
+
+Images, instances and classes are held out in whole groups of equal images. Orders come from content
+digests, so adding or renaming files changes little and no seed decides which images are a test;
+validation subsets are salted with the seed.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 import numpy as np
 
 from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.core.seeds import rng_for
 from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.splits.spellings import key
-from sbirctl.tasks import TaskOptions
+from sbirctl.store.manifest import Items
+from sbirctl.tasks import Holdout, TaskOptions
 
 _SHOWN = 3
+
+
+def digest_order(items: Items, entries: np.ndarray, *salt: int | str) -> np.ndarray:
+    """The entries by digest, or by a salted hash of it; equal digests by position.
+
+    Args:
+        entries: (n,) int64, entries of `items`.
+        salt: seed and purpose; without any the plain digest decides.
+    """
+    prefix = "".join(f"{subset}\x1f" for subset in salt)
+
+    def place(entry: int) -> tuple[str, int]:
+        digest = items.digest[entry]
+        if prefix:
+            digest = hashlib.blake2b((prefix + digest).encode(), digest_size=16).hexdigest()
+        return digest, entry
+
+    return np.array(sorted(map(int, entries), key=place), dtype=np.int64)
+
+
+def take_groups(groups: np.ndarray, ordered: np.ndarray, count: int) -> np.ndarray:
+    """The first `count` of `ordered` and everything else in `ordered` of their groups.
+
+    Args:
+        groups: group of every entry (`items.group`).
+        ordered: (n,) int64 entries, best first.
+        count: how many to take, before their groups are completed.
+
+    Returns:
+        (>= min(count, n),) int64, sorted.
+    """
+    wanted = np.unique(groups[ordered[:count]])
+    return np.sort(ordered[np.isin(groups[ordered], wanted)])
+
+
+def without_groups(items: Items, entries: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """The entries without those that share a group with one held out."""
+    return entries[~np.isin(items.group[entries], items.group[held])]
+
+
+def share(fraction: float, count: int) -> int:
+    """A share of `count` things: rounded, at least one, and never all of them."""
+    return min(max(1, round(fraction * count)), count - 1) if count > 1 else 0
+
+
+def val_classes(seen: tuple[str, ...], holdout: Holdout) -> tuple[str, ...]:
+    """Seen classes held out for validation, sorted; drawn from the sorted names with the seed.
+
+    At least two (ranking one class is no ranking), and at least two stay for training.
+
+    Raises:
+        MismatchError: there are too few seen classes.
+    """
+    if not holdout.fraction:
+        return ()
+    count = max(2, round(holdout.fraction * len(seen)))
+    if len(seen) - count < 2:
+        raise MismatchError(
+            f"{len(seen)} seen classes are too few to hold {count} out for validation.",
+            "Train without a validation subset: --set val=none.",
+        )
+    ordered = sorted(seen)
+    chosen = rng_for(holdout.seed, "val-classes").permutation(len(ordered))[:count]
+    return tuple(ordered[i] for i in sorted(chosen))
 
 
 def refuse_classes(train: Iterable[str], test: Iterable[str]) -> None:
