@@ -51,7 +51,7 @@ from sbirctl.models.layers.clip_towers import (
 )
 from sbirctl.models.layers.prompted_clip import PromptedEncoder, TrainedPart
 from sbirctl.sampling.batch import Batch, Encoded, Side
-from sbirctl.sampling.plans import QuadrupletPlan
+from sbirctl.sampling.tuple_plans import QuadrupletPlan
 from sbirctl.store.manifest import Modality
 
 _DIGEST = "frozen.sha256"

@@ -35,8 +35,7 @@ from sbirctl.models.layers.attention import AttentionMap
 from sbirctl.models.layers.backbones import BackboneSettings, read_vit
 from sbirctl.models.layers.embedding_networks import AttentionNetwork, build_network
 from sbirctl.sampling.batch import Batch, Encoded
-from sbirctl.sampling.plans import BalancedPlan, BatchPlan
-from sbirctl.sampling.pooled import PooledPlan
+from sbirctl.sampling.plans import BalancedPlan, BatchPlan, PooledPlan
 from sbirctl.store.manifest import Modality
 
 Term = Literal["norm", "cls", "sin", "mul", "cro"]

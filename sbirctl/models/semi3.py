@@ -40,7 +40,7 @@ from sbirctl.models.layers.branches import (
     check_two_branches,
 )
 from sbirctl.sampling.batch import Batch, Encoded
-from sbirctl.sampling.plans import PairPlan
+from sbirctl.sampling.tuple_plans import PairPlan
 from sbirctl.store.manifest import Modality
 
 APART = "branches"

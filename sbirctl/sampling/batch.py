@@ -35,6 +35,25 @@ class GlobalIndices:
     tuples: np.ndarray | None
     chunks: int
 
+    def rows_for(self, rank: int, world: int) -> tuple[slice, slice]:
+        """The rows of the photos and of the sketches that one process gets.
+
+        They are whole chunks, consecutive, their numbers differing by one at most; put together by
+        rank they are the batch. A batch of fewer chunks than processes leaves some with nothing.
+
+        Args:
+            rank: number of the process, 0 to world - 1.
+            world: number of processes.
+        """
+
+        def rows(count: int) -> slice:
+            chunks = self.chunks or count
+            size = count // max(1, chunks)
+            first, last = (chunks * r // world for r in (rank, rank + 1))
+            return slice(first * size, last * size)
+
+        return rows(len(self.photo)), rows(len(self.sketch))
+
 
 _KEPT = ("ids", "share", "photo_instance", "sketch_instance")
 

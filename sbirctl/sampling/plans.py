@@ -1,6 +1,7 @@
 """Batch plans: which sketches and photos make a batch, drawn from (seed, epoch) alone.
 
-A batch is drawn for all processes together; `rows_for` deals it out by whole tuples or classes.
+A batch is drawn for all processes together and dealt out (`GlobalIndices.rows_for`). Here are plans
+that draw images of classes, or of no class; those that draw tuples are in `tuple_plans`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from sbirctl.core.errors import UsageError
+from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.core.seeds import rng_for
-from sbirctl.sampling._draws import Positions, Tuples, anchors, positions, stream, usable_classes
 from sbirctl.sampling.batch import GlobalIndices
 from sbirctl.sampling.subsets import Subset
 
@@ -26,26 +26,6 @@ class BatchPlan(Protocol):
 
     def batches(self, subset: Subset, epoch: int, seed: int) -> Iterator[GlobalIndices]:
         """The batches of one epoch; equal arguments give equal batches."""
-
-
-def rows_for(indices: GlobalIndices, rank: int, world: int) -> tuple[slice, slice]:
-    """The rows of a batch's photos and of its sketches that one process gets.
-
-    They are whole chunks, consecutive, their numbers differing by one at most; put together by
-    rank they are the batch. A batch of fewer chunks than processes leaves some with nothing.
-
-    Args:
-        rank: number of the process, 0 to world - 1.
-        world: number of processes.
-    """
-
-    def rows(count: int) -> slice:
-        chunks = indices.chunks or count
-        size = count // max(1, chunks)
-        first, last = (chunks * r // world for r in (rank, rank + 1))
-        return slice(first * size, last * size)
-
-    return rows(len(indices.photo)), rows(len(indices.sketch))
 
 
 @dataclass(frozen=True)
@@ -98,81 +78,104 @@ class BalancedPlan:
 
 
 @dataclass(frozen=True)
-class PairPlan:
-    """Semi3-Net: every sketch with one photo of its class and one of another (1:1).
+class PooledPlan:
+    """One pass over all images in random order; the last, smaller batch is left out.
 
-    An epoch is one pass over the sketches. Of n sketches the batch holds 2 n photos: positive,
-    negative, positive, …; `tuples` are (s, p+, p-). A chunk is a tuple.
-
-    Attributes:
-        batch: sketches of a batch.
-        last: whether the last, smaller batch is kept.
-        same_category: draw the other class within the category (for `fg`).
-    """
-
-    batch: int = 32
-    last: bool = True
-    same_category: bool = False
-
-    def length(self, subset: Subset) -> int:
-        """See `BatchPlan.length`."""
-        return _length(subset, self.batch, self.last)
-
-    def batches(self, subset: Subset, epoch: int, seed: int) -> Iterator[GlobalIndices]:
-        """See `BatchPlan.batches`."""
-        rng = rng_for(seed, "pairs", epoch)
-        tuples = Tuples.draw(rng, subset, self.same_category)
-        for at in _pieces(len(tuples.anchor), self.batch, self.last):
-            photo = np.stack([tuples.positive[at], tuples.negative[at]], axis=1).reshape(-1)
-            n = np.arange(len(photo) // 2)
-            yield GlobalIndices(
-                photo, tuples.anchor[at], np.stack([n, 2 * n, 2 * n + 1], axis=1), len(n)
-            )
-
-
-@dataclass(frozen=True)
-class QuadrupletPlan:
-    """Dr. CLIP: every anchor sketch with a photo of its class and, from one other class drawn
-    uniformly, a photo and a sketch.
-
-    An epoch is one pass over the sketches as anchors. A batch of n quadruplets holds 2 n photos
-    (positive, negative, …) and 2 n sketches (anchor, negative, …); `tuples` are (s, p+, p-, s-). A
-    chunk is a quadruplet.
+    What the authors' code of FFMLN (haizhu12/ammln @ f284a64) trains on: most anchors have no
+    positive of the other modality in their batch. Sketches and photos of a batch are of any
+    number, so they are dealt out one by one.
 
     Attributes:
-        batch: quadruplets of a batch.
-        last: whether the last, smaller batch is kept.
-        same_category: draw the other class within the category (for `fg`: another instance).
-        released: draw the other class as the authors' code (x-28/CDUF) does: an index into the
-            list without the anchor's class is looked up in the full list, so that the negative
-            can be of the anchor's class and is never of the last one.
-        negative_sketch: false for a loss that takes photos alone as negatives: a batch of n
-            tuples (s, p+, p-) holds the n anchors alone.
+        batch: images of a batch.
     """
 
     batch: int = 64
-    last: bool = True
-    same_category: bool = False
-    released: bool = False
-    negative_sketch: bool = True
 
     def length(self, subset: Subset) -> int:
         """See `BatchPlan.length`."""
-        return _length(subset, self.batch, self.last)
+        return (len(subset.photo) + len(subset.sketch)) // self.batch
 
     def batches(self, subset: Subset, epoch: int, seed: int) -> Iterator[GlobalIndices]:
         """See `BatchPlan.batches`."""
-        rng = rng_for(seed, "quadruplets", epoch)
-        tuples = Tuples.draw(rng, subset, self.same_category, self.released)
-        against = positions(subset)[1].draw(rng, tuples.other)
-        for at in _pieces(len(tuples.anchor), self.batch, self.last):
-            photo = np.stack([tuples.positive[at], tuples.negative[at]], axis=1).reshape(-1)
-            n = np.arange(len(photo) // 2)
-            sketch, rows = tuples.anchor[at], [n, 2 * n, 2 * n + 1]
-            if self.negative_sketch:
-                sketch = np.stack([sketch, against[at]], axis=1).reshape(-1)
-                rows = [2 * n, 2 * n, 2 * n + 1, 2 * n + 1]
-            yield GlobalIndices(photo, sketch, np.stack(rows, axis=1), len(n))
+        photos = len(subset.photo)
+        order = rng_for(seed, "pooled", epoch).permutation(photos + len(subset.sketch))
+        for start in range(0, self.length(subset) * self.batch, self.batch):
+            chosen = order[start : start + self.batch].astype(np.int64)
+            is_photo = chosen < photos
+            yield GlobalIndices(chosen[is_photo], chosen[~is_photo] - photos, None, 0)
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Positions of one side's images, sorted by class.
+
+    Attributes:
+        order: (n,) int64 positions, class after class.
+        start, count: (classes,) int64, where a class begins in `order` and how many it has.
+    """
+
+    order: np.ndarray
+    start: np.ndarray
+    count: np.ndarray
+
+    @classmethod
+    def of(cls, labels: np.ndarray, classes: int) -> Positions:
+        """From the labels of a side."""
+        count = np.bincount(labels, minlength=classes).astype(np.int64)
+        return cls(np.argsort(labels, kind="stable"), np.cumsum(count) - count, count)
+
+    def draw(self, rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
+        """One position a label, uniform among the class's images."""
+        within = (rng.random(len(labels)) * self.count[labels]).astype(np.int64)
+        place = self.start[labels] + np.minimum(within, self.count[labels] - 1)
+        drawn: np.ndarray = self.order[place]
+        return drawn
+
+    def of_class(self, label: int | np.integer) -> np.ndarray:
+        """All positions of a class."""
+        return self.order[self.start[label] : self.start[label] + self.count[label]]
+
+
+def positions(subset: Subset) -> tuple[Positions, Positions]:
+    """Photos and sketches of a subset, by class."""
+    classes = len(subset.classes)
+    return Positions.of(subset.photo.label, classes), Positions.of(subset.sketch.label, classes)
+
+
+def usable_classes(subset: Subset, photos: Positions, sketches: Positions) -> np.ndarray:
+    """(k,) int64: classes with photos and sketches.
+
+    Raises:
+        MismatchError: there are fewer than two.
+    """
+    usable = np.flatnonzero((photos.count > 0) & (sketches.count > 0))
+    if len(usable) < 2:
+        raise MismatchError(
+            f"{len(usable)} of {len(subset.classes)} classes have photos and sketches, not two.",
+            "Add data, or choose a split that leaves more classes seen.",
+        )
+    return usable
+
+
+def stream(rng: np.random.Generator, n: int, length: int, block: int) -> np.ndarray:
+    """(length,) int64 of 0..n-1: shuffled passes over all n, one after the other.
+
+    Every value comes floor or ceil(length / n) times, and where n >= block no block (consecutive
+    pieces of that length) holds a value twice, also where it spans two passes.
+    """
+    drawn = np.empty(0, dtype=np.int64)
+    passes = []
+    filled = 0
+    while filled < length:
+        order = rng.permutation(n)
+        begun = filled % block
+        if begun and n >= block:
+            fresh = order[~np.isin(order, drawn[len(drawn) - begun :])][: block - begun]
+            order = np.concatenate([fresh, order[~np.isin(order, fresh)]])
+        drawn = order
+        passes.append(order)
+        filled += n
+    return np.concatenate(passes)[:length] if passes else drawn
 
 
 def _fill(rng: np.random.Generator, side: Positions, schedule: np.ndarray, each: int) -> np.ndarray:
@@ -185,14 +188,3 @@ def _fill(rng: np.random.Generator, side: Positions, schedule: np.ndarray, each:
         drawn = stream(rng, len(own), len(at) * each, each)
         result[at] = own[drawn].reshape(len(at), each)
     return result
-
-
-def _length(subset: Subset, batch: int, last: bool) -> int:
-    count = len(anchors(subset, positions(subset)[0]))
-    return -(-count // batch) if last else count // batch
-
-
-def _pieces(count: int, batch: int, last: bool) -> Iterator[slice]:
-    stop = count if last else count - count % batch
-    for start in range(0, stop, batch):
-        yield slice(start, min(start + batch, stop))

@@ -18,7 +18,6 @@ from torch import Tensor
 from sbirctl.core.distributed import SINGLE, ProcessGroup, local_world
 from sbirctl.core.read_ahead import read_ahead
 from sbirctl.sampling.batch import Batch, GlobalIndices, Share
-from sbirctl.sampling.plans import rows_for
 from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.store.arrays import StoredArray
 
@@ -108,7 +107,7 @@ def share_of(indices: GlobalIndices, whole: Batch, group: ProcessGroup) -> Share
         indices: of the whole batch.
         whole: the same without pixels.
     """
-    dealt = [rows_for(indices, rank, group.world) for rank in range(group.world)]
+    dealt = [indices.rows_for(rank, group.world) for rank in range(group.world)]
     photo, sketch = dealt[group.rank]
     if photo.start == photo.stop and sketch.start == sketch.stop:
         photo, sketch = (

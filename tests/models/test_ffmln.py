@@ -21,7 +21,7 @@ from sbirctl.models._parameters import parameters_by_part
 from sbirctl.models.ffmln import Ffmln
 from sbirctl.retrieval.provenance import Provenance
 from sbirctl.sampling.batch import Encoded
-from sbirctl.sampling.pooled import PooledPlan
+from sbirctl.sampling.plans import PooledPlan
 from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.training.checkpoint import Checkpoint
 from sbirctl.training.restore import restore

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbirctl.core.errors import MismatchError, UsageError
-from sbirctl.sampling._draws import Others, stream
 from sbirctl.sampling.batch import GlobalIndices
-from sbirctl.sampling.plans import BalancedPlan, PairPlan, QuadrupletPlan, rows_for
+from sbirctl.sampling.plans import BalancedPlan, stream
 from sbirctl.sampling.subsets import ImageSubset, Subset
+from sbirctl.sampling.tuple_plans import Others, PairPlan, QuadrupletPlan
 
 
 def make_part(photos, sketches, categories=None):
@@ -218,7 +218,7 @@ def test_one_class_cannot_be_contrasted(plan):
 def test_shares_partition_the_batch_and_keep_tuples_and_classes_whole(numbers, plan, world):
     part = make_part(*zip(*numbers, strict=True))
     for b in plan.batches(part, 0, 0):
-        rows = [rows_for(b, rank, world) for rank in range(world)]
+        rows = [b.rows_for(rank, world) for rank in range(world)]
         assert np.array_equal(np.concatenate([b.photo[p] for p, _ in rows]), b.photo)
         assert np.array_equal(np.concatenate([b.sketch[s] for _, s in rows]), b.sketch)
         sizes = [len(b.sketch[s]) * b.chunks // len(b.sketch) for _, s in rows]
@@ -241,7 +241,7 @@ def test_shares_partition_the_batch_and_keep_tuples_and_classes_whole(numbers, p
 def test_without_chunks_every_image_is_dealt_by_itself(photos, sketches, world):
     drawn = GlobalIndices(np.arange(photos), np.arange(sketches), None, 0)
     for side, count in ((0, photos), (1, sketches)):
-        rows = [rows_for(drawn, rank, world)[side] for rank in range(world)]
+        rows = [drawn.rows_for(rank, world)[side] for rank in range(world)]
         assert [i for r in rows for i in range(r.start, r.stop)] == list(range(count))
         sizes = [r.stop - r.start for r in rows]
         assert max(sizes) - min(sizes) <= 1

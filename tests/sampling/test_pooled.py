@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbirctl.sampling.pooled import PooledPlan
+from sbirctl.sampling.plans import PooledPlan
 from sbirctl.sampling.subsets import ImageSubset, Subset
 
 
