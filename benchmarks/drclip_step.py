@@ -28,8 +28,8 @@ from _data import compare
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sbirctl.core.allocator import keep_freed_memory
 from sbirctl.core.config import parse_assignments
+from sbirctl.core.device import keep_freed_memory
 from sbirctl.models import create
 from sbirctl.models.drclip import DrClip
 from sbirctl.models.layers.clip_towers import build_clip

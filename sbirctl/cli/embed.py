@@ -85,7 +85,7 @@ def command(
         raise UsageError(f"There is no side {side!r}.", nearest(side, _SIDES))
     chosen = str(_console.input_path("-")) if source == "-" else source
     if not chosen:
-        from sbirctl.pipeline.runs import newest_run
+        from sbirctl.core.home import newest_run
 
         chosen = str(newest_run())
     from sbirctl.pipeline.embed import embed

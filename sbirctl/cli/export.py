@@ -47,8 +47,8 @@ def command(
 
     The vectors are compared with torch's on 64 pictures, and the worst cosine is kept in card.toml.
     """
+    from sbirctl.core.home import newest_run
     from sbirctl.pipeline.export import export
-    from sbirctl.pipeline.runs import newest_run
 
     name = str(_console.input_path(what)) if what == "-" else what or str(newest_run())
     folder = export(

@@ -1,11 +1,27 @@
-"""Where things are kept: `$SBIRCTL_HOME`, else the platform's user data directory."""
+"""Where things are kept (`$SBIRCTL_HOME`, else the user's data folder), and which run is meant."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError
+from sbirctl.core.files import display_path, read_json
+from sbirctl.core.forms import NATURAL, Each, Maybe, check_form
+
+_LAST = re.compile(r"@([1-9][0-9]*)")
+_SHOWN = 5
+_RESULT = {
+    "finished": str,
+    "phases": {"train": {"history": [{"val_map@all": Maybe(float)}]}},
+    "chosen_epochs": Each(NATURAL),
+    "minutes": float,
+    "parameters": {"all": NATURAL},
+}
 
 
 def home() -> Path:
@@ -45,3 +61,85 @@ def datasets_dir() -> Path:
 def runs_dir() -> Path:
     """`<home>/runs`: one folder a training run."""
     return home() / "runs"
+
+
+def run_folders() -> list[Path]:
+    """The folders of all runs, begun or finished, by name."""
+    return sorted(path.parent for path in runs_dir().glob("*/config.toml"))
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """What came of a run, `result.json`; its values may be compared with those of other runs.
+
+    Raises:
+        MissingError: the run is not finished.
+        CorruptError: the file is damaged.
+    """
+    found = read_json(folder / "result.json")
+    check_form(found, _RESULT, folder / "result.json", "Train again with --fresh.")
+    result: dict[str, Any] = found
+    return result
+
+
+def finished_runs() -> list[Path]:
+    """The folders of the finished runs, the one that finished last first."""
+    found = []
+    for folder in run_folders():
+        try:
+            found.append((read_result(folder)["finished"], folder.name, folder))
+        except SbirctlError:  # begun, or damaged: `sbirctl runs` says so
+            continue
+    return [folder for _, _, folder in sorted(found, reverse=True)]
+
+
+def newest_run() -> Path:
+    """The folder of the run that finished last.
+
+    Raises:
+        MissingError: no run is finished.
+    """
+    finished = finished_runs()
+    if not finished:
+        raise MissingError(
+            f"There is no finished run in {display_path(runs_dir())}.",
+            "Type `sbirctl train baseline`, or name a file.",
+        )
+    return finished[0]
+
+
+def find_run(text: str) -> Path | None:
+    """The folder of the run that is meant, None where the text means none.
+
+    Args:
+        text: a run's whole name; the beginning of one, or its last part (eight hexadecimal
+            digits, or the first of them), where only one run has it; `@1` for the run that
+            finished last, `@2` for the one before.
+
+    Raises:
+        MissingError: there are not so many finished runs.
+        UsageError: several runs are meant.
+    """
+    if last := _LAST.fullmatch(text):
+        finished = finished_runs()
+        if len(finished) < int(last[1]):
+            raise MissingError(
+                f"{text} is no run: {len(finished)} are finished in {display_path(runs_dir())}.",
+                "See `sbirctl runs`.",
+            )
+        return finished[int(last[1]) - 1]
+    if text in ("", ".", "..") or "/" in text:
+        return None
+    if (runs_dir() / text).is_dir():
+        return runs_dir() / text
+    found = [
+        folder
+        for folder in run_folders()
+        if folder.name.startswith(text) or folder.name.rpartition("-")[2].startswith(text)
+    ]
+    if len(found) > 1:
+        names = [folder.name for folder in found]
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        raise UsageError(
+            f"{text!r} may be {', '.join(names[:_SHOWN])}{more}.", "Type more of the name."
+        )
+    return found[0] if found else None

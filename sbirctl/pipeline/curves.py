@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import atomic_open, display_path
+from sbirctl.core.home import find_run, newest_run
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.core.runs import find_run
 from sbirctl.pipeline.evaluate import read_embeddings
 from sbirctl.pipeline.pictures import beside, embeddings_files, marked, run_name
-from sbirctl.pipeline.runs import newest_run
 
 if TYPE_CHECKING:
     from sbirctl.report.curves import RankingCurves

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sbirctl.core.allocator import keep_freed_memory
 from sbirctl.core.config import parse_assignments, read_layers
+from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.distributed import ProcessGroup, joined
 from sbirctl.core.errors import MissingError, UsageError, going_on
 from sbirctl.core.files import lock, write_json

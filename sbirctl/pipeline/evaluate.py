@@ -11,8 +11,8 @@ import numpy as np
 
 from sbirctl.core.errors import MissingError, SbirctlError
 from sbirctl.core.files import atomic_open, display_path, write_json
+from sbirctl.core.home import find_run, newest_run
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.core.runs import find_run
 from sbirctl.inference import starter
 from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval import metrics as measures
@@ -66,8 +66,6 @@ def find_embeddings(where: Path | None, report: Reporter = SILENT) -> Path:
         MissingError: it is not there.
     """
     if where is None:
-        from sbirctl.pipeline.runs import newest_run
-
         where = newest_run()
         report.note(f"The newest run is {display_path(where)}.")
     elif not where.exists():

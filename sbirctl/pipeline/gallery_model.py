@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbirctl.core.config import read_layers
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError, nearest
+from sbirctl.core.home import finished_runs
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.galleries.embedder import Embedder, export_folder
 from sbirctl.galleries.model_record import ModelRecord
@@ -83,7 +84,7 @@ def choose(
     if is_model(choice.name):
         return _as_it_comes(choice, read_layers(choice.config, choice.assignments), device, report)
     refuse_settings(given)
-    name = choice.name or _newest_run() or starter.NAME
+    name = choice.name or next(map(str, finished_runs()), starter.NAME)
     folder = starter.FOLDER if name == starter.NAME else Path(name).expanduser()
     if (folder / CARD).is_file():
         return _exported(folder, choice)
@@ -192,13 +193,3 @@ def _stay_on_torch(error: Exception, choice: ModelChoice, report: Reporter) -> N
     if choice.runtime == "onnx":
         raise error
     report.warn(f"{error} Its vectors are made by torch.")
-
-
-def _newest_run() -> str:
-    """The folder of the run that finished last, "" where there is none."""
-    from sbirctl.pipeline.runs import newest_run
-
-    try:
-        return str(newest_run())
-    except MissingError:
-        return ""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbirctl.core.allocator import keep_freed_memory
+from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.errors import CorruptError, MissingError, UsageError, going_on, nearest
 from sbirctl.core.files import display_path
 from sbirctl.core.home import galleries_dir

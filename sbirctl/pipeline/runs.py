@@ -1,36 +1,32 @@
-"""The runs in the home folder: which there are, which is the newest, removing one."""
+"""The runs in the home folder: which there are, and removing one."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError, nearest
 from sbirctl.core.files import display_path, lock, read_json
-from sbirctl.core.home import runs_dir
-from sbirctl.core.runs import find_run, run_folders
+from sbirctl.core.home import find_run, read_result, run_folders
 
-# What reading values of another kind raises: `result.json` may come from anywhere.
-_DAMAGE = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
-
-
-def newest_run() -> Path:
-    """The folder of the run that finished last.
-
-    Raises:
-        MissingError: no run is finished.
-    """
-    finished = [row for row in rows() if row["state"] == "finished"]
-    if not finished:
-        raise MissingError(
-            f"There is no finished run in {display_path(runs_dir())}.",
-            "Type `sbirctl train baseline`, or name a file.",
-        )
-    return Path(max(finished, key=lambda row: (row["finished"], row["run"]))["path"])
+RunRow = TypedDict(
+    "RunRow",
+    {
+        "run": str,
+        "state": str,
+        "epochs": int | None,
+        "validation": float | None,
+        "minutes": float | None,
+        "parameters": int | None,
+        "images/s": float | None,
+        "finished": str,
+        "path": str,
+    },
+)
 
 
-def rows() -> list[dict[str, Any]]:
+def rows() -> list[RunRow]:
     """One entry a run, the latest first: its state and what it cost.
 
     `run`, `state`, chosen `epochs`, best `validation`, `minutes` of training, `parameters`, the
@@ -44,7 +40,7 @@ def remove(names: list[str]) -> list[Path]:
     """Remove runs with everything in them; gives their folders.
 
     Args:
-        names: as `core.runs.find_run` reads them.
+        names: as `core.home.find_run` reads them.
 
     Raises:
         MissingError: `@N` counts further than there are finished runs.
@@ -73,8 +69,8 @@ def remove(names: list[str]) -> list[Path]:
     return folders
 
 
-def _row(folder: Path) -> dict[str, Any]:
-    row: dict[str, Any] = {
+def _row(folder: Path) -> RunRow:
+    row: RunRow = {
         "run": folder.name,
         "state": "begun",
         "epochs": None,
@@ -86,35 +82,26 @@ def _row(folder: Path) -> dict[str, Any]:
         "path": str(folder),
     }
     try:
-        row |= _figures(read_json(folder / "result.json"))
-        row["images/s"] = _embedding_speed(folder)
+        result = read_result(folder)
     except MissingError:
-        pass
-    except (SbirctlError, *_DAMAGE):
-        row["state"] = "damaged"
-    return row
-
-
-def _figures(result: Any) -> dict[str, Any]:
-    """What a result says; its values are checked, since the rows are sorted and compared.
-
-    Raises:
-        Exception: one of `_DAMAGE`.
-    """
+        return row
+    except SbirctlError:
+        return {**row, "state": "damaged"}
     history = [entry.get("val_map@all") for entry in result["phases"]["train"]["history"]]
-    best = max((float(value) for value in history if value is not None), default=None)
     return {
+        **row,
         "state": "finished",
-        "validation": best,
-        "finished": str(result["finished"]),
-        "epochs": int(sum(result["chosen_epochs"].values())),
+        "validation": max((float(value) for value in history if value is not None), default=None),
+        "finished": result["finished"],
+        "epochs": sum(result["chosen_epochs"].values()),
         "minutes": float(result["minutes"]),
-        "parameters": int(result["parameters"]["all"]),
+        "parameters": result["parameters"]["all"],
+        "images/s": _embedding_speed(folder),
     }
 
 
 def _embedding_speed(folder: Path) -> float | None:
     try:
         return float(read_json(folder / "embeddings.json")["images_per_second"])
-    except (SbirctlError, *_DAMAGE):  # a side matter: the run is none the worse for it
+    except (SbirctlError, LookupError, TypeError, ValueError):  # the run is none the worse for it
         return None

@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from sbirctl.core.allocator import keep_freed_memory
 from sbirctl.core.config import RUN_TABLE, file_layer, read_layers
+from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.distributed import joined
 from sbirctl.core.errors import UsageError, going_on
 from sbirctl.core.files import lock

@@ -8,8 +8,8 @@ import numpy as np
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import Reporter
-from sbirctl.retrieval.counters import counter
 from sbirctl.retrieval.metrics import Ranks
+from sbirctl.retrieval.rank_counting import counter
 from sbirctl.retrieval.ranking_problem import TILE, Consumer, OwnPhotos, RankingProblem, segments
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from sbirctl.retrieval.metrics import Ranks
-from sbirctl.retrieval.rank_counting import in_gallery_order, inverse
+from sbirctl.retrieval.ranking_problem import in_gallery_order, inverse
 
 _PIECE = 512  # scores whose buckets are computed together, with vector instructions
 _TIES = 256  # other photos of a row with a relevant photo's score; with more the row is sorted
@@ -21,7 +21,7 @@ _MOST_BUCKETS = 1 << 16
 
 
 class OnePassCounter:
-    """`ordering.Counter` for real-valued scores.
+    """`rank_counting.Counter` for real-valued scores.
 
     Compiling takes seconds, once for each installation and float type: numba keeps the result in
     `__pycache__` beside this file or, where that is read-only, in the user's cache folder.
@@ -39,7 +39,7 @@ class OnePassCounter:
         self._first = np.empty(_MOST_BUCKETS + 1, dtype=np.uint32)
 
     def __call__(self, rows: np.ndarray, columns: slice) -> Ranks:
-        """See `ordering.Counter`."""
+        """See `rank_counting.Counter`."""
         relevant = np.sort(rows[:, columns], axis=1)
         R = relevant.shape[1]
         buckets = min(_MOST_BUCKETS, max(256, 1 << (4 * R - 1).bit_length()))

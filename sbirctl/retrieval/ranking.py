@@ -15,7 +15,7 @@ import numpy as np
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import human_bytes
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.retrieval.counters import COMPILED_MEMORY, counter, worth_compiling
+from sbirctl.retrieval.rank_counting import COMPILED_MEMORY, counter, worth_compiling
 from sbirctl.retrieval.ranking_problem import TILE, Consumer, OwnPhotos, RankingProblem, segments
 
 DEFAULT_MEMORY = 2 * 10**9

@@ -208,3 +208,17 @@ def segments(problem: RankingProblem, index: int) -> Iterator[tuple[slice, np.nd
         columns = slice(int(problem.start[label]), int(problem.start[label + 1]))
         if columns.stop > columns.start:
             yield slice(int(first), int(last)), queries[first:last], columns
+
+
+def inverse(order: np.ndarray) -> np.ndarray:
+    """(N,) int64: the column of each place in the gallery."""
+    columns = np.empty(len(order), dtype=np.intp)
+    columns[order] = np.arange(len(order))
+    return columns
+
+
+def in_gallery_order(distance: np.ndarray, inverse: np.ndarray, columns: slice) -> np.ndarray:
+    """(R,) int64: ranks of the photos `columns` by a stable sort of a row's (N,) distances."""
+    ordered = inverse.take(np.argsort(distance.take(inverse), kind="stable"))
+    wanted = (ordered >= columns.start) & (ordered < columns.stop)
+    return np.flatnonzero(wanted) + 1

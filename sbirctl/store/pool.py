@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import TypeVar
 
-from sbirctl.core.allocator import keep_freed_memory
+from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.errors import SbirctlError
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sbirctl.core.errors import MissingError, UsageError, nearest
 from sbirctl.core.files import display_path
-from sbirctl.core.runs import find_run
+from sbirctl.core.home import find_run
 from sbirctl.models import MODELS
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -19,7 +19,7 @@ def is_model(text: str) -> bool:
 
 
 def find_checkpoint(text: str) -> Path:
-    """The checkpoint of a run's folder, a run as `core.runs.find_run` reads it, or a file.
+    """The checkpoint of a run's folder, a run as `core.home.find_run` reads it, or a file.
 
     Raises:
         UsageError: the beginning of a name that several runs have.

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sbirctl.cli import _app
-from sbirctl.pipeline.runs import newest_run
+from sbirctl.core.home import newest_run
 
 
 @pytest.fixture

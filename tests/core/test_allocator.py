@@ -3,11 +3,11 @@ import sys
 
 import pytest
 
-from sbirctl.core.allocator import keep_freed_memory
+from sbirctl.core.device import keep_freed_memory
 
 CODE = """
 import resource, sys
-from sbirctl.core.allocator import keep_freed_memory
+from sbirctl.core.device import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory()
 import numpy as np

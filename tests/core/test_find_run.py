@@ -5,13 +5,20 @@ import json
 import pytest
 
 from sbirctl.core.errors import MissingError, UsageError
-from sbirctl.core.runs import find_run, finished_runs
+from sbirctl.core.home import find_run, finished_runs
 
 NAMES = {
     "baseline-cg-demo-unseen7-0-3d299fb3": "2026-01-02T00:00:00",
     "baseline-cg-demo-unseen7-1-77aa0012": "2026-01-03T00:00:00",
     "clip-cg-mine-list-0-3d2b0000": "2026-01-01T00:00:00",
     "drclip-gzs-sketchy-random25-0-aaaa0000": None,
+}
+
+RESULT = {
+    "phases": {"train": {"history": []}},
+    "chosen_epochs": {"train": 1},
+    "minutes": 0.1,
+    "parameters": {"all": 1},
 }
 
 
@@ -23,7 +30,7 @@ def runs(tmp_path, monkeypatch):
         folder.mkdir(parents=True)
         (folder / "config.toml").write_text("")
         if finished:
-            (folder / "result.json").write_text(json.dumps({"finished": finished}))
+            (folder / "result.json").write_text(json.dumps({**RESULT, "finished": finished}))
     return tmp_path / "runs"
 
 
@@ -68,6 +75,7 @@ def test_a_whole_name_goes_before_the_beginning_of_another(runs):
     assert find_run("clip") == runs / "clip"
 
 
-def test_a_damaged_result_is_no_finished_run(runs):
-    (runs / "clip-cg-mine-list-0-3d2b0000" / "result.json").write_text("{")
+@pytest.mark.parametrize("text", ["{", json.dumps({**RESULT, "finished": "x", "minutes": "x"})])
+def test_a_damaged_result_is_no_finished_run(runs, text):
+    (runs / "clip-cg-mine-list-0-3d2b0000" / "result.json").write_text(text)
     assert [folder.name.split("-")[0] for folder in finished_runs()] == ["baseline", "baseline"]

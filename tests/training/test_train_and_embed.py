@@ -10,6 +10,7 @@ import pytest
 from sbirctl.core.config import parse_assignments
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, SbirctlError, UsageError
 from sbirctl.core.files import lock
+from sbirctl.core.home import newest_run
 from sbirctl.core.progress import Reporter
 from sbirctl.pipeline import runs
 from sbirctl.pipeline.embed import embed
@@ -300,12 +301,12 @@ def test_settings_for_a_run_are_refused(run):
 
 
 def test_runs_are_listed_newest_first_and_removed(home, run):
-    assert runs.newest_run() == run
+    assert newest_run() == run
     later = small(seed=1)
-    assert runs.newest_run() == later
+    assert newest_run() == later
     assert [row["run"] for row in runs.rows()] == [later.name, run.name]
     (later / "result.json").unlink()
-    assert runs.newest_run() == run
+    assert newest_run() == run
     assert {row["state"] for row in runs.rows()} == {"begun", "finished"}
     with pytest.raises(UsageError, match="no run"):
         runs.remove([run.name, "x"])
@@ -315,13 +316,13 @@ def test_runs_are_listed_newest_first_and_removed(home, run):
     runs.remove([run.name, later.name])
     assert runs.rows() == []
     with pytest.raises(MissingError):
-        runs.newest_run()
+        newest_run()
 
 
 def test_a_damaged_result_does_not_hide_the_other_runs(home, run):
     later = small(seed=1)
     (later / "result.json").write_text("{")
-    assert runs.newest_run() == run
+    assert newest_run() == run
     assert {row["state"] for row in runs.rows()} == {"damaged", "finished"}
 
 

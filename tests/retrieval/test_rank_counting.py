@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbirctl.retrieval import counters, definitions, metrics, ranking
-from sbirctl.retrieval.counters import CodeCounter, FloatCounter
+from sbirctl.retrieval import definitions, metrics, rank_counting, ranking
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Options, evaluate
+from sbirctl.retrieval.rank_counting import CodeCounter, FloatCounter
 from sbirctl.retrieval.ranking import Plan
 from sbirctl.retrieval.ranking_problem import RankingProblem
 
@@ -164,7 +164,7 @@ def test_figures_are_the_same_bits_with_and_without_numba(dtype, monkeypatch):
     every = [d for d in definitions.PRESETS.values() if d.similarity != "hamming"]
     found = []
     for least, threads in [(10**9, 1), (0, 1), (0, 3)]:
-        monkeypatch.setattr(counters, "COMPILED_FROM", least)
+        monkeypatch.setattr(rank_counting, "COMPILED_FROM", least)
         plan = Plan(threads=threads)
         found.append(evaluate(problem(dtype), wanted, every, Options(plan=plan)))
     for other in found[1:]:
@@ -175,25 +175,25 @@ def test_figures_are_the_same_bits_with_and_without_numba(dtype, monkeypatch):
 
 def test_which_counter_is_taken(monkeypatch):
     ready = RankingProblem.from_embeddings(problem(FLOATS[0]), "cosine")
-    assert isinstance(counters.counter(ready), FloatCounter)
-    monkeypatch.setattr(counters, "COMPILED_FROM", 1100 * 900)
+    assert isinstance(rank_counting.counter(ready), FloatCounter)
+    monkeypatch.setattr(rank_counting, "COMPILED_FROM", 1100 * 900)
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "numba", None)
         without.delitem(sys.modules, "sbirctl.retrieval.onepass", raising=False)
-        assert isinstance(counters.counter(ready), FloatCounter)
+        assert isinstance(rank_counting.counter(ready), FloatCounter)
     pytest.importorskip("numba")
-    assert not isinstance(counters.counter(ready), FloatCounter)
+    assert not isinstance(rank_counting.counter(ready), FloatCounter)
 
 
 @pytest.mark.parametrize("memory, compiled", [(100, False), (400, True), (None, True)])
 def test_compiled_code_is_left_where_it_would_pass_the_memory(memory, compiled, monkeypatch):
     """numba takes more than 100 MB for itself."""
     pytest.importorskip("numba")
-    monkeypatch.setattr(counters, "COMPILED_FROM", 0)
+    monkeypatch.setattr(rank_counting, "COMPILED_FROM", 0)
     made = []
 
     def note(ready, allowed):
-        made.append(counters.counter(ready, allowed))
+        made.append(rank_counting.counter(ready, allowed))
         return made[-1]
 
     monkeypatch.setattr(ranking, "counter", note)
