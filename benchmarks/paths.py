@@ -43,7 +43,7 @@ from PIL import Image
 
 PACKAGE = "sbirctl"
 # The function of the training loop that makes one step, as Python qualifies its name.
-STEP = re.compile(r"Trainer\._?(train_)?step")
+STEP = re.compile(r"TrainingStep\.__call__")
 CLASSES, EACH = 8, 6
 SMALL = (
     "size=32 dim=16 epochs=1 batch=8 per_class=2 backbone=resnet10t mean=0.5 std=0.5 mirror=false"

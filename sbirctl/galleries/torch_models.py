@@ -27,10 +27,9 @@ def from_checkpoint(
         weights: where the starting weights are, "" for where they were in training.
 
     Raises:
-        MissingError, CorruptError, MismatchError: as `training.restore.restore`.
+        MissingError, CorruptError, MismatchError: as `training.checkpoint.restore`.
     """
-    from sbirctl.training.checkpoint import read_checkpoint
-    from sbirctl.training.restore import restore
+    from sbirctl.training.checkpoint import read_checkpoint, restore
 
     checkpoint = read_checkpoint(path)
     model = restore(checkpoint, device=device, weights=weights)

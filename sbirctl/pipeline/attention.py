@@ -51,9 +51,8 @@ def attention(
     """
     from sbirctl.report.attention import attention_sheet
     from sbirctl.report.style import check_suffix, save
-    from sbirctl.training.checkpoint import read_checkpoint
+    from sbirctl.training.checkpoint import read_checkpoint, restore
     from sbirctl.training.find import find_checkpoint
-    from sbirctl.training.restore import restore
 
     check_suffix(output)
     checkpoint = read_checkpoint(find_checkpoint(source))

@@ -14,7 +14,7 @@ from sbirctl.core.distributed import ProcessGroup, joined
 from sbirctl.core.errors import MissingError, UsageError, going_on
 from sbirctl.core.files import lock, write_json
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.pipeline.embed_export import embed_export, export_named
+from sbirctl.inference.starter import export_named
 
 if TYPE_CHECKING:
     from sbirctl.retrieval.embeddings import Embeddings
@@ -82,6 +82,7 @@ def embed(
                 "An exported model has its own settings and weights, and only test vectors.",
                 "Leave out --set, --config, --weights and --with-train.",
             )
+        from sbirctl.pipeline.embed_export import embed_export
         from sbirctl.training.inputs import Inputs
 
         inputs = Inputs(dataset, target, task or "cg", split)

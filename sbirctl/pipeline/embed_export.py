@@ -14,8 +14,7 @@ from sbirctl.core.files import digest_json
 from sbirctl.core.home import home
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.drawings.placement import normalize_placement
-from sbirctl.inference import starter
-from sbirctl.inference.onnx import CARD, OnnxEncoder
+from sbirctl.inference.onnx import OnnxEncoder
 from sbirctl.store.images import to_pixels
 
 if TYPE_CHECKING:
@@ -23,12 +22,6 @@ if TYPE_CHECKING:
     from sbirctl.training.inputs import Inputs
 
 _BATCH = 64
-
-
-def export_named(source: str) -> Path | None:
-    """The folder of the exported model that is meant; None where it is no export."""
-    folder = starter.FOLDER if source == starter.NAME else Path(source).expanduser()
-    return folder if (folder / CARD).is_file() else None
 
 
 def embed_export(

@@ -82,7 +82,7 @@ def export_checkpoint(
     from sbirctl.galleries.training_placement import training_placement
     from sbirctl.inference.export import Origin
     from sbirctl.inference.export import export as write
-    from sbirctl.training.restore import restore
+    from sbirctl.training.checkpoint import restore
 
     checkpoint = read_checkpoint(path)
     model = restore(checkpoint, device="cpu", weights=weights, report=report)

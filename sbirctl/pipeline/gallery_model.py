@@ -16,7 +16,7 @@ from sbirctl.galleries.embedder import Embedder, export_folder
 from sbirctl.galleries.model_record import ModelRecord
 from sbirctl.inference import starter
 from sbirctl.inference.encoder import RUNTIMES
-from sbirctl.inference.onnx import CARD, read_card
+from sbirctl.inference.onnx import read_card
 from sbirctl.models import find_named_weights
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ def choose(
         return _as_it_comes(choice, read_layers(choice.config, choice.assignments), device, report)
     refuse_settings(given)
     name = choice.name or next(map(str, finished_runs()), starter.NAME)
-    folder = starter.FOLDER if name == starter.NAME else Path(name).expanduser()
-    if (folder / CARD).is_file():
+    if (folder := starter.export_named(name)) is not None:
         return _exported(folder, choice)
     return _trained(find_checkpoint(name), choice, device, report)
 

@@ -69,7 +69,7 @@ def train(
             return folder
         from sbirctl.training.compiled import BACKEND
         from sbirctl.training.config import Execution
-        from sbirctl.training.phases import run_phases
+        from sbirctl.training.run import run_phases
 
         keep_freed_memory()
         execution = Execution(device, workers, threads, tensorboard, BACKEND if compiled else "")

@@ -17,8 +17,7 @@ from sbirctl.models import Model
 from sbirctl.retrieval.provenance import Provenance
 from sbirctl.training.checkpoint import read_checkpoint, save_checkpoint
 from sbirctl.training.inputs import DataRecord
-from sbirctl.training.metrics_log import MetricsLog
-from sbirctl.training.step import NotFiniteError
+from sbirctl.training.metrics_log import MetricsLog, NotFiniteError
 
 SCHEMA = 1
 _FORM = {

@@ -1,4 +1,4 @@
-"""Embedding many stored images, and what a score needs to know about them."""
+"""Embedding many stored images, what a score needs to know about them, and scores in training."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ import torch
 from torch import Tensor
 
 from sbirctl.core.distributed import SINGLE, ProcessGroup
+from sbirctl.core.errors import MismatchError
 from sbirctl.core.read_ahead import read_ahead
 from sbirctl.models import Model
+from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.embeddings import Embeddings
+from sbirctl.retrieval.evaluation import evaluate
+from sbirctl.retrieval.metrics import parse
 from sbirctl.retrieval.provenance import Provenance
 from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.store.manifest import Modality
@@ -21,6 +25,10 @@ from sbirctl.training.loader import auto_workers, to_tensor
 
 # Float32 products differ in the last bits with the batch's size, so it is no option.
 BATCH = 64
+# The figure that chooses the epoch, on the validation subset.
+SELECTION_METRIC = "map@all"
+_ALWAYS = (SELECTION_METRIC, "prec@10")
+_PAIRED = ("acc@1", "acc@10")
 
 Advance = Callable[[int], object]
 
@@ -173,3 +181,39 @@ def digests(side: ImageSubset) -> np.ndarray:
 def _group(side: ImageSubset) -> np.ndarray:
     groups: np.ndarray = side.store.items.label[side.item].astype(np.int64)
     return groups
+
+
+def validate(
+    model: Model,
+    subset: Subset,
+    provenance: Provenance,
+    *,
+    workers: int | None = None,
+    group: ProcessGroup = SINGLE,
+) -> dict[str, float]:
+    """Retrieval figures in training: the validation subset chooses the epoch, the test never.
+
+    They are those of a subset's sketches against its photos, by name, in the default definition.
+
+    Args:
+        provenance: the partition's; the fine-grained task has acc@K, too.
+        group: the processes that embed; the first one evaluates.
+
+    Raises:
+        MismatchError: no sketch of the subset has a photo of its class in it.
+    """
+    query = embed_side(model, subset.sketch, workers=workers, group=group)
+    gallery = embed_side(model, subset.photo, workers=workers, group=group)
+    names = _ALWAYS + (_PAIRED if provenance.task == "fg" else ())
+
+    def figures() -> dict[str, float | None]:
+        embeddings = to_embeddings(subset, query, gallery, provenance)
+        (result,) = evaluate(embeddings, [parse(name) for name in names], [Definition()])
+        return {name: result.mean(name) for name in names}
+
+    found = group.broadcast_from_first(figures)
+    if found[SELECTION_METRIC] is None:
+        raise MismatchError(
+            "No sketch of the validation subset has a photo of its class.", "Use --set val=none."
+        )
+    return {name: value for name, value in found.items() if value is not None}

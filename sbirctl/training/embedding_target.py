@@ -14,12 +14,11 @@ from sbirctl.core.home import home
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS, Model, create
 from sbirctl.retrieval.provenance import EdgeMaps, Provenance
-from sbirctl.training.checkpoint import Checkpoint, digest_state, read_checkpoint
+from sbirctl.training.checkpoint import Checkpoint, digest_state, read_checkpoint, restore
 from sbirctl.training.config import Flags, TrainingConfig, with_model
 from sbirctl.training.find import CHECKPOINT
 from sbirctl.training.inputs import Data, reopen
-from sbirctl.training.other_data import is_other, on_other_data
-from sbirctl.training.restore import restore
+from sbirctl.training.other_data import on_other_data
 
 
 @dataclass(frozen=True)
@@ -67,10 +66,18 @@ def from_checkpoint(
     checkpoint = _embedded_with(read_checkpoint(path), settings or {})
     if checkpoint.data is None:
         raise MismatchError(f"{display_path(path)} does not say what it was trained on.")
-    if is_other(checkpoint, given):
+    own = checkpoint.data.inputs
+    differing = [key for key, value in given.items() if value and not _is_own(own, key, value)]
+    other = "dataset" in differing or "split" in differing
+    if other:
         data, known = on_other_data(checkpoint, given, leaks, report)
+    elif differing:
+        raise MismatchError(
+            f"The checkpoint's {differing[0]} is {own[differing[0]] or 'none'}, not "
+            f"{given.get(differing[0])}.",
+            "Leave that option out, or train for it.",
+        )
     else:
-        _refuse_other(checkpoint.data.inputs, given)
         data, known = reopen(checkpoint.data), checkpoint.provenance
     model = restore(checkpoint, device=device, weights=weights, report=report)
     inside = path.name == CHECKPOINT and (path.parent / "config.toml").is_file()
@@ -78,7 +85,7 @@ def from_checkpoint(
     place = path.parent / "embeddings" if inside else home() / "embeddings" / name
     for key, value in (settings or {}).items():
         place = place.with_name(f"{place.name}-{key}-{value}")
-    if is_other(checkpoint, given):
+    if other:
         run = path.parent.name if inside else name
         place = home() / "embeddings" / f"{run}-on-{data.label()}-{_short(data)}"
     edges = _edges(model, data, checkpoint.provenance.edges)
@@ -131,15 +138,9 @@ def _embedded_with(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> Check
     return replace(checkpoint, settings=changed, provenance=provenance)
 
 
-def _refuse_other(inputs: Mapping[str, Any], given: Flags) -> None:
-    for key, value in given.items():
-        own = inputs[key]
-        same = value == own or (key == "split" and own.endswith(f"/{value}"))
-        if value and not same:
-            raise MismatchError(
-                f"The checkpoint's {key} is {own or 'none'}, not {value}.",
-                "Leave that option out, or train for it.",
-            )
+def _is_own(own: Mapping[str, Any], key: str, value: object) -> bool:
+    """Whether what was typed is the checkpoint's own; a split may lack its data set's name."""
+    return bool(value == own[key]) or (key == "split" and own[key].endswith(f"/{value}"))
 
 
 def _edges(model: Model, data: Data, trained: EdgeMaps | None) -> EdgeMaps | None:

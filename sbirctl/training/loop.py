@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from torch.amp import GradScaler
 
 from sbirctl.core.distributed import SINGLE, ProcessGroup
@@ -25,17 +24,16 @@ from sbirctl.models import Model, Stage
 from sbirctl.retrieval.provenance import Provenance
 from sbirctl.sampling.batch import Batch
 from sbirctl.sampling.subsets import Partition, Subset
-from sbirctl.training.augment import augment
 from sbirctl.training.checkpointer import Checkpointer, Progress
 from sbirctl.training.compiled import compile_networks
 from sbirctl.training.config import Execution
-from sbirctl.training.embedding import device_of
+from sbirctl.training.embedding import SELECTION_METRIC, device_of, validate
 from sbirctl.training.inputs import DataRecord
-from sbirctl.training.loader import BatchLoader, auto_workers, to_rgb
+from sbirctl.training.loader import BatchLoader, auto_workers
+from sbirctl.training.metrics_log import LossMeter, NotFiniteError
 from sbirctl.training.optim import make_optimizer, rate_factor, set_rates, set_trainable
-from sbirctl.training.parallel import check_batch_norm, data_parallel, synchronise_batch_norm
-from sbirctl.training.step import LossMeter, LossTerms, NotFiniteError, gradients
-from sbirctl.training.validate import SELECTION_METRIC, validate
+from sbirctl.training.parallel import check_batch_norm, synchronise_batch_norm
+from sbirctl.training.step import TrainingStep
 
 
 class Trainer:
@@ -101,7 +99,6 @@ class Trainer:
             group=group,
         )
         self.loss_meter = LossMeter()
-        self.wrapped: nn.Module | None = None
         self.scaler = GradScaler(self.device.type, enabled=model.compute_dtype == torch.float16)
         if group.world > 1:
             synchronise_batch_norm(model, self.device)
@@ -151,6 +148,7 @@ class Trainer:
         optimizer = make_optimizer(stage, self.model.settings)
         if kept is not None:
             optimizer.load_state_dict(kept)
+        step = TrainingStep(self.model, stage.name, optimizer, self.scaler, self.group)
         epochs = self.epochs.get(stage.name, stage.epochs)
         if not stage.plan.length(self.partition.train):
             raise SbirctlError(
@@ -158,7 +156,7 @@ class Trainer:
             )
         while progress.epoch < epochs and not (patience and progress.stale >= patience):
             with going_on(f"after epoch {progress.epoch} of {epochs}"):
-                self._run_epoch(stage, optimizer, epochs)
+                self._run_epoch(stage, step, epochs)
                 progress.epoch += 1
                 progress.step = 0
                 self._end_epoch(stage, epochs)
@@ -170,7 +168,7 @@ class Trainer:
         progress.best = None
         self._save(None)
 
-    def _run_epoch(self, stage: Stage, optimizer: torch.optim.Optimizer, epochs: int) -> None:
+    def _run_epoch(self, stage: Stage, step: TrainingStep, epochs: int) -> None:
         progress, settings = self.progress, self.model.settings
         length = stage.plan.length(self.partition.train)
         seed = seed_for(self.seed, "plan", stage.name)
@@ -179,7 +177,7 @@ class Trainer:
         self.model.train()
         if self.group.world > 1:
             check_batch_norm(self.model, settings.accumulate)
-        self.wrapped = None
+        step.begin_epoch()
         warmup = round(settings.warmup * length)
         label = f"epoch {progress.epoch + 1}/{epochs}"
         batches = self.loader.batches(itertools.islice(drawn, progress.step, None))
@@ -187,51 +185,30 @@ class Trainer:
             for batch in batches:
                 done = progress.epoch * length + progress.step
                 factor = rate_factor(settings.schedule, done, epochs * length, warmup)
-                set_rates(optimizer, factor)
+                set_rates(step.optimizer, factor)
                 self.model.stage_done = done / (epochs * length)
-                self._step(stage, optimizer, batch)
+                self._make_step(stage, step, batch)
                 last = progress.step == length
                 first = progress.epoch == 0 and progress.step == 1
                 if first or last or progress.step % self.execution.log_every == 0:
-                    self._log(stage, optimizer)
+                    self._log(stage, step.optimizer)
                     if not last and self._should_save():
-                        self._save(optimizer)
+                        self._save(step.optimizer)
                 advance()
 
-    def _step(self, stage: Stage, optimizer: torch.optim.Optimizer, batch: Batch) -> None:
-        progress, settings = self.progress, self.model.settings
+    def _make_step(self, stage: Stage, step: TrainingStep, batch: Batch) -> None:
+        progress = self.progress
         at = (self.seed, stage.name, progress.epoch, progress.step)
-        batch = to_rgb(augment(batch, settings.augment, seed_for("augment", *at)))
-        optimizer.zero_grad(set_to_none=True)
         # Dropout draws for the images at hand, so every process has draws of its own.
         own = (self.group.rank,) if self.group.world > 1 else ()
-        terms = gradients(
-            self.model,
-            batch,
-            stage.name,
-            pieces=settings.accumulate,
-            seed=seed_for("step", *at, *own),
-            autocast=self.model.autocast(),
-            wrapped=self.wrapped,
-            scaler=self.scaler,
-        )
-        if self.group.world > 1 and self.wrapped is None and settings.accumulate == 1:
-            self.wrapped = data_parallel(
-                LossTerms(self.model)
-            )  # from the second step of an epoch on
-        if settings.clip_grad > 0:
-            moving = [p for group in optimizer.param_groups for p in group["params"]]
-            self.scaler.unscale_(optimizer)
-            torch.nn.utils.clip_grad_norm_(moving, settings.clip_grad)
-        self.scaler.step(optimizer)
-        self.scaler.update()
+        terms = step(batch, seed_for("augment", *at), seed_for("step", *at, *own))
         progress.step += 1
         progress.steps += 1
         ids = batch.whole.ids
         progress.images += len(ids)
         self.loss_meter.add(terms, progress.epoch + 1, progress.step, ids)
         if self.device.type == "cpu" and not bool(terms["total"].isfinite()):
-            self._log(stage, optimizer)  # there is no device to wait for: stop at once
+            self._log(stage, step.optimizer)  # there is no device to wait for: stop at once
 
     def _log(self, stage: Stage, optimizer: torch.optim.Optimizer) -> None:
         progress = self.progress

@@ -22,17 +22,6 @@ _TASKS = ("cg", "fg")
 _SHOWN = 5
 
 
-def is_other(checkpoint: Checkpoint, given: Flags) -> bool:
-    """Whether the options name another data set or class list than the checkpoint's own."""
-    assert checkpoint.data is not None
-    own = checkpoint.data.inputs
-    dataset, split = given.get("dataset", ""), given.get("split", "")
-    same = str(own["split"])
-    return (dataset not in ("", own["dataset"])) or not (
-        split in ("", same) or same.endswith(f"/{split}")
-    )
-
-
 def on_other_data(
     checkpoint: Checkpoint, given: Flags, leaks: str, report: Reporter = SILENT
 ) -> tuple[Data, Provenance]:
@@ -48,7 +37,7 @@ def on_other_data(
         known of a measurement on them.
 
     Raises:
-        UsageError: another task, or another word for `leaks`.
+        UsageError: another task, a second data set, or another word for `leaks`.
         MismatchError: something tested was trained on and `leaks` is "refuse", or nothing is left.
         MissingError: the data set is not prepared.
     """
@@ -58,6 +47,11 @@ def on_other_data(
         raise UsageError(
             f"A trained model is tested on other data by the task cg or fg, not {task}.",
             "Leave out --task.",
+        )
+    if given.get("target", ""):
+        raise UsageError(
+            "A trained model is tested on other data by their name alone.",
+            f"Leave out --target; --dataset {given['target']} tests those.",
         )
     if leaks not in LEAKS:
         raise UsageError(f"--leaks {leaks!r} is neither refuse nor drop.", nearest(leaks, LEAKS))

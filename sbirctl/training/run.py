@@ -1,10 +1,13 @@
-"""A run's folder: what it was asked for, and what came of it."""
+"""A run: what is asked for, its phases one after the other, and what came of it.
+
+The first phase chooses the number of epochs; a second may train again on everything.
+"""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,17 +17,23 @@ import torch
 
 from sbirctl import __version__
 from sbirctl.core.config import RUN_TABLE, to_dict
-from sbirctl.core.files import atomic_open, digest_file, digest_json, write_json
+from sbirctl.core.distributed import ProcessGroup
+from sbirctl.core.files import atomic_open, atomic_path, digest_file, digest_json, write_json
 from sbirctl.core.home import runs_dir
-from sbirctl.models import MODELS, Model
+from sbirctl.core.progress import Reporter
+from sbirctl.models import MODELS, Model, create
 from sbirctl.retrieval.provenance import EdgeMaps
+from sbirctl.tasks import Holdout
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.checkpointer import Progress
-from sbirctl.training.config import TrainingConfig
+from sbirctl.training.config import Execution, TrainingConfig, with_model
 from sbirctl.training.embedding import device_of
+from sbirctl.training.initial_weights import load_initial_weights
 from sbirctl.training.inputs import Data
+from sbirctl.training.loop import Trainer
 
 SCHEMA = 2
+LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,104 @@ class Run:
         return runs_dir() / self.run_id()
 
 
-def write_config(folder: Path, run: Run, **more: Any) -> None:
+def run_phases(
+    run: Run,
+    folder: Path,
+    execution: Execution,
+    group: ProcessGroup,
+    threads: int,
+    report: Reporter,
+) -> None:
+    """Train the phases a run consists of and write its checkpoint and result.
+
+    Args:
+        run: what to train.
+        folder: of the run; what it holds from an earlier, stopped call is gone on from.
+        execution: how to compute it.
+        group: the processes that train, and this one's device.
+        threads: for the record.
+    """
+    trainer = _trainer(run, folder, "train", execution, group=group, report=report)
+    if group.first:
+        _write_config(
+            folder, run, threads=threads, processes=group.world, compile=execution.compile
+        )
+    phases = {"train": trainer.run()}
+    if run.config.refit:
+        chosen = phases["train"].chosen
+        report.note(f"training again on all seen data for {chosen} epochs")
+        data = run.data.inputs.open(Holdout(0.0, run.config.seed))
+        trainer = _trainer(
+            replace(run, data=data),
+            folder,
+            "refit",
+            execution,
+            epochs=chosen,
+            log_start=phases["train"].log,
+            group=group,
+            report=report,
+        )
+        phases["refit"] = trainer.run()
+    if group.first:
+        with atomic_path(folder / "checkpoint.safetensors") as temporary:
+            shutil.copyfile(trainer.checkpoint, temporary)
+        _finish(folder, trainer.model, phases, threads, group.world)
+
+
+def _trainer(
+    run: Run,
+    folder: Path,
+    phase: str,
+    execution: Execution,
+    *,
+    epochs: Mapping[str, int] | None = None,
+    log_start: int = 0,
+    group: ProcessGroup,
+    report: Reporter,
+) -> Trainer:
+    partition, config = run.data.partition, run.config
+    with group.first_process_first():
+        model = create(
+            config.model,
+            device=group.device,
+            dtype=config.settings.precision,
+            weights=config.weights,
+            classes=partition.train.classes,
+            layers=[to_dict(config.settings)],
+            seed=config.seed,
+        )
+    if phase == "train":
+        for remark in model.remarks(run.data.store.size):
+            report.warn(remark)
+    init = None
+    if config.init is not None:
+        init = load_initial_weights(model, config.init, run.data, config.from_stage)
+    provenance = replace(
+        with_model(run.data, config, model, run.edges()),
+        run=folder.name,
+        trained=True,
+        refit=config.refit,
+        init=init,
+    )
+    return Trainer(
+        model,
+        partition,
+        folder,
+        phase=phase,
+        seed=config.seed,
+        monitor=config.monitor,
+        from_stage=config.from_stage,
+        epochs=epochs,
+        execution=execution,
+        provenance=provenance,
+        data=run.data.record(),
+        log_start=log_start,
+        group=group,
+        report=report,
+    )
+
+
+def _write_config(folder: Path, run: Run, **more: Any) -> None:
     """`config.toml`: the settings that held, readable back with `--config`.
 
     Args:
@@ -102,11 +208,6 @@ def write_config(folder: Path, run: Run, **more: Any) -> None:
         tomli_w.dump({**settings, RUN_TABLE: about}, stream)
 
 
-def write_result(folder: Path, result: Mapping[str, Any]) -> None:
-    """`result.json`; its being there means that the run is finished."""
-    write_json(folder / "result.json", {"schema": SCHEMA, **result})
-
-
 def clear(folder: Path) -> None:
     """Remove what a run left, so that it starts anew; the result goes first."""
     (folder / "result.json").unlink(missing_ok=True)
@@ -117,10 +218,7 @@ def clear(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-LOCK = ".lock"
-
-
-def finish(
+def _finish(
     folder: Path,
     model: Model,
     phases: Mapping[str, Progress],
@@ -133,9 +231,11 @@ def finish(
     moving = {id(p): p.numel() for group in groups for p in group.params}
     seconds = sum(p.seconds for p in phases.values())
     images = sum(p.images for p in phases.values())
-    write_result(
-        folder,
+    # Its being there means that the run is finished.
+    write_json(
+        folder / "result.json",
         {
+            "schema": SCHEMA,
             "run": folder.name,
             "provenance": header.provenance.to_json(),
             "weights_digest": header.digest,

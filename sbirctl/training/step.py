@@ -1,21 +1,82 @@
-"""One step of training: the gradients of a batch, and the loss terms until they are logged."""
+"""One step of training: augment and encode a batch, losses, gradients, the optimiser's step."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
 
-from sbirctl.core.errors import SbirctlError
+from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.models import Model
 from sbirctl.sampling.batch import Batch
 from sbirctl.training.all_gather import all_gather
+from sbirctl.training.augment import augment
 from sbirctl.training.gradient_cache import cached_gradients
-from sbirctl.training.parallel import average_gradients
+from sbirctl.training.loader import to_rgb
+from sbirctl.training.parallel import average_gradients, data_parallel
+
+
+class TrainingStep:
+    """Makes the optimiser's steps of one stage.
+
+    Args:
+        model: with its weights, on its device.
+        stage: name of the recipe's stage, for the losses.
+        optimizer: of the parameters that the stage moves.
+        scaler: multiplies the loss in half precision.
+        group: the processes that train; each takes its share of every batch.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        stage: str,
+        optimizer: torch.optim.Optimizer,
+        scaler: GradScaler,
+        group: ProcessGroup = SINGLE,
+    ) -> None:
+        self.model, self.stage, self.group = model, stage, group
+        self.optimizer, self.scaler = optimizer, scaler
+        self._wrapped: nn.Module | None = None
+
+    def begin_epoch(self) -> None:
+        """Other parameters may take gradients from now on."""
+        self._wrapped = None
+
+    def __call__(self, batch: Batch, augment_seed: int, seed: int) -> dict[str, Tensor]:
+        """Make one step, the model being in training mode.
+
+        Args:
+            batch: as the loader gives it.
+            augment_seed: of the changes to the whole batch's images.
+            seed: of dropout and the like in this process.
+
+        Returns:
+            The loss terms, see `gradients`.
+        """
+        settings = self.model.settings
+        self.optimizer.zero_grad(set_to_none=True)
+        terms = gradients(
+            self.model,
+            to_rgb(augment(batch, settings.augment, augment_seed)),
+            self.stage,
+            pieces=settings.accumulate,
+            seed=seed,
+            autocast=self.model.autocast(),
+            wrapped=self._wrapped,
+            scaler=self.scaler,
+        )
+        if self.group.world > 1 and self._wrapped is None and settings.accumulate == 1:
+            self._wrapped = data_parallel(LossTerms(self.model))  # from an epoch's second step on
+        if settings.clip_grad > 0:
+            moving = [p for group in self.optimizer.param_groups for p in group["params"]]
+            self.scaler.unscale_(self.optimizer)
+            torch.nn.utils.clip_grad_norm_(moving, settings.clip_grad)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return terms
 
 
 def gradients(
@@ -87,60 +148,3 @@ class LossTerms(nn.Module):
     def forward(self, batch: Batch, stage: str) -> dict[str, Tensor]:
         """See `loss_terms`."""
         return loss_terms(self.model, batch, stage)
-
-
-_SHOWN = 4
-
-
-class NotFiniteError(SbirctlError):
-    """The loss, or a weight, is no number any more.
-
-    Attributes:
-        epoch, step: 1-based epoch of the stage and step of that epoch.
-        ids: the images of the batch.
-    """
-
-    def __init__(self, what: str, epoch: int, step: int, ids: Sequence[str]) -> None:
-        shown = ", ".join(ids[:_SHOWN])
-        more = f" and {len(ids) - _SHOWN} more (all in log.jsonl)" if len(ids) > _SHOWN else ""
-        batch = f"; its batch: {shown}{more}" if ids else ""
-        super().__init__(
-            f"{what} in epoch {epoch}, step {step}{batch}.",
-            "Lower the learning rate (--set lr=…), or look at these images.",
-        )
-        self.epoch = epoch
-        self.step = step
-        self.ids = tuple(ids)
-
-
-class LossMeter:
-    """Collects the terms of some steps; `fetch` waits for the device once for all of them."""
-
-    def __init__(self) -> None:
-        self._terms: list[Tensor] = []
-        self._names: tuple[str, ...] = ()
-        self._about: list[tuple[int, int, tuple[str, ...]]] = []
-
-    def __len__(self) -> int:
-        return len(self._about)
-
-    def add(self, terms: Mapping[str, Tensor], epoch: int, step: int, ids: Sequence[str]) -> None:
-        """Keep one step's terms (scalars on the device) and what it was."""
-        self._names = tuple(terms)
-        self._terms.append(torch.stack([terms[name].float() for name in self._names]))
-        self._about.append((epoch, step, tuple(ids)))
-
-    def fetch(self) -> dict[str, float]:
-        """Means of the terms since the last call.
-
-        Raises:
-            NotFiniteError: "total" was NaN or infinite in one of the steps; the first is named.
-        """
-        values = torch.stack(self._terms).cpu()
-        about = self._about
-        self._terms, self._about = [], []
-        for row, (epoch, step, ids) in zip(values.tolist(), about, strict=True):
-            total = row[self._names.index("total")]
-            if not math.isfinite(total):
-                raise NotFiniteError(f"The loss became {total}", epoch, step, ids)
-        return dict(zip(self._names, values.double().mean(0).tolist(), strict=True))

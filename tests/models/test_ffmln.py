@@ -23,8 +23,7 @@ from sbirctl.retrieval.provenance import Provenance
 from sbirctl.sampling.batch import Encoded
 from sbirctl.sampling.plans import PooledPlan
 from sbirctl.sampling.subsets import ImageSubset, Subset
-from sbirctl.training.checkpoint import Checkpoint
-from sbirctl.training.restore import restore
+from sbirctl.training.checkpoint import Checkpoint, restore
 from sbirctl.training.step import loss_terms
 
 

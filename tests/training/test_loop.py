@@ -15,7 +15,8 @@ from sbirctl.training import loop
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.config import Execution
 from sbirctl.training.loop import Trainer
-from sbirctl.training.step import NotFiniteError
+from sbirctl.training.metrics_log import NotFiniteError
+from sbirctl.training.step import TrainingStep
 
 
 def train(model, partition, folder, report=None, **options):
@@ -94,8 +95,8 @@ def test_a_step_whose_scaled_gradients_overflow_is_left_out(tmp_path, make_model
     before = model.conv.weight.detach().clone()
     plan = model.recipe()[0].plan.batches(partition.train, 0, 0)
     optimizer = loop.make_optimizer(model.recipe()[0], model.settings)
-    given = next(trainer.loader.batches(plan))
-    trainer._step(model.recipe()[0], optimizer, given)
+    step = TrainingStep(model, "first", optimizer, trainer.scaler)
+    step(next(trainer.loader.batches(plan)), augment_seed=0, seed=0)
     assert torch.equal(model.conv.weight, before)
     assert trainer.scaler.get_scale() == 2.0**125
 
@@ -137,7 +138,8 @@ def test_clipping_makes_a_step_as_long_as_it_says(tmp_path, make_model, partitio
     optimizer = loop.make_optimizer(stage, model.settings)
     before = [p.detach().clone() for p in model.parameters()]
     plan = stage.plan.batches(partition.train, 0, 0)
-    trainer._step(stage, optimizer, next(trainer.loader.batches(plan)))
+    step = TrainingStep(model, stage.name, optimizer, trainer.scaler)
+    step(next(trainer.loader.batches(plan)), augment_seed=0, seed=0)
     moved = [
         (p.detach() - b).square().sum() for p, b in zip(model.parameters(), before, strict=True)
     ]

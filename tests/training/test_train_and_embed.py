@@ -76,7 +76,7 @@ def test_a_run_warns_of_settings_that_cannot_act_and_says_its_first_terms(home):
 
 def test_the_same_command_finds_the_finished_run_at_once(run, monkeypatch):
     before = (run / "result.json").stat().st_mtime_ns
-    monkeypatch.setattr("sbirctl.training.phases.Trainer", None)  # would fail if it were used
+    monkeypatch.setattr("sbirctl.training.run.Trainer", None)  # would fail if it were used
     report = Notes()
     assert small(report=report) == run
     assert "--fresh" in report.notes[-1]

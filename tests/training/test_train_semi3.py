@@ -17,12 +17,11 @@ from sbirctl.pipeline.edges import prepare_edges
 from sbirctl.pipeline.embed import embed
 from sbirctl.pipeline.train import train
 from sbirctl.retrieval import embeddings as files
-from sbirctl.training.checkpoint import read_checkpoint
+from sbirctl.training.checkpoint import read_checkpoint, restore
 from sbirctl.training.config import Execution
 from sbirctl.training.inputs import Inputs
 from sbirctl.training.loader import BatchLoader, to_rgb
 from sbirctl.training.loop import Trainer
-from sbirctl.training.restore import restore
 from sbirctl.training.step import gradients
 
 SMALL = (
