@@ -42,7 +42,7 @@ def list_all(json: _console.JsonOption = False) -> None:
     if json:
         _console.print_json(found)
     else:
-        body = [[row[key] for key in _COLUMNS] for row in found]
+        body = [[dict(row)[key] for key in _COLUMNS] for row in found]
         _console.print_table(_COLUMNS, body, least=_LEAST)
 
 
