@@ -137,9 +137,9 @@ def test_a_crash_between_choosing_and_refit_leaves_no_trace(home, monkeypatch):
     whole = small(refit=True)
     expected = (whole / "checkpoint.safetensors").read_bytes()
     shutil.rmtree(whole)
-    from sbirctl.training import phases
+    from sbirctl.training import run as running
 
-    whole_trainer = phases._trainer
+    whole_trainer = running._trainer
 
     def crash(run, folder, phase, *args, **more):
         if phase == "train":
@@ -147,7 +147,7 @@ def test_a_crash_between_choosing_and_refit_leaves_no_trace(home, monkeypatch):
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(phases, "_trainer", crash)
+        patch.setattr(running, "_trainer", crash)
         with pytest.raises(RuntimeError):
             small(refit=True)
     assert not (whole / "result.json").exists()
