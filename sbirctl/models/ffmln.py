@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -30,14 +31,15 @@ from sbirctl.models import (
     WeightsRecord,
     card_presets,
 )
-from sbirctl.models._weights import RANDOM
+from sbirctl.models._weights import PRETRAINED, RANDOM, read_state, record_file
 from sbirctl.models.layers.attention import AttentionMap
-from sbirctl.models.layers.backbones import BackboneSettings, read_vit
+from sbirctl.models.layers.backbones import BackboneSettings, build
 from sbirctl.models.layers.embedding_networks import AttentionNetwork, build_network
 from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import BalancedPlan, BatchPlan, PooledPlan
 from sbirctl.store.manifest import Modality
 
+VIT = "vit_base_patch16_224.augreg_in1k"  # ViT-B/16 trained on ImageNet-1k
 Term = Literal["norm", "cls", "sin", "mul", "cro"]
 
 
@@ -201,9 +203,14 @@ class Ffmln(Model):
         chosen = self.settings.fusion_weights
         if chosen == RANDOM or not isinstance(self.network, AttentionNetwork):
             return record
-        vit = read_vit(chosen)
-        self.network.transformer.load_vit(vit.state, vit.record.name)
-        about = f"{vit.record.name} ({vit.record.sha256[:12]})"
+        if chosen == PRETRAINED:
+            path, vit = build(BackboneSettings(VIT)).fetch_published()
+            state = read_state(path)
+        else:
+            path = Path(chosen).expanduser()
+            state, vit = read_state(path), record_file(path)
+        self.network.transformer.load_vit(state, vit.name)
+        about = f"{vit.name} ({vit.sha256[:12]})"
         return WeightsRecord(f"{record.name}, AMFF from {about}", record.sha256)
 
     def remarks(self, stored: int) -> list[str]:

@@ -23,7 +23,6 @@ from sbirctl.models._weights import WeightsRecord
 
 _AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
 _HEADS = ("avgpool", "dropout", "fc")
-VIT = "vit_base_patch16_224.augreg_in1k"
 
 
 @dataclass(frozen=True)
@@ -175,13 +174,24 @@ class Backbone(nn.Module):
             path = Path(weights).expanduser()
             self._load(files.read_state(path), path.name)
             return files.record_file(path)
-        name, extra = self.settings.name, self.settings.extra
-        timm = self.library == "timm"
-        published = timm_weights(name, self.net) if timm else torchvision_weights(name)
-        path = fetch(published)
+        path, record = self.fetch_published()
         state = files.read_state(path)
-        self._load(timm_state(name, extra, state) if timm else state, published.name)
-        return files.record_file(path, published.name)
+        if self.library == "timm":
+            state = timm_state(self.settings.name, self.settings.extra, state)
+        self._load(state, record.name)
+        return record
+
+    def fetch_published(self) -> tuple[Path, WeightsRecord]:
+        """The file of the publisher's weights, fetched where it is not cached, and what it is.
+
+        Raises:
+            MissingError: no network and nothing cached, or there are none.
+        """
+        name = self.settings.name
+        own = self.library == "timm"
+        published = timm_weights(name, self.net) if own else torchvision_weights(name)
+        path = fetch(published)
+        return path, files.record_file(path, published.name)
 
     def ahead_of(self, count: int) -> frozenset[str]:
         """Names of the parameters that the map of that number, 1 the finest, depends on.
@@ -232,32 +242,6 @@ def build(settings: BackboneSettings, *, freeze_bn: bool = True) -> Backbone:
         raise UsageError(f"There is no backbone {settings.name!r}.", nearest(settings.name, known))
     net, width, classifier = _construct(settings, _timm)
     return Backbone(net, width, "timm", settings, classifier, freeze_bn)
-
-
-@dataclass(frozen=True)
-class VitWeights:
-    """Tensors of a vision transformer by timm's names, and their record."""
-
-    state: dict[str, Tensor]
-    record: WeightsRecord
-
-
-def read_vit(weights: str) -> VitWeights:
-    """ViT-B/16 trained on ImageNet-1k, or a file.
-
-    Args:
-        weights: "pretrained" (timm's) or a file.
-
-    Raises:
-        MissingError, CorruptError: as `Backbone.load_weights`.
-    """
-    if weights != files.PRETRAINED:
-        path, name = Path(weights).expanduser(), ""
-    else:
-        net = _construct(BackboneSettings(VIT), _timm)[0]
-        published = timm_weights(VIT, net)
-        path, name = fetch(published), published.name
-    return VitWeights(files.read_state(path), files.record_file(path, name))
 
 
 _Built = tuple[nn.Module, int, tuple[str, ...]]
