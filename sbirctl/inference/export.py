@@ -134,7 +134,7 @@ def _image_side(model: Model, modality: Modality, size: int) -> torch.nn.Module:
     """Pixels (n, size, size, C) uint8 to (n, dim) float32, L2-normalised."""
     from torch import nn
 
-    own, mode = int(model.settings.size), model.settings.resize
+    own, mode = model.side, model.settings.resize
 
     class Side(nn.Module):
         rows: torch.Tensor | None

@@ -80,6 +80,11 @@ class Model(nn.Module, ABC):
         """Whether batches and `embed` bring the photos' edge maps."""
         return self.edges_for(self.settings)
 
+    @property
+    def side(self) -> int:
+        """Side in pixels of the square that `preprocess` makes; embedding may have its own."""
+        return int(self.settings.size)
+
     def remarks(self, stored: int) -> list[str]:
         """What a person should know of these settings before a training, a line each.
 
@@ -128,9 +133,9 @@ class Model(nn.Module, ABC):
             images: (n, 1 or 3, H, W) uint8.
 
         Returns:
-            (n, 3, size, size) float32 (channels last), on the images' device.
+            (n, 3, side, side) float32 (channels last), on the images' device.
         """
-        size = self.settings.size
+        size = self.side
         values = images.float()
         if images.shape[-2:] != (size, size):
             mode = self.settings.resize

@@ -59,6 +59,9 @@ class BaselineSettings(ModelSettings):
     )
     augment: Augmentation = "strong"
     mirror: bool = setting(True, help="embed an image and its mirror image, take the mean")
+    embed_size: int = setting(
+        0, help="side of the square input in embedding, 0: size; a little more finds more"
+    )
     epochs: int = setting(4, help="passes over the images")
     lr: float = setting(1e-3, help="highest learning rate of the embedding layer")
     lr_backbone: float = setting(3e-4, help="highest learning rate of the backbone", kind="recipe")
@@ -73,6 +76,7 @@ class Baseline(Model):
 
     name = "baseline"
     Settings = BaselineSettings
+    embedding_settings = ("mirror", "embed_size")
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         # Which photo, not which class: where in the picture something is counts, and a mirror
         # image is another thing. Small data: nothing but projection and proxies is trained.
@@ -106,6 +110,13 @@ class Baseline(Model):
         if classes is not None:
             # Unit variance, not unit norm: the loss ignores the norm, an optimiser's step does not.
             self.proxies = nn.Parameter(torch.randn(len(classes), self.dim))
+
+    @property
+    def side(self) -> int:
+        """See `Model.side`; Touvron et al., "Fixing the train-test resolution discrepancy",
+        NeurIPS 2019."""
+        options = self.settings
+        return int(options.size if self.training else options.embed_size or options.size)
 
     def load_weights(self, weights: str) -> WeightsRecord:
         """See `Model.load_weights`; the weights are the backbone's."""

@@ -20,7 +20,16 @@ from sbirctl.models import MODELS
 
 SIZE = 40  # of the store; the models take 32
 # Fewer layers than in the other tests: exporting costs seconds a side.
-LIGHT = {"baseline": {"backbone": "resnet10t"}, "ffmln": {"backbone": "resnet10t"}}
+LIGHT = {
+    "baseline": {
+        "backbone": "resnet10t",
+        "embed_size": 64,
+        "level": 4,
+        "grid": 2,
+        "modality_norm": True,
+    },
+    "ffmln": {"backbone": "resnet10t"},
+}
 
 
 def model_of(name: str, **more: object):

@@ -157,3 +157,18 @@ def test_what_lies_behind_the_map_is_not_trained() -> None:
 def test_maps_and_grids_that_are_not_there(settings: dict, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         create("baseline", device="cpu", weights="none", layers=[{**FINE, **settings}])
+
+
+def test_embedding_may_have_a_size_of_its_own() -> None:
+    settings = {"backbone": "mobilenetv2_100", "size": 32, "mirror": False}
+    models = [
+        create("baseline", device="cpu", weights="none", layers=[{**settings, **more}])
+        for more in ({}, {"embed_size": 64}, {"size": 64})
+    ]
+    trained, larger, other = models
+    given = images(2)
+    assert larger.train().preprocess(given, "photo").shape[-1] == 32  # a step of training
+    torch.testing.assert_close(
+        larger.eval().embed(given, "photo"), other.embed(given, "photo"), atol=1e-6, rtol=1e-5
+    )
+    assert not torch.allclose(trained.embed(given, "photo"), other.embed(given, "photo"))
