@@ -50,7 +50,7 @@ def main() -> None:
     torch.set_num_threads(1)
     one, asked = [], []
     for _ in range(options.turns):
-        one.append(seconds(options.dataset, "cg", "baseline", [*REFERENCE], options.steps)[0])
+        one.append(seconds(options.dataset, options.task, "baseline", [*REFERENCE], options.steps)[0])
         given = options.dataset, options.task, options.model, options.set, options.steps
         cost, length = seconds(*given)
         asked.append(cost)

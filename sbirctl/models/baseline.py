@@ -78,6 +78,9 @@ class Baseline(Model):
     Settings = BaselineSettings
     embedding_settings = ("mirror", "embed_size")
     presets: ClassVar[dict[str, dict[str, Any]]] = {
+        # Little data or little time, over a light backbone: the levels that see lines stay as they
+        # are, which halves a step, and embedding takes larger pictures than training.
+        "small": {"size": 128, "embed_size": 160, "backbone": {"freeze": 3}},
         # Which photo, not which class: where in the picture something is counts, and a mirror
         # image is another thing. Small data: nothing but projection and proxies is trained.
         "fine": {
