@@ -50,9 +50,9 @@ def main() -> None:
     torch.set_num_threads(1)
     one, asked = [], []
     for _ in range(options.turns):
-        one.append(seconds(options.dataset, options.task, "baseline", [*REFERENCE], options.steps)[0])
-        given = options.dataset, options.task, options.model, options.set, options.steps
-        cost, length = seconds(*given)
+        data = options.dataset, options.task
+        one.append(seconds(*data, "baseline", [*REFERENCE], options.steps)[0])
+        cost, length = seconds(*data, options.model, options.set, options.steps)
         asked.append(cost)
     ratio = min(asked) / min(one)
     minutes = ratio * BATCH / IMAGES * length * options.epochs

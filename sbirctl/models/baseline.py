@@ -91,7 +91,7 @@ class Baseline(Model):
             "augment": "none",
             "mirror": False,
             "epochs": 12,
-        }
+        },
     }
 
     def __init__(self, settings: BaselineSettings, classes: tuple[str, ...] | None = None) -> None:
