@@ -1,10 +1,12 @@
-"""A running server among hostile uploads: what it answers, how long that takes, its memory."""
+"""A running server among hostile uploads and photos: answers, how long they take, its memory."""
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -21,10 +23,10 @@ import psutil
 from .damaged import UNEXPECTED
 from .kinds import damage_svg
 from .mutations import damage_bytes
-from .world import FORMATS, SVG, encoded, picture
+from .world import FORMATS, SVG, command, encoded, picture
 
 HOSTILE = "127.0.0.2"  # another address: the server counts requests by address
-ATTACKERS = 2
+ATTACKERS = 4
 PACE = 0.055  # seconds between ordinary searches, which keeps below the server's rate
 
 
@@ -34,7 +36,7 @@ class Served:
 
     Attributes:
         quiet, busy: seconds of each ordinary search, before and among hostile uploads.
-        answers: statuses of hostile uploads.
+        answers: statuses of hostile uploads, and of photos of the gallery that cost much.
         memory: bytes of the server and its processes, at the start and after each tenth.
         said: by the server, that should not be.
     """
@@ -48,8 +50,9 @@ class Served:
 
 def attack(world: Path, count: int, seed: int) -> Served:
     """`count` requests, a tenth of them in quiet, the others among hostile uploads."""
+    slow = _gallery(world)
     own = {**os.environ, "SBIRCTL_HOME": str(world / "home"), "OMP_NUM_THREADS": "1"}
-    words = [sys.executable, "-m", "sbirctl", "serve", "-g", "got", "--port", "0"]
+    words = [sys.executable, "-m", "sbirctl", "serve", "-g", "served", "--port", "0"]
     log = world / "served"
     with open(log, "w") as stderr:
         server = subprocess.Popen(words, env=own, stdout=subprocess.PIPE, stderr=stderr, text=True)
@@ -66,7 +69,7 @@ def attack(world: Path, count: int, seed: int) -> Served:
         end = threading.Event()
         uploads = [Random(f"{seed} {number}") for number in range(ATTACKERS)]
         threads = [
-            threading.Thread(target=_hostile, args=(port, rng, end, found)) for rng in uploads
+            threading.Thread(target=_hostile, args=(port, rng, slow, end, found)) for rng in uploads
         ]
         for thread in threads:
             thread.start()
@@ -86,12 +89,27 @@ def attack(world: Path, count: int, seed: int) -> Served:
     return found
 
 
+def _gallery(world: Path) -> list[str]:
+    """Index photos, some of which take seconds to decode; gives the paths of those."""
+    folder = world / "raw/served"
+    if not folder.exists():
+        shutil.copytree(world / "raw/photo", folder)
+    names = []
+    for number in range(3):
+        data = costly(2000) + bytes([number])
+        (folder / f"slow-{number}.jpg").write_bytes(data)
+        names.append(f"/thumbnail/{hashlib.sha256(data).hexdigest()}")
+    if command("index", folder, "--name", "served", home=world / "home"):
+        sys.exit("the gallery cannot be made")
+    return names
+
+
 def ask(port: int, body: bytes, address: str = "", path: str = "/api/search?k=3") -> int:
-    """The status of one upload; 0 where the server cut it off."""
+    """The status of one request, an upload where it has a body; 0 where it was cut off."""
     source = (address, 0) if address else None
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=120, source_address=source)
     try:
-        line.request("POST", path, body)
+        line.request("GET" if path.startswith("/thumb") else "POST", path, body)
         answer = line.getresponse()
         answer.read()
         return answer.status
@@ -120,7 +138,7 @@ def costly(side: int = 3000, scans: int = 450) -> bytes:
     return data[:-2] + data[last:-2] * scans + b"\xff\xd9"
 
 
-def _hostile(port: int, rng: Random, end: threading.Event, found: Served) -> None:
+def _hostile(port: int, rng: Random, slow: list[str], end: threading.Event, found: Served) -> None:
     heavy = costly()
     whole = [encoded(picture(5), kind) for kind in FORMATS]
     large = encoded(picture(5, side=5000), "PNG")
@@ -137,6 +155,8 @@ def _hostile(port: int, rng: Random, end: threading.Event, found: Served) -> Non
         else:
             body = rng.randbytes(rng.choice((0, 1, 5000)))
         path = rng.choice(("/api/search?k=3", "/api/search?k=3&as=photo", "/api/drawing"))
+        if rng.random() < 0.03:
+            body, path = b"", rng.choice(slow)
         found.answers[ask(port, body, HOSTILE, path)] += 1
 
 

@@ -101,14 +101,14 @@ def test_large_photos_shrink_and_odd_kinds_become_jpeg(tmp_path):
         assert answer.headers["content-type"] == "image/jpeg"
 
 
-def test_a_thumbnail_is_made_once(photos, monkeypatch):
-    made = []
-    real = routes.as_jpeg
-    monkeypatch.setattr(routes, "as_jpeg", lambda *more: made.append(1) or real(*more))
-    one = InkSearcher("one", photos.values())
+def test_a_thumbnail_is_made_once(tmp_path):
+    one = InkSearcher("one", make_photos(tmp_path).values())
+    name, path = next(iter(one.paths.items()))
     with serving({"one": one}) as world:
-        bodies = {world.ask(f"/thumbnail/{next(iter(one.paths))}").body for _ in range(3)}
-    assert [len(bodies), len(made)] == [1, 1]
+        first = world.ask(f"/thumbnail/{name}")
+        path.unlink()
+        assert world.ask(f"/photo/{name}").status == 410
+        assert world.ask(f"/thumbnail/{name}").body == first.body
 
 
 def test_the_page_asks_for_nothing_that_is_not_served(world):

@@ -18,6 +18,7 @@ from serving import SPOTS, InkSearcher, drawn, make_photos, png, serving
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from waiting import PATIENCE, wait_for
 
+from sbirctl.core.files import digest_file
 from sbirctl.galleries.gallery import GalleryInfo
 from sbirctl.galleries.server.middleware import HEADERS
 
@@ -362,6 +363,24 @@ def test_costly_uploads_give_way_to_others(own):
         given_up = next(one for one in slow if one.done()).result()
         assert given_up.status == 400
         assert "others wait" in error_of(given_up)
+
+
+def test_costly_photos_of_the_gallery_give_way_to_others(own, tmp_path):
+    plain, data = next(iter(own.paths)), costly(side=2600)
+    for number in range(3):
+        path = tmp_path / f"slow-{number}.jpg"
+        path.write_bytes(data + bytes([number]))
+        own.paths[digest_file(path)] = path
+    slow = list(own.paths)[-3:]
+    with serving({"one": own}, photo_patience=0.3) as world, ThreadPoolExecutor() as pool:
+        asked = [pool.submit(world.ask, f"/thumbnail/{name}") for name in slow]
+        assert world.search(DRAWING).status == 200
+        assert world.ask(f"/thumbnail/{plain}").status == 200
+        given_up = [one.result() for one in asked if one.result().status != 200]
+    assert given_up
+    assert {answer.status for answer in given_up} == {400}
+    assert all("others wait" in error_of(answer) for answer in given_up)
+    assert world.warnings == []
 
 
 def closes(line):

@@ -18,6 +18,8 @@ class Limits:
         decode_seconds: of processor that one upload may take to become a picture.
         decode_memory: bytes that it may take.
         decode_patience: seconds of the clock after which it gives way, where others wait.
+        photo_decoders: processes that decode photos of the gallery, to make them small.
+        photo_patience: seconds of the clock after which a photo gives way, where others wait.
         file: bytes of a photo of the gallery that is still shown.
         photos: answers of one search.
         words: letters of a description.
@@ -41,6 +43,8 @@ class Limits:
     decode_seconds: float = 5.0
     decode_memory: int = 512_000_000
     decode_patience: float = 0.7
+    photo_decoders: int = 2
+    photo_patience: float = 5.0
     file: int = 200_000_000
     photos: int = 1000
     words: int = 300

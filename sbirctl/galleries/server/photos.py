@@ -13,8 +13,10 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from sbirctl.core.bounded import BoundedProcesses
 from sbirctl.core.files import human_bytes
 from sbirctl.galleries.server.http_errors import HttpError
+from sbirctl.store.bounded import BOUNDS
 from sbirctl.store.images import decode_photo
 
 # What browsers show; anything else is sent as JPEG. Told by the bytes, never by the name.
@@ -88,15 +90,37 @@ def blocks(stream: BinaryIO) -> Iterator[bytes]:
             yield block
 
 
-def as_jpeg(stream: BinaryIO, side: int = _GREATEST, quality: int = 85) -> bytes:
-    """The photo as JPEG, upright, no side greater than `side`; closes the file.
+class PhotoDecoder:
+    """Photos as JPEG, each decoded in a process that is stopped at `store.bounded.BOUNDS`.
 
-    Raises:
-        ImageError: it cannot be decoded.
+    A photo was decoded when it was indexed, but perhaps elsewhere, by another library and at
+    another size; so it is as little trusted as an upload, and no search waits for it.
+
+    Args:
+        most: processes.
+        patience: seconds of the clock after which a photo gives way, where others wait.
     """
-    with stream:
-        # no bound on pixels: these very bytes were decoded when they were indexed
-        image = decode_photo(stream.read(), side, max_pixels=sys.maxsize)
+
+    def __init__(self, most: int, patience: float) -> None:
+        self._processes = BoundedProcesses(BOUNDS, most, patience, __name__)
+
+    def as_jpeg(self, stream: BinaryIO, side: int = _GREATEST) -> bytes:
+        """The photo as JPEG, upright, no side greater than `side`; closes the file.
+
+        Raises:
+            CorruptError: it cannot be decoded, or takes too much.
+        """
+        with stream:
+            return self._processes.run(_as_jpeg, stream.read(), side)
+
+    def close(self) -> None:
+        """End the processes."""
+        self._processes.close()
+
+
+def _as_jpeg(data: bytes, side: int, quality: int = 85) -> bytes:
+    # No bound on pixels but by time and memory: these very bytes were decoded when indexed.
+    image = decode_photo(data, side, max_pixels=sys.maxsize)
     image.thumbnail((side, side), Image.Resampling.BICUBIC)
     out = io.BytesIO()
     image.save(out, "JPEG", quality=quality)

@@ -17,7 +17,7 @@ from sbirctl.galleries.searcher import Searcher
 from sbirctl.galleries.server.galleries import Galleries
 from sbirctl.galleries.server.http_errors import HttpError, PlainJSON
 from sbirctl.galleries.server.limits import Limits
-from sbirctl.galleries.server.photos import as_jpeg, blocks, media_type, open_photo
+from sbirctl.galleries.server.photos import PhotoDecoder, blocks, media_type, open_photo
 from sbirctl.galleries.server.pictures import Pictures
 from sbirctl.galleries.server.rate import Rate
 from sbirctl.galleries.server.search_request import SearchRequest, number_of
@@ -45,7 +45,9 @@ class Routes:
         self._rate = Rate(limits.rate, limits.burst)
         self._pictures = Pictures(limits)
         self._searching = Worker("search", 1, limits.waiting)
-        self._reading = Worker("read", 2, limits.pictures)
+        self._photos = PhotoDecoder(limits.photo_decoders, limits.photo_patience)
+        # more threads than processes, as for uploads
+        self._reading = Worker("read", 2 * limits.photo_decoders, limits.pictures)
         self._thumbnails = Thumbnails(limits.thumbnails)
 
     def routes(self) -> list[Route]:
@@ -67,6 +69,7 @@ class Routes:
     def close(self) -> None:
         """End threads and processes."""
         self._pictures.close()
+        self._photos.close()
         self._searching.close()
         self._reading.close()
 
@@ -144,7 +147,11 @@ class Routes:
         def work() -> bytes:
             path = self._open(request).photo(name)
             side, most = self._limits.thumbnail, self._limits.file
-            return self._thumbnails.get(name, lambda: as_jpeg(open_photo(path, name, most), side))
+
+            def make() -> bytes:
+                return self._photos.as_jpeg(open_photo(path, name, most), side)
+
+            return self._thumbnails.get(name, make)
 
         made = await _unless_gone(request, self._reading.run(work))
         return Response(made, media_type="image/jpeg", headers=_KEEP)
@@ -157,7 +164,8 @@ class Routes:
             stream = open_photo(self._open(request).photo(name), name, self._limits.file)
             kind = media_type(stream)
             if not kind:
-                return Response(as_jpeg(stream), media_type="image/jpeg", headers=_KEEP)
+                made = self._photos.as_jpeg(stream)
+                return Response(made, media_type="image/jpeg", headers=_KEEP)
             return StreamingResponse(blocks(stream), media_type=kind, headers=_KEEP)
 
         return await self._reading.run(work)
