@@ -3,15 +3,18 @@
     python benchmarks/faults.py damaged [--count 20000] [--only KIND] [--keep FOLDER]
     python benchmarks/faults.py kills [--count 400] [--only COMMAND]
     python benchmarks/faults.py writes [--count 1000] [--only COMMAND]
+    python benchmarks/faults.py signals|twice|clock [--count 100] [--only COMMAND]
     python benchmarks/faults.py handles
     python benchmarks/faults.py served [--count 5000]
 
 `damaged` reads files of every kind the program reads, damaged at random. `kills` ends commands by a
 signal that nothing can catch, at calls that write; `writes` lets such calls fail (ENOSPC, EDQUOT,
-EIO, EINTR); both then let the command end and compare what it leaves. `handles` allows 64 open
-files, and fewer; the three need a C compiler. `served` asks a running server among hostile
-uploads. `--seed` chooses another campaign, `--world
-FOLDER` keeps what all of it starts from. Exit status 1 where something crashed, hung or was lost.
+EIO, EINTR); both then let the command end and compare what it leaves. So do `signals` (SIGINT,
+SIGTERM, SIGHUP), `twice` (the same command while it runs) and `clock` (kills, with the clock three
+days back in every second run). `handles` allows 64 open files, and fewer. All of these need a C
+compiler. `served` asks a running server among hostile uploads. `--seed` chooses another campaign,
+`--world FOLDER` keeps what all of it starts from. Exit status 1 where something crashed, hung or
+was lost.
 """
 
 from __future__ import annotations
@@ -32,13 +35,15 @@ from benchmarks.hostile import damaged, kinds, served, stopped, world
 
 MB = 1 << 20
 ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EINTR)
+STOPPED = ("kills", "writes", "signals", "twice", "clock", "handles")
+DAYS = 3 * 24 * 3600
 _LOADED = "SBIRCTL_FAULTS_LOADED"
 
 
 def main() -> None:
     """Run one part and print its table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=("damaged", "kills", "writes", "handles", "served"))
+    parser.add_argument("part", choices=("damaged", *STOPPED, "served"))
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="")
@@ -46,7 +51,7 @@ def main() -> None:
     parser.add_argument("--world", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
-        if given.part in ("kills", "writes", "handles") and _LOADED not in os.environ:
+        if given.part in STOPPED and _LOADED not in os.environ:
             sys.exit(with_faults(Path(scratch)))
         place = world.make((given.world or Path(scratch) / "world").absolute())
         run = {"damaged": damage_all, "served": serve_all}.get(given.part, stop_all)
@@ -98,10 +103,8 @@ def serve_all(place: Path, given: argparse.Namespace) -> bool:
 
 
 def stop_all(place: Path, given: argparse.Namespace) -> bool:
-    """Kills, failing writes or few handles in all commands; whether nothing was lost."""
-    import sbirctl.models.baseline  # noqa: F401  # and torch, once for all runs
-
-    names = ("done", "refused", "killed", "crashed", "hung", "lost")
+    """Kills, failing writes and the like in all commands; whether nothing was lost."""
+    names = ("done", "refused", "killed", "stopped", "crashed", "hung", "lost")
     print(f"| command | writing calls | {' | '.join(names)} | s |")
     print("|---|---|" + "---|" * (len(names) + 1))
     chosen = [one for one in stopped.COMMANDS if given.only in one.name]
@@ -112,12 +115,7 @@ def stop_all(place: Path, given: argparse.Namespace) -> bool:
         with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
             bench = stopped.Bench(place, Path(scratch), command)
             count = -(-given.count // len(chosen))
-            if given.part == "kills":
-                tally = stopped.kill(bench, count, rng)
-            elif given.part == "writes":
-                tally = stopped.fail(bench, count, rng, ERRORS, errno.ENOSPC)
-            else:
-                tally = stopped.few_files(bench)
+            tally = _part(given.part, bench, count, rng)
         n = tally.outcomes
         counts = " | ".join(str(n[name]) for name in names)
         seconds = time.monotonic() - clock
@@ -126,6 +124,20 @@ def stop_all(place: Path, given: argparse.Namespace) -> bool:
             print("   ", failure, file=sys.stderr, flush=True)
         whole = whole and not (n["crashed"] or n["hung"] or n["lost"])
     return whole
+
+
+def _part(name: str, bench: stopped.Bench, count: int, rng: Random) -> stopped.Tally:
+    if name == "kills":
+        return stopped.kill(bench, count, rng)
+    if name == "clock":
+        return stopped.kill(bench, count, rng, clock=DAYS)
+    if name == "writes":
+        return stopped.fail(bench, count, rng, ERRORS, errno.ENOSPC)
+    if name == "signals":
+        return stopped.stop(bench, count, rng)
+    if name == "twice":
+        return stopped.twice(bench, count, rng)
+    return stopped.few_files(bench)
 
 
 if __name__ == "__main__":

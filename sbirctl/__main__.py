@@ -9,6 +9,9 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     try:
+        from sbirctl.cli import _signals
+
+        _signals.install()
         from sbirctl.cli._app import run
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,4 +1,5 @@
-/* Loaded before libc: the n-th call that writes below a folder fails, or ends the process. */
+/* Loaded before libc: the n-th call that writes below a folder fails, ends the process or has it get
+   a signal; and the clock can go back. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -10,13 +11,15 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static char below[4096];
-static long at, seen;
+static long at, seen, back;
 static int error, sticky;
 
-/* Count from now on; call number n (from 1) fails with `code`, or kills where it is 0. */
+/* Count from now on; call number n (from 1) fails with `code`, kills where it is 0, and where it is
+   less than 0 a signal of that number comes before the call. */
 void fault_arm(const char *folder, long n, int code, int stays) {
     snprintf(below, sizeof below, "%s", folder);
     error = code;
@@ -27,11 +30,17 @@ void fault_arm(const char *folder, long n, int code, int stays) {
 
 long fault_seen(void) { return seen; }
 
+/* The clock is so many seconds back from now on. */
+void fault_clock(long seconds) { back = seconds; }
+
 static int strikes(const char *path) {
     if (!below[0] || strncmp(path, below, strlen(below))) return 0;
     long n = __atomic_add_fetch(&seen, 1, __ATOMIC_SEQ_CST);
     if (!at || n < at || (n > at && !sticky)) return 0;
-    if (!error) kill(getpid(), SIGKILL);
+    if (error <= 0) {
+        kill(getpid(), error ? -error : SIGKILL);
+        return 0;
+    }
     errno = error;
     return 1;
 }
@@ -84,3 +93,18 @@ ON_PATH(mkdir, (const char *path, mode_t mode), path, mode)
 ON_PATH(unlink, (const char *path), path)
 OPENING(open)
 OPENING(open64)
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    static __typeof__(&clock_gettime) real;
+    if (!real) real = (__typeof__(&clock_gettime))dlsym(RTLD_NEXT, "clock_gettime");
+    int failed = real(clock, now);
+    if (!failed && clock == CLOCK_REALTIME) now->tv_sec -= back;
+    return failed;
+}
+
+time_t time(time_t *now) {
+    struct timespec exact;
+    clock_gettime(CLOCK_REALTIME, &exact);
+    if (now) *now = exact.tv_sec;
+    return exact.tv_sec;
+}

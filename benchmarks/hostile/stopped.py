@@ -1,4 +1,4 @@
-"""Commands that are killed, or whose writes fail: is anything lost, and what is said?
+"""Commands that are killed or stopped, or whose writes fail: is anything lost, and what is said?
 
 The process that calls this has `faults.c` loaded, and imports what the command imported when it ran
 undisturbed; each run is a fork of it, and costs what the command does, not what Python needs to
@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+import re
 import resource
 import shutil
 import signal
@@ -26,6 +27,8 @@ from sbirctl.core.files import digest_file
 from .damaged import UNEXPECTED
 from .world import TRAIN
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOPPED = re.compile(r"Stopped.*\.\n  → Type the same command to .*$")
 SECONDS = 300  # of the clock, after which a command has hung
 
 
@@ -94,7 +97,7 @@ class Tally:
     """What became of the runs of one command.
 
     Attributes:
-        outcomes: done, refused, killed; crashed, hung, lost.
+        outcomes: done, refused, killed, stopped; crashed, hung, lost.
         failures: what to look at.
     """
 
@@ -108,15 +111,17 @@ class Fault:
 
     Attributes:
         call: number of the writing call, from 1; 0 for none.
-        error: its errno; 0 for a kill.
+        error: its errno; 0 for a kill, less than 0 for a signal of that number.
         stays: all later ones fail too, as on a full disk.
         files: how many may be open; 0 for as many as usual.
+        clock: seconds that the clock is back.
     """
 
     call: int = 0
     error: int = 0
     stays: bool = False
     files: int = 0
+    clock: int = 0
 
 
 class Bench:
@@ -159,16 +164,21 @@ class Bench:
 
     def run(self, fault: Fault) -> tuple[int, int]:
         """Exit status (negative for a signal), and how many writing calls there were."""
+        child, receiving = self.start(fault)
+        with os.fdopen(receiving) as stream:
+            calls = stream.read()
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return status, int(calls or 0)
+
+    def start(self, fault: Fault) -> tuple[int, int]:
+        """Begin a run; gives its process, and where the number of its writing calls is read."""
         receiving, sending = os.pipe()
         child = os.fork()
         if not child:
             os.close(receiving)
             self._in_child(fault, sending)
         os.close(sending)
-        with os.fdopen(receiving) as stream:
-            calls = stream.read()
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        return status, int(calls or 0)
+        return child, receiving
 
     def _in_child(self, fault: Fault, sending: int) -> None:
         status = 70
@@ -181,9 +191,11 @@ class Bench:
             if fault.files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (fault.files, fault.files))
             signal.alarm(SECONDS)
-            from sbirctl.cli import _app
+            from sbirctl.cli import _app, _signals
 
+            _signals.install()
             libc = ctypes.CDLL(None)
+            libc.fault_clock(ctypes.c_long(fault.clock))
             libc.fault_arm(os.fsencode(self.home), fault.call, fault.error, int(fault.stays))
             words = [word.replace("WORLD", str(self._world)) for word in self._command.words]
             words = [word.replace(f"{self._world}/home/new", f"{self.home}/new") for word in words]
@@ -220,10 +232,12 @@ class Bench:
         what = f"{self._command.name} {fault}: {status} {self.said()}"
         if status == -signal.SIGKILL and not fault.error and fault.call:
             tally.outcomes["killed"] += 1
+        elif status == 130 and _STOPPED.search(self.said()):
+            tally.outcomes["stopped"] += 1
         elif status == -signal.SIGALRM:
             tally.outcomes["hung"] += 1
             tally.failures.append(f"hung: {what}")
-        elif status < 0 or status == 70 or UNEXPECTED.search(self._said.read_bytes()):
+        elif status < 0 or status in (70, 130) or UNEXPECTED.search(self._said.read_bytes()):
             tally.outcomes["crashed"] += 1
             tally.failures.append(f"crashed: {what}")
         else:
@@ -236,10 +250,13 @@ class Bench:
             tally.failures.append(f"lost: {self._command.name} {faults}: {wrong}")
 
 
-def kill(bench: Bench, count: int, rng: Random, each: int = 4) -> Tally:
+def kill(bench: Bench, count: int, rng: Random, clock: int = 0, each: int = 4) -> Tally:
     """`count` kills at random writing calls, up to `each` in one home before it is finished.
 
     A command that ended before its call came is counted as done, not as killed.
+
+    Args:
+        clock: seconds by which the clock is back in every second run.
     """
     tally = Tally()
     while tally.outcomes["killed"] < count and not tally.outcomes["hung"]:
@@ -247,21 +264,66 @@ def kill(bench: Bench, count: int, rng: Random, each: int = 4) -> Tally:
         faults: list[Fault] = []
         left = bench.calls
         while len(faults) < each and left:
-            faults.append(Fault(rng.randint(1, left)))
+            faults.append(Fault(rng.randint(1, left), clock=clock * (len(faults) % 2)))
             left -= faults[-1].call
             bench.judge(faults[-1], tally)
         bench.check(faults, tally)
     return tally
 
 
-def fail(bench: Bench, count: int, rng: Random, errors: tuple[int, ...], full: int) -> Tally:
-    """`count` writing calls that fail, each in a home of its own; `full` stays so."""
+def fail(
+    bench: Bench, count: int, rng: Random, errors: tuple[int, ...], full: int, each: int = 3
+) -> Tally:
+    """`count` writing calls that fail, one a run, up to `each` in one home before it is finished.
+
+    Those of the error `full` fail from then on to the end of their run. A home is finished as soon
+    as a run has done its work all the same.
+    """
+    tally, number = Tally(), 0
+    while number < count:
+        bench.clear()
+        faults: list[Fault] = []
+        left = bench.calls
+        while number < count and len(faults) < each and left:
+            error = errors[number % len(errors)]
+            faults.append(Fault(rng.randint(1, left), error, error == full))
+            left -= faults[-1].call
+            number += 1
+            done = tally.outcomes["done"]
+            bench.judge(faults[-1], tally)
+            if tally.outcomes["done"] > done:
+                break
+        bench.check(faults, tally)
+    return tally
+
+
+def stop(bench: Bench, count: int, rng: Random) -> Tally:
+    """`count` signals that ask a command to end, each at a random writing call."""
     tally = Tally()
     for number in range(count):
         bench.clear()
-        error = errors[number % len(errors)]
-        fault = Fault(rng.randint(1, bench.calls), error, error == full)
+        fault = Fault(rng.randint(1, bench.calls), -SIGNALS[number % len(SIGNALS)])
         bench.judge(fault, tally)
+        bench.check([fault], tally)
+    return tally
+
+
+def twice(bench: Bench, count: int, rng: Random) -> Tally:
+    """A command that halts at a random writing call while the same is run; then it goes on."""
+    tally = Tally()
+    for _ in range(count):
+        bench.clear()
+        fault = Fault(rng.randint(1, bench.calls), -signal.SIGSTOP)
+        first, receiving = bench.start(fault)
+        halted = os.WIFSTOPPED(os.waitpid(first, os.WUNTRACED)[1])
+        if halted:
+            bench.judge(Fault(), tally)
+            os.kill(first, signal.SIGCONT)
+            status = os.waitstatus_to_exitcode(os.waitpid(first, 0)[1])
+            if status:
+                tally.outcomes["crashed"] += 1
+                tally.failures.append(f"crashed: the first of two: {status}")
+        os.close(receiving)
         bench.check([fault], tally)
     return tally
 

@@ -110,11 +110,12 @@ def error(problem: SbirctlError) -> None:
         _say(f"  → {problem.hint}", "")
 
 
-def stopped(message: str = "Stopped.", hint: str = "") -> None:
+def stopped(
+    message: str = "Stopped.", hint: str = "Type the same command to start it again."
+) -> None:
     """That the command was interrupted, and how to go on."""
     _say(message, "")
-    if hint:
-        _say(f"  → {hint}", "")
+    _say(f"  → {hint}", "")
 
 
 def print_path(path: Path, *, null: bool = False) -> None:

@@ -21,6 +21,7 @@ _SHORTAGE = (errno.EMFILE, errno.ENFILE)
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 # HDF5 and safetensors tell the system's number in words alone.
 _NUMBER = re.compile(r"(?:errno = |os error )(\d+)")
+_NOT_CLOSED = "slist already enabled"  # HDF5, where an earlier write of its metadata failed
 
 
 @contextmanager
@@ -245,11 +246,16 @@ def refuse_shortage(error: BaseException) -> None:
 
 
 def _number(error: BaseException) -> int | None:
-    """The system's number of an error, also where a library tells it in words alone."""
-    number: int | None = getattr(error, "errno", None)
-    if number is None and (told := _NUMBER.search(str(error))):
-        number = int(told[1])
-    return number
+    """The system's number of an error, also where a library tells it in words alone, or raises an
+    error of its own while it handles the system's.
+    """
+    for one in (error, error.__context__):
+        number: int | None = getattr(one, "errno", None)
+        if number is None and (told := _NUMBER.search(str(one))):
+            number = int(told[1])
+        if number is not None:
+            return number
+    return None
 
 
 def _full(error: Exception, target: Path) -> SbirctlError | None:
@@ -271,10 +277,16 @@ def _full(error: Exception, target: Path) -> SbirctlError | None:
 def _told(error: Exception, target: Path) -> SbirctlError | None:
     """What to say where a library tells of an error of the system; None where it does not."""
     number = None if getattr(error, "errno", None) else _number(error)
-    if number is None or number in _SHORTAGE:
+    if number in _SHORTAGE:
+        return None
+    if number is not None:
+        reason = os.strerror(number)
+    elif _NOT_CLOSED in str(error):
+        reason = "the system refused it while the file was closed"
+    else:
         return None
     return SbirctlError(
-        f"Cannot write {display_path(target)}: {os.strerror(number)}.",
+        f"Cannot write {display_path(target)}: {reason}.",
         "Check the disk; the same command continues.",
     )
 

@@ -11,7 +11,7 @@ import torch
 
 from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.errors import CorruptError, SbirctlError
-from sbirctl.core.files import atomic_path, display_path, read_json, refuse_shortage, write_json
+from sbirctl.core.files import atomic_open, display_path, read_json, refuse_shortage, write_json
 from sbirctl.core.forms import NATURAL, Each, Maybe, check_form
 from sbirctl.models import Model
 from sbirctl.retrieval.provenance import Provenance
@@ -82,8 +82,8 @@ def save_state(
         "model": dict(model.checkpoint_state()),
         "optimizer": None if optimizer is None else optimizer.state_dict(),
     }
-    with atomic_path(path) as temporary:
-        torch.save(state, temporary)
+    with atomic_open(path) as stream:  # of a path torch does not tell why it cannot be written
+        torch.save(state, stream)
 
 
 def load_state(

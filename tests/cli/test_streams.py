@@ -104,8 +104,8 @@ def pictures(root, count):
     return f"prepare folder --name m --photos {root / 'p'} --sketches {root / 's'} --workers 1"
 
 
-def interrupted(words, home, when):
-    """Stderr and status of a command that gets Ctrl-C once `when` holds."""
+def interrupted(words, home, when, number=signal.SIGINT):
+    """Stderr and status of a command that gets a signal once `when` holds."""
     process = subprocess.Popen(
         [sys.executable, "-m", "sbirctl", *words.split()],
         stdout=subprocess.PIPE,
@@ -116,19 +116,30 @@ def interrupted(words, home, when):
     until = time.monotonic() + PATIENCE
     while not when() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=PATIENCE)
     assert out == ""
     return err.splitlines(), process.returncode
 
 
-def test_ctrl_c_says_where_prepare_stands(tmp_path):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_says_where_prepare_stands(tmp_path, name):
+    number, home = getattr(signal, name), tmp_path / "home"
     command = pictures(tmp_path, 30)
-    said, code = interrupted(
-        command, tmp_path / "home", lambda: any(tmp_path.glob("home/datasets/m/*/*"))
-    )
-    assert code == 130
+    said, code = interrupted(command, home, lambda: any(home.glob("datasets/m/*/*")), number)
+    assert code == (130 if name == "SIGINT" else -number)  # the signal ends it, as others expect
     assert said[-2:] == ["Stopped while preparing m.", "  → Type the same command to go on."]
+
+
+@pytest.mark.parametrize(("before", "status"), [("", -signal.SIGHUP), ("nohup", 3)])
+def test_a_signal_that_is_ignored_stays_so(before, status):
+    code = (
+        "import os, signal; from sbirctl.cli import _signals; _signals.install()\n"
+        "os.kill(os.getpid(), signal.SIGHUP); raise SystemExit(3)"
+    )
+    words = [*before.split(), sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == status, done.stderr
 
 
 def test_ctrl_c_says_where_training_stands(tmp_path):

@@ -57,6 +57,9 @@ def test_a_disk_that_hdf5_finds_full_is_said_in_words(tmp_path):
         raise RuntimeError(text.format(errno.ENOSPC))
     with pytest.raises(SbirctlError, match="Input/output error"), files.disk_advice(tmp_path):
         raise RuntimeError(text.format(errno.EIO))
+    again = "Can't decrement id ref count (slist already enabled?)"  # when it is closed afterwards
+    with pytest.raises(SbirctlError, match="Cannot write"), files.disk_advice(tmp_path):
+        raise RuntimeError(again)
     with pytest.raises(RuntimeError, match="decrement"), files.disk_advice(tmp_path):
         raise RuntimeError("Can't decrement id ref count (it is closed)")
 
@@ -152,6 +155,10 @@ try:
             import h5py
             with h5py.File(temporary, "w") as file:
                 file["a"] = np.ones(100_000)
+        elif kind == "torch":
+            import torch
+            with open(temporary, "wb") as stream:
+                torch.save({"a": torch.ones(100_000)}, stream)
         else:
             temporary.write_bytes(bytes(100_000))
 except SbirctlError as error:
@@ -159,7 +166,7 @@ except SbirctlError as error:
 """
 
 
-@pytest.mark.parametrize("kind", ["safetensors", "npz", "h5", "plain"])
+@pytest.mark.parametrize("kind", ["safetensors", "npz", "h5", "torch", "plain"])
 def test_a_limit_on_file_sizes_is_said_by_every_writer(tmp_path, kind):
     command = [sys.executable, "-c", LIMITED, str(tmp_path / "x"), kind]
     done = subprocess.run(command, capture_output=True, text=True)
