@@ -1,12 +1,15 @@
-"""`sbirctl curves`: training curves, and precision along the ranking."""
+"""`sbirctl curves`: training curves, precision along the ranking, ranks along the drawing."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sbirctl.cli import _console
+from sbirctl.cli.embed import LeaksOption
+from sbirctl.core.errors import UsageError
 
 panel = "Pictures and tables"
 order = 4
@@ -29,6 +32,33 @@ def command(
             help="Draw losses, validation and unseen figures of the training logs instead.",
         ),
     ] = False,
+    strokes: Annotated[
+        Path | None,
+        typer.Option(
+            "--strokes",
+            metavar="FILE|FOLDER",
+            help="Draw how soon these drawings (.ndjson, .svg, coordinates) find their targets.",
+        ),
+    ] = None,
+    target: Annotated[
+        str,
+        typer.Option(
+            "--target",
+            metavar="class|own",
+            help="With --strokes: the first photo of the class, or the photo drawn from.",
+        ),
+    ] = "class",
+    per_class: Annotated[
+        int, typer.Option("--per-class", min=1, help="With --strokes: drawings of a class at most.")
+    ] = 20,
+    dataset: Annotated[
+        str, typer.Option("--dataset", help="With --strokes: test the run on this data set.")
+    ] = "",
+    split: Annotated[
+        str, typer.Option("--split", help="With --strokes: the classes tested: a list, or all.")
+    ] = "",
+    leaks: LeaksOption = "refuse",
+    device: _console.DeviceOption = "auto",
     most: Annotated[int, typer.Option("--max-k", min=2, help="Largest K of precision@K.")] = 200,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Seed of the bootstrap that the bands come from.")
@@ -38,17 +68,45 @@ def command(
 ) -> None:
     """Draw precision over recall and at K, or with --training the logs; prints the path.
 
-    Bands are 95 % bootstrap intervals over queries. Beside the picture lies the same as CSV.
+    With --strokes: the rank of the target after 10, 20, … 100 % of a drawing's lines, and the areas
+    under the curves. Bands are 95 % bootstrap intervals over queries. Beside the picture lies the
+    same as CSV.
     """
-    from sbirctl.pipeline.curves import curves
+    wide = 1 if columns == 1 else 2
+    found = [_console.input_path(source) for source in sources or []]
+    if strokes is not None:
+        from sbirctl.pipeline.stroke_curves import stroke_curves
 
-    picture = curves(
-        [_console.input_path(source) for source in sources or []],
-        output,
-        kind="training" if training else "ranking",
-        most=most,
-        seed=seed,
-        columns=1 if columns == 1 else 2,
-        report=_console.reporter(),
-    )
+        if training or len(found) > 1:
+            raise UsageError("--strokes takes one run, without --training.", "Name one run.")
+        picture = stroke_curves(
+            found[0] if found else None,
+            strokes.expanduser(),
+            output,
+            target=target,
+            per_class=per_class,
+            dataset=dataset,
+            split=split,
+            leaks=leaks,
+            device=device,
+            seed=seed,
+            columns=wide,
+            report=_console.reporter(),
+        )
+    else:
+        from sbirctl.pipeline.curves import curves
+
+        if dataset or split:
+            raise UsageError(
+                "--dataset and --split go with --strokes.", "Embed there first: `sbirctl embed`."
+            )
+        picture = curves(
+            found,
+            output,
+            kind="training" if training else "ranking",
+            most=most,
+            seed=seed,
+            columns=wide,
+            report=_console.reporter(),
+        )
     _console.print_path(picture, null=print0)

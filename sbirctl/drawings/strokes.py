@@ -46,7 +46,10 @@ def check_line_width(width: float) -> None:
 
 
 def render(
-    strokes: Strokes, pen: Pen, frame: tuple[float, float, float, float] | None = None
+    strokes: Strokes,
+    pen: Pen,
+    frame: tuple[float, float, float, float] | None = None,
+    whole: Strokes | None = None,
 ) -> Image.Image:
     """Draw strokes in black on white; round caps and joins.
 
@@ -56,6 +59,7 @@ def render(
         frame: (left, top, width, height) of the sheet the strokes lie on, so that a drawing keeps
             its place and size on it; None to fit the drawing into the canvas. Either way both axes
             have one scale, and what is left is shared by both sides.
+        whole: without a frame, the finished drawing that is fitted: the strokes lie as in it.
 
     Returns:
         `canvas` x `canvas` grey image (mode L).
@@ -73,8 +77,9 @@ def render(
     side = pen.canvas * _ZOOM
     edge = 0.0
     if frame is None:
-        low = points.min(axis=0)
-        frame = (*low, *(points.max(axis=0) - low))
+        fitted = points if whole is None else np.concatenate(whole)
+        low = fitted.min(axis=0)
+        frame = (*low, *(fitted.max(axis=0) - low))
         edge = _MARGIN * side + pen.line_width * _ZOOM / 2
     left, top, width, height = frame
     scale = (side - 2 * edge) / max(width, height, 1e-9)
@@ -89,6 +94,38 @@ def render(
     for stroke in _thinned(placed, lengths):
         _line(draw, stroke, pen.line_width * _ZOOM)
     return image.reduce(_ZOOM)
+
+
+def begun(strokes: Strokes, share: float) -> Strokes:
+    """A drawing that is not finished: the first part of its lines, in the order they were drawn.
+
+    Args:
+        strokes: each (n, 2).
+        share: of the length of all lines, 0 to 1; the last line may be cut. What has no length, as
+            a dot, is there once the pen has come to it.
+
+    Returns:
+        At least the first point; all strokes, as they are, for 1.
+    """
+    if share >= 1:
+        return strokes
+    steps = [np.hypot(*np.diff(stroke, axis=0).T) for stroke in strokes]
+    left = share * sum(float(step.sum()) for step in steps)
+    made: Strokes = []
+    for stroke, step in zip(strokes, steps, strict=True):
+        if not len(stroke):
+            continue
+        reached = np.append(0.0, np.cumsum(step))
+        if reached[-1] <= left:
+            made.append(stroke)
+            left -= reached[-1]
+            continue
+        last = int(np.searchsorted(reached, left, side="right"))
+        part = (left - reached[last - 1]) / step[last - 1]
+        end = stroke[last - 1] + part * (stroke[last] - stroke[last - 1])
+        made.append(np.vstack([stroke[:last], end]))
+        break
+    return made
 
 
 def _thinned(points: np.ndarray, lengths: list[int]) -> Strokes:

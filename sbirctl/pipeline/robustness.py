@@ -1,0 +1,168 @@
+"""`robustness`: what a run's figure becomes when its sketches are drawn otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sbirctl.core.errors import MismatchError
+from sbirctl.core.files import write_json
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.core.seeds import rng_for
+from sbirctl.pipeline.pictures import beside, marked, run_name
+from sbirctl.pipeline.run_model import embed_sketches, open_run
+
+if TYPE_CHECKING:
+    from sbirctl.inference.encoder import Encoder
+    from sbirctl.report.robustness_figure import Card, Trial
+    from sbirctl.retrieval.embeddings import Embeddings
+
+SCHEMA = 1
+LEVEL = 0.95
+_PER_QUERY = ("label", "instance", "group", "path", "digest")
+
+
+def robustness(
+    run: Path | None = None,
+    output: Path | None = None,
+    *,
+    metric: str = "map@all",
+    queries: int = 500,
+    seed: int = 0,
+    dataset: str = "",
+    split: str = "",
+    leaks: str = "refuse",
+    device: str = "auto",
+    report: Reporter = SILENT,
+) -> Path:
+    """Change the query sketches in six ways, at several strengths, and measure each time.
+
+    Args:
+        run: its folder, name or checkpoint; None for the newest.
+        output: .png, .svg or .pdf; None for `robustness.png` beside the embeddings.
+        metric: under the definition `standard`.
+        queries: how many are drawn at random where there are more.
+        seed: of which queries, and of all chance in the changes.
+        dataset, split, leaks, device: as for `embed`.
+
+    Returns:
+        The picture; beside it lies the same as .json.
+
+    Raises:
+        UsageError: no such metric, or a wrong ending.
+        MissingError: no such run or data set.
+        MismatchError: no query has a relevant photo.
+    """
+    from sbirctl.report import style
+    from sbirctl.report.robustness_figure import draw_card
+    from sbirctl.report.sheet_thumbnails import pixel_rows, store_of
+    from sbirctl.retrieval.metrics import parse
+
+    name = str(parse(metric))
+    if output is not None:
+        style.check_suffix(output)
+    path, e, encoder = open_run(
+        run, dataset=dataset, split=split, leaks=leaks, device=device, report=report
+    )
+    store = store_of(e, path)
+    asked = _drawn(e, queries, seed)
+    if len(asked.query) < len(e.query):
+        report.note(f"{len(asked.query):,} of {len(e.query):,} queries, drawn with seed {seed}.")
+    rows = pixel_rows(store, "sketch", asked.query_path, asked.query_digest)
+    card = _measure(asked, encoder, store.read("sketch", rows), name, seed, report)
+    picture = output or beside(path, "robustness.png")
+    style.save(draw_card(card, marked(run_name(path), e), level=LEVEL), picture, report)
+    write_json(picture.with_suffix(".json"), _facts(card, e, seed))
+    return picture
+
+
+def _drawn(e: Embeddings, queries: int, seed: int) -> Embeddings:
+    """The embeddings with some of their queries, in the order of the file."""
+    size = len(e.query)
+    if queries >= size:
+        return e
+    rows = np.sort(rng_for("robustness queries", seed).choice(size, queries, replace=False))
+    columns: dict[str, Any] = {"query": e.query[rows]}
+    for key in _PER_QUERY:
+        column = getattr(e, f"query_{key}")
+        columns[f"query_{key}"] = None if column is None else column[rows]
+    return replace(e, **columns)
+
+
+def _measure(
+    e: Embeddings,
+    encoder: Encoder,
+    pixels: np.ndarray,
+    metric: str,
+    seed: int,
+    report: Reporter,
+) -> Card:
+    from sbirctl.drawings.distortions import DISTORTIONS, distort
+    from sbirctl.report.robustness_figure import Card, Panel
+
+    plain, chance = _figure(e, embed_sketches(encoder, pixels), metric)
+    panels = []
+    with report.bar("distortions", sum(len(d.strengths) for d in DISTORTIONS)) as advance:
+        for one in DISTORTIONS:
+            trials, examples = [], []
+            for strength in one.strengths:
+                rng = rng_for("robustness", seed, one.name, str(strength))
+                changed = distort(pixels, one.change, strength, rng)
+                examples.append(changed[0, ..., 0])
+                trial, _ = _figure(e, embed_sketches(encoder, changed), metric)
+                trials.append(replace(trial, strength=strength))
+                advance()
+            panels.append(Panel(one.name, one.unit, tuple(trials), tuple(examples)))
+    sizes = len(e.query), len(e.gallery)
+    return Card(metric, plain, chance, pixels[0, ..., 0], tuple(panels), *sizes)
+
+
+def _figure(e: Embeddings, vectors: np.ndarray, metric: str) -> tuple[Trial, float]:
+    """A figure with its interval, and what chance scores."""
+    from sbirctl.pipeline.evaluate import Request, describe
+    from sbirctl.report.robustness_figure import Trial
+    from sbirctl.retrieval import definitions
+    from sbirctl.retrieval.evaluation import evaluate
+    from sbirctl.retrieval.metrics import parse
+
+    changed = replace(e, query=vectors)
+    metrics = [parse(metric)]
+    (result,) = evaluate(changed, metrics, [definitions.get("standard")])
+    scores = describe(changed, result, metrics, Request(interval="auto"))
+    value = scores["metrics"][metric]
+    if value is None:
+        raise MismatchError("No query has a relevant photo.", "Choose another run or data set.")
+    low, high = scores["intervals"][metric] or (value, value)
+    return Trial(0.0, value, low, high), float(scores["chance"][metric] or 0.0)
+
+
+def _facts(card: Card, e: Embeddings, seed: int) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "metric": card.metric,
+        "definition": "standard",
+        "as drawn": _trial(card.plain),
+        "chance": card.chance,
+        "distortions": [
+            {
+                "name": panel.name,
+                "unit": panel.unit,
+                "trials": [{"strength": t.strength, **_trial(t)} for t in panel.trials],
+            }
+            for panel in card.panels
+        ],
+        "level": LEVEL,
+        "queries": card.queries,
+        "photos": card.photos,
+        "seed": seed,
+        "model": e.model,
+        "checkpoint": e.checkpoint,
+        "provenance": e.provenance.to_json(),
+    }
+
+
+def _trial(trial: Trial) -> dict[str, float]:
+    return {"value": trial.value, "low": trial.low, "high": trial.high}

@@ -1,0 +1,72 @@
+"""A run's gallery as it was embedded, and its model ready for more sketches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sbirctl.core.errors import MismatchError
+from sbirctl.core.files import display_path
+from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sbirctl.inference.encoder import Encoder
+    from sbirctl.retrieval.embeddings import Embeddings
+
+_BATCH = 64
+
+
+def open_run(
+    run: Path | None,
+    *,
+    dataset: str = "",
+    split: str = "",
+    leaks: str = "refuse",
+    device: str = "auto",
+    report: Reporter = SILENT,
+) -> tuple[Path, Embeddings, Encoder]:
+    """The embeddings of a run's test side, and its model.
+
+    Args:
+        run: its folder, name or checkpoint; None for the newest.
+        dataset, split, leaks: other data to test on, as `embed` takes them.
+
+    Returns:
+        The embeddings file, what it holds, and the model in torch.
+
+    Raises:
+        MissingError: there is no such run.
+        MismatchError: the embeddings are of other weights.
+    """
+    from sbirctl.galleries.torch_models import from_checkpoint
+    from sbirctl.pipeline.embed import embed
+    from sbirctl.pipeline.runs import newest_run
+    from sbirctl.training.find import find_checkpoint
+
+    chosen = newest_run() if run is None else run
+    checkpoint = find_checkpoint(str(chosen))
+    if dataset or split or chosen.is_file():
+        path = embed(
+            checkpoint, dataset=dataset, split=split, leaks=leaks, device=device, report=report
+        )
+    else:
+        path = find_embeddings(checkpoint.parent, report)
+    e = read_embeddings(path, report)
+    record, encoder = from_checkpoint(checkpoint, device=device)
+    if e.checkpoint != record.digest:
+        raise MismatchError(
+            f"{display_path(path)} was made with other weights than {display_path(checkpoint)}.",
+            "Embed again: `sbirctl embed RUN --fresh`.",
+        )
+    return path, e, encoder
+
+
+def embed_sketches(encoder: Encoder, pixels: np.ndarray) -> np.ndarray:
+    """(n, dim) float32 of (n, size, size, 1) uint8, some at a time."""
+    import numpy as np
+
+    starts = range(0, len(pixels), _BATCH)
+    return np.concatenate([encoder.embed(pixels[i : i + _BATCH], "sketch") for i in starts])
