@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -72,7 +72,7 @@ def command(
     under the curves. Bands are 95 % bootstrap intervals over queries. Beside the picture lies the
     same as CSV.
     """
-    wide = 1 if columns == 1 else 2
+    wide: Literal[1, 2] = 1 if columns == 1 else 2
     found = [_console.input_path(source) for source in sources or []]
     if strokes is not None:
         from sbirctl.pipeline.stroke_curves import stroke_curves

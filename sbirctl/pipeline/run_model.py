@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sbirctl.core.errors import MismatchError
 from sbirctl.core.files import display_path
+from sbirctl.core.home import newest_run
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings
 
@@ -43,7 +44,6 @@ def open_run(
     """
     from sbirctl.galleries.torch_models import from_checkpoint
     from sbirctl.pipeline.embed import embed
-    from sbirctl.pipeline.runs import newest_run
     from sbirctl.training.find import find_checkpoint
 
     chosen = newest_run() if run is None else run

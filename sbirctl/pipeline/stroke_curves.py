@@ -184,11 +184,17 @@ def _ranks(
     from sbirctl.retrieval.target_ranks import target_ranks
 
     rows = np.array([row for _, row in chosen])
-    none = dict.fromkeys(("query_path", "query_digest", "query_instance", "gallery_instance"))
-    if kind == "own":
-        none |= {"query_instance": rows, "gallery_instance": np.arange(len(e.gallery))}
-    groups = None if e.gallery_group is None else e.gallery_group[rows]
-    asked = replace(e, query=vectors, query_label=e.gallery_label[rows], query_group=groups, **none)
+    own = kind == "own"
+    asked = replace(
+        e,
+        query=vectors,
+        query_label=e.gallery_label[rows],
+        query_group=None if e.gallery_group is None else e.gallery_group[rows],
+        query_path=None,
+        query_digest=None,
+        query_instance=rows if own else None,
+        gallery_instance=np.arange(len(e.gallery)) if own else None,
+    )
     return target_ranks(asked, kind)
 
 
