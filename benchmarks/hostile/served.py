@@ -56,7 +56,7 @@ def attack(world: Path, count: int, seed: int) -> Served:
     log = world / "served"
     with open(log, "w") as stderr:
         server = subprocess.Popen(words, env=own, stdout=subprocess.PIPE, stderr=stderr, text=True)
-    found = Served()
+    found, end = Served(), threading.Event()
     try:
         assert server.stdout is not None
         port = urlsplit(server.stdout.readline().strip()).port
@@ -66,7 +66,6 @@ def attack(world: Path, count: int, seed: int) -> Served:
             ask(port, drawing)
         found.quiet = [_timed(port, drawing) for _ in range(count // 10)]
         found.memory.append(_memory(server.pid))
-        end = threading.Event()
         uploads = [Random(f"{seed} {number}") for number in range(ATTACKERS)]
         threads = [
             threading.Thread(target=_hostile, args=(port, rng, slow, end, found)) for rng in uploads
@@ -82,6 +81,7 @@ def attack(world: Path, count: int, seed: int) -> Served:
             thread.join()
         found.memory.append(_memory(server.pid))
     finally:
+        end.set()
         server.terminate()
         server.wait()
     text = log.read_bytes()
@@ -124,7 +124,7 @@ def _timed(port: int, drawing: bytes) -> float:
     status = ask(port, drawing)
     taken = time.perf_counter() - started
     if status != 200:
-        raise RuntimeError(f"an ordinary search was answered with {status}")
+        sys.exit(f"an ordinary search was answered with {status}")
     time.sleep(max(0.0, PACE - taken))
     return taken
 

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any, ParamSpec, TypeVar
 
 from sbirctl.core.errors import CorruptError
@@ -60,8 +61,9 @@ class BoundedProcesses:
     Args:
         bounds: of every call.
         most: processes.
-        patience: seconds of the clock after which a call is stopped if all processes are busy and
-            another call waits; None to let it wait.
+        patience: seconds of processor after which a call is stopped if all processes are busy and
+            another call waits; None to let it wait. Of the clock where the system does not tell
+            what another process has used; a busy machine then stops calls that cost little.
         module: what a process imports before its first call, which does not count.
     """
 
@@ -119,11 +121,10 @@ class BoundedProcesses:
         """Stop the longest call if its time is up; gives the seconds until it may be."""
         if self._patience is None:
             return None
-        oldest = min(self._busy, key=lambda process: process.since)
-        left = oldest.since + self._patience - time.monotonic()
-        if left > 0:
-            return min(left, self._patience)
-        oldest.stop(f"it takes more than {self._patience:g} s, and others wait")
+        used, longest = max(((one.used(), one) for one in self._busy), key=lambda pair: pair[0])
+        if used < self._patience:
+            return max(0.05, self._patience - used)
+        longest.stop(f"it takes more than {self._patience:g} s, and others wait")
         return 0.05
 
 
@@ -133,7 +134,8 @@ class _Process:
     def __init__(self, bounds: Bounds, module: str) -> None:
         self._bounds, self._module = bounds, module
         self._why = ""
-        self.since = math.inf  # when its call began
+        self._since = math.inf  # when its call began
+        self._before = 0.0  # seconds of processor then
         self._child = subprocess.Popen(
             [sys.executable, "-P", "-c", _CHILD],  # -P: not what lies in the working folder
             stdin=subprocess.PIPE,
@@ -146,6 +148,21 @@ class _Process:
     @property
     def alive(self) -> bool:
         return not self._why
+
+    def used(self) -> float:
+        """Seconds of processor of the call under way; 0 before it has begun."""
+        if self._since == math.inf:
+            return 0.0
+        now = self._processor()
+        return time.monotonic() - self._since if now is None else now - self._before
+
+    def _processor(self) -> float | None:
+        """Seconds of processor since its start; None where the system does not tell."""
+        try:
+            fields = Path(f"/proc/{self._child.pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        except (OSError, ValueError, IndexError, AttributeError):
+            return None
 
     def stop(self, why: str) -> None:
         self._why = self._why or why
@@ -160,7 +177,8 @@ class _Process:
             if self._module:
                 self._ask(None, importlib.import_module, (self._module,), {})
                 self._module = ""
-            self.since = time.monotonic()
+            self._before = self._processor() or 0.0
+            self._since = time.monotonic()
             returned, value = self._ask(self._bounds, function, arguments, keywords)
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             raise self._died() from error
@@ -169,7 +187,7 @@ class _Process:
             raise
         finally:
             clock.cancel()
-            self.since = math.inf
+            self._since = math.inf
             if not self.alive:
                 self._child.kill()
                 self._child.wait()

@@ -24,7 +24,7 @@ from sbirctl.galleries.engines.exact import Exact
 from sbirctl.galleries.filters import Filter
 from sbirctl.galleries.gallery import GalleryInfo, find_gallery
 from sbirctl.galleries.model_record import ModelRecord
-from sbirctl.store.images import load_image
+from sbirctl.store.bounded import load_bounded
 
 FilesOf = Callable[[Sequence[str]], Mapping[str, tuple[File, ...]]]
 _ID = re.compile(r"[0-9a-f]{64}")
@@ -176,7 +176,7 @@ class Searcher:
         Raises:
             ImageError: they are no picture that can be read.
         """
-        pixels = load_image(data, "photo", self.embedder.record.size)
+        pixels = load_bounded(data, "photo", self.embedder.record.size)
         with self._busy:
             return self.embedder.embed(pixels[None], "photo")[0]
 

@@ -33,7 +33,7 @@ def load_bounded(
     if not data or (data.startswith(_PLAIN) and count_scans(data, _FEW_SCANS) <= _FEW_SCANS):
         return load_image(data, modality, size, max_pixels=max_pixels)
     try:
-        return _processes().run(load_image, data, modality, size, max_pixels=max_pixels)
+        return _processes().run(load_image, data, modality, size, max_pixels=max_pixels, heic=True)
     except OutOfBoundsError as error:
         kind = ImageFault.BROKEN if isinstance(error, CrashedError) else ImageFault.TOO_LARGE
         raise ImageError(error.message, kind=kind) from error

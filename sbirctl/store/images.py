@@ -20,6 +20,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from sbirctl.core.errors import CorruptError
+from sbirctl.store.heic import can_be_read, is_heic
+from sbirctl.store.heic import decode as decode_heic
 from sbirctl.store.manifest import Modality
 
 MAX_PIXELS = 80_000_000
@@ -38,7 +40,6 @@ _LIGHT = 224  # grey value from which ink would be lost on white
 _JPEG = b"\xff\xd8"
 _MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
 _BARE = frozenset(bytes([code]) for code in (0x01, *range(0xD0, 0xDA)))  # without a length
-_HEIC_BRANDS = frozenset(b"heic heix heim heis hevc hevx mif1 msf1".split())
 
 
 class ImageFault(StrEnum):
@@ -47,7 +48,7 @@ class ImageFault(StrEnum):
     BROKEN = "broken"
     EMPTY = "empty"
     TOO_LARGE = "too large"
-    HEIC = "HEIC picture, which is not read: convert it to JPEG"
+    HEIC = "HEIC picture: `pip install 'sbirctl[heic]'` reads it, or convert it to JPEG"
 
 
 class ImageError(CorruptError):
@@ -65,7 +66,12 @@ class ImageError(CorruptError):
 
 
 def load_image(
-    data: bytes, modality: Modality, size: int, *, max_pixels: int = MAX_PIXELS
+    data: bytes,
+    modality: Modality,
+    size: int,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    heic: bool = False,
 ) -> np.ndarray:
     """Decode one image file and squash it to a square.
 
@@ -74,6 +80,7 @@ def load_image(
         modality: photos come out in colour, sketches in grey (dark on white stays so).
         size: side of the square in pixels.
         max_pixels: larger pictures are refused before they are decoded.
+        heic: also HEIC pictures where pillow-heif is there; for processes that can be stopped.
 
     Returns:
         (size, size, 3) uint8 for photos, (size, size, 1) uint8 for sketches.
@@ -81,7 +88,7 @@ def load_image(
     Raises:
         ImageError: empty, truncated, damaged, too large, or no image.
     """
-    return to_pixels(_decode(data, max_pixels, _REDUCED * size), modality, size)
+    return to_pixels(_decode(data, max_pixels, _REDUCED * size, heic), modality, size)
 
 
 def to_pixels(image: Image.Image, modality: Modality, size: int) -> np.ndarray:
@@ -97,23 +104,21 @@ def to_pixels(image: Image.Image, modality: Modality, size: int) -> np.ndarray:
     return pixels if modality == "photo" else pixels[:, :, None]
 
 
-def decode_photo(data: bytes, least: int = 0, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def decode_photo(
+    data: bytes, least: int = 0, *, max_pixels: int = MAX_PIXELS, heic: bool = False
+) -> Image.Image:
     """Decode one image file to look at: upright, RGB, what is transparent onto white.
 
     Args:
         data: the bytes of the file.
         least: a JPEG may be decoded at reduced size, with no side below this; 0 for full size.
         max_pixels: larger pictures are refused before they are decoded.
+        heic: as for `load_image`.
 
     Raises:
         ImageError: empty, truncated, damaged, too large, or no image.
     """
-    return _converted(_decode(data, max_pixels, least), "RGB")
-
-
-def is_heic(head: bytes) -> bool:
-    """Whether a file with these first bytes is a HEIC or HEIF picture, as telephones make them."""
-    return head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS
+    return _converted(_decode(data, max_pixels, least, heic), "RGB")
 
 
 def count_scans(data: bytes, few: int = MAX_SCANS) -> int:
@@ -175,13 +180,17 @@ def _open(data: bytes) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=_formats())
     except Exception as error:
         if is_heic(data):
-            raise ImageError(f"it is a {ImageFault.HEIC}", kind=ImageFault.HEIC) from error
+            here = "HEIC picture, which only `index` and `prepare` read: convert it to JPEG"
+            what = here if can_be_read() else ImageFault.HEIC
+            raise ImageError(f"it is a {what}", kind=ImageFault.HEIC) from error
         raise ImageError("it is no image of a kind that can be read") from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit
 
 
-def _decode(data: bytes, max_pixels: int, least: int = 0) -> Image.Image:
+def _decode(data: bytes, max_pixels: int, least: int = 0, heic: bool = False) -> Image.Image:
+    if heic and is_heic(data) and can_be_read():
+        return _decode_heic(data, max_pixels)
     image = _open(data)
     width, height = image.size
     if width * height > max_pixels:
@@ -202,6 +211,13 @@ def _decode(data: bytes, max_pixels: int, least: int = 0) -> Image.Image:
         image.load()
         return _upright(image)
     except Exception as error:  # decoders raise anything: OSError, SyntaxError, struct.error, …
+        raise ImageError(f"it cannot be decoded: {error}") from error
+
+
+def _decode_heic(data: bytes, max_pixels: int) -> Image.Image:
+    try:
+        return decode_heic(data, max_pixels)
+    except Exception as error:
         raise ImageError(f"it cannot be decoded: {error}") from error
 
 

@@ -10,6 +10,7 @@ from raw_files import packed, picture, write
 from sbirctl.core.config import resolve
 from sbirctl.core.errors import UsageError
 from sbirctl.datasets.folder import Folder, FolderOptions
+from sbirctl.datasets.readers import tree
 from sbirctl.datasets.readers.archive import open_tree, peek
 from sbirctl.datasets.readers.exclude import check_patterns, excluded
 from sbirctl.galleries.walk import walk
@@ -28,6 +29,11 @@ LEFT = {
     "cat/c.dat": ImageFault.HEIC,
 }
 KEPT = ["cat/1.jpg", "cat/jpeg.heic", "dog/1.jpg", "dog/photo.avif.bak"]
+
+
+@pytest.fixture(autouse=True)
+def without_the_extra(monkeypatch):
+    monkeypatch.setattr(tree, "can_be_read", lambda: False)
 
 
 @pytest.fixture

@@ -276,11 +276,6 @@ def test_what_follows_the_end_of_a_jpeg_is_no_scan():
     assert load_image(scanned(12, film), "photo", 8).shape == (8, 8, 3)
 
 
-def test_a_heic_picture_is_named():
-    with pytest.raises(ImageError, match="HEIC picture, which is not read: convert it to JPEG"):
-        load_image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "photo", 8)
-
-
 @pytest.mark.parametrize("mode", ["I;16", "RGBA"])
 def test_a_huge_picture_costs_less_than_a_gigabyte(mode):
     code = (

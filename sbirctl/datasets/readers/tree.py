@@ -12,7 +12,8 @@ from pathlib import Path
 from sbirctl.core.errors import MissingError, SbirctlError
 from sbirctl.core.files import digest_json, display_path, human_bytes, refuse_shortage
 from sbirctl.datasets.readers.exclude import NO_MEDIA, NO_MEDIA_FILE, of_the_system
-from sbirctl.store.images import ImageError, ImageFault, is_heic
+from sbirctl.store.heic import can_be_read, is_heic
+from sbirctl.store.images import ImageError, ImageFault
 from sbirctl.store.manifest import quote_path
 from sbirctl.store.raw import RawItem
 
@@ -201,7 +202,9 @@ def left_aside(file: File, read: ReadBytes) -> str:
     avif = head[4:12] in (b"ftypavif", b"ftypavis")
     if webp or avif or head.startswith(_MAGIC):
         return ""
-    return ImageFault.HEIC if ending in _HEIC_ENDINGS or is_heic(head) else NO_IMAGE
+    if is_heic(head):
+        return "" if can_be_read() else ImageFault.HEIC
+    return ImageFault.HEIC if ending in _HEIC_ENDINGS else NO_IMAGE
 
 
 def _walk(root: bytes) -> tuple[list[File], int]:

@@ -17,9 +17,9 @@ class Limits:
         decoders: processes that make pictures of uploads.
         decode_seconds: of processor that one upload may take to become a picture.
         decode_memory: bytes that it may take.
-        decode_patience: seconds of the clock after which it gives way, where others wait.
+        decode_patience: seconds of processor after which it gives way, where others wait.
         photo_decoders: processes that decode photos of the gallery, to make them small.
-        photo_patience: seconds of the clock after which a photo gives way, where others wait.
+        photo_patience: seconds of processor after which a photo gives way, where others wait.
         file: bytes of a photo of the gallery that is still shown.
         photos: answers of one search.
         words: letters of a description.

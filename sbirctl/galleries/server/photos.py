@@ -98,7 +98,7 @@ class PhotoDecoder:
 
     Args:
         most: processes.
-        patience: seconds of the clock after which a photo gives way, where others wait.
+        patience: seconds of processor after which a photo gives way, where others wait.
     """
 
     def __init__(self, most: int, patience: float) -> None:
@@ -120,7 +120,7 @@ class PhotoDecoder:
 
 def _as_jpeg(data: bytes, side: int, quality: int = 85) -> bytes:
     # No bound on pixels but by time and memory: these very bytes were decoded when indexed.
-    image = decode_photo(data, side, max_pixels=sys.maxsize)
+    image = decode_photo(data, side, max_pixels=sys.maxsize, heic=True)
     image.thumbnail((side, side), Image.Resampling.BICUBIC)
     out = io.BytesIO()
     image.save(out, "JPEG", quality=quality)
