@@ -27,7 +27,7 @@ from _image_folder import folder_batches, image_files
 from torch.nn import functional as F
 
 from sbirctl.core.config import parse_assignments
-from sbirctl.losses.normalised_softmax import normalised_softmax
+from sbirctl.losses import normalised_softmax
 from sbirctl.models import Model, create
 from sbirctl.training.config import Execution
 from sbirctl.training.inputs import Data

@@ -16,10 +16,14 @@ from sbirctl.retrieval.metrics import explain as explain
 from sbirctl.retrieval.metrics import measure as measure
 from sbirctl.retrieval.metrics import parse as parse
 from sbirctl.retrieval.ranked_lists import of_ranked as of_ranked
+from sbirctl.retrieval.ranks import Ranks as Ranks
+from sbirctl.retrieval.ranks import hits as hits
+from sbirctl.retrieval.ranks import left_out as left_out
+from sbirctl.retrieval.ranks import placed as placed
 
 __all__ = [
-    "DEFAULT", "DEFINITIONS", "MEASURES", "Definition", "Metric",
-    "definition", "explain", "measure", "of_ranked", "parse",
+    "DEFAULT", "DEFINITIONS", "MEASURES", "Definition", "Metric", "Ranks", "definition",
+    "explain", "hits", "left_out", "measure", "of_ranked", "parse", "placed",
 ]  # fmt: skip
 
 

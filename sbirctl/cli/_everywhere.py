@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,14 +13,14 @@ from sbirctl.core.errors import UsageError
 
 
 def add_shared_options(program: Any) -> None:
-    """Give `--quiet` to every command, and how tables look to those that print one."""
+    """Give `--quiet` and `--plugin` to every command, `--wide`, `--digits` to those with tables."""
     made = typer.Typer(add_completion=False)
     made.command()(_shared)
     options = {option.name: option for option in typer.main.get_command(made).params}
     for command in all_commands(program):
         if command is program:
             continue
-        names = ["quiet"]
+        names = ["quiet", "plugin"]
         if any(parameter.name == "json" for parameter in command.params):
             names += ["wide", "digits"]
         command.params += [options[name] for name in names]
@@ -28,6 +29,13 @@ def add_shared_options(program: Any) -> None:
 def _quiet(wanted: bool) -> None:
     if wanted:
         _console.set_quiet(True)
+
+
+def _plugins(files: list[Path] | None) -> None:
+    from sbirctl.pipeline.plugins import load_plugin
+
+    for file in files or ():
+        load_plugin(file)
 
 
 def _digits(number: int) -> None:
@@ -47,6 +55,18 @@ def _shared(
             expose_value=False,
         ),
     ] = False,
+    plugin: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--plugin",
+            metavar="FILE",
+            help="A Python file with a model, data set, task, metric, engine or loss of your own, "
+            "or a definition's TOML; may be repeated.",
+            is_eager=True,
+            callback=_plugins,
+            expose_value=False,
+        ),
+    ] = None,
     wide: Annotated[
         bool,
         typer.Option(

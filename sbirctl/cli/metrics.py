@@ -9,23 +9,24 @@ panel = "What there is"
 
 def command(json: _console.JsonOption = False) -> None:
     """List the metrics and the published definitions."""
-    from sbirctl.retrieval.definitions import PRESETS
-    from sbirctl.retrieval.metrics import MEASURES
+    from sbirctl.retrieval.definitions import all_definitions
+    from sbirctl.retrieval.metrics import all_measures
 
+    known = all_definitions()
     metrics = [
         (f"{m.kind}@K" + (f", {m.kind}@all" if m.allows_all else ""), m.summary)
-        for m in MEASURES.values()
+        for m in all_measures().values()
     ]
 
     if json:
         listed = {
-            d.name: {**d.choices(), "source": d.source, "note": d.note} for d in PRESETS.values()
+            d.name: {**d.choices(), "source": d.source, "note": d.note} for d in known.values()
         }
         _console.print_json({"metrics": dict(metrics), "definitions": listed})
         return
     rows: list[list[str]] = [["metric", name, text] for name, text in metrics]
-    standard = PRESETS["standard"].choices()
-    for d in PRESETS.values():
+    standard = known["standard"].choices()
+    for d in known.values():
         own = [f"{k}={v}" for k, v in d.choices().items() if v != standard[k]]
         text = "; ".join(filter(None, [", ".join(own), d.note, f"source: {d.source}"]))
         rows.append(["definition", d.name, text])

@@ -1,16 +1,76 @@
-"""One registry for models, data sets and tasks: names come from file names, without imports."""
+"""What has a name: this package's own things by their files, and those of other packages."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
 from typing import Generic, TypeVar
 
 from sbirctl.core.errors import MissingError, UsageError, nearest
 
 T = TypeVar("T")
+
+
+class EntryPoints:
+    """Modules in which other packages have things of one kind, announced by their names.
+
+    Args:
+        kind: what they have, in words ("model"), for messages.
+        group: of the entry points; "" for none.
+    """
+
+    def __init__(self, kind: str, group: str) -> None:
+        self.kind = kind
+        self._group = group
+
+    def all(self) -> Mapping[str, EntryPoint]:
+        """{name: where it is announced}; nothing is imported."""
+        return {e.name: e for e in entry_points(group=self._group)} if self._group else {}
+
+    def load(self, point: EntryPoint) -> ModuleType:
+        """The module, imported.
+
+        Raises:
+            MissingError: the package that announced it no longer has it.
+        """
+        try:
+            return importlib.import_module(point.module)
+        except ModuleNotFoundError as error:
+            if not f"{point.module}.".startswith(f"{error.name}."):
+                raise
+            raise self.gone(point) from error
+
+    def gone(self, point: EntryPoint) -> MissingError:
+        """What to say where another package announces a thing and its module is not there."""
+        package = point.dist.name if point.dist else "another package"
+        return MissingError(
+            f"The {self.kind} {point.name!r} of {package} should be in {point.module}, which is"
+            " not there.",
+            f"Install {package} again, or uninstall it.",
+        )
+
+    def nothing(self, point: EntryPoint) -> UsageError:
+        """What to say where the module has no thing of the announced name."""
+        return UsageError(
+            f"{point.module} brings no {self.kind} {point.name!r}.",
+            f"Register it there, and call it as the entry point of {self._group}.",
+        )
+
+
+def refuse_another(kind: str, name: str, old: object, new: object) -> None:
+    """Raise UsageError where a name is taken; a module may register its own thing again.
+
+    Things are told apart by the module that made them, so that a notebook's cell can be run twice.
+    """
+    ours, theirs = (getattr(one, "__module__", "") for one in (old, new))
+    if ours != theirs:
+        raise UsageError(
+            f"There is a {kind} {name!r} already, and {theirs} brings another.",
+            "Give it another name.",
+        )
 
 
 class Registry(Generic[T]):
@@ -25,39 +85,47 @@ class Registry(Generic[T]):
         package: dotted name of the package whose files are the entries. Packages inside it, and
             files whose name starts with an underscore, are not entries.
         group: entry-point group in which other packages announce theirs.
+        files: {name: file of the package}, where the files are not called as their entries.
     """
 
-    def __init__(self, kind: str, package: str, *, group: str = "") -> None:
+    def __init__(
+        self, kind: str, package: str, *, group: str = "", files: Mapping[str, str] | None = None
+    ) -> None:
         self.kind = kind
         self.package = package
-        self._group = group
+        self.outside = EntryPoints(kind, group)
+        self._files = files
         self._things: dict[str, T] = {}
 
     def register(self, thing: T) -> T:
-        """Class or function decorator; the name is the name of the file that holds it."""
-        name = getattr(thing, "__module__", "").rpartition(".")[2]
-        own = getattr(thing, "name", name)
-        if own != name:
-            raise AssertionError(
-                f"{self.kind} {own!r} must live in a file of that name, not {name!r}"
-            )
-        if name in self._things and self._things[name] is not thing:
-            raise AssertionError(f"{self.kind} {name!r} is registered twice")
+        """Class or function decorator; the name is its attribute `name`, else its file's.
+
+        Raises:
+            UsageError: another module has a thing of that name.
+        """
+        module = getattr(thing, "__module__", "")
+        name = str(getattr(thing, "name", module.rpartition(".")[2]))
+        if module.rpartition(".")[0] == self.package:
+            file = self._own().get(name)
+            if file != module.rpartition(".")[2]:
+                raise AssertionError(f"{self.kind} {name!r} must live in a file of that name")
+        elif name in self._own():
+            refuse_another(self.kind, name, None, thing)
+        if name in self._things:
+            refuse_another(self.kind, name, self._things[name], thing)
         self._things[name] = thing
         return thing
 
     def names(self) -> tuple[str, ...]:
         """All names, sorted; nothing is imported but the (empty) package itself."""
-        package = importlib.import_module(self.package)
-        own = {
-            module.name
-            for module in pkgutil.iter_modules(package.__path__)
-            if not module.name.startswith("_") and not module.ispkg
-        }
-        return tuple(sorted(own | set(self._entry_points()) | set(self._things)))
+        return tuple(sorted({*self._own(), *self.outside.all(), *self._things}))
 
     def __contains__(self, name: object) -> bool:
         return name in self.names()
+
+    def loaded(self) -> Mapping[str, T]:
+        """What was imported so far."""
+        return dict(self._things)
 
     def get(self, name: str) -> T:
         """The thing of that name; its file is imported on first use.
@@ -70,37 +138,26 @@ class Registry(Generic[T]):
             self._import(name)
         return self._things[name]
 
-    def entry_point(self, name: str) -> EntryPoint | None:
-        """Where another package announces `name`; None for this package's own."""
-        return self._entry_points().get(name)
-
-    def gone(self, point: EntryPoint) -> MissingError:
-        """What to say where another package announces a thing and its module is not there."""
-        package = point.dist.name if point.dist else "another package"
-        return MissingError(
-            f"The {self.kind} {point.name!r} of {package} should be in {point.module}, which is"
-            " not there.",
-            f"Install {package} again, or uninstall it.",
-        )
-
-    def _entry_points(self) -> dict[str, EntryPoint]:
-        return {e.name: e for e in entry_points(group=self._group)} if self._group else {}
+    def _own(self) -> Mapping[str, str]:
+        """{name: file of the package}."""
+        if self._files is not None:
+            return self._files
+        package = importlib.import_module(self.package)
+        return {
+            module.name: module.name
+            for module in pkgutil.iter_modules(package.__path__)
+            if not module.name.startswith("_") and not module.ispkg
+        }
 
     def _import(self, name: str) -> None:
         if name not in self.names():
             raise UsageError(f"There is no {self.kind} {name!r}.", nearest(name, self.names()))
-        outside = self.entry_point(name)
-        load: Callable[[], object]
-        if outside is not None:
-            load = outside.load
+        point = self.outside.all().get(name)
+        if point is not None:
+            self.outside.load(point)
         else:
-            load = lambda: importlib.import_module(f"{self.package}.{name}")  # noqa: E731
-        try:
-            load()
-        except ModuleNotFoundError as error:
-            gone = outside is not None and f"{outside.module}.".startswith(f"{error.name}.")
-            if outside is None or not gone:
-                raise
-            raise self.gone(outside) from error
+            importlib.import_module(f"{self.package}.{self._own()[name]}")
         if name not in self._things:
+            if point is not None:
+                raise self.outside.nothing(point)
             raise AssertionError(f"the file of {self.kind} {name!r} registers nothing of that name")

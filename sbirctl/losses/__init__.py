@@ -1,1 +1,121 @@
-"""One loss a small file: pure functions of tensors, with formula and equation number."""
+"""Losses for any loop: modules that take (embeddings, labels, is_sketch), and pure functions.
+
+One loss a small file, with formula and equation number. A module of `LOSSES` is chosen by its name
+in a training; the functions are what it computes and the terms that papers build theirs from.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sbirctl.core.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from sbirctl.losses._alignment import alignment as alignment
+    from sbirctl.losses._class_logits import class_logits as class_logits
+    from sbirctl.losses._classification import classification as classification
+    from sbirctl.losses._contrastive import ContrastiveLoss as ContrastiveLoss
+    from sbirctl.losses._contrastive import contrastive as contrastive
+    from sbirctl.losses._cosine_triplet import cosine_triplet as cosine_triplet
+    from sbirctl.losses._distance import at_least_float32 as at_least_float32
+    from sbirctl.losses._distance import cosine as cosine
+    from sbirctl.losses._distance import euclidean as euclidean
+    from sbirctl.losses._distance import mean_or_zero as mean_or_zero
+    from sbirctl.losses._distance import pairwise_cosine as pairwise_cosine
+    from sbirctl.losses._distance import pairwise_euclidean as pairwise_euclidean
+    from sbirctl.losses._domain_triplets import TERMS as TERMS
+    from sbirctl.losses._domain_triplets import DomainTripletLoss as DomainTripletLoss
+    from sbirctl.losses._domain_triplets import MinedTriplets as MinedTriplets
+    from sbirctl.losses._domain_triplets import TripletTerm as TripletTerm
+    from sbirctl.losses._domain_triplets import domain_triplets as domain_triplets
+    from sbirctl.losses._drclip import drclip_objective as drclip_objective
+    from sbirctl.losses._ffmln import ffmln_objective as ffmln_objective
+    from sbirctl.losses._forgetting import Direction as Direction
+    from sbirctl.losses._forgetting import ShiftMean as ShiftMean
+    from sbirctl.losses._forgetting import distribution_shift as distribution_shift
+    from sbirctl.losses._forgetting import embedding_shift as embedding_shift
+    from sbirctl.losses._gradient_weighting import Weighting as Weighting
+    from sbirctl.losses._gradient_weighting import gradient_weights as gradient_weights
+    from sbirctl.losses._gradient_weighting import third_of_gradient as third_of_gradient
+    from sbirctl.losses._gradient_weighting import weighted_sum as weighted_sum
+    from sbirctl.losses._hinge import HingeKind as HingeKind
+    from sbirctl.losses._hinge import hinge as hinge
+    from sbirctl.losses._loss import LOSSES as LOSSES
+    from sbirctl.losses._loss import Loss as Loss
+    from sbirctl.losses._mining import hardest_negative as hardest_negative
+    from sbirctl.losses._mining import hardest_positive as hardest_positive
+    from sbirctl.losses._mining import others as others
+    from sbirctl.losses._normalised_softmax import NormalisedSoftmaxLoss as NormalisedSoftmaxLoss
+    from sbirctl.losses._normalised_softmax import normalised_softmax as normalised_softmax
+    from sbirctl.losses._pair_relation import pair_relation as pair_relation
+    from sbirctl.losses._quadruplet import domain_balanced_quadruplet as domain_balanced_quadruplet
+    from sbirctl.losses._semi3 import semi3_objective as semi3_objective
+    from sbirctl.losses._triplet import TripletLoss as TripletLoss
+    from sbirctl.losses._triplet import batch_hard_triplet as batch_hard_triplet
+else:
+    __getattr__, __dir__ = lazy_attributes(
+        __name__,
+        {
+            "_alignment": ("alignment",),
+            "_class_logits": ("class_logits",),
+            "_classification": ("classification",),
+            "_contrastive": (
+                "ContrastiveLoss",
+                "contrastive",
+            ),
+            "_cosine_triplet": ("cosine_triplet",),
+            "_distance": (
+                "at_least_float32",
+                "cosine",
+                "euclidean",
+                "mean_or_zero",
+                "pairwise_cosine",
+                "pairwise_euclidean",
+            ),
+            "_domain_triplets": (
+                "TERMS",
+                "DomainTripletLoss",
+                "MinedTriplets",
+                "TripletTerm",
+                "domain_triplets",
+            ),
+            "_drclip": ("drclip_objective",),
+            "_ffmln": ("ffmln_objective",),
+            "_forgetting": (
+                "Direction",
+                "ShiftMean",
+                "distribution_shift",
+                "embedding_shift",
+            ),
+            "_gradient_weighting": (
+                "Weighting",
+                "gradient_weights",
+                "third_of_gradient",
+                "weighted_sum",
+            ),
+            "_hinge": (
+                "HingeKind",
+                "hinge",
+            ),
+            "_loss": (
+                "LOSSES",
+                "Loss",
+            ),
+            "_mining": (
+                "hardest_negative",
+                "hardest_positive",
+                "others",
+            ),
+            "_normalised_softmax": (
+                "NormalisedSoftmaxLoss",
+                "normalised_softmax",
+            ),
+            "_pair_relation": ("pair_relation",),
+            "_quadruplet": ("domain_balanced_quadruplet",),
+            "_semi3": ("semi3_objective",),
+            "_triplet": (
+                "TripletLoss",
+                "batch_hard_triplet",
+            ),
+        },
+    )

@@ -10,6 +10,7 @@ from sbirctl.models._registry import MODELS as MODELS
 if TYPE_CHECKING:
     from sbirctl.models._base import Model as Model
     from sbirctl.models._cards import Card as Card
+    from sbirctl.models._cards import Paper as Paper
     from sbirctl.models._cards import card_file as card_file
     from sbirctl.models._cards import card_presets as card_presets
     from sbirctl.models._cards import load_card as load_card
@@ -38,7 +39,7 @@ else:
         __name__,
         {
             "_base": ("Model",),
-            "_cards": ("Card", "card_file", "card_presets", "load_card", "parse_card"),
+            "_cards": ("Card", "Paper", "card_file", "card_presets", "load_card", "parse_card"),
             "_factory": ("create", "rebuild", "resolve_settings"),
             "_named_weights": (
                 "NamedWeights",

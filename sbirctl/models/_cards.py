@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -89,6 +90,8 @@ def load_card(name: str) -> Card:
     if name not in MODELS:
         raise UsageError(f"There is no model {name!r}.", nearest(name, MODELS.names()))
     path = card_file(name)
+    if not path.is_file() and name not in MODELS.outside.all() and _in_one_file(name):
+        return _bare_card(name)
     try:
         return parse_card(name, tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
@@ -148,13 +151,25 @@ def _reference(paper: Paper) -> str:
 
 def card_file(name: str) -> Path:
     """Where a registered model's card lies; what else its paper brings as data lies beside it."""
-    outside = MODELS.entry_point(name)
+    outside = MODELS.outside.all().get(name)
     if outside is None:
-        return Path(__file__).with_name(f"{name}.toml")
+        place = sys.modules[MODELS.get(name).__module__].__file__ if _in_one_file(name) else None
+        return Path(place or __file__).with_name(f"{name}.toml")
     try:
         found = importlib.util.find_spec(outside.module)  # imports parent packages only
     except ModuleNotFoundError:
         found = None
     if found is None or found.origin is None:
-        raise MODELS.gone(outside)
-    return Path(found.origin).with_suffix(".toml")
+        raise MODELS.outside.gone(outside)
+    return Path(found.origin).with_name(f"{name}.toml")
+
+
+def _in_one_file(name: str) -> bool:
+    """Whether a model came with a file that a person named, or from a program of theirs."""
+    return name in MODELS.loaded() and not MODELS.get(name).__module__.startswith(MODELS.package)
+
+
+def _bare_card(name: str) -> Card:
+    """What is known of a model in a file of its own that has no card beside it."""
+    summary = (MODELS.get(name).__doc__ or "").strip().split("\n")[0]
+    return Card(name, summary, "", "", 0, 0, Paper("", "", "", 0, ""), ())

@@ -16,8 +16,13 @@ from torch.nn import functional as F
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import UsageError
-from sbirctl.losses.normalised_softmax import normalised_softmax
-from sbirctl.losses.triplet import batch_hard_triplet
+from sbirctl.losses import (
+    LOSSES,
+    Loss,
+    NormalisedSoftmaxLoss,
+    batch_hard_triplet,
+    normalised_softmax,
+)
 from sbirctl.models import (
     MODELS,
     Augmentation,
@@ -51,6 +56,9 @@ class BaselineSettings(ModelSettings):
     )
     dim: int = setting(512, help="size of the embedding, 0 for the pooled features themselves")
     freeze_bn: bool = setting(True, help="batch norm keeps its running statistics", kind="recipe")
+    loss: str = setting(
+        NormalisedSoftmaxLoss.name, help="what is trained with, see docs/adding-a-loss.md"
+    )
     temperature: float = setting(0.2, help="t of the normalised softmax; the paper's is 0.05")
     triplet: float = setting(0.0, help="weight of the batch-hard triplet loss")
     margin: float = setting(0.2, help="margin of the triplet loss, Euclidean distance")
@@ -110,7 +118,10 @@ class Baseline(Model):
         projects = classes is not None and settings.dim > 0
         self.dim = settings.dim if projects else width
         self.projection = nn.Linear(width, self.dim) if projects else nn.Identity()
-        if classes is not None:
+        self.loss: Loss | None = None  # another one than the normalised softmax
+        if classes is not None and settings.loss != NormalisedSoftmaxLoss.name:
+            self.loss = LOSSES.get(settings.loss).of(self.dim, len(classes))
+        elif classes is not None:
             # Unit variance, not unit norm: the loss ignores the norm, an optimiser's step does not.
             self.proxies = nn.Parameter(torch.randn(len(classes), self.dim))
 
@@ -179,18 +190,24 @@ class Baseline(Model):
         return self.backbone.width
 
     def losses(self, encoded: Encoded, batch: Batch, stage: str) -> dict[str, Tensor]:
-        """`softmax`, `triplet` where it has a weight, and `total`."""
+        """`softmax` or the chosen loss by its name, `triplet` where it has a weight, `total`."""
         embeddings = torch.cat([encoded.embeddings("photo"), encoded.embeddings("sketch")])
         labels = torch.cat([batch.photo_label, batch.sketch_label])
         options = self.settings
-        softmax = normalised_softmax(
-            embeddings, self.proxies, labels, temperature=options.temperature
-        )
-        if not options.triplet:
-            return {"softmax": softmax, "total": softmax}
-        triplet = batch_hard_triplet(embeddings, labels, margin=options.margin)
-        total = softmax + options.triplet * triplet
-        return {"softmax": softmax, "triplet": triplet, "total": total}
+        if self.loss is not None:
+            is_sketch = torch.arange(len(labels), device=labels.device) >= len(batch.photo_label)
+            found = {options.loss: self.loss(embeddings, labels, is_sketch)}
+        else:
+            found = {
+                "softmax": normalised_softmax(
+                    embeddings, self.proxies, labels, temperature=options.temperature
+                )
+            }
+        (total,) = found.values()
+        if options.triplet:
+            triplet = batch_hard_triplet(embeddings, labels, margin=options.margin)
+            found["triplet"], total = triplet, total + options.triplet * triplet
+        return {**found, "total": total}
 
     def recipe(self) -> Sequence[Stage]:
         """One stage; backbone, embedding layer and proxies have learning rates of their own."""
@@ -200,10 +217,13 @@ class Baseline(Model):
         groups = [
             self._group("backbone", self.backbone.trained(self._used), options.lr_backbone),
             self._group("projection", list(self.projection.parameters()), options.lr),
-            self._group("proxies", [self.proxies], options.lr_proxies),
+            self._group("proxies", self._loss_parameters(), options.lr_proxies),
         ]
         plan = BalancedPlan(batch=options.batch, per_class=options.per_class)
         return (Stage("train", options.epochs, plan, [g for g in groups if g.params]),)
+
+    def _loss_parameters(self) -> list[nn.Parameter]:
+        return [self.proxies] if self.loss is None else list(self.loss.parameters())
 
     def _group(self, name: str, params: list[nn.Parameter], lr: float) -> ParamGroup:
         return ParamGroup(name, params, lr, self.settings.weight_decay)

@@ -16,18 +16,18 @@ from torch.nn import functional as F
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import MismatchError, UsageError
-from sbirctl.losses.class_logits import class_logits
-from sbirctl.losses.classification import classification
-from sbirctl.losses.cosine_triplet import cosine_triplet
-from sbirctl.losses.drclip import drclip_objective
-from sbirctl.losses.forgetting import (
+from sbirctl.losses import (
     Direction,
     ShiftMean,
+    class_logits,
+    classification,
+    cosine_triplet,
     distribution_shift,
+    domain_balanced_quadruplet,
+    drclip_objective,
     embedding_shift,
+    pair_relation,
 )
-from sbirctl.losses.pair_relation import pair_relation
-from sbirctl.losses.quadruplet import domain_balanced_quadruplet
 from sbirctl.models import (
     MODELS,
     Augmentation,

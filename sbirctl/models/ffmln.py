@@ -17,11 +17,15 @@ from torch.nn import functional as F
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import UsageError
-from sbirctl.losses.classification import classification
-from sbirctl.losses.domain_triplets import TERMS, domain_triplets
-from sbirctl.losses.ffmln import ffmln_objective
-from sbirctl.losses.gradient_weighting import third_of_gradient, weighted_sum
-from sbirctl.losses.normalised_softmax import normalised_softmax
+from sbirctl.losses import (
+    TERMS,
+    classification,
+    domain_triplets,
+    ffmln_objective,
+    normalised_softmax,
+    third_of_gradient,
+    weighted_sum,
+)
 from sbirctl.models import (
     MODELS,
     Model,

@@ -16,10 +16,7 @@ from torch.nn import functional as F
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import UsageError
-from sbirctl.losses.alignment import alignment
-from sbirctl.losses.classification import classification
-from sbirctl.losses.contrastive import contrastive
-from sbirctl.losses.semi3 import semi3_objective
+from sbirctl.losses import alignment, classification, contrastive, semi3_objective
 from sbirctl.models import (
     MODELS,
     Model,

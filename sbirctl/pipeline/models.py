@@ -11,7 +11,7 @@ from typing import Any
 from sbirctl.core.config import describe, to_dict
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.models import MODELS, load_card
+from sbirctl.models import MODELS, Paper, load_card
 
 PRESET = "preset"
 _MEASURED = ("model", "dataset", "task", "split", "metric", "definition", "value")
@@ -35,12 +35,18 @@ def rows(report: Reporter = SILENT) -> list[dict[str, Any]]:
                 "parameters": card.parameters,
                 "dim": card.dim,
                 "input": card.input,
-                "paper": f"{card.paper.authors.split(',')[0].split()[-1]} {card.paper.year}",
+                "paper": _cited(card.paper),
                 "title": card.paper.title,
                 "summary": card.summary,
             }
         )
     return found
+
+
+def _cited(paper: Paper) -> str:
+    """Its first author and year, "" for a model without a paper."""
+    names = paper.authors.split(",")[0].split()
+    return f"{names[-1]} {paper.year}" if names else ""
 
 
 def show(name: str) -> dict[str, Any]:

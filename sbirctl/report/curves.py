@@ -10,9 +10,9 @@ from sbirctl.core.errors import MismatchError
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import problems
-from sbirctl.retrieval.metrics import Ranks
 from sbirctl.retrieval.ranking import Plan, rank
 from sbirctl.retrieval.ranking_problem import Consumer, RankingProblem
+from sbirctl.retrieval.ranks import Ranks
 from sbirctl.retrieval.statistics import bootstrap_band
 
 RECALLS = np.linspace(0, 1, 21)  # finer ones would draw the steps of small classes

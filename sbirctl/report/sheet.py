@@ -14,10 +14,11 @@ from sbirctl.retrieval.comparison import align
 from sbirctl.retrieval.definitions import get
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import problems
-from sbirctl.retrieval.metrics import Metric, Ranks, per_query
+from sbirctl.retrieval.metrics import Metric, per_query
 from sbirctl.retrieval.neighbours import nearest
 from sbirctl.retrieval.ranking import Plan, rank
 from sbirctl.retrieval.ranking_problem import Consumer, RankingProblem
+from sbirctl.retrieval.ranks import Ranks
 
 
 @dataclass(frozen=True)

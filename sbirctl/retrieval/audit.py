@@ -57,8 +57,9 @@ def audit(
         UsageError: too little memory, or no such device.
     """
     parsed = [metrics.parse(name) for name in names]
-    reasons = {d.name: impossible(e, d) for d in definitions.PRESETS.values()}
-    wanted = [d for d in definitions.PRESETS.values() if not reasons[d.name]]
+    known = definitions.all_definitions().values()
+    reasons = {d.name: impossible(e, d) for d in known}
+    wanted = [d for d in known if not reasons[d.name]]
     wanted += [definitions.get("standard", [f"ties={rule}"]) for rule in ("grouped", "pessimistic")]
     sign = definitions.get("clipprompt", ["nonpositive=ignore"])
     wanted += [] if impossible(e, sign) else [sign]

@@ -24,7 +24,8 @@ from sbirctl.core.seeds import rng_for
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Result, problems
-from sbirctl.retrieval.metrics import Metric, Ranks, per_query
+from sbirctl.retrieval.metrics import Metric, per_query
+from sbirctl.retrieval.ranks import Ranks
 
 _DRAWN = 200_000  # ranks of the random orders of one R and N
 _ORDERS = (200, 1_000)

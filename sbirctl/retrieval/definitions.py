@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Literal
 
 from sbirctl.core.config import parse_assignments, resolve, setting, to_dict
-from sbirctl.core.errors import UsageError, nearest
+from sbirctl.core.errors import MissingError, UsageError, nearest
+from sbirctl.core.files import display_path
+from sbirctl.core.registry import EntryPoints
+from sbirctl.core.text import parse_toml, read_text
 
 
 @dataclass(frozen=True)
@@ -156,15 +160,70 @@ _ALL = (
     ),
 )
 PRESETS: dict[str, Definition] = {definition.name: definition for definition in _ALL}
+"""By name: the published ones and those of other packages and files that were loaded."""
+_OUTSIDE = EntryPoints("definition", "sbirctl.definitions")
+
+
+def all_definitions() -> dict[str, Definition]:
+    """`PRESETS` with those that installed packages announce: `<name>.toml` beside a module.
+
+    Raises:
+        MissingError, UsageError, CorruptError: one of them is not there or cannot be used.
+    """
+    for name, point in _OUTSIDE.all().items():
+        if name not in PRESETS:
+            place = Path(str(_OUTSIDE.load(point).__file__)).with_name(f"{name}.toml")
+            if not place.is_file():
+                raise _OUTSIDE.nothing(point)
+            add(read_definition(place))
+    return PRESETS
+
+
+def add(definition: Definition) -> Definition:
+    """Make a definition one that is found by its name.
+
+    Raises:
+        UsageError: another one has that name.
+    """
+    if PRESETS.setdefault(definition.name, definition) != definition:
+        raise UsageError(
+            f"There is a definition {definition.name!r} already.", "Give it another name."
+        )
+    return definition
+
+
+def read_definition(path: Path) -> Definition:
+    """A definition of one's own, a TOML file of its name.
+
+    It says which parts differ from the definition `like` ("standard" where it is left out), and
+    may have a `source` and a `note`.
+
+    Raises:
+        MissingError: there is no such file.
+        UsageError: it is no TOML, or there is no such part or choice.
+    """
+    if not path.is_file():
+        raise MissingError(f"There is no file {display_path(path)}.", "Check the path.")
+    given = parse_toml(read_text(path), display_path(path))
+    like, source = str(given.pop("like", "standard")), given.pop("source", "")
+    note = given.pop("note", "")
+    made = get(like, [f"{key}={value}" for key, value in given.items()])
+    return replace(made, name=path.stem, source=str(source) or display_path(path), note=str(note))
 
 
 def get(name: str, assignments: Iterable[str] = ()) -> Definition:
-    """A preset by name, with single parts overridden ("denominator=hits").
+    """A definition by name, or a TOML file of one, with single parts overridden.
+
+    Args:
+        assignments: such as "denominator=hits".
 
     Raises:
-        UsageError: no such preset, part or choice (the nearest is named).
+        UsageError: no such definition, part or choice (the nearest is named).
+        MissingError: there is no such file.
     """
-    if name not in PRESETS:
+    if name.endswith(".toml"):
+        name = add(read_definition(Path(name))).name
+    if name not in PRESETS and name not in all_definitions():
         raise UsageError(f"There is no definition {name!r}.", nearest(name, PRESETS))
     preset = PRESETS[name]
     changes = parse_assignments(assignments)

@@ -14,9 +14,10 @@ from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.codes import Encoder, encoder
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.embeddings import Embeddings
-from sbirctl.retrieval.metrics import Metric, Ranks
+from sbirctl.retrieval.metrics import Metric
 from sbirctl.retrieval.ranking import Plan, rank
 from sbirctl.retrieval.ranking_problem import Consumer, RankingProblem
+from sbirctl.retrieval.ranks import Ranks
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import Reporter
-from sbirctl.retrieval.metrics import Ranks
 from sbirctl.retrieval.rank_counting import counter
 from sbirctl.retrieval.ranking_problem import TILE, Consumer, OwnPhotos, RankingProblem, segments
+from sbirctl.retrieval.ranks import Ranks
 
 
 def rank_on(device: str, problem: RankingProblem, consumer: Consumer, report: Reporter) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from sbirctl.core.errors import UsageError, nearest
+from sbirctl.core.registry import EntryPoints, refuse_another
 from sbirctl.retrieval.definitions import Definition
+from sbirctl.retrieval.ranks import Ranks, hits, left_out, placed
 
 DEFAULT = ("map@all", "map@200", "prec@100", "prec@200")
 
@@ -30,55 +31,6 @@ class Metric:
 
     def __str__(self) -> str:
         return f"{self.kind}@{'all' if self.k is None else self.k}"
-
-
-@dataclass(frozen=True)
-class Ranks:
-    """Where n queries of one class find their R relevant photos among N; R >= 1.
-
-    Attributes:
-        rank: (n, R) int32, ascending ranks from 1, equal scores in gallery order.
-        upto: (n, R) int32, number of photos with a score at least as high as that of the i-th
-            relevant photo; equal to `rank` where no score is tied.
-        positive: (n,) int32, relevant photos with a score > 0.
-        gallery: N.
-        made: what definitions made of these ranks that others will ask for too.
-    """
-
-    rank: np.ndarray
-    upto: np.ndarray
-    positive: np.ndarray
-    gallery: int
-    made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
-
-    @property
-    def relevant(self) -> int:
-        """R."""
-        return int(self.rank.shape[1])
-
-    @property
-    def tied(self) -> np.ndarray:
-        """(n, R) int32: number of relevant photos with a score at least as high."""
-        n, R = self.upto.shape
-        last = np.ones((n, R), dtype=bool)
-        last[:, :-1] = self.upto[:, 1:] != self.upto[:, :-1]
-        own = np.where(last, np.arange(1, R + 1, dtype=np.int32), np.int32(R))
-        return np.minimum.accumulate(own[:, ::-1], axis=1)[:, ::-1]
-
-    @property
-    def tied_with_others(self) -> np.ndarray:
-        """(n,) int64: relevant photos with the score of a photo behind them that is not relevant.
-
-        Of the relevant photos that share a score with others about half: those whose place in the
-        gallery helps them.
-        """
-        found = np.zeros(len(self.rank), dtype=np.int64)
-        rows = np.flatnonzero((self.rank != self.upto).any(axis=1))
-        if len(rows):
-            some = Ranks(self.rank[rows], self.upto[rows], self.positive[rows], self.gallery)
-            last = some.upto - some.tied + np.arange(1, self.relevant + 1)
-            found[rows] = np.count_nonzero(some.rank < last, axis=1)
-        return found
 
 
 PerQuery = Callable[[Metric, Definition, Ranks], np.ndarray]
@@ -107,6 +59,22 @@ class Measure:
 
 
 MEASURES: dict[str, Measure] = {}
+"""By kind: those of this file and those of other packages and files that were loaded."""
+_OUTSIDE = EntryPoints("metric", "sbirctl.metrics")
+
+
+def all_measures() -> dict[str, Measure]:
+    """`MEASURES` with those that installed packages announce.
+
+    Raises:
+        MissingError, UsageError: one of them is not there.
+    """
+    for name, point in _OUTSIDE.all().items():
+        if name not in MEASURES:
+            _OUTSIDE.load(point)
+            if name not in MEASURES:
+                raise _OUTSIDE.nothing(point)
+    return MEASURES
 
 
 def measure(
@@ -116,10 +84,23 @@ def measure(
     describe: Callable[[Metric, Definition], str],
     allows_all: bool = False,
 ) -> Callable[[PerQuery], PerQuery]:
-    """Make a function of (metric, definition, ranks) the metric `kind@K`."""
+    """Make a function of (metric, definition, ranks) the metric `kind@K`.
+
+    Raises:
+        UsageError: the name or one of the aliases is taken, or none that `parse` would read.
+    """
 
     def register(value: PerQuery) -> PerQuery:
-        MEASURES[kind] = Measure(kind, aliases, summary, describe, value, allows_all)
+        made = Measure(kind, aliases, summary, describe, value, allows_all)
+        for name in (kind, *aliases):
+            if not re.fullmatch("[a-z][a-z0-9_-]*", name):
+                raise UsageError(
+                    f"A metric cannot be called {name!r}.", "Take small letters, digits and -."
+                )
+            for other in MEASURES.values():
+                if name in (other.kind, *other.aliases):
+                    refuse_another("metric", name, other.value, value)
+        MEASURES[kind] = made
         return value
 
     return register
@@ -135,6 +116,8 @@ def parse(text: str) -> Metric:
     """
     name, at, cut = text.strip().lower().partition("@")
     found = [m for m in MEASURES.values() if name in (m.kind, *m.aliases)]
+    if not found:
+        found = [m for m in all_measures().values() if name in (m.kind, *m.aliases)]
     if not found:
         raise UsageError(f"There is no metric {text!r}.", _meant(text.strip().lower()))
     kind = found[0].kind
@@ -165,31 +148,6 @@ def per_query(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarra
     return value(metric, definition, ranks)
 
 
-def _placed(definition: Definition, ranks: Ranks) -> tuple[np.ndarray, np.ndarray | None]:
-    """Ranks after the tie rule, and which relevant photos count (None: all)."""
-    rank = ranks.rank
-    if definition.ties == "pessimistic":
-        places = np.arange(1, ranks.relevant + 1, dtype=np.int32)
-        rank = ranks.upto - ranks.tied + places
-    if definition.nonpositive == "count":
-        return rank, None
-    return rank, np.arange(ranks.relevant) < ranks.positive[:, None]
-
-
-def _hits(definition: Definition, ranks: Ranks, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Whether the i-th relevant photo is among the first k, (n, min(k, R)) bool; how many are."""
-    key = ("hits", definition.ties, definition.nonpositive, k)
-    if key not in ranks.made:
-        rank, counted = _placed(definition, ranks)
-        width = min(k, ranks.relevant)
-        hit = rank[:, :width] <= k
-        if counted is not None:
-            hit &= counted[:, :width]
-        ranks.made[key] = hit, np.count_nonzero(hit, axis=1)
-    made: tuple[np.ndarray, np.ndarray] = ranks.made[key]
-    return made
-
-
 def _describe_average_precision(metric: Metric, definition: Definition) -> str:
     by = {"min": f"min({metric.k}, R)", "R": "R", "hits": "hits in the list", "K": str(metric.k)}
     kind = {"textbook": "textbook AP", "voc": "VOC-interpolated AP"}[definition.interpolation]
@@ -204,7 +162,7 @@ def _describe_average_precision(metric: Metric, definition: Definition) -> str:
 )
 def _average_precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     k = ranks.gallery if metric.k is None else metric.k
-    _, found = _hits(definition, ranks, k)
+    _, found = hits(definition, ranks, k)
     key = ("precisions", definition.interpolation, definition.ties, definition.nonpositive, k)
     if key not in ranks.made:
         ranks.made[key] = _precision_at_hits(definition, ranks, k).sum(axis=1)
@@ -218,12 +176,12 @@ def _average_precision(metric: Metric, definition: Definition, ranks: Ranks) -> 
         "K": np.full(len(found), k),
     }["R" if metric.k is None else definition.denominator]
     value = np.divide(ranks.made[key], divisor, out=np.zeros(len(found)), where=divisor > 0)
-    return _left_out(definition, value, found)
+    return left_out(definition, value, found)
 
 
 def _precision_at_hits(definition: Definition, ranks: Ranks, k: int) -> np.ndarray:
     """(n, min(k, R)) float64: precision at each hit, 0 where the photo is outside the list."""
-    hit, found = _hits(definition, ranks, k)
+    hit, found = hits(definition, ranks, k)
     width = hit.shape[1]
     if definition.ties == "grouped":
         # scikit-learn moves through distinct scores: a group's hits share the precision at its end
@@ -231,7 +189,7 @@ def _precision_at_hits(definition: Definition, ranks: Ranks, k: int) -> np.ndarr
         precision: np.ndarray
         precision = above / np.minimum(ranks.upto[:, :width], k)
     else:
-        precision = np.arange(1, width + 1) / _placed(definition, ranks)[0][:, :width]
+        precision = np.arange(1, width + 1) / placed(definition, ranks)[0][:, :width]
     if not hit.all():
         precision *= hit
     if definition.interpolation == "voc":
@@ -259,17 +217,17 @@ def _describe_precision(metric: Metric, definition: Definition) -> str:
 def _precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     assert metric.k is not None
     if definition.precision == "next":
-        rank, counted = _placed(definition, ranks)
+        rank, counted = placed(definition, ranks)
         exact = rank == metric.k + 1
         found: np.ndarray = (exact if counted is None else exact & counted).any(axis=1)
         return found.astype(np.float64)
-    _, found = _hits(definition, ranks, metric.k)
+    _, found = hits(definition, ranks, metric.k)
     divisor = {
         "K": metric.k,
         "min": min(metric.k, ranks.relevant),
         "list": min(metric.k, ranks.gallery),
     }[definition.precision]
-    return _left_out(definition, found / divisor, found)
+    return left_out(definition, found / divisor, found)
 
 
 @measure(
@@ -280,8 +238,8 @@ def _precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarr
 )
 def _recall(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     assert metric.k is not None
-    _, found = _hits(definition, ranks, metric.k)
-    return _left_out(definition, found / ranks.relevant, found)
+    _, found = hits(definition, ranks, metric.k)
+    return left_out(definition, found / ranks.relevant, found)
 
 
 @measure(
@@ -292,8 +250,8 @@ def _recall(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
 )
 def _any_hit(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     assert metric.k is not None
-    _, found = _hits(definition, ranks, metric.k)
-    return _left_out(definition, (found > 0).astype(np.float64), found)
+    _, found = hits(definition, ranks, metric.k)
+    return left_out(definition, (found > 0).astype(np.float64), found)
 
 
 @measure(
@@ -307,10 +265,10 @@ def _any_hit(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray
     allows_all=True,
 )
 def _reciprocal_rank(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
-    hit, found = _hits(definition, ranks, metric.k or ranks.gallery)
-    rank = _placed(definition, ranks)[0][:, : hit.shape[1]]
+    hit, found = hits(definition, ranks, metric.k or ranks.gallery)
+    rank = placed(definition, ranks)[0][:, : hit.shape[1]]
     first = np.where(hit, rank, np.inf).min(axis=1, initial=np.inf)
-    return _left_out(definition, 1.0 / first, found)
+    return left_out(definition, 1.0 / first, found)
 
 
 @measure(
@@ -320,11 +278,11 @@ def _reciprocal_rank(metric: Metric, definition: Definition, ranks: Ranks) -> np
     allows_all=True,
 )
 def _ndcg(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
-    hit, found = _hits(definition, ranks, metric.k or ranks.gallery)
-    rank = _placed(definition, ranks)[0][:, : hit.shape[1]]
+    hit, found = hits(definition, ranks, metric.k or ranks.gallery)
+    rank = placed(definition, ranks)[0][:, : hit.shape[1]]
     gain = (hit / np.log2(1.0 + rank)).sum(axis=1)
     best = (1 / np.log2(np.arange(2, hit.shape[1] + 2))).sum()
-    return _left_out(definition, gain / best, found)
+    return left_out(definition, gain / best, found)
 
 
 @measure(
@@ -337,12 +295,8 @@ def _ndcg(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
 def _r_precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     if metric.k is not None:
         raise UsageError("r-precision has no cut-off: it looks at the first R.", "Leave out the @.")
-    _, found = _hits(definition, ranks, ranks.relevant)
-    return _left_out(definition, found / ranks.relevant, found)
-
-
-def _left_out(definition: Definition, value: np.ndarray, found: np.ndarray) -> np.ndarray:
-    return np.where(found > 0, value, np.nan) if definition.no_hits == "drop" else value
+    _, found = hits(definition, ranks, ranks.relevant)
+    return left_out(definition, found / ranks.relevant, found)
 
 
 def own_photo(metric: Metric, rank: np.ndarray) -> np.ndarray:

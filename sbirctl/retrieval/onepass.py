@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from sbirctl.retrieval.metrics import Ranks
 from sbirctl.retrieval.ranking_problem import in_gallery_order, inverse
+from sbirctl.retrieval.ranks import Ranks
 
 _PIECE = 512  # scores whose buckets are computed together, with vector instructions
 _TIES = 256  # other photos of a row with a relevant photo's score; with more the row is sorted

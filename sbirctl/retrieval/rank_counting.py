@@ -18,8 +18,8 @@ from typing import Protocol
 
 import numpy as np
 
-from sbirctl.retrieval.metrics import Ranks
 from sbirctl.retrieval.ranking_problem import RankingProblem, in_gallery_order, inverse
+from sbirctl.retrieval.ranks import Ranks
 
 COMPILED_FROM = 10**8
 """Scores from which compiled code saves more than importing numba and loading it cost, 0.4 s."""

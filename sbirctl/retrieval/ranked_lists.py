@@ -14,7 +14,8 @@ import numpy as np
 from sbirctl.core.errors import MismatchError
 from sbirctl.retrieval.definitions import Definition, get
 from sbirctl.retrieval.evaluation import Result
-from sbirctl.retrieval.metrics import Metric, Ranks, own_photo, parse, per_query
+from sbirctl.retrieval.metrics import Metric, own_photo, parse, per_query
+from sbirctl.retrieval.ranks import Ranks
 
 _FAR = 1 << 30  # rank of relevant photos behind the end of a list: beyond every cut-off
 

@@ -10,8 +10,8 @@ import numpy as np
 from sbirctl.core.errors import CorruptError
 from sbirctl.retrieval.codes import Encoder
 from sbirctl.retrieval.embeddings import Embeddings
-from sbirctl.retrieval.metrics import Ranks
 from sbirctl.retrieval.normalisation import normalise_rows
+from sbirctl.retrieval.ranks import Ranks
 
 TILE = 512
 """Queries of one product. Always this many (the last tile is filled with zeros): float32 products

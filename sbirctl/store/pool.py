@@ -11,11 +11,13 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
 from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.errors import SbirctlError
+from sbirctl.core.plugins import load_files, loaded_files
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -43,7 +45,9 @@ class Workers:
         # A fork would take over locks and threads of libraries that do not expect it.
         context = multiprocessing.get_context("spawn")
         processes = min(self._count, tasks)
-        self._pool = ProcessPoolExecutor(processes, context, initializer=_start)
+        self._pool = ProcessPoolExecutor(
+            processes, context, initializer=_start, initargs=(loaded_files(),)
+        )
         for _ in range(processes):  # they are started one by one, as tasks come
             self._pool.submit(importlib.import_module, function.__module__)
 
@@ -80,7 +84,7 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
 
 
-def _start() -> None:
+def _start(plugins: Sequence[Path]) -> None:
     """Leave Ctrl-C to the parent, and end when it does, even when it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_freed_memory()  # else every picture's pages are mapped anew, a tenth of the time
@@ -93,3 +97,4 @@ def _start() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    load_files(plugins)

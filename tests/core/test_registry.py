@@ -59,18 +59,27 @@ def test_name_and_file_must_agree(package):
         package.get("wrong")
 
 
-def test_a_second_thing_of_one_name_is_refused():
+def test_a_second_thing_of_one_name_is_refused_unless_one_module_brings_both():
     registry: Registry = Registry("thing", "sbirctl.core")
 
     class One:
-        name = "test_registry"
+        name = "thing"
 
     class Two:
-        name = "test_registry"
+        name = "thing"
 
     registry.register(One)
-    with pytest.raises(AssertionError, match="twice"):
-        registry.register(Two)
+    assert registry.register(Two) is registry.get("thing")  # a notebook's cell, run again
+    Two.__module__ = "elsewhere"
+    One.__module__ = "here"
+    with pytest.raises(UsageError, match="here brings another"):
+        registry.register(One)
+
+    class Own:
+        name = "errors"
+
+    with pytest.raises(UsageError, match="thing 'errors' already"):
+        registry.register(Own)
 
 
 def test_a_plug_in_that_is_gone_names_its_package(tmp_path, monkeypatch):

@@ -7,8 +7,7 @@ import math
 import pytest
 import torch
 
-from sbirctl.losses.class_logits import class_logits
-from sbirctl.losses.classification import classification
+from sbirctl.losses import class_logits, classification
 
 
 def test_cross_entropy_equals_a_loop() -> None:

@@ -7,8 +7,7 @@ import math
 import pytest
 import torch
 
-from sbirctl.losses.alignment import alignment
-from sbirctl.losses.contrastive import contrastive
+from sbirctl.losses import alignment, contrastive
 
 
 def test_contrastive_equals_a_loop() -> None:

@@ -7,13 +7,7 @@ import math
 import pytest
 import torch
 
-from sbirctl.losses.distance import (
-    cosine,
-    euclidean,
-    mean_or_zero,
-    pairwise_cosine,
-    pairwise_euclidean,
-)
+from sbirctl.losses import cosine, euclidean, mean_or_zero, pairwise_cosine, pairwise_euclidean
 
 
 def _rows(n: int, seed: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:

@@ -9,8 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbirctl.losses.domain_triplets import TERMS, TripletTerm, domain_triplets
-from sbirctl.losses.hinge import HingeKind, hinge
+from sbirctl.losses import TERMS, HingeKind, TripletTerm, domain_triplets, hinge
 
 
 def _hinge(x: float, kind: str) -> tuple[float, float]:

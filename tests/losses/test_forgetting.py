@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from sbirctl.losses.forgetting import distribution_shift, embedding_shift
+from sbirctl.losses import distribution_shift, embedding_shift
 
 
 def _softmax(row: list[float]) -> list[float]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sbirctl.losses.domain_triplets import domain_triplets
-from sbirctl.losses.gradient_weighting import gradient_weights, third_of_gradient, weighted_sum
+from sbirctl.losses import domain_triplets, gradient_weights, third_of_gradient, weighted_sum
 
 
 def test_weights_by_hand() -> None:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbirctl.losses.mining import hardest_negative, hardest_positive, others
+from sbirctl.losses import hardest_negative, hardest_positive, others
 
 
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 10_000))

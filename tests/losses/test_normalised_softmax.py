@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbirctl.losses.normalised_softmax import normalised_softmax
+from sbirctl.losses import normalised_softmax
 
 
 def naive(embeddings: torch.Tensor, proxies: torch.Tensor, labels: torch.Tensor, t: float) -> float:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sbirctl.losses.drclip import drclip_objective
-from sbirctl.losses.ffmln import ffmln_objective
-from sbirctl.losses.semi3 import semi3_objective
+from sbirctl.losses import drclip_objective, ffmln_objective, semi3_objective
 
 
 def _terms(*values: float) -> list[torch.Tensor]:

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from sbirctl.losses.pair_relation import pair_relation
+from sbirctl.losses import pair_relation
 
 
 def _batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -8,16 +8,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from sbirctl.losses.alignment import alignment
-from sbirctl.losses.class_logits import class_logits
-from sbirctl.losses.classification import classification
-from sbirctl.losses.contrastive import contrastive
-from sbirctl.losses.cosine_triplet import cosine_triplet
-from sbirctl.losses.domain_triplets import domain_triplets
-from sbirctl.losses.forgetting import distribution_shift, embedding_shift
-from sbirctl.losses.gradient_weighting import weighted_sum
-from sbirctl.losses.pair_relation import pair_relation
-from sbirctl.losses.quadruplet import domain_balanced_quadruplet
+from sbirctl.losses import (
+    alignment,
+    class_logits,
+    classification,
+    contrastive,
+    cosine_triplet,
+    distribution_shift,
+    domain_balanced_quadruplet,
+    domain_triplets,
+    embedding_shift,
+    pair_relation,
+    weighted_sum,
+)
 
 DIM = 6
 

@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from sbirctl.losses.cosine_triplet import cosine_triplet
-from sbirctl.losses.quadruplet import domain_balanced_quadruplet
+from sbirctl.losses import cosine_triplet, domain_balanced_quadruplet
 
 
 def _four(seed: int = 0, n: int = 6) -> list[torch.Tensor]:

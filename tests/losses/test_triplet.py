@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbirctl.losses.triplet import batch_hard_triplet
+from sbirctl.losses import batch_hard_triplet
 
 Distance = Literal["euclidean", "cosine"]
 

@@ -7,8 +7,7 @@ import torch
 from small_models import CLASSES, batch, images, small
 
 from sbirctl.core.errors import UsageError
-from sbirctl.losses.normalised_softmax import normalised_softmax
-from sbirctl.losses.triplet import batch_hard_triplet
+from sbirctl.losses import batch_hard_triplet, normalised_softmax
 from sbirctl.models import create
 from sbirctl.store.manifest import MODALITIES
 from sbirctl.training.step import loss_terms

@@ -13,11 +13,13 @@ from torch.nn import functional as F
 
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import CorruptError, MismatchError, UsageError
-from sbirctl.losses.class_logits import class_logits
-from sbirctl.losses.classification import classification
-from sbirctl.losses.forgetting import distribution_shift
-from sbirctl.losses.pair_relation import pair_relation
-from sbirctl.losses.quadruplet import domain_balanced_quadruplet
+from sbirctl.losses import (
+    class_logits,
+    classification,
+    distribution_shift,
+    domain_balanced_quadruplet,
+    pair_relation,
+)
 from sbirctl.models import create, rebuild
 from sbirctl.models.drclip import DrClip
 from sbirctl.models.layers.class_texts import text_of_class

@@ -14,8 +14,7 @@ from torch.nn import functional as F
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.core.seeds import rng_for
-from sbirctl.losses.domain_triplets import TERMS, domain_triplets
-from sbirctl.losses.normalised_softmax import normalised_softmax
+from sbirctl.losses import TERMS, domain_triplets, normalised_softmax
 from sbirctl.models import count_parts, create, load_card, resolve_settings
 from sbirctl.models._parameters import parameters_by_part
 from sbirctl.models.ffmln import Ffmln

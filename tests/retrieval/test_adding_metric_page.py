@@ -8,7 +8,8 @@ import pytest
 
 from sbirctl.retrieval import metrics
 from sbirctl.retrieval.definitions import PRESETS
-from sbirctl.retrieval.metrics import MEASURES, Ranks, explain, parse, per_query
+from sbirctl.retrieval.metrics import MEASURES, explain, parse, per_query
+from sbirctl.retrieval.ranks import Ranks
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding-a-metric.md"
 

@@ -114,7 +114,9 @@ class SavedEngine(Engine, Protocol):
         ...
 
 
-ENGINES: Registry[type[Engine]] = Registry("engine", "sbirctl.galleries.engines")
+ENGINES: Registry[type[Engine]] = Registry(
+    "engine", "sbirctl.galleries.engines", group="sbirctl.engines"
+)
 EXACT = "exact"
 GROWN = 4
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sbirctl.core.errors import UsageError
-from sbirctl.losses.distance import at_least_float32, pairwise_cosine
+from sbirctl.losses import at_least_float32, pairwise_cosine
 from sbirctl.models.layers.backbones import Backbone
 from sbirctl.models.layers.co_attention import ChannelAttention, co_attend, rescale
 

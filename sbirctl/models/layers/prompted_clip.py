@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sbirctl.core.errors import UsageError
-from sbirctl.losses.distance import at_least_float32
+from sbirctl.losses import at_least_float32
 
 TrainedPart = Literal["norms", "prompts", "proj", "attention", "embeddings"]
 PHOTO, SKETCH = 0, 1

@@ -9,10 +9,11 @@ Zhai & Wu, "Classification is a Strong Baseline for Deep Metric Learning", BMVC 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sbirctl.losses.distance import pairwise_cosine
+from sbirctl.losses._distance import pairwise_cosine
+from sbirctl.losses._loss import LOSSES, Loss
 
 
 def normalised_softmax(
@@ -34,3 +35,33 @@ def normalised_softmax(
         logits = pairwise_cosine(embeddings, proxies) / temperature
         total = F.cross_entropy(logits, labels, reduction="sum")
     return total / max(len(labels), 1)
+
+
+@LOSSES.register
+class NormalisedSoftmaxLoss(Loss):
+    """`normalised_softmax` with its proxies, which an optimiser has to train as well.
+
+    Args:
+        dim: size of the embeddings.
+        classes: number of training classes.
+        temperature: see there.
+    """
+
+    name = "normalised-softmax"
+
+    def __init__(self, dim: int, classes: int, temperature: float = 0.05) -> None:
+        super().__init__()
+        self.temperature = temperature
+        # Unit variance, not unit norm: the loss ignores the norm, an optimiser's step does not.
+        self.proxies = nn.Parameter(torch.randn(classes, dim))
+
+    @classmethod
+    def of(cls, dim: int, classes: int) -> NormalisedSoftmaxLoss:
+        """See `Loss.of`."""
+        return cls(dim, classes)
+
+    def forward(
+        self, embeddings: Tensor, labels: Tensor, is_sketch: Tensor | None = None
+    ) -> Tensor:
+        """See `Loss.forward`; sketches and photos are treated alike."""
+        return normalised_softmax(embeddings, self.proxies, labels, temperature=self.temperature)

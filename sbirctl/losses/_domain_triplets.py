@@ -17,19 +17,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sbirctl.losses.distance import at_least_float32, mean_or_zero, pairwise_euclidean
-from sbirctl.losses.hinge import HingeKind, hinge
-from sbirctl.losses.mining import hardest_negative, hardest_positive, others
+from sbirctl.losses._distance import at_least_float32, mean_or_zero, pairwise_euclidean
+from sbirctl.losses._gradient_weighting import Weighting, weighted_sum
+from sbirctl.losses._hinge import HingeKind, hinge
+from sbirctl.losses._loss import LOSSES, Loss
+from sbirctl.losses._mining import hardest_negative, hardest_positive, others
 
 TripletTerm = Literal["sin", "mul", "cro"]
 TERMS: tuple[TripletTerm, ...] = ("sin", "mul", "cro")
 
 
 @dataclass(frozen=True)
-class TripletLoss:
+class MinedTriplets:
     """One term of the loss.
 
     Attributes:
@@ -53,7 +56,7 @@ def domain_triplets(
     kind: HingeKind = "soft",
     beta: float = 20.0,
     released_mining: bool = False,
-) -> dict[TripletTerm, TripletLoss]:
+) -> dict[TripletTerm, MinedTriplets]:
     """The chosen terms over one batch of sketches and photos.
 
     Args:
@@ -72,7 +75,7 @@ def domain_triplets(
     same_class = labels[:, None] == labels
     same_modality = is_sketch[:, None] == is_sketch
     not_itself = others(len(labels), labels.device) | released_mining
-    result: dict[TripletTerm, TripletLoss] = {}
+    result: dict[TripletTerm, MinedTriplets] = {}
     for term in terms:
         positives = same_class & not_itself & (same_modality if term == "sin" else ~same_modality)
         negatives = ~same_class & (~same_modality if term == "cro" else same_modality)
@@ -82,7 +85,45 @@ def domain_triplets(
         losses, gradients = hinge(farthest - nearest + margin, kind, beta)
         found = valid.sum()
         share = found / max(len(valid), 1) if released_mining else 1.0
-        result[term] = TripletLoss(
+        result[term] = MinedTriplets(
             mean_or_zero(losses, valid) * share, mean_or_zero(gradients, valid) * share, found
         )
     return result
+
+
+@LOSSES.register
+class DomainTripletLoss(Loss):
+    """The terms of `domain_triplets` as one scalar, weighted as FFMLN's pairwise training does.
+
+    Args:
+        terms, margin, beta: see `domain_triplets`.
+        weighting: see `weighted_sum`.
+    """
+
+    name = "domain-triplets"
+
+    def __init__(
+        self,
+        terms: Sequence[TripletTerm] = TERMS,
+        margin: float = 0.2,
+        beta: float = 20.0,
+        weighting: Weighting = "gradient",
+    ) -> None:
+        super().__init__()
+        self.terms, self.margin, self.beta, self.weighting = terms, margin, beta, weighting
+
+    def forward(
+        self, embeddings: Tensor, labels: Tensor, is_sketch: Tensor | None = None
+    ) -> Tensor:
+        """See `Loss.forward`; without `is_sketch` all rows count as photos: only `sin` has any."""
+        if is_sketch is None:
+            is_sketch = torch.zeros_like(labels, dtype=torch.bool)
+        found = domain_triplets(
+            embeddings, labels, is_sketch, terms=self.terms, margin=self.margin, beta=self.beta
+        ).values()
+        return weighted_sum(
+            torch.stack([one.loss for one in found]),
+            torch.stack([one.gradient for one in found]),
+            self.weighting,
+            torch.stack([one.anchors for one in found]) > 0,
+        )

@@ -11,9 +11,12 @@ et al., "Dimensionality Reduction by Learning an Invariant Mapping", CVPR 2006; 
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from sbirctl.losses.distance import euclidean, mean_or_zero
+from sbirctl.losses._distance import euclidean, mean_or_zero
+from sbirctl.losses._loss import LOSSES, Loss
 
 
 def contrastive(
@@ -33,3 +36,30 @@ def contrastive(
     distance = euclidean(a, b)
     left = distance.where(same, (margin - distance).relu())
     return mean_or_zero(left.square() if squared else left)
+
+
+@LOSSES.register
+class ContrastiveLoss(Loss):
+    """`contrastive` over every sketch with every photo of a batch, of L2-normalised embeddings.
+
+    Args:
+        margin, squared: see there.
+    """
+
+    name = "contrastive"
+
+    def __init__(self, margin: float = 0.3, squared: bool = False) -> None:
+        super().__init__()
+        self.margin, self.squared = margin, squared
+
+    def forward(
+        self, embeddings: Tensor, labels: Tensor, is_sketch: Tensor | None = None
+    ) -> Tensor:
+        """See `Loss.forward`; without `is_sketch` every two different rows are a pair."""
+        if is_sketch is None:
+            first, second = torch.triu_indices(len(labels), len(labels), 1, device=labels.device)
+        else:
+            first, second = (is_sketch[:, None] & ~is_sketch).nonzero(as_tuple=True)
+        unit = F.normalize(embeddings, dim=-1)
+        same = labels[first] == labels[second]
+        return contrastive(unit[first], unit[second], same, self.margin, squared=self.squared)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sbirctl.losses.distance import at_least_float32, mean_or_zero, pairwise_cosine
+from sbirctl.losses._distance import at_least_float32, mean_or_zero, pairwise_cosine
 
 
 def pair_relation(

@@ -13,7 +13,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from sbirctl.losses.distance import mean_or_zero
+from sbirctl.losses._distance import mean_or_zero
 
 Weighting = Literal["gradient", "released", "none"]
 

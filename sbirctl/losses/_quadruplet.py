@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from sbirctl.losses.cosine_triplet import cosine_triplet
+from sbirctl.losses._cosine_triplet import cosine_triplet
 
 
 def domain_balanced_quadruplet(

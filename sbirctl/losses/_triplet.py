@@ -14,8 +14,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sbirctl.losses.distance import mean_or_zero, pairwise_cosine, pairwise_euclidean
-from sbirctl.losses.mining import hardest_negative, hardest_positive, others
+from sbirctl.losses._distance import mean_or_zero, pairwise_cosine, pairwise_euclidean
+from sbirctl.losses._loss import LOSSES, Loss
+from sbirctl.losses._mining import hardest_negative, hardest_positive, others
 
 
 def batch_hard_triplet(
@@ -48,3 +49,27 @@ def batch_hard_triplet(
         negative, has_negative = hardest_negative(distances, ~same)
         hinge = (margin + positive - negative).clamp(min=0)
         return mean_or_zero(hinge, has_positive & has_negative)
+
+
+@LOSSES.register
+class TripletLoss(Loss):
+    """`batch_hard_triplet` as a module.
+
+    Args:
+        margin, distance: see there.
+    """
+
+    name = "triplet"
+
+    def __init__(
+        self, margin: float = 0.2, distance: Literal["euclidean", "cosine"] = "euclidean"
+    ) -> None:
+        super().__init__()
+        self.margin = margin
+        self.distance: Literal["euclidean", "cosine"] = distance
+
+    def forward(
+        self, embeddings: Tensor, labels: Tensor, is_sketch: Tensor | None = None
+    ) -> Tensor:
+        """See `Loss.forward`; sketches and photos are treated alike."""
+        return batch_hard_triplet(embeddings, labels, margin=self.margin, distance=self.distance)

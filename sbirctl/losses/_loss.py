@@ -1,0 +1,56 @@
+"""What a loss is that a training can choose by its name, and where those are registered."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Self
+
+from torch import Tensor, nn
+
+from sbirctl.core.registry import Registry
+
+
+class Loss(nn.Module, ABC):
+    """A loss of one batch of embeddings, for any loop; `train --set loss=NAME` takes it by name.
+
+    Attributes:
+        name: as a person types it.
+    """
+
+    name: ClassVar[str]
+
+    @classmethod
+    def of(cls, dim: int, classes: int) -> Self:  # noqa: ARG003
+        """The loss for embeddings of `dim` numbers and so many training classes.
+
+        One with parameters of its own, such as a proxy a class, makes them here.
+        """
+        return cls()
+
+    @abstractmethod
+    def forward(
+        self, embeddings: Tensor, labels: Tensor, is_sketch: Tensor | None = None
+    ) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            embeddings: (n, dim), any float type, any norm.
+            labels: (n,) int64 classes.
+            is_sketch: (n,) bool; None where there is one modality.
+
+        Returns:
+            Scalar float32; 0 with a zero gradient where the batch has nothing to learn from.
+        """
+
+
+LOSSES: Registry[type[Loss]] = Registry(
+    "loss",
+    "sbirctl.losses",
+    group="sbirctl.losses",
+    files={
+        "contrastive": "_contrastive",
+        "domain-triplets": "_domain_triplets",
+        "normalised-softmax": "_normalised_softmax",
+        "triplet": "_triplet",
+    },
+)
