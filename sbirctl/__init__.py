@@ -13,6 +13,11 @@ from sbirctl.core.lazy import lazy_attributes
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from sbirctl import losses as losses
+    from sbirctl import metrics as metrics
+    from sbirctl import sampling as sampling
+    from sbirctl.api.encoding import ImageEncoder as ImageEncoder
+    from sbirctl.api.encoding import load as load
     from sbirctl.api.reporting import SbirctlWarning as SbirctlWarning
     from sbirctl.api.scores import AuditTable as AuditTable
     from sbirctl.api.scores import Differences as Differences
@@ -32,10 +37,12 @@ else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
         {
+            "api.encoding": ("ImageEncoder", "load"),
             "api.reporting": ("SbirctlWarning",),
             "api.scores": ("AuditTable", "Differences", "Scores", "audit", "compare", "evaluate"),
             "api.stages": ("create", "embed", "open_store", "prepare", "search", "train"),
             "core.errors": ("SbirctlError",),
             "retrieval.embeddings": ("Embeddings",),
         },
+        modules=("losses", "metrics", "sampling"),
     )

@@ -29,8 +29,8 @@ Source = str | PathLike[str] | Embeddings
 """An embeddings file (HDF5, NPZ), a run's name or folder, or embeddings that are at hand."""
 
 
-class Scores(Table, Mapping[str, "float | None"]):
-    """Figures by metric: `scores["map@all"]` is a float, None where the definition has no mean.
+class Scores(Table, Mapping[str, float]):
+    """Figures by metric: `scores["map@all"]` is a float, NaN where the definition has no mean.
 
     Names are read as on the command line: `scores["p@100"]` is `scores["prec@100"]`.
 
@@ -42,10 +42,10 @@ class Scores(Table, Mapping[str, "float | None"]):
         self.facts = facts
         self._result = result
 
-    def __getitem__(self, name: str) -> float | None:
+    def __getitem__(self, name: str) -> float:
         found: dict[str, float | None] = self.facts["metrics"]
         try:
-            return found[str(measures.parse(name))]
+            return _number(found[str(measures.parse(name))])
         except (KeyError, UsageError):
             raise KeyError(f"{name} was not measured; {', '.join(found)} were") from None
 
@@ -56,9 +56,9 @@ class Scores(Table, Mapping[str, "float | None"]):
         return len(self.facts["metrics"])
 
     @property
-    def chance(self) -> Mapping[str, float | None]:
-        """{metric: figure of a random order}."""
-        return dict(self.facts["chance"])
+    def chance(self) -> Mapping[str, float]:
+        """{metric: figure of a random order, NaN where there is none}."""
+        return {name: _number(value) for name, value in self.facts["chance"].items()}
 
     @property
     def definition(self) -> str:
@@ -81,6 +81,23 @@ class Scores(Table, Mapping[str, "float | None"]):
         self[name]
         return self._result.values[str(measures.parse(name))].copy()
 
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Each figure as a bar, with its interval where there is one, and its level of chance.
+
+        Args:
+            ax: axes to draw on; a figure of its own where None.
+        """
+        ax = ax or _axes()
+        ax.barh(list(self), list(self.values()), color="tab:blue")
+        ax.plot(list(self.chance.values()), list(self), "k|", markersize=18, label="chance")
+        for name in self:
+            if "intervals" in self.facts and (found := self.interval(name)) is not None:
+                ax.plot(found, [name, name], "k-", linewidth=1)
+        ax.set_xlim(0, 1)
+        ax.invert_yaxis()
+        ax.legend()
+        return ax
+
     def _table(self) -> tuple[Sequence[str], Sequence[Sequence[Cell]]]:
         header = ["metric", "value", "chance"]
         rows: list[list[Cell]] = [[name, self[name], self.chance[name]] for name in self]
@@ -96,8 +113,8 @@ class Scores(Table, Mapping[str, "float | None"]):
         return header, rows
 
 
-class AuditTable(Table, Mapping[str, "dict[str, float | None]"]):
-    """One ranking under every definition: `table["sake"]["map@all"]`.
+class AuditTable(Table, Mapping[str, dict[str, float]]):
+    """One ranking under every definition: `table["sake"]["map@all"]`, NaN where it has no mean.
 
     Attributes:
         warnings: what to know before holding these figures against others.
@@ -110,9 +127,10 @@ class AuditTable(Table, Mapping[str, "dict[str, float | None]"]):
         chance: dict[str, float | None],
         warnings: tuple[str, ...],
     ) -> None:
-        self._rows, self.chance, self.warnings = rows, chance, warnings
+        self._rows = {name: _numbers(row) for name, row in rows.items()}
+        self.chance, self.warnings = _numbers(chance), warnings
 
-    def __getitem__(self, definition: str) -> dict[str, float | None]:
+    def __getitem__(self, definition: str) -> dict[str, float]:
         return self._rows[definition]
 
     def __iter__(self) -> Iterator[str]:
@@ -136,11 +154,19 @@ class AuditTable(Table, Mapping[str, "dict[str, float | None]"]):
         names = list(self)
         for metric in self[names[0]]:
             values = [self[name][metric] for name in names]
-            ax.plot([np.nan if v is None else v for v in values], names, "o", label=metric)
+            ax.plot(values, names, "o", label=metric)
         ax.set_xlim(0, 1)
         ax.set_xlabel("figure of one ranking")
         ax.legend()
         return ax
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _numbers(row: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: _number(value) for name, value in row.items()}
 
 
 class Differences(Table, Sequence["Comparison"]):

@@ -125,7 +125,7 @@ def train(model: str, *, epochs: int | None = None, device: str = "auto", **sett
     flags: Any = {key: settings.pop(key) for key in Flags.__annotations__ if key in settings}
     return run(
         model,
-        assignments=_assignments(settings),
+        assignments=assignments(settings),
         epochs=epochs,
         device=device,
         report=PythonReporter(),
@@ -151,7 +151,7 @@ def embed(source: Files, *, device: str = "auto", out: Files | None = None, **op
     settings = {key: options.pop(key) for key in list(options) if key not in known}
     return run(
         Path(source),
-        assignments=_assignments(settings),
+        assignments=assignments(settings),
         device=device,
         out=None if out is None else Path(out),
         report=PythonReporter(),
@@ -199,7 +199,7 @@ def _several(files: Sequence[Files] | Files) -> Sequence[Files]:
     return [files] if isinstance(files, str | PathLike) else files
 
 
-def _assignments(settings: Mapping[str, Any]) -> list[str]:
+def assignments(settings: Mapping[str, Any]) -> list[str]:
     """As `--set` takes them.
 
     Raises:

@@ -58,6 +58,6 @@ class Table(ABC):
 
 
 def _shown(cell: Cell) -> str:
-    if cell is None:
+    if cell is None or cell != cell:  # NaN
         return ""
     return f"{cell:.4f}" if isinstance(cell, float) else str(cell)

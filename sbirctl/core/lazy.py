@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 
 def lazy_attributes(
-    package: str, homes: Mapping[str, tuple[str, ...]]
+    package: str, homes: Mapping[str, tuple[str, ...]], modules: tuple[str, ...] = ()
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package.
 
@@ -17,10 +17,13 @@ def lazy_attributes(
     Args:
         package: its `__name__`.
         homes: {file of the package: the names it gives}.
+        modules: files and packages in it that are names themselves.
     """
     home_of = {name: home for home, names in homes.items() for name in names}
 
     def get(name: str) -> object:
+        if name in modules:
+            return importlib.import_module(f"{package}.{name}")
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(importlib.import_module(f"{package}.{home_of[name]}"), name)
@@ -28,6 +31,6 @@ def lazy_attributes(
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *home_of})
+        return sorted({*vars(sys.modules[package]), *home_of, *modules})
 
     return get, names

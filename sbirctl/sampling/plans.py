@@ -15,16 +15,16 @@ import numpy as np
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.core.seeds import rng_for
 from sbirctl.sampling.batch import GlobalIndices
-from sbirctl.sampling.subsets import Subset
+from sbirctl.sampling.subsets import Labelled
 
 
 class BatchPlan(Protocol):
     """How the batches of an epoch are drawn."""
 
-    def length(self, subset: Subset) -> int:
+    def length(self, subset: Labelled) -> int:
         """Number of batches of one epoch."""
 
-    def batches(self, subset: Subset, epoch: int, seed: int) -> Iterator[GlobalIndices]:
+    def batches(self, subset: Labelled, epoch: int, seed: int) -> Iterator[GlobalIndices]:
         """The batches of one epoch; equal arguments give equal batches."""
 
 
@@ -56,13 +56,13 @@ class BalancedPlan:
                 f"Take a batch of {2 * self.per_class} or more, or a smaller per_class.",
             )
 
-    def length(self, subset: Subset) -> int:
+    def length(self, subset: Labelled) -> int:
         """See `BatchPlan.length`."""
         if self.epoch == "sketches":
             return -(-len(subset.sketch) * 2 // self.batch)
         return -(-(len(subset.sketch) + len(subset.photo)) // self.batch)
 
-    def batches(self, subset: Subset, epoch: int, seed: int) -> Iterator[GlobalIndices]:
+    def batches(self, subset: Labelled, epoch: int, seed: int) -> Iterator[GlobalIndices]:
         """See `BatchPlan.batches`."""
         photos, sketches = positions(subset)
         usable = usable_classes(subset, photos, sketches)
@@ -91,11 +91,11 @@ class PooledPlan:
 
     batch: int = 64
 
-    def length(self, subset: Subset) -> int:
+    def length(self, subset: Labelled) -> int:
         """See `BatchPlan.length`."""
         return (len(subset.photo) + len(subset.sketch)) // self.batch
 
-    def batches(self, subset: Subset, epoch: int, seed: int) -> Iterator[GlobalIndices]:
+    def batches(self, subset: Labelled, epoch: int, seed: int) -> Iterator[GlobalIndices]:
         """See `BatchPlan.batches`."""
         photos = len(subset.photo)
         order = rng_for(seed, "pooled", epoch).permutation(photos + len(subset.sketch))
@@ -136,13 +136,13 @@ class Positions:
         return self.order[self.start[label] : self.start[label] + self.count[label]]
 
 
-def positions(subset: Subset) -> tuple[Positions, Positions]:
+def positions(subset: Labelled) -> tuple[Positions, Positions]:
     """Photos and sketches of a subset, by class."""
     classes = len(subset.classes)
     return Positions.of(subset.photo.label, classes), Positions.of(subset.sketch.label, classes)
 
 
-def usable_classes(subset: Subset, photos: Positions, sketches: Positions) -> np.ndarray:
+def usable_classes(subset: Labelled, photos: Positions, sketches: Positions) -> np.ndarray:
     """(k,) int64: classes with photos and sketches.
 
     Raises:

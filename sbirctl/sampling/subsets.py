@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
 from sbirctl.retrieval.provenance import Provenance
 from sbirctl.store.manifest import Modality
 from sbirctl.store.reader import Store
+
+
+class LabelledSide(Sized, Protocol):
+    """The images of one modality as batches are drawn of them; an `ImageSubset` is one.
+
+    Attributes:
+        label: (n,) int64 classes.
+        category: (n,) int64 groups of classes, for plans that draw other classes within one.
+    """
+
+    @property
+    def label(self) -> np.ndarray: ...
+
+    @property
+    def category(self) -> np.ndarray: ...
+
+
+class Labelled(Protocol):
+    """Photos and sketches with labels of the same classes; a `Subset` is one."""
+
+    @property
+    def photo(self) -> LabelledSide: ...
+
+    @property
+    def sketch(self) -> LabelledSide: ...
+
+    @property
+    def classes(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)
@@ -46,6 +76,12 @@ class ImageSubset:
         """(n,) int64: rows of the pixels in the store."""
         rows: np.ndarray = self.store.items.row[self.item]
         return rows
+
+    @property
+    def category(self) -> np.ndarray:
+        """(n,) int64: the store's classes, which are wider than `label` where that is the photo."""
+        found: np.ndarray = self.store.items.label[self.item].astype(np.int64)
+        return found
 
     @property
     def ids(self) -> tuple[str, ...]:

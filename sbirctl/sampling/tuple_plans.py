@@ -10,7 +10,7 @@ import numpy as np
 from sbirctl.core.seeds import rng_for
 from sbirctl.sampling.batch import GlobalIndices
 from sbirctl.sampling.plans import Positions, positions, usable_classes
-from sbirctl.sampling.subsets import Subset
+from sbirctl.sampling.subsets import Labelled
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class PairPlan:
     last: bool = True
     same_category: bool = False
 
-    def length(self, subset: Subset) -> int:
+    def length(self, subset: Labelled) -> int:
         """See `BatchPlan.length`."""
         return _length(subset, self.batch, self.last)
 
-    def batches(self, subset: Subset, epoch: int, seed: int) -> Iterator[GlobalIndices]:
+    def batches(self, subset: Labelled, epoch: int, seed: int) -> Iterator[GlobalIndices]:
         """See `BatchPlan.batches`."""
         rng = rng_for(seed, "pairs", epoch)
         tuples = Tuples.draw(rng, subset, self.same_category)
@@ -72,11 +72,11 @@ class QuadrupletPlan:
     released: bool = False
     negative_sketch: bool = True
 
-    def length(self, subset: Subset) -> int:
+    def length(self, subset: Labelled) -> int:
         """See `BatchPlan.length`."""
         return _length(subset, self.batch, self.last)
 
-    def batches(self, subset: Subset, epoch: int, seed: int) -> Iterator[GlobalIndices]:
+    def batches(self, subset: Labelled, epoch: int, seed: int) -> Iterator[GlobalIndices]:
         """See `BatchPlan.batches`."""
         rng = rng_for(seed, "quadruplets", epoch)
         tuples = Tuples.draw(rng, subset, self.same_category, self.released)
@@ -108,7 +108,7 @@ class Tuples:
 
     @classmethod
     def draw(
-        cls, rng: np.random.Generator, subset: Subset, same_category: bool, released: bool = False
+        cls, rng: np.random.Generator, subset: Labelled, same_category: bool, released: bool = False
     ) -> Tuples:
         """An epoch of tuples; the arguments are `QuadrupletPlan`'s."""
         photos, sketches = positions(subset)
@@ -157,21 +157,21 @@ class Others:
         return drawn
 
 
-def categories(subset: Subset, photos: Positions) -> np.ndarray:
-    """(classes,) int64: the store's class of each label's photos (`fg` labels are instances)."""
-    label = subset.photo.store.items.label[subset.photo.item].astype(np.int64)
+def categories(subset: Labelled, photos: Positions) -> np.ndarray:
+    """(classes,) int64: the category of each label's photos (`fg` labels are instances)."""
+    label = subset.photo.category
     result = np.full(len(subset.classes), -1, dtype=np.int64)
     have = np.flatnonzero(photos.count)
     result[have] = label[photos.order[photos.start[have]]]
     return result
 
 
-def anchors(subset: Subset, photos: Positions) -> np.ndarray:
+def anchors(subset: Labelled, photos: Positions) -> np.ndarray:
     """Sketches whose class has a photo."""
     return np.flatnonzero(photos.count[subset.sketch.label] > 0)
 
 
-def _length(subset: Subset, batch: int, last: bool) -> int:
+def _length(subset: Labelled, batch: int, last: bool) -> int:
     count = len(anchors(subset, positions(subset)[0]))
     return -(-count // batch) if last else count // batch
 

@@ -156,6 +156,20 @@ def test_pictures(arrays):
         sbirctl.Embeddings.from_arrays(*arrays), sbirctl.Embeddings.from_arrays(*arrays)
     )
     assert found.plot().get_xlabel() == "A - B"
+    figures = sbirctl.evaluate(*arrays, metrics=["map@all", "prec@10"], interval="query")
+    lengths = [bar.get_width() for bar in figures.plot().patches]
+    assert lengths == [figures["map@all"], figures["prec@10"]]
+
+
+def test_a_figure_that_is_none_is_not_a_number(arrays):
+    query, gallery, query_label, gallery_label = arrays
+    some = gallery_label != "dog"
+    found = sbirctl.evaluate(
+        query, gallery[some], query_label, gallery_label[some],
+        metrics="map@all", definition="ffmln",
+    )  # fmt: skip
+    assert np.isnan(found["map@all"])
+    assert found.facts["metrics"]["map@all"] is None
 
 
 def test_of_ranked_by_hand():
