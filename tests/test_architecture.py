@@ -25,10 +25,11 @@ RANK = {
     "inference": 6,
     "galleries": 7,
     "report": 7,
-    "pipeline": 8,
-    "api": 9,
-    "reproduce": 9,
-    "cli": 10,
+    "checks": 8,
+    "pipeline": 9,
+    "api": 10,
+    "reproduce": 10,
+    "cli": 11,
 }
 # Pure NumPy and data rooms: usable where torch is not installed.
 LIGHT = (
@@ -158,7 +159,7 @@ def test_circles_are_found():
     assert circles(edges) == [["b", "c"], ["f"]]
 
 
-@pytest.mark.parametrize("package", ["models", "datasets", "tasks"])
+@pytest.mark.parametrize("package", ["models", "datasets", "tasks", "losses"])
 def test_what_a_package_offers_lazily_is_there(package):
     tree = ast.parse((ROOT / package / "__init__.py").read_text())
     (block,) = (node for node in tree.body if checks_types(node))

@@ -26,6 +26,7 @@ class Model(nn.Module, ABC):
     name: ClassVar[str]
     Settings: ClassVar[type[ModelSettings]] = ModelSettings
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
+    check_settings: ClassVar[dict[str, Any]] = {}  # that make it small and quick to check
     trainable: ClassVar[bool] = True
     settings_version: ClassVar[int] = 1  # raised when `upgrade` has something to do
     # What `embed --set` may change of a trained model: no step of training reads them.

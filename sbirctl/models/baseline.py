@@ -83,6 +83,10 @@ class Baseline(Model):
     """Backbone, linear embedding layer, one proxy a training class."""
 
     name = "baseline"
+    check_settings: ClassVar[dict[str, Any]] = {
+        "backbone": "mobilenetv2_100", "size": 32, "dim": 8, "triplet": 0.5, "batch": 8,
+        "per_class": 2, "mirror": False,
+    }  # fmt: skip
     Settings = BaselineSettings
     embedding_settings = ("mirror", "embed_size")
     presets: ClassVar[dict[str, dict[str, Any]]] = {

@@ -6,7 +6,7 @@ Radford et al., "Learning Transferable Visual Models From Natural Language Super
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from sbirctl.core.errors import UsageError
 from sbirctl.models import MODELS, Model, Stage, WeightsRecord
 from sbirctl.models.layers.clip_towers import (
+    SMALL_CLIP,
     ClipSettings,
     build_clip,
     check_size,
@@ -29,6 +30,7 @@ class Clip(Model):
     """CLIP's two encoders, frozen."""
 
     name = "clip"
+    check_settings: ClassVar[dict[str, Any]] = {"backbone": SMALL_CLIP, "size": 32}
     Settings = ClipSettings
     trainable = False
 

@@ -42,6 +42,7 @@ from sbirctl.models._weights import RANDOM
 from sbirctl.models.layers.cduf_checkpoint import parse_cduf
 from sbirctl.models.layers.class_texts import FineGrained, class_texts
 from sbirctl.models.layers.clip_towers import (
+    SMALL_CLIP,
     ClipSettings,
     build_clip,
     check_size,
@@ -114,6 +115,7 @@ class DrClip(Model):
     """Prompted CLIP encoder, frozen reference, frozen text encoder."""
 
     name = "drclip"
+    check_settings: ClassVar[dict[str, Any]] = {"backbone": SMALL_CLIP, "size": 32, "batch": 4}
     Settings = DrClipSettings
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         **card_presets("drclip"),

@@ -128,6 +128,10 @@ class Ffmln(Model):
     """Siamese embedding network, linear projection, classifier, one proxy a training class."""
 
     name = "ffmln"
+    check_settings: ClassVar[dict[str, Any]] = {
+        "backbone": "mobilenetv2_100", "size": 32, "dim": 8, "width": 16, "depth": 2, "heads": 2,
+        "batch": 8, "per_class": 2,
+    }  # fmt: skip
     Settings = FfmlnSettings
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         **card_presets("ffmln"),

@@ -140,6 +140,10 @@ class Semi3(Model):
     """Sketch, photo and edge-map branch with shared weights and co-attention."""
 
     name = "semi3"
+    check_settings: ClassVar[dict[str, Any]] = {
+        "backbone": "mobilenetv3_small_050", "size": 32, "dim": 8, "fc": 16, "batch": 4,
+        "dropout": 0.0,
+    }  # fmt: skip
     Settings = Semi3Settings
     embedding_settings = ("mirror", "feature")
     presets: ClassVar[dict[str, dict[str, Any]]] = {

@@ -65,11 +65,11 @@ class PlanSampler:
             )
         self._plan, self._seed, self._epoch = plan, seed, 0
         self._photo, self._sketch = np.flatnonzero(~sketch), np.flatnonzero(sketch)
-        sides = [
+        photo, sketches = (
             _Side(label[rows].astype(np.int64), wide[rows].astype(np.int64))
             for rows in (self._photo, self._sketch)
-        ]
-        self._images = _Images(*sides, tuple(str(name) for name in names))
+        )
+        self._images = _Images(photo, sketches, tuple(str(name) for name in names))
         next(plan.batches(self._images, 0, seed), None)
 
     def set_epoch(self, epoch: int) -> None:

@@ -27,14 +27,12 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict]:
-    """The page's model as a file among the models, and the page's small settings."""
-    code, line = blocks("python")
+    """The page's model as a file among the models, and its settings for checks."""
+    (code,) = blocks("python")
     (tmp_path / "hermans.py").write_text(code)
     monkeypatch.setattr(sbirctl.models, "__path__", [*sbirctl.models.__path__, str(tmp_path)])
     importlib.invalidate_caches()
-    settings: dict[str, dict] = {}
-    exec(line, {"SMALL": settings})
-    yield settings["hermans"]
+    yield MODELS.get("hermans").check_settings
     sys.modules.pop("sbirctl.models.hermans", None)
     MODELS._things.pop("hermans", None)
 

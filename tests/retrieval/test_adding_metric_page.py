@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sbirctl.retrieval import metrics
 from sbirctl.retrieval.definitions import PRESETS
 from sbirctl.retrieval.metrics import MEASURES, explain, parse, per_query
 from sbirctl.retrieval.ranks import Ranks
@@ -18,7 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "adding-a-metric.md"
 def page():
     found = re.search(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
     assert found
-    exec(found.group(1), vars(metrics))
+    exec(found.group(1), {"__name__": "page"})
     yield
     del MEASURES["f1"]
 

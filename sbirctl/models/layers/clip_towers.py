@@ -23,6 +23,20 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _TEXTS = 256  # encoded at a time
 _ARCHIVE_KEYS = ("input_resolution", "context_length", "vocab_size")
+# A CLIP of 70,000 image parameters, for checks: `backbone` settings.
+SMALL_CLIP: dict[str, Any] = {
+    "name": "ViT-B-32",
+    "pretrained": "none",
+    "extra": {
+        "embed_dim": 16,
+        "vision_cfg": {
+            "image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 16,
+        },
+        "text_cfg": {
+            "context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1,
+        },
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
