@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from small_models import SMALL, batch, small
+from small_models import CLASSES, SMALL, batch, small
 
 from sbirctl.checks import NotCheckedError
 from sbirctl.checks.models import CHECKS, ModelSubject
