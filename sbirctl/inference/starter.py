@@ -19,9 +19,3 @@ def export_named(text: str) -> Path | None:
 def zero_shot_note() -> str:
     """What its card says of classes it knows, for figures that are measured with it."""
     return str(read_card(FOLDER)["zero_shot"]["note"])
-
-
-def export_named(source: str) -> Path | None:
-    """The folder of the exported model that is meant; None where it is no export."""
-    folder = FOLDER if source == NAME else Path(source).expanduser()
-    return folder if (folder / CARD).is_file() else None
