@@ -10,6 +10,7 @@ from typing import Any
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import MismatchError, MissingError
 from sbirctl.core.files import digest_json, display_path
+from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.galleries.model_record import ModelRecord
 from sbirctl.galleries.training_placement import training_placement
 from sbirctl.inference.encoder import Encoder
@@ -17,7 +18,7 @@ from sbirctl.inference.torch_encoder import TorchEncoder
 
 
 def from_checkpoint(
-    path: Path, *, device: str = "auto", weights: str = ""
+    path: Path, *, device: str = "auto", weights: str = "", report: Reporter = SILENT
 ) -> tuple[ModelRecord, Encoder]:
     """A trained model.
 
@@ -25,6 +26,7 @@ def from_checkpoint(
         path: of the checkpoint.
         device: auto, cpu, cuda, …
         weights: where the starting weights are, "" for where they were in training.
+        report: is told of settings of the training that are no longer known.
 
     Raises:
         MissingError, CorruptError, MismatchError: as `training.checkpoint.restore`.
@@ -32,7 +34,7 @@ def from_checkpoint(
     from sbirctl.training.checkpoint import read_checkpoint, restore
 
     checkpoint = read_checkpoint(path)
-    model = restore(checkpoint, device=device, weights=weights)
+    model = restore(checkpoint, device=device, weights=weights, report=report)
     size = checkpoint.data.size if checkpoint.data else int(model.settings.size)
     record = ModelRecord(
         name=checkpoint.model,
@@ -55,8 +57,9 @@ def from_registry(
     device: str = "auto",
     weights: str = "pretrained",
     seed: int = 0,
+    report: Reporter = SILENT,
 ) -> tuple[ModelRecord, Encoder]:
-    """A model as it comes, without training.
+    """A model as it comes, without training; `report` is told of settings renamed meanwhile.
 
     Raises:
         UsageError, MissingError, MismatchError: as `models.create`.
@@ -64,7 +67,7 @@ def from_registry(
     from sbirctl.models import create, publishers, resolve_settings
     from sbirctl.training.checkpoint import digest_state
 
-    settings = to_dict(resolve_settings(name, layers, weights=weights))
+    settings = to_dict(resolve_settings(name, layers, weights=weights, report=report))
     weights = publishers(weights)
     model = create(
         name, device=device, dtype=settings["precision"], weights=weights, layers=[settings],

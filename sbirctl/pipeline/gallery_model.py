@@ -149,7 +149,10 @@ def _trained(path: Path, choice: ModelChoice, device: str, report: Reporter) -> 
             _stay_on_torch(error, choice, report)
     from sbirctl.galleries import torch_models
 
-    return Embedder.of(*torch_models.from_checkpoint(path, device=device, weights=choice.weights))
+    told = report if choice.runtime == "torch" else SILENT  # else the export has said it
+    return Embedder.of(
+        *torch_models.from_checkpoint(path, device=device, weights=choice.weights, report=told)
+    )
 
 
 def _as_it_comes(
@@ -171,8 +174,9 @@ def _as_it_comes(
             _stay_on_torch(error, choice, report)
     from sbirctl.galleries import torch_models
 
+    told = report if choice.runtime == "torch" else SILENT  # else the export has said it
     made = torch_models.from_registry(
-        choice.name, layers, device=device, weights=weights, seed=choice.seed
+        choice.name, layers, device=device, weights=weights, seed=choice.seed, report=told
     )
     return _untrained(Embedder.of(*made), choice.name, report)
 

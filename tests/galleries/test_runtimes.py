@@ -4,16 +4,19 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from small_gallery import held, photo, picture
 
+from sbirctl.core.config import setting
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.progress import Reporter
 from sbirctl.galleries.gallery import find_gallery
 from sbirctl.galleries.searcher import Searcher
 from sbirctl.inference.export import ExportError
+from sbirctl.models import MODELS
 from sbirctl.pipeline.export import export
 from sbirctl.pipeline.gallery_model import ModelChoice
 from sbirctl.pipeline.index import index
@@ -171,3 +174,19 @@ def test_a_model_that_never_saw_a_sketch_is_warned_of(made, world):
     told = Told()
     index([made / "photos"], name="warned", model=MODEL, report=told)
     assert any("never trained on sketches" in message for message in told.messages)
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+def test_an_earlier_name_of_a_setting_is_told_once(made, world, monkeypatch, runtime):
+    baseline = MODELS.get("baseline")
+
+    @dataclass(frozen=True)
+    class Renamed(baseline.Settings):
+        size: int = setting(32, help="side of the input", aliases=("side",))
+
+    monkeypatch.setattr(baseline, "Settings", Renamed)
+    settings = ("backbone=mobilenetv3_small_050", "side=32", "mirror=false")
+    told = Told()
+    choice = ModelChoice("baseline", "none", settings, runtime=runtime)
+    index([made / "photos"], name="other", model=choice, report=told)
+    assert told.messages.count("the setting side is called size now") == 1
