@@ -9,9 +9,9 @@ import numpy as np
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import problems
-from sbirctl.retrieval.metrics import Ranks
 from sbirctl.retrieval.ranking import Plan, rank
 from sbirctl.retrieval.ranking_problem import Consumer, RankingProblem
+from sbirctl.retrieval.ranks import Ranks
 
 Target = Literal["class", "own"]
 
