@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sbirctl.api.stages import embed as embed
     from sbirctl.api.stages import open_store as open_store
     from sbirctl.api.stages import prepare as prepare
+    from sbirctl.api.stages import rerank as rerank
     from sbirctl.api.stages import search as search
     from sbirctl.api.stages import train as train
     from sbirctl.core.errors import SbirctlError as SbirctlError
@@ -40,7 +41,7 @@ else:
             "api.encoding": ("ImageEncoder", "load"),
             "api.reporting": ("SbirctlWarning",),
             "api.scores": ("AuditTable", "Differences", "Scores", "audit", "compare", "evaluate"),
-            "api.stages": ("create", "embed", "open_store", "prepare", "search", "train"),
+            "api.stages": ("create", "embed", "open_store", "prepare", "rerank", "search", "train"),
             "core.errors": ("SbirctlError",),
             "retrieval.embeddings": ("Embeddings",),
         },

@@ -13,7 +13,6 @@ from sbirctl.api.reporting import PythonReporter
 from sbirctl.api.tables import Cell, Table
 from sbirctl.core.errors import UsageError
 from sbirctl.retrieval import definitions
-from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Options, Result
@@ -328,11 +327,12 @@ def _several(side: Source | Sequence[Source]) -> Sequence[Source]:
 
 
 def _read(source: Source) -> Embeddings:
-    from sbirctl.pipeline.evaluate import find_embeddings
+    from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings
 
     if isinstance(source, Embeddings):
         return source
-    return files.read(find_embeddings(Path(source), PythonReporter()), vectors=False)
+    report = PythonReporter()
+    return read_embeddings(find_embeddings(Path(source), report), report, vectors=False)
 
 
 def _embeddings(given: tuple[Any, Any, Any, Any], columns: Mapping[str, Any]) -> Embeddings:

@@ -159,6 +159,28 @@ def embed(source: Files, *, device: str = "auto", out: Files | None = None, **op
     )
 
 
+def rerank(*sources: Files, method: str, out: Files | None = None, **settings: Any) -> Path:
+    """Re-rank an embeddings file, or fuse several: a new file, for `evaluate` and the others.
+
+    Args:
+        sources: embeddings files or runs.
+        method: alpha-qe, dba, k-reciprocal, rrf or score-sum.
+        settings: of the method, as `--set` takes them; `**{"lambda": 0.3}`.
+
+    Raises:
+        UsageError, MissingError, MismatchError: as the command.
+    """
+    from sbirctl.pipeline.rerank import rerank as run
+
+    return run(
+        [Path(one) for one in sources],
+        method,
+        _assignments(settings),
+        None if out is None else Path(out),
+        PythonReporter(),
+    )
+
+
 def search(
     *drawings: Files,
     gallery: str | None = None,

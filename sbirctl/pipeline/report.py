@@ -96,7 +96,7 @@ def check(rows: Sequence[Row], tolerance: float) -> None:
 def _measure(
     path: Path, against: Sequence[Figure] | None, request: Request, report: Reporter
 ) -> Measured:
-    embeddings = read_embeddings(path, report)
+    embeddings = read_embeddings(path, report, vectors=False)
     say_unstated(embeddings, path, report)
     subject = subject_of(embeddings, path)
     if request.against == PAPER and subject.model not in MODELS:

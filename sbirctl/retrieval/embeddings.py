@@ -157,7 +157,8 @@ def read(path: Path, *, vectors: bool = True) -> Embeddings:
     if matrix and vectors and "query" not in raw.arrays:
         raise MissingError(
             f"{display_path(path)} holds scores of pairs, not vectors.",
-            "`sbirctl evaluate`, `audit` and `compare` read it; this needs the vectors.",
+            "This needs the vectors; `evaluate`, `audit`, `compare`, `report`, `sheet` and "
+            "`curves` do not.",
         )
     sides = () if matrix else ("query", "gallery")
     needed = (*sides, "query_label", "gallery_label")

@@ -203,3 +203,10 @@ def test_what_is_offered_is_there_and_light():
     code = "import sbirctl, sys; sbirctl.evaluate; sbirctl.audit; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_rerank_gives_a_file_that_warns(file, tmp_path):
+    made = sbirctl.rerank(file, method="k-reciprocal", out=tmp_path / "k.h5", k1=5, **{"lambda": 1})
+    with pytest.warns(sbirctl.SbirctlWarning, match="re-ranked by k-reciprocal"):
+        found = sbirctl.evaluate(made, metrics="map@all")
+    assert found["map@all"] == sbirctl.evaluate(file, metrics="map@all")["map@all"]

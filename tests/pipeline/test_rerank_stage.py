@@ -158,6 +158,16 @@ def test_the_command(two):
     assert "re-ranked by rrf (constant=10.0) of drclip (0.h5) and drclip (1.h5)" in done.stderr
 
 
+def test_a_report_says_so_and_prints_no_difference(two):
+    made = rerank(two[:1], "k-reciprocal")
+    done = shell(f"sbirctl report {made} --format json", made.parent)
+    rows = json.loads(done.stdout)["rows"]
+    assert rows
+    for row in rows:
+        assert row["difference"] is None
+        assert "re-ranked by k-reciprocal" in row["reason"]
+
+
 @pytest.mark.parametrize(
     ("files", "method", "more", "error", "said"),
     [
