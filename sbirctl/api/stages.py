@@ -175,7 +175,7 @@ def rerank(*sources: Files, method: str, out: Files | None = None, **settings: A
     return run(
         [Path(one) for one in sources],
         method,
-        _assignments(settings),
+        assignments(settings),
         None if out is None else Path(out),
         PythonReporter(),
     )
