@@ -16,6 +16,7 @@ from sbirctl.tasks import dataset_of, images_in_common, split_for, unseen_and_se
 from sbirctl.training.checkpoint import Checkpoint
 from sbirctl.training.config import Flags
 from sbirctl.training.inputs import Data, Inputs, reopen
+from sbirctl.training.near_duplicates import near_duplicates
 
 LEAKS = ("refuse", "drop")
 _TASKS = ("cg", "fg")
@@ -109,11 +110,13 @@ def _never_seen(
     common = tuple(name for name in test.classes if key(name) in known)
     photo = ~np.isin(test.photo.label, [test.classes.index(c) for c in common])
     sketch = ~np.isin(test.sketch.label, [test.classes.index(c) for c in common])
-    images = 0
+    images, near = 0, 0
     if trained is not None:
         same_photo, same_sketch = images_in_common(test, trained)
         images = int((same_photo & photo).sum() + (same_sketch & sketch).sum())
         photo, sketch = photo & ~same_photo, sketch & ~same_sketch
+        alike = near_duplicates(test.photo, trained.photo, report) & photo
+        near, photo = int(alike.sum()), photo & ~alike
     said = []
     if common:
         shown = ", ".join(common[:_SHOWN]) + (", …" if len(common) > _SHOWN else "")
@@ -121,6 +124,8 @@ def _never_seen(
         said.append(f"{len(common)} of {len(test.classes)} {what} were trained on: {shown}")
     if images:
         said.append(f"{images} test images were trained on")
+    if near:
+        said.append(f"{near} test photos look like photos that were trained on")
     if said and leaks == "refuse":
         raise MismatchError(
             f"{'; '.join(said)}.", "Leave them out of the test: --leaks drop. Or name a --split."

@@ -1,5 +1,6 @@
 """A trained run on data it was not trained for, and any model on a folder nobody split."""
 
+import io
 import shutil
 
 import numpy as np
@@ -16,6 +17,7 @@ from sbirctl.retrieval import embeddings as files
 from sbirctl.store.reader import Store
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.inputs import Inputs
+from sbirctl.training.near_duplicates import MOST_BITS, difference_hash
 
 
 @pytest.fixture
@@ -150,3 +152,46 @@ def test_an_edge_map_of_a_test_photo_is_found_by_its_name(tmp_path, monkeypatch)
         embed(pretrained, dataset="photos", task="fg")
     e = files.read(embed(pretrained, dataset="photos", task="fg", leaks="drop"))
     assert set(e.classes) == tested - leaked
+
+
+def test_a_photo_encoded_again_looks_like_itself_and_others_do_not():
+    rng = np.random.default_rng(2)
+    smooth = [
+        Image.fromarray(rng.integers(0, 256, (9, 9, 3), np.uint8)).resize((64, 64))
+        for _ in range(20)
+    ]
+    hashes = difference_hash(np.stack([np.asarray(one) for one in smooth]))
+    for number, one in enumerate(smooth):
+        stream = io.BytesIO()
+        one.resize((150, 110)).save(stream, "JPEG", quality=60)
+        again = Image.open(stream).resize((64, 64)).point(lambda value: min(255, value * 1.05))
+        bits = (hashes.shape[1] - hashes @ difference_hash(np.asarray(again)[None])[0]) / 2
+        assert bits[number] <= MOST_BITS
+        assert np.delete(bits, number).min() > 4 * MOST_BITS
+
+
+def test_cells_that_cut_through_pixels_are_means():
+    # A row of 17 pixels is its own cells; of 16 rows each is one. It rises but for one place.
+    row = np.arange(17) * 10
+    row[9] = 0
+    pixels = np.broadcast_to(row[None, None, :, None], (1, 16, 17, 1)).astype(np.uint8)
+    bits = difference_hash(pixels).reshape(16, 16)
+    assert (bits == np.where(np.arange(16) == 8, -1, 1)).all()
+    assert (difference_hash(np.repeat(pixels, 3, axis=2)).reshape(16, 16) == bits).all()
+    assert (difference_hash(np.repeat(pixels, 2, axis=1)).reshape(16, 16) == bits).all()
+
+
+def test_a_near_duplicate_is_refused_and_dropped(run, home, tmp_path, prepared):
+    photo = Image.open(prepared.parent.parent / "photo" / "thing2" / "1.png").convert("RGB")
+    photo = photo.point(lambda value: int(value * 0.97))
+    photo.save(tmp_path / "photo" / "star" / "again.png")
+    prepare(
+        "folder", {"photos": [tmp_path / "photo"], "sketches": [tmp_path / "sketch"]},
+        name="third", settings={"size": 32}, workers=1,
+    )  # fmt: skip
+    with pytest.raises(MismatchError, match="1 test photos look like photos that were trained on"):
+        embed(run, dataset="third")
+    report = Notes()
+    e = files.read(embed(run, dataset="third", leaks="drop", report=report))
+    assert any("1 test photos look like" in note for note in report.notes)
+    assert len(e.gallery) == 8
