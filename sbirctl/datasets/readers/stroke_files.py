@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.files import display_path
 from sbirctl.datasets.readers.coordinates import FRAME, read_coordinates, strokes_of
-from sbirctl.drawings.strokes import Strokes, parse_drawing
+from sbirctl.drawings.strokes import FARTHEST, Strokes, parse_drawing
 from sbirctl.drawings.svg import Sheet, parse_svg
 
 _LINES, _SVG, _COORDINATES = ".ndjson", ".svg", "_Coordinate"
@@ -106,7 +108,8 @@ class StrokeFiles:
     def _drawn(
         self, name: str, class_name: str, strokes: Strokes, sheet: Sheet | None
     ) -> Iterator[StrokeDrawing]:
-        if any(len(stroke) for stroke in strokes):
+        points = np.concatenate(strokes) if strokes else np.empty((0, 2))
+        if len(points) and (np.abs(points) <= FARTHEST).all():  # false for what is no number, too
             yield StrokeDrawing(name, class_name, strokes, sheet)
         else:
             self.left_out[UNREADABLE] += 1
