@@ -183,7 +183,7 @@ def rerank(*sources: Files, method: str, out: Files | None = None, **settings: A
 
 def search(
     *drawings: Files,
-    gallery: str | None = None,
+    gallery: str | Sequence[str] | None = None,
     photos: Sequence[Files] = (),
     text: str = "",
     k: int = 20,
@@ -196,7 +196,8 @@ def search(
 
     Args:
         drawings: files, or folders of them; none where photos or words are enough.
-        gallery: its name, None for the one indexed last.
+        gallery: its name, or several of galleries that one model made; None for the one indexed
+            last.
         photos, text: go into every query.
         k: photos a query.
         folders, since, until, min_score: which photos are wanted; days as "2023" or "2023-05-17".
@@ -214,7 +215,8 @@ def search(
         text=text,
         wanted=make_filter([Path(one) for one in folders], since, until, min_score),
     )
-    return run(query, gallery=gallery, k=k, report=PythonReporter())
+    names = [gallery] if isinstance(gallery, str) else gallery or ()
+    return run(query, galleries=names, k=k, report=PythonReporter())
 
 
 def _several(files: Sequence[Files] | Files) -> Sequence[Files]:

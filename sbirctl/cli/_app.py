@@ -34,15 +34,19 @@ def run(arguments: list[str]) -> int:
     if not distributed.is_first():  # of many processes one prints
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
-        code = build()(arguments, prog_name="sbirctl", standalone_mode=False)
+        code = build(_command_of(arguments))(arguments, prog_name="sbirctl", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BaseException as error:
         return _endings.end(error, debug=_debug)
 
 
-def build() -> Any:
-    """The click command of the whole program, with every command of this package below it."""
+def build(only: str = "") -> Any:
+    """The click command of the whole program, with every command of this package below it.
+
+    Args:
+        only: the name of the one command that is needed, so that no time goes into the others.
+    """
     app = typer.Typer(
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -51,8 +55,8 @@ def build() -> Any:
         help="Sketch-based image retrieval: given a drawing, find the photos of that thing.",
     )
     app.callback()(_options)
-    for module in _modules():
-        name = module.__name__.rpartition(".")[2].replace("_", "-")
+    for module in _modules(only):
+        name = _command_name(module.__name__)
         panel = getattr(module, "panel", PANELS[-1])
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, rich_help_panel=panel)
@@ -66,12 +70,24 @@ def build() -> Any:
     return program
 
 
-def _modules() -> list[ModuleType]:
-    found = [
-        importlib.import_module(f"sbirctl.cli.{module.name}")
-        for module in pkgutil.iter_modules(sbirctl.cli.__path__)
-        if not module.name.startswith("_")
-    ]
+def _command_of(arguments: list[str]) -> str:
+    """The command that is called; "" where it is none, or help with all of them is asked for."""
+    word = next((word for word in arguments if not word.startswith("-")), "")
+    return word if word in map(_command_name, _names()) else ""
+
+
+def _command_name(module: str) -> str:
+    return module.rpartition(".")[2].replace("_", "-")
+
+
+def _names() -> list[str]:
+    found = pkgutil.iter_modules(sbirctl.cli.__path__, "sbirctl.cli.")
+    return [one.name for one in found if not one.name.rpartition(".")[2].startswith("_")]
+
+
+def _modules(only: str) -> list[ModuleType]:
+    names = [name for name in _names() if not only or _command_name(name) == only]
+    found = [importlib.import_module(name) for name in names]
 
     def place(module: ModuleType) -> tuple[int, int, str]:
         panel = getattr(module, "panel", PANELS[-1])

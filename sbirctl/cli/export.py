@@ -42,10 +42,19 @@ def command(
         ),
     ] = "",
     seed: _console.SeedOption = 0,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8",
+            help="Weights of eight bits: smaller files, other vectors. What that costs is measured "
+            "and kept in card.toml.",
+        ),
+    ] = False,
 ) -> None:
     """Write a model as ONNX files, which need no torch; prints the folder.
 
     The vectors are compared with torch's on 64 pictures, and the worst cosine is kept in card.toml.
+    An export with --int8 is only used where its folder is named: `sbirctl index --model FOLDER`.
     """
     from sbirctl.core.home import newest_run
     from sbirctl.pipeline.export import export
@@ -57,6 +66,7 @@ def command(
         assignments=settings or [],
         weights=weights,
         seed=seed,
+        int8=int8,
         report=_console.reporter(),
     )
     _console.print_path(folder)

@@ -35,15 +35,16 @@ def command(
         ),
     ] = None,
     gallery: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             "--gallery",
             "-g",
             metavar="NAME",
-            help="Gallery to search, or qdrant://HOST:PORT/NAME. [default: the one indexed last]",
+            help="Gallery to search, or qdrant://HOST:PORT/NAME; may be repeated, where one model "
+            "made all of them. [default: the one indexed last]",
             autocompletion=_galleries,
         ),
-    ] = "",
+    ] = None,
     k: Annotated[
         int, typer.Option("-k", min=1, max=10_000, help="How many photos to find for each drawing.")
     ] = 20,
@@ -133,7 +134,12 @@ def command(
         wanted=make_filter(inside or [], since, until, min_score),
     )
     answers = search(
-        query, gallery=gallery or None, k=k, sheet=sheet, device=device, report=_console.reporter()
+        query,
+        galleries=gallery or (),
+        k=k,
+        sheet=sheet,
+        device=device,
+        report=_console.reporter(),
     )
     if json:
         _console.print_json(_as_json(answers))
@@ -165,6 +171,7 @@ def _as_json(answers: list[Answer]) -> dict[str, object]:
         "answers": [
             {
                 "drawing": answer.query,
+                "likely": answer.likely,
                 "photos": [
                     {
                         "rank": rank,

@@ -45,6 +45,14 @@ def command(
         ),
     ] = None,
     device: _console.DeviceOption = "auto",
+    index: Annotated[
+        bool,
+        typer.Option(
+            "--index/--no-index",
+            help="When the page opens, look in the background whether photos came or went, in "
+            "galleries of one's own.",
+        ),
+    ] = True,
 ) -> None:
     """Draw in the browser and see the photos found; prints the address to open.
 
@@ -58,6 +66,7 @@ def command(
         port=port,
         token=token,
         device=device,
+        index=index,
         report=_console.reporter(),
         announce=lambda url: print(url, flush=True),
     )

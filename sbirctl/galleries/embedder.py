@@ -15,6 +15,7 @@ from sbirctl.galleries.model_record import ModelRecord
 from sbirctl.inference import starter
 from sbirctl.inference.encoder import Encoder
 from sbirctl.inference.onnx import OnnxEncoder
+from sbirctl.inference.presence import Presence
 from sbirctl.store.images import to_pixels
 from sbirctl.store.manifest import MODALITIES, Modality
 
@@ -118,6 +119,31 @@ class Embedder:
     def has_text(self) -> bool:
         """Whether the model has a text tower."""
         return self.encoder.has_text
+
+    @property
+    def presence(self) -> Presence | None:
+        """Whether anything like a drawing is there; None where the model does not say how."""
+        return self.encoder.presence if isinstance(self.encoder, OnnxEncoder) else None
+
+    @property
+    def caution(self) -> str:
+        """What speaks against what it finds for a drawing, for people; "" where nothing is known.
+
+        For torch this is not known of trained models.
+        """
+        trained, data = bool(self.record.checkpoint), None
+        if isinstance(self.encoder, OnnxEncoder):
+            card = self.encoder.card
+            data = card.get("provenance", {}).get("dataset")
+            trained = data is not None or "training" in card
+        if data == "demo":
+            return "This model was trained on drawn pictures alone, not on photos."
+        if not trained and not self.has_text:
+            return (
+                f"{self.record.name} as it comes was never trained on sketches: what it finds for "
+                "a drawing may be chance. --model starter was."
+            )
+        return ""
 
     @property
     def device(self) -> str:

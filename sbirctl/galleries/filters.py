@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import calendar
+import math
 import os
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -28,26 +30,37 @@ class Filter:
         folders: absolute; photos below any of them, () for all.
         since, until: first and last day, by the photos' EXIF data; None for any.
         least: lowest score, None for any.
+        deadline: of `time.monotonic()`; after it no more photos are looked at for their days.
         undated: ids of photos that were left out because they say no day.
+        unread: ids of photos that were left out because time was over.
     """
 
     folders: tuple[bytes, ...] = ()
     since: date | None = None
     until: date | None = None
     least: float | None = None
+    deadline: float = math.inf
     undated: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
+
+    def inside(self, files: Sequence[File]) -> list[File]:
+        """Those of a photo's files that lie below the folders."""
+        return [
+            file
+            for file in files
+            if not self.folders or any(below(file.path, folder) for folder in self.folders)
+        ]
 
     def keeps(self, id: str, score: float, files: Sequence[File]) -> bool:
         """Whether a photo is wanted."""
         if self.least is not None and score < self.least:
             return False
-        inside = [
-            file
-            for file in files
-            if not self.folders or any(below(file.path, folder) for folder in self.folders)
-        ]
+        inside = self.inside(files)
         if not inside or (self.since is None and self.until is None):
             return bool(inside)
+        if self.is_over():
+            self.unread.add(id)
+            return False
         days = [day for file in inside if (day := day_taken(file))]
         if not days:
             self.undated.add(id)
@@ -56,27 +69,51 @@ class Filter:
             for day in days
         )
 
+    def is_over(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline < math.inf and time.monotonic() > self.deadline
+
+    def said(self) -> list[str]:
+        """What of the photos found was left out, in words."""
+        words = []
+        if self.undated:
+            words.append(f"{len(self.undated):,} of the nearest photos say no day: left out.")
+        if self.unread:
+            words.append(
+                f"The days of {len(self.unread):,} more are not read yet: ask again for them."
+            )
+        return words
+
     def ends_at(self, score: float) -> bool:
         """Whether nothing below a score is wanted."""
         return self.least is not None and score < self.least
 
 
 def make_filter(
-    folders: Sequence[Path] = (), since: str = "", until: str = "", least: float | None = None
+    folders: Sequence[Path | bytes] = (),
+    since: str = "",
+    until: str = "",
+    least: float | None = None,
+    seconds: float = math.inf,
 ) -> Filter:
     """A filter of what a person types.
 
     Args:
-        folders: of any form.
+        folders: as typed, or absolute as bytes.
         since, until: 2023, 2023-05 or 2023-05-17; "" for any. Both are whole: until 2023 is until
             its last day.
         least: lowest score.
+        seconds: from now on that may be spent on looking for days.
 
     Raises:
         UsageError: a day that is none.
     """
-    absolute = tuple(os.fsencode(os.path.abspath(folder.expanduser())) for folder in folders)
-    return Filter(absolute, _day(since, False), _day(until, True), least)
+    absolute = tuple(
+        one if isinstance(one, bytes) else os.fsencode(os.path.abspath(one.expanduser()))
+        for one in folders
+    )
+    deadline = time.monotonic() + seconds
+    return Filter(absolute, _day(since, False), _day(until, True), least, deadline)
 
 
 def _day(text: str, last: bool) -> date | None:

@@ -36,6 +36,7 @@ from sbirctl.galleries.database import (
     unfinished,
 )
 from sbirctl.galleries.model_record import ModelRecord
+from sbirctl.galleries.walk import below
 
 LEFT_OUT = "left-out.tsv"
 _COLUMNS = "path, size, time, id, kind, reason"
@@ -55,6 +56,7 @@ class GalleryInfo:
         dim: length of a vector.
         engine: as typed: "exact", "faiss:hnsw", "qdrant://…".
         damaged: why it cannot be opened, "" where it can; the rest is empty then.
+        model_key: equal where scores of two galleries can be compared.
     """
 
     name: str
@@ -63,6 +65,12 @@ class GalleryInfo:
     dim: int
     engine: str
     damaged: str = ""
+    model_key: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The galleries it stands for."""
+        return (self.name,)
 
     @property
     def renewal(self) -> str:
@@ -141,7 +149,14 @@ class Gallery:
             raise damaged(self.place, error) from error
         path = vector_path(self.place, self._model)
         self.vectors = map_vectors(path, rows if with_vectors else 0, dim)
-        self.info = GalleryInfo(self.place.name, photos, self.record.label, dim, engine)
+        self.info = GalleryInfo(
+            self.place.name,
+            photos,
+            self.record.label,
+            dim,
+            engine,
+            model_key=self.record.comparable,
+        )
 
     def _texts(self, query: str) -> tuple[bytes, ...]:
         return tuple(_typed(row, bytes)[0] for row in self._connection.execute(query))
@@ -192,6 +207,35 @@ class Gallery:
             ):
                 found.setdefault(record.id, []).append(record.file)
         return {name: tuple(files) for name, files in found.items()}
+
+    def ids_below(self, folders: Sequence[bytes]) -> np.ndarray:
+        """(n,) S64: the photos with a file below any of some absolute folders, sorted."""
+        found: set[str] = set()
+        for folder in folders:
+            start = folder.rstrip(b"/") + b"/"
+            end = start[:-1] + b"0"  # the sign after "/"
+            with self._lock, explained(self.place):
+                rows = self._connection.execute(
+                    "SELECT id FROM files WHERE kind = '' AND path >= ? AND path < ?", (start, end)
+                ).fetchall()
+            found.update(name.hex() for (name,) in rows if type(name) is bytes)
+        return np.array(sorted(found), dtype=f"S{2 * DIGEST_BYTES}")
+
+    def sub_folders(self) -> tuple[bytes, ...]:
+        """The folders that hold its photos, and those between them and the walked ones, sorted."""
+        with self._lock, explained(self.place):
+            rows = self._connection.execute("SELECT path FROM files WHERE kind = ''").fetchall()
+        found: set[bytes] = set()
+        for (path,) in rows:
+            if type(path) is not bytes:
+                continue
+            folder = os.path.dirname(path)
+            while folder not in found and any(
+                folder == top or below(folder, top) for top in self.folders
+            ):
+                found.add(folder)
+                folder = os.path.dirname(folder)
+        return tuple(sorted(found))
 
     def records(self) -> list[FileRecord]:
         """Every file that was looked into, sorted by path."""

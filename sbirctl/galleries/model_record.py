@@ -56,6 +56,11 @@ class ModelRecord:
         path = Path(self.checkpoint)
         return path.parent.name if path.stem == "checkpoint" else path.stem
 
+    @property
+    def comparable(self) -> str:
+        """Equal where vectors of photos and drawings are the same, so that scores compare."""
+        return f"{self.key} {self.digest} {self.runtime}"
+
     def to_json(self) -> str:
         """As a gallery keeps it."""
         return json.dumps(asdict(self), sort_keys=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -19,15 +22,18 @@ from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets.readers.tree import File
 from sbirctl.drawings.placement import Placement
 from sbirctl.galleries.embedder import Embedder, as_modality
-from sbirctl.galleries.engines import Engine, engine_class
+from sbirctl.galleries.engines import Finder, engine_class
 from sbirctl.galleries.engines.exact import Exact
 from sbirctl.galleries.filters import Filter
 from sbirctl.galleries.gallery import GalleryInfo, find_gallery
 from sbirctl.galleries.model_record import ModelRecord
+from sbirctl.inference.presence import Presence
 from sbirctl.store.bounded import load_bounded
 
+Narrowed = tuple[Finder, int]
 FilesOf = Callable[[Sequence[str]], Mapping[str, tuple[File, ...]]]
 _ID = re.compile(r"[0-9a-f]{64}")
+_NARROWED = 4  # choices of folders whose vectors are kept apart
 _MORE = 8  # times as many are looked at where too few of the nearest are wanted
 EVERYTHING = Filter()
 
@@ -47,6 +53,20 @@ class Hit:
     path: str
 
 
+@dataclass(frozen=True)
+class Found:
+    """What was found for one vector.
+
+    Attributes:
+        hits: the photos, best first.
+        likely: for a drawing, whether anything like it seems to be there at all; None where the
+            model does not say how that is told.
+    """
+
+    hits: list[Hit]
+    likely: bool | None
+
+
 class Searcher:
     """An open gallery and its model; every method may be called from several threads.
 
@@ -55,33 +75,43 @@ class Searcher:
         embedder: the model.
         has_text: whether words can be searched for.
         placement: where drawings should lie on their sheets, for `drawings.reading.read_drawing`.
+        engine: what finds the nearest vectors.
+        files_of: the files of some photos by id, sorted by path; unknown ids are left out.
     """
 
     def __init__(
         self,
         info: GalleryInfo,
         embedder: Embedder,
-        engine: Engine,
+        engine: Finder,
         files_of: FilesOf,
         changed: Callable[[], bool],
+        narrow: Callable[[Sequence[bytes]], Narrowed | None] = lambda _: None,
+        sub_folders: Callable[[], Sequence[bytes]] = tuple,
     ) -> None:
         """Use `open`.
 
         Args:
             info: the gallery in a few words.
             embedder: its model.
-            engine: what finds the nearest vectors.
-            files_of: the files of some photos by id, sorted by path; unknown ids are left out.
+            engine, files_of: see the attributes.
             changed: whether the gallery is another one by now.
+            narrow: what finds the photos below some folders, and how many these are; None where
+                there is no such thing.
+            sub_folders: the folders that hold photos, absolute.
         """
         self.info = info
         self.has_text = embedder.has_text
         self.placement: Placement = embedder.record.placement
         self.embedder = embedder
-        self._engine = engine
-        self._files_of = files_of
+        self.engine = engine
+        self.files_of = files_of
+        self.sub_folders = cache(sub_folders)
         self._changed = changed
+        self._narrow = narrow
+        self._kept: OrderedDict[tuple[bytes, ...], Narrowed | None] = OrderedDict()
         self._busy = threading.Lock()
+        self._narrowing = threading.Lock()
 
     @classmethod
     def open(
@@ -111,7 +141,20 @@ class Searcher:
         embedder = Embedder.from_record(found.record, found.dim, device=device)
         if isinstance(engine, Exact) and embedder.device != "cpu":
             engine.move(embedder.device)
-        return cls(found.info, embedder, engine, found.files, found.changed)
+
+        def narrow(folders: Sequence[bytes]) -> Narrowed | None:
+            try:
+                ids = found.photo_ids()
+            except CorruptError:  # indexed again meanwhile
+                return None
+            rows = np.flatnonzero(np.isin(ids, found.ids_below(folders)))
+            part = Exact(Exact.name, found.dim)
+            part.add(ids[rows], found.vectors[rows])
+            return part, len(rows)
+
+        return cls(
+            found.info, embedder, engine, found.files, found.changed, narrow, found.sub_folders
+        )
 
     @classmethod
     def _remote(cls, address: str, device: str, report: Reporter) -> Searcher:
@@ -121,8 +164,9 @@ class Searcher:
         about = read_about(address)
         try:
             record = ModelRecord.from_json(about["model"])
+            photos, dim = int(about["photos"]), int(about["dim"])
             info = GalleryInfo(
-                address, int(about["photos"]), record.label, int(about["dim"]), address
+                address, photos, record.label, dim, address, model_key=record.comparable
             )
             state = about["state"], about["files"]
         except (KeyError, TypeError, ValueError) as error:
@@ -145,6 +189,11 @@ class Searcher:
             }
 
         return cls(info, embedder, engine, files_of, changed)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The galleries it searches."""
+        return self.info.names
 
     @property
     def size(self) -> int:
@@ -202,28 +251,55 @@ class Searcher:
         self, vectors: np.ndarray, k: int, wanted: Filter = EVERYTHING
     ) -> list[list[Hit]]:
         """The same for (q, dim) vectors at once; of the photos that are wanted."""
-        k = asked = min(k, self.info.photos)
+        return [one.hits for one in self.find(vectors, k, wanted)]
+
+    def find(self, vectors: np.ndarray, k: int, wanted: Filter = EVERYTHING) -> list[Found]:
+        """The same, with what the scores of the nearest say."""
+        presence = self.embedder.presence
+        narrowed = self.narrowed(wanted.folders)
+        finder, count = narrowed or (self.engine, self.info.photos)
+        if wanted.folders and narrowed is None:
+            presence = None  # the nearest are those of all folders
+        k = min(k, count)
+        asked = min(max(k, presence.nearest if presence else 0), count)
+        likely: list[bool | None] | None = None
         while True:
-            found = self._nearest(np.asarray(vectors, dtype=np.float32), asked)
+            found = self._nearest(finder, np.asarray(vectors, dtype=np.float32), asked, wanted)
+            if likely is None:
+                likely = [_likely(presence, row, count) for row in found]
             kept = [
-                [hit for hit, files in row if wanted.keeps(hit.id, hit.score, files)][:k]
+                list(islice((h for h, files in row if wanted.keeps(h.id, h.score, files)), k))
                 for row in found
             ]
             ended = (
                 len(row) >= k or not all_of_it or wanted.ends_at(all_of_it[-1][0].score)
                 for row, all_of_it in zip(kept, found, strict=True)
             )
-            if asked >= self.info.photos or all(ended):
-                return kept
-            asked = min(_MORE * asked, self.info.photos)
+            if asked >= count or all(ended) or wanted.is_over():
+                return [Found(row, one) for row, one in zip(kept, likely, strict=True)]
+            asked = min(_MORE * asked, count)
 
-    def _nearest(self, vectors: np.ndarray, k: int) -> list[list[tuple[Hit, tuple[File, ...]]]]:
-        found = self._engine.search(vectors, k)
+    def narrowed(self, folders: tuple[bytes, ...]) -> Narrowed | None:
+        """What finds the photos below some folders alone; None for all, or where all are asked."""
+        if not folders:
+            return None
+        with self._narrowing:
+            if folders not in self._kept:
+                self._kept[folders] = self._narrow(folders)
+            self._kept.move_to_end(folders)
+            while len(self._kept) > _NARROWED:
+                self._kept.popitem(last=False)
+            return self._kept[folders]
+
+    def _nearest(
+        self, finder: Finder, vectors: np.ndarray, k: int, wanted: Filter
+    ) -> list[list[tuple[Hit, tuple[File, ...]]]]:
+        found = finder.search(vectors, k)
         names = [[raw.decode() for raw in ids] for ids in found.ids.tolist()]
-        files = self._files_of(list({name for row in names for name in row if name}))
+        files = self.files_of(list({name for row in names for name in row if name}))
         return [
             [
-                (Hit(name, float(score), display_path(files[name][0].path)), files[name])
+                (Hit(name, float(score), display_path(_first(files[name], wanted))), files[name])
                 for name, score in zip(row, scores, strict=True)
                 if name in files
             ]
@@ -237,13 +313,13 @@ class Searcher:
             MissingError: there is no such photo.
         """
         self.files(id)
-        found = self._engine.vector(id.encode())
+        found = self.engine.vector(id.encode())
         if found is None:
             raise _unknown(id)
         return found
 
-    def photo(self, id: str) -> Path:
-        """An existing file with that content.
+    def photo(self, id: str, wanted: Filter = EVERYTHING) -> Path:
+        """An existing file with that content, one below the folders that are wanted if it can be.
 
         A file that was changed since it was indexed, or replaced by something else, is not given.
 
@@ -251,7 +327,8 @@ class Searcher:
             MissingError: there is no such photo, or it is gone.
         """
         files = self.files(id)
-        for file in files:
+        inside = wanted.inside(files)
+        for file in [*inside, *(file for file in files if file not in inside)]:
             path = os.fsdecode(file.path)
             try:
                 facts = os.stat(path)
@@ -260,20 +337,20 @@ class Searcher:
             if (facts.st_size, facts.st_mtime_ns) == (file.size, file.stamp):
                 return Path(path)
         raise MissingError(
-            f"{display_path(files[0].path)} is gone or was changed.",
+            f"{display_path(_first(files, wanted))} is gone or was changed.",
             f"Index again: {self.info.renewal}.",
         )
 
-    def path(self, id: str) -> Path:
+    def path(self, id: str, wanted: Filter = EVERYTHING) -> Path:
         """Like `photo`, but where no file is left as it was, the path of the first one.
 
         Raises:
             MissingError: there is no such photo.
         """
         try:
-            return self.photo(id)
+            return self.photo(id, wanted)
         except MissingError:
-            return Path(os.fsdecode(self.files(id)[0].path))
+            return Path(os.fsdecode(_first(self.files(id), wanted)))
 
     def files(self, id: str) -> tuple[File, ...]:
         """All files with that content, as they were when indexed, sorted by path.
@@ -281,10 +358,23 @@ class Searcher:
         Raises:
             MissingError: there is no such photo.
         """
-        found = self._files_of([id]) if _ID.fullmatch(id) else {}
+        found = self.files_of([id]) if _ID.fullmatch(id) else {}
         if id not in found:
             raise _unknown(id)
         return found[id]
+
+
+def _likely(
+    presence: Presence | None, row: Sequence[tuple[Hit, tuple[File, ...]]], count: int
+) -> bool | None:
+    if presence is None:
+        return None
+    return presence.likely(np.array([hit.score for hit, _ in row[: presence.nearest]]), count)
+
+
+def _first(files: Sequence[File], wanted: Filter) -> bytes:
+    """The path to show: the first below the folders that are wanted."""
+    return (wanted.inside(files) or files)[0].path
 
 
 def _unknown(id: str) -> MissingError:

@@ -15,7 +15,7 @@ from sbirctl.datasets.readers.exclude import (
     excluded,
     of_the_system,
 )
-from sbirctl.datasets.readers.tree import MAGIC_BYTES, File, ReadFolder, left_aside
+from sbirctl.datasets.readers.tree import MAGIC_BYTES, File, ReadFolder, is_named_image, left_aside
 
 UNREADABLE_FOLDER = "folder that cannot be read"
 LINKED_FOLDER = "link to a folder"
@@ -93,11 +93,12 @@ def _list(
         found.leave_out(folder, NO_MEDIA)
         return []
     inner = []
+    place = _below_named(os.path.join(folder, b""), named) if exclude else b""
     for entry in entries:
         if entry.path in named:
             continue
         reason = of_the_system(entry.name) or (
-            EXCLUDED if excluded(_below_named(entry.path, named), exclude) else ""
+            EXCLUDED if exclude and excluded(place + entry.name, exclude) else ""
         )
         if reason:
             found.leave_out(entry.path, reason)
@@ -109,7 +110,7 @@ def _list(
 
 
 def _below_named(path: bytes, named: Collection[bytes]) -> bytes:
-    """A path below the named folder that holds it, the innermost one."""
+    """A path below the named folder that is or holds it, the innermost one; ended by "/"."""
     folder = max((one for one in named if below(path, one)), key=len)
     return path[len(folder.rstrip(b"/")) + 1 :]
 
@@ -123,6 +124,9 @@ def _take(entry: os.DirEntry[bytes], found: Walk) -> None:
     if not stat.S_ISREG(facts.st_mode):
         link = stat.S_ISDIR(facts.st_mode)
         found.leave_out(entry.path, LINKED_FOLDER if link else SPECIAL)
+        return
+    if is_named_image(entry.name):
+        found.files.append(File(entry.path, facts.st_size, facts.st_mtime_ns))
         return
     file = File(entry.name, facts.st_size, facts.st_mtime_ns)
     # of films and the like, which lie among photos, only the first bytes are read

@@ -11,9 +11,11 @@ import numpy as np
 
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError
 from sbirctl.core.files import digest_file, display_path
-from sbirctl.core.forms import NATURAL, check_form
+from sbirctl.core.forms import NATURAL, Maybe, check_form
 from sbirctl.core.text import parse_toml, read_text
 from sbirctl.drawings.placement import Placement
+from sbirctl.inference import presence
+from sbirctl.inference.presence import Presence
 from sbirctl.inference.tokenizer import ClipTokenizer
 from sbirctl.store.manifest import MODALITIES, Modality
 
@@ -26,6 +28,7 @@ _FORM: dict[str, Any] = {
     "weights_digest": str,
     "files": {**dict.fromkeys(MODALITIES, _FILE), "weights": {"sha256": str}},
     "placement": dict.fromkeys((field.name for field in fields(Placement)), float),
+    "presence": Maybe(presence.FORM),
 }
 MERGES = "merges.txt.gz"
 WEIGHTS = "weights.bin"
@@ -66,6 +69,11 @@ class OnnxEncoder:
         """Where its training sketches lie on their sheets."""
         given = self.card["placement"]
         return Placement(**{field.name: given[field.name] for field in fields(Placement)})
+
+    @property
+    def presence(self) -> Presence | None:
+        """Whether anything like a drawing is there; None where the card does not say how."""
+        return Presence.of(self.card)
 
     @property
     def has_text(self) -> bool:

@@ -25,6 +25,7 @@ def export(
     assignments: Sequence[str] = (),
     weights: str = "",
     seed: int = 0,
+    int8: bool = False,
     report: Reporter = SILENT,
 ) -> Path:
     """Write a model's photo, sketch and text side as ONNX, for use without torch.
@@ -35,6 +36,7 @@ def export(
         assignments: `key=value` settings, for a registered model only.
         weights: where the starting weights are, "" for where they were in training.
         seed: of random starting values.
+        int8: weights of eight bits, in a folder of its own; nothing takes it unless it is named.
 
     Raises:
         UsageError: settings for a run.
@@ -46,11 +48,17 @@ def export(
     if is_model(what):
         layers = [parse_assignments(assignments)]
         return export_model(
-            what, layers, weights=weights or "pretrained", seed=seed, output=output, report=report
+            what,
+            layers,
+            weights=weights or "pretrained",
+            seed=seed,
+            output=output,
+            int8=int8,
+            report=report,
         )
     refuse_settings(assignments)
     return export_checkpoint(
-        find_checkpoint(what), weights=weights, output=output, fresh=True, report=report
+        find_checkpoint(what), weights=weights, output=output, fresh=True, int8=int8, report=report
     )
 
 
@@ -60,6 +68,7 @@ def export_checkpoint(
     weights: str = "",
     output: Path | None = None,
     fresh: bool = False,
+    int8: bool = False,
     report: Reporter = SILENT,
 ) -> Path:
     """A trained model's folder, made where it is not there; torch is imported only then.
@@ -69,6 +78,7 @@ def export_checkpoint(
         weights: where the starting weights are, "" for where they were in training.
         output: the folder, None for `onnx-KEY` beside the checkpoint of a run.
         fresh: make it again.
+        int8: see `export`.
 
     Raises:
         As `export`.
@@ -76,7 +86,7 @@ def export_checkpoint(
     from sbirctl.training.checkpoint import read_checkpoint
 
     header = read_checkpoint(path, tensors=False)
-    folder = output or _place(path, header)
+    folder = output or _named(_place(path, header), int8)
     if not fresh and _is_export(folder, header.digest):
         return folder
     from sbirctl.galleries.training_placement import training_placement
@@ -96,7 +106,7 @@ def export_checkpoint(
         {key: known[key] for key in _KEPT if key in known},
         training_placement(checkpoint, path),
     )
-    return write(model.float().eval(), origin, folder, report)
+    return write(model.float().eval(), origin, folder, report, int8=int8)
 
 
 def export_model(
@@ -106,6 +116,7 @@ def export_model(
     weights: str = "pretrained",
     seed: int = 0,
     output: Path | None = None,
+    int8: bool = False,
     report: Reporter = SILENT,
 ) -> Path:
     """The folder of a registered model as it comes, made where it is not there.
@@ -122,11 +133,16 @@ def export_model(
     weights = publishers(weights)
     model = create(name, device="cpu", dtype="fp32", weights=weights, layers=[settings], seed=seed)
     digest = digest_state(model.state_dict())
-    folder = output or _in_home(name, digest, settings)
+    folder = output or _named(_in_home(name, digest, settings), int8)
     if output is None and _is_export(folder, digest):
         return folder
     origin = Origin(name, digest, int(settings["size"]), settings, {})
-    return write(model.float().eval(), origin, folder, report)
+    return write(model.float().eval(), origin, folder, report, int8=int8)
+
+
+def _named(folder: Path, int8: bool) -> Path:
+    """Exports with weights of eight bits lie beside the others, which are found by their name."""
+    return folder.with_name(f"{folder.name}-int8") if int8 else folder
 
 
 def _place(path: Path, header: Checkpoint) -> Path:

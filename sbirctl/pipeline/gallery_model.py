@@ -16,8 +16,6 @@ from sbirctl.galleries.embedder import Embedder, export_folder
 from sbirctl.galleries.model_record import ModelRecord
 from sbirctl.inference import starter
 from sbirctl.inference.encoder import RUNTIMES
-from sbirctl.inference.onnx import read_card
-from sbirctl.models import find_named_weights
 
 if TYPE_CHECKING:
     from sbirctl.galleries.gallery import Gallery
@@ -50,7 +48,9 @@ class ModelChoice:
 def choose(
     choice: ModelChoice, old: Gallery | None, device: str, report: Reporter = SILENT
 ) -> Embedder:
-    """The model that is meant; one that was never exported is exported first.
+    """The model that is meant, with a warning where it may find little for drawings.
+
+    One that was never exported is exported first.
 
     Args:
         choice: what a person said.
@@ -63,8 +63,13 @@ def choose(
         CorruptError, MismatchError: its files are not what they should be.
         inference.export.ExportError: onnx was asked for, and the model cannot be exported.
     """
-    from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
+    found = _chosen(choice, old, device, report)
+    if (choice.name or old is None) and found.caution:
+        report.warn(found.caution)
+    return found
 
+
+def _chosen(choice: ModelChoice, old: Gallery | None, device: str, report: Reporter) -> Embedder:
     if choice.runtime not in ("", *RUNTIMES):
         raise UsageError(
             f"There is no runtime {choice.runtime!r}.", nearest(choice.runtime, RUNTIMES)
@@ -76,9 +81,13 @@ def choose(
             )
         choice = replace(choice, runtime="torch")
     given = [*choice.assignments, *([str(choice.config)] if choice.config else [])]
+    if not choice.name and old is not None and not given:
+        return _of_gallery(old.record, old.dim, choice, device, report)
+    from sbirctl.models import find_named_weights
+    from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
+
     if not choice.name and old is not None:
         refuse_settings(given)
-        return _of_gallery(old.record, old.dim, choice, device, report)
     if named := find_named_weights(choice.name):
         choice = replace(choice, name=named.plain_model, weights=named.name)
     if is_model(choice.name):
@@ -95,7 +104,7 @@ def _of_gallery(
 ) -> Embedder:
     """The gallery's own model; made anew where its run was trained again or more is asked for."""
     same = choice.runtime in ("", record.runtime) and not choice.weights
-    if same and not _trained_again(record):
+    if same and not trained_again(record):
         try:
             return Embedder.from_record(record, dim, device=device)
         except (MissingError, MismatchError, CorruptError):  # the export is gone or another one
@@ -114,12 +123,12 @@ def _of_gallery(
     return _as_it_comes(replace(choice, name=record.name), [record.settings], device, report)
 
 
-def _trained_again(record: ModelRecord) -> bool:
+def trained_again(record: ModelRecord) -> bool:
     """Whether the run holds other weights by now; one that is gone does not."""
-    from sbirctl.training.checkpoint import read_checkpoint
-
     if not record.checkpoint or not os.path.isfile(record.checkpoint):
         return False
+    from sbirctl.training.checkpoint import read_checkpoint
+
     return read_checkpoint(Path(record.checkpoint), tensors=False).digest != record.digest
 
 
@@ -140,8 +149,6 @@ def _trained(path: Path, choice: ModelChoice, device: str, report: Reporter) -> 
 
         try:
             folder = export_checkpoint(path, weights=choice.weights, report=report)
-            if read_card(folder)["provenance"].get("dataset") == "demo":
-                report.warn("This model was trained on drawn pictures alone, not on photos.")
             return Embedder.from_export(
                 folder, checkpoint=str(path.absolute()), weights=choice.weights
             )
@@ -168,8 +175,7 @@ def _as_it_comes(
             folder = export_model(
                 choice.name, layers, weights=weights, seed=choice.seed, report=report
             )
-            found = Embedder.from_export(folder, weights=weights, seed=choice.seed)
-            return _untrained(found, choice.name, report)
+            return Embedder.from_export(folder, weights=weights, seed=choice.seed)
         except ExportError as error:
             _stay_on_torch(error, choice, report)
     from sbirctl.galleries import torch_models
@@ -178,17 +184,7 @@ def _as_it_comes(
     made = torch_models.from_registry(
         choice.name, layers, device=device, weights=weights, seed=choice.seed, report=told
     )
-    return _untrained(Embedder.of(*made), choice.name, report)
-
-
-def _untrained(embedder: Embedder, name: str, report: Reporter) -> Embedder:
-    """The same; warns where the model saw neither sketches nor texts."""
-    if not embedder.has_text:
-        report.warn(
-            f"{name} as it comes was never trained on sketches: what it finds for a drawing may be "
-            "chance. --model starter was."
-        )
-    return embedder
+    return Embedder.of(*made)
 
 
 def _stay_on_torch(error: Exception, choice: ModelChoice, report: Reporter) -> None:

@@ -63,11 +63,14 @@ class Answer:
         query: the drawing's name, or the words and photos.
         hits: best first.
         paths: where each lies.
+        likely: whether anything like a drawing asked for alone seems to be there at all; None where
+            that cannot be told.
     """
 
     query: str
     hits: tuple[Hit, ...]
     paths: tuple[Path, ...]
+    likely: bool | None = None
 
 
 def read_file(path: Path) -> Drawing:
@@ -101,7 +104,7 @@ def read_drawings(path: Path) -> list[Drawing]:
 def search(
     query: Query,
     *,
-    gallery: str | None = None,
+    galleries: Sequence[str] = (),
     k: int = 20,
     sheet: Path | None = None,
     device: str = "auto",
@@ -111,41 +114,55 @@ def search(
 
     Args:
         query: what to look for.
-        gallery: its name or address, None for the one indexed last.
+        galleries: their names or addresses, searched as one; none for the one indexed last.
         k: photos a query.
         sheet: a picture of what was asked and found, .png or .pdf.
         device: auto, cpu, cuda, …
 
     Raises:
         MissingError: no such gallery or file.
+        MismatchError: galleries of different models.
         UsageError: nothing to search with, or words of a model without a text tower.
         CorruptError: a drawing or photo cannot be read.
     """
     import numpy as np
 
     from sbirctl.galleries.combining import combine
+    from sbirctl.galleries.joining import join
     from sbirctl.galleries.searcher import EVERYTHING, Searcher
 
     if not (query.drawings or query.photos or query.text):
         raise UsageError("There is nothing to search with.", "Name a drawing, --photo or --text.")
     if sheet is not None and sheet.suffix.lower() not in (".png", ".pdf"):
         raise UsageError(f"{sheet.name!r} has no ending of a sheet.", "End it in .png or .pdf.")
-    searcher = Searcher.open(gallery, device=device, report=report)
+    chosen: list[str | None] = [*dict.fromkeys(galleries)] or [None]
+    searcher = join([Searcher.open(name, device=device, report=report) for name in chosen])
     common = _common(searcher, query)
     pictures = [_picture(searcher, drawing, query, report) for drawing in query.drawings]
     asked = [[("sketch", searcher.embed(image, "sketch")), *common] for image in pictures]
     vectors = [combine(parts, query.weights) for parts in asked or [common]]
-    names = [drawing.name for drawing in query.drawings] or [_words(query)]
+    labels = [drawing.name for drawing in query.drawings] or [_words(query)]
     wanted = query.wanted or EVERYTHING
-    found = searcher.search_all(np.stack(vectors), k, wanted)
+    alone = bool(query.drawings) and not common
     answers = [
-        Answer(name, tuple(hits), tuple(searcher.path(hit.id) for hit in hits))
-        for name, hits in zip(names, found, strict=True)
+        Answer(
+            name,
+            tuple(one.hits),
+            tuple(searcher.path(hit.id, wanted) for hit in one.hits),
+            one.likely if alone else None,
+        )
+        for name, one in zip(labels, searcher.find(np.stack(vectors), k, wanted), strict=True)
     ]
-    if not any(found):
+    if not any(answer.hits for answer in answers):
         report.note("No photo is wanted: see --in, --since, --until and --min-score.")
-    if wanted.undated:
-        report.note(f"{len(wanted.undated):,} of the nearest photos say no day and are left out.")
+    if searcher.embedder.caution:
+        report.warn(searcher.embedder.caution)
+    unlikely = [answer.query for answer in answers if answer.likely is False and answer.hits]
+    if unlikely:
+        names = ", ".join(unlikely[:3]) + (" …" if len(unlikely) > 3 else "")
+        report.note(f"Perhaps nothing like it is there ({names}); these are the nearest photos.")
+    for words in wanted.said():
+        report.note(words)
     _warn_of_lost(answers, searcher, report)
     if sheet is not None:
         if len(answers) > _ROWS or k > _IN_A_ROW:

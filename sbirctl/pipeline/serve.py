@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from sbirctl.core.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
     from sbirctl.galleries.searcher import Searcher
+    from sbirctl.galleries.server.renewal import Renewal
 
 HOST = "127.0.0.1"
 PORT = 8321
@@ -22,6 +24,7 @@ def serve(
     port: int = PORT,
     token: str | None = None,
     device: str = "auto",
+    index: bool = True,
     announce: Callable[[str], None],
     report: Reporter = SILENT,
 ) -> None:
@@ -33,6 +36,7 @@ def serve(
         port: 0 for any that is free.
         token: to be shown by every browser; made where it is demanded and not given.
         device: to embed on.
+        index: bring galleries of this user up to date when the page opens, in the background.
         announce: given the address to open, with the token, once the server answers.
 
     Raises:
@@ -82,8 +86,36 @@ def serve(
             )
         report.note("Open this in a browser; Ctrl-C ends it:")
         announce(sockets.url_of(taken, access.token))
-        app = application(galleries, access, limits, report)
+        renewal = _renewal(report) if index else None
+        app = application(galleries, access, limits, report, renewal)
         sockets.server(app, limits).run(sockets=[taken])
+
+
+def _renewal(report: Reporter) -> Renewal:
+    from sbirctl.core.home import galleries_dir
+    from sbirctl.galleries.server.renewal import Renewal
+
+    words = ("-q", "index", "--json", "--name")
+    return Renewal(
+        [sys.executable, "-m", "sbirctl", *words],
+        lambda name: galleries_dir() / name,
+        _objection,
+        report,
+    )
+
+
+def _objection(name: str) -> str:
+    """Why bringing a gallery up to date is left to its owner: it would be embedded anew."""
+    from contextlib import closing
+
+    from sbirctl.core.home import galleries_dir
+    from sbirctl.galleries.gallery import Gallery
+    from sbirctl.pipeline.gallery_model import trained_again
+
+    with closing(Gallery.open(galleries_dir() / name, with_vectors=False)) as gallery:
+        if trained_again(gallery.record):
+            return f"its run was trained again. Type {gallery.info.renewal}."
+    return ""
 
 
 def _ready(searcher: Searcher) -> Searcher:

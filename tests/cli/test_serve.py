@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -85,6 +86,76 @@ def test_the_page_finds_photos_and_ctrl_c_ends_it(home):
         assert out == ""
         assert "Traceback" not in said
         assert "Ctrl-C" in said
+
+
+@pytest.fixture
+def two(tmp_path, monkeypatch):
+    """A home with two galleries that the starter made, of four photos and of one."""
+    for name, colors in (("one", ("red", "green", "blue", "white")), ("two", ("black",))):
+        (tmp_path / name / "inner").mkdir(parents=True)
+        for color in colors:
+            Image.new("RGB", (40, 30), color).save(tmp_path / name / "inner" / f"{color}.png")
+        Image.new("RGB", (40, 30), "pink").save(tmp_path / name / "pink.png")
+        monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path / "home"))
+        assert _app.run(["--quiet", "index", str(tmp_path / name)]) == 0
+    return tmp_path
+
+
+def test_galleries_together_and_filters(two):
+    with served(two / "home", "--no-index", SBIRCTL_TOKEN=TOKEN) as (_, address):
+        url = address.partition("?")[0]
+        infos = json.loads(ask(f"{url}api/galleries"))
+        assert {one["name"]: one["with"] for one in infos} == {"one": ["two"], "two": ["one"]}
+        both = "gallery=one&gallery=two"
+        found = json.loads(ask(f"{url}api/search?{both}", drawing()))
+        names = sorted(os.path.basename(photo["path"]) for photo in found["photos"])
+        assert names == ["black.png", "blue.png", "green.png", "pink.png", "red.png", "white.png"]
+        assert found["likely"] in (True, False)
+        folders = json.loads(ask(f"{url}api/gallery?{both}"))["folders"]
+        tops = [str(two / name) for name in ("one", "two")]
+        assert folders == sorted([*tops, *(f"{top}/inner" for top in tops)])
+        inner = json.loads(ask(f"{url}api/search?{both}&in={two}/one/inner", drawing()))
+        paths = {os.path.relpath(photo["path"], two) for photo in inner["photos"]}
+        assert paths == {f"one/inner/{c}.png" for c in ("red", "green", "blue", "white")}
+        scores = sorted(photo["score"] for photo in found["photos"])
+        some = json.loads(ask(f"{url}api/search?{both}&min={scores[2] + 1e-4}", drawing()))
+        assert all(photo["score"] > scores[2] for photo in some["photos"])
+        assert len(some["photos"]) < len(scores)
+        none = json.loads(ask(f"{url}api/search?since=2020&until=2021-03", drawing()))
+        assert none["photos"] == []
+        assert "say no day" in none["warnings"][0]
+        for wrong in ("in=/etc", "min=x", "min=nan", "since=then", f"{both}&gallery=three"):
+            with pytest.raises(urllib.error.HTTPError, match="40[04]"):
+                ask(f"{url}api/search?{wrong}", drawing())
+
+
+def test_photos_that_came_are_found_when_the_page_opens(two):
+    Image.new("RGB", (40, 30), "yellow").save(two / "one" / "yellow.png")
+    with served(two / "home", "-g", "one", SBIRCTL_TOKEN=TOKEN) as (process, address):
+        url = address.partition("?")[0]
+        assert json.loads(ask(f"{url}api/galleries"))[0]["photos"] == 5
+        ask(f"{url}api/gallery?gallery=one")
+        end = time.monotonic() + PATIENCE
+        while (now := json.loads(ask(f"{url}api/galleries"))[0])["looking"]:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert now["photos"] == 6
+        process.send_signal(signal.SIGINT)
+        assert "one has 6 photos, 1 new." in process.communicate(timeout=PATIENCE)[1]
+
+
+def test_with_no_index_nothing_is_changed(two):
+    Image.new("RGB", (40, 30), "yellow").save(two / "one" / "yellow.png")
+    with served(two / "home", "-g", "one", "--no-index", SBIRCTL_TOKEN=TOKEN) as (_, address):
+        url = address.partition("?")[0]
+        ask(f"{url}api/gallery?gallery=one")
+        assert json.loads(ask(f"{url}api/galleries"))[0] == {
+            "name": "one",
+            "photos": 5,
+            "model": "starter",
+            "with": [],
+            "looking": False,
+        }
 
 
 def run(capsys, home, monkeypatch, *words):

@@ -13,9 +13,10 @@ from waiting import PATIENCE
 
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import digest_file, display_path
+from sbirctl.datasets.readers.tree import File
 from sbirctl.drawings.placement import Placement
 from sbirctl.galleries.gallery import GalleryInfo
-from sbirctl.galleries.searcher import Hit
+from sbirctl.galleries.searcher import EVERYTHING, Found, Hit
 from sbirctl.galleries.server import sockets
 from sbirctl.galleries.server.app import application
 from sbirctl.galleries.server.auth import access_control_for
@@ -32,10 +33,16 @@ class InkSearcher:
     placement = Placement()
     size = 64
 
+    @property
+    def names(self):
+        return (self.info.name,)
+
     def __init__(self, name, paths, read=Image.open):
         self.paths = {digest_file(path): path for path in paths}
         self.info = GalleryInfo(name, len(self.paths), "ink", 16, "exact")
         self.vectors = {i: ink(read(path)) for i, path in self.paths.items()}
+        self.embedder = SimpleNamespace(caution="")
+        self.likely = None
         self.is_stale = False
         self.hold = None  # an Event that `embed` waits for
         self.begun = self.embedded = 0  # how many drawings
@@ -49,6 +56,19 @@ class InkSearcher:
             assert self.hold.wait(PATIENCE)
         self.embedded += 1
         return ink(image)
+
+    def find(self, vectors, k, wanted=EVERYTHING):
+        everything = [self.search(vector, len(self.paths)) for vector in vectors]
+        kept = [
+            [h for h in row if wanted.keeps(h.id, h.score, self.files(h.id))] for row in everything
+        ]
+        return [Found(row[:k], self.likely) for row in kept]
+
+    def files(self, id):
+        return [File(bytes(self.paths[id]), 0, 0)]
+
+    def sub_folders(self):
+        return sorted({bytes(path.parent) for path in self.paths.values()})
 
     def search(self, vector, k):
         scores = {i: float(own @ vector) for i, own in self.vectors.items()}

@@ -20,6 +20,7 @@ class Cells:
     """Instead of an `Embedder`."""
 
     has_text = False
+    presence = None
     dim = DIM
 
     def __init__(self, key="0" * 16):

@@ -57,8 +57,8 @@ def test_more_like_a_photo_begins_with_it(world, photos):
 def test_galleries(world):
     found = json.loads(world.ask("/api/galleries").body)
     assert found == [
-        {"name": "one", "photos": 4, "model": "ink"},
-        {"name": "two", "photos": 1, "model": "ink"},
+        {"name": "one", "photos": 4, "model": "ink", "with": [], "looking": False},
+        {"name": "two", "photos": 1, "model": "ink", "with": [], "looking": False},
     ]
     assert json.loads(world.ask("/api/gallery?gallery=two").body)["words"] is False
     # without a name the first one answers

@@ -181,14 +181,18 @@ def _is_no_media(file: File) -> bool:
     return file.path.endswith(b"/" + NO_MEDIA_FILE)  # the folder that was named itself is taken
 
 
+def is_named_image(name: bytes) -> bool:
+    """Whether a file's ending says that it is an image."""
+    return os.path.splitext(name)[1].lower() in IMAGE_ENDINGS
+
+
 def left_aside(file: File, read: ReadBytes) -> str:
     """Why a file is left aside, "" for those that may be images."""
     parts = file.path.split(b"/")
     for part in parts:
         if reason := of_the_system(part):
             return reason
-    ending = os.path.splitext(parts[-1])[1].lower()
-    if ending in IMAGE_ENDINGS:
+    if is_named_image(parts[-1]):
         return ""
     if file.path.lower().endswith(DATA_ENDINGS):
         return NO_IMAGE  # known without reading it: strokes come in files of 100 MB
@@ -204,6 +208,7 @@ def left_aside(file: File, read: ReadBytes) -> str:
         return ""
     if is_heic(head):
         return "" if can_be_read() else ImageFault.HEIC
+    ending = os.path.splitext(parts[-1])[1].lower()
     return ImageFault.HEIC if ending in _HEIC_ENDINGS else NO_IMAGE
 
 

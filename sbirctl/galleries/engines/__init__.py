@@ -38,8 +38,20 @@ class Nearest:
     scores: np.ndarray
 
 
-class Engine(Protocol):
-    """A set of vectors that can be searched; `search` may be called from several threads.
+class Finder(Protocol):
+    """What finds the nearest vectors; may be called from several threads."""
+
+    def search(self, queries: np.ndarray, k: int) -> Nearest:
+        """The k nearest of (q, dim) float32 unit vectors by cosine."""
+        ...
+
+    def vector(self, id: bytes) -> np.ndarray | None:
+        """(dim,) float32 unit vector, as near as it is kept; None for unknown ids."""
+        ...
+
+
+class Engine(Finder, Protocol):
+    """A set of vectors that can be searched and changed.
 
     Attributes:
         name: the name of its file.
@@ -76,14 +88,6 @@ class Engine(Protocol):
 
     def remove(self, ids: np.ndarray) -> None:
         """Remove ids it holds."""
-        ...
-
-    def search(self, queries: np.ndarray, k: int) -> Nearest:
-        """The k nearest of (q, dim) float32 unit vectors by cosine."""
-        ...
-
-    def vector(self, id: bytes) -> np.ndarray | None:
-        """(dim,) float32 unit vector, as near as the engine keeps it; None for unknown ids."""
         ...
 
     @classmethod

@@ -21,11 +21,16 @@ from sbirctl.galleries.server.http_errors import HttpError, response
 from sbirctl.galleries.server.limits import Limits
 from sbirctl.galleries.server.middleware import FAILED, SecurityMiddleware
 from sbirctl.galleries.server.page import page_routes
+from sbirctl.galleries.server.renewal import Renewal
 from sbirctl.galleries.server.routes import Routes
 
 
 def application(
-    galleries: Galleries, access: AccessControl, limits: Limits, report: Reporter = SILENT
+    galleries: Galleries,
+    access: AccessControl,
+    limits: Limits,
+    report: Reporter = SILENT,
+    renewal: Renewal | None = None,
 ) -> ASGIApp:
     """Everything the server answers.
 
@@ -34,8 +39,9 @@ def application(
         access: who may ask.
         limits: how much.
         report: told of what should not happen.
+        renewal: brings galleries up to date when the page opens; None where nothing does.
     """
-    endpoints = Routes(galleries, limits)
+    endpoints = Routes(galleries, limits, renewal)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from sbirctl.galleries.gallery import GalleryInfo, list_galleries
+from sbirctl.galleries.joining import join
 from sbirctl.galleries.searcher import Searcher
 from sbirctl.galleries.server.http_errors import HttpError
 
@@ -62,6 +63,28 @@ class Galleries:
         """
         name = self._shown(name)
         return self._kept(name) or self._opened(name)
+
+    def together(self, names: Sequence[str]) -> Searcher:
+        """Several galleries as one; none for the default.
+
+        Raises:
+            HttpError: as `get`, or more than are kept open.
+            MismatchError: different models made them.
+            SbirctlError: one cannot be opened.
+        """
+        wanted = list(dict.fromkeys(names)) or [""]
+        if len(wanted) > self._most:
+            raise HttpError(400, f"At most {self._most} galleries are searched at once.")
+        return join([self.get(name) for name in wanted])
+
+    def with_model_of(self, info: GalleryInfo, infos: Sequence[GalleryInfo]) -> list[str]:
+        """The other galleries that can be searched together with one; none where too many can."""
+        found = [
+            one.name
+            for one in infos
+            if one.name != info.name and info.model_key and one.model_key == info.model_key
+        ]
+        return found if len(found) < self._most else []
 
     def _shown(self, name: str) -> str:
         names = {info.name: None for info in self.infos()}

@@ -7,7 +7,13 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
+from sbirctl.core.errors import (
+    CorruptError,
+    MismatchError,
+    MissingError,
+    SbirctlError,
+    UsageError,
+)
 
 
 class HttpError(SbirctlError):
@@ -42,6 +48,8 @@ def response(error: SbirctlError) -> PlainJSON:
         headers = {"Retry-After": str(error.retry)} if error.retry else {}
     elif isinstance(error, MissingError):
         status = 404
+    elif isinstance(error, MismatchError):
+        status = 409
     elif isinstance(error, UsageError | CorruptError):
         status = 400
     return PlainJSON({"error": error.message, "hint": error.hint}, status, headers=headers)

@@ -23,6 +23,8 @@ class Limits:
         file: bytes of a photo of the gallery that is still shown.
         photos: answers of one search.
         words: letters of a description.
+        folders: of a gallery that are offered to choose from.
+        filter_seconds: that one search may look into photos for the days they were taken.
         rate: searches and uploads a second from one address, in the long run.
         burst: how many of them at once.
         waiting: uploads that wait to be decoded, and again to be embedded.
@@ -48,6 +50,8 @@ class Limits:
     file: int = 200_000_000
     photos: int = 1000
     words: int = 300
+    folders: int = 1000
+    filter_seconds: float = 2.0
     rate: float = 20.0
     burst: int = 120
     waiting: int = 64

@@ -13,14 +13,20 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from sbirctl.galleries.searcher import Searcher
+from sbirctl.galleries.searcher import Hit, Searcher
 from sbirctl.galleries.server.galleries import Galleries
 from sbirctl.galleries.server.http_errors import HttpError, PlainJSON
 from sbirctl.galleries.server.limits import Limits
 from sbirctl.galleries.server.photos import PhotoDecoder, blocks, media_type, open_photo
 from sbirctl.galleries.server.pictures import Pictures
 from sbirctl.galleries.server.rate import Rate
-from sbirctl.galleries.server.search_request import SearchRequest, number_of
+from sbirctl.galleries.server.renewal import Renewal
+from sbirctl.galleries.server.search_request import (
+    SearchRequest,
+    filter_of,
+    folders_of,
+    number_of,
+)
 from sbirctl.galleries.server.thumbnails import Thumbnails
 from sbirctl.galleries.server.uploads import Uploads
 from sbirctl.galleries.server.worker import Worker
@@ -36,9 +42,13 @@ class Routes:
     Args:
         galleries: what may be searched.
         limits: how much.
+        renewal: brings galleries up to date when they are opened; None where nothing does.
     """
 
-    def __init__(self, galleries: Galleries, limits: Limits) -> None:
+    def __init__(
+        self, galleries: Galleries, limits: Limits, renewal: Renewal | None = None
+    ) -> None:
+        self._renewal = renewal
         self._galleries = galleries
         self._limits = limits
         self._uploads = Uploads(limits)
@@ -68,16 +78,27 @@ class Routes:
 
     def close(self) -> None:
         """End threads and processes."""
+        if self._renewal is not None:
+            self._renewal.close()
         self._pictures.close()
         self._photos.close()
         self._searching.close()
         self._reading.close()
 
     async def galleries(self, request: Request) -> Response:
-        """Name, number of photos and model of each gallery."""
+        """Name, number of photos and model of each gallery, and whether it is looked at again."""
         infos = await self._reading.run(self._galleries.infos)
         return PlainJSON(
-            [{"name": one.name, "photos": one.photos, "model": one.model} for one in infos]
+            [
+                {
+                    "name": one.name,
+                    "photos": one.photos,
+                    "model": one.model,
+                    "with": self._galleries.with_model_of(one, infos),
+                    "looking": self._renewal is not None and self._renewal.is_open(one.name),
+                }
+                for one in infos
+            ]
         )
 
     async def gallery(self, request: Request) -> Response:
@@ -86,7 +107,14 @@ class Routes:
 
         def work() -> dict[str, Any]:
             one = self._open(request)
-            return {"name": one.info.name, "words": one.has_text}
+            if self._renewal is not None:
+                self._renewal.ask(one.names)
+            return {
+                "name": one.info.name,
+                "words": one.has_text,
+                "folders": folders_of(one, self._limits),
+                "caution": one.embedder.caution,
+            }
 
         return PlainJSON(await _unless_gone(request, self._searching.run(work)))
 
@@ -109,13 +137,15 @@ class Routes:
         def work() -> dict[str, Any]:
             vector = wanted.vector(one, picture)
             embedded = time.perf_counter()
-            photos = _photos(one, vector, wanted.k)
+            those = filter_of(request.query_params, one, self._limits)
+            found = one.find(vector[None], wanted.k, those)[0]
             ended = time.perf_counter()
             return {
-                "photos": photos,
+                "photos": _told(found.hits),
+                "likely": found.likely if wanted.is_drawing else None,
                 "embed_ms": round(1000 * (embedded - started), 2),
                 "search_ms": round(1000 * (ended - embedded), 2),
-                "warnings": warnings,
+                "warnings": [*warnings, *those.said()],
             }
 
         return await self._searching.run(work)
@@ -127,7 +157,9 @@ class Routes:
 
         def work() -> dict[str, Any]:
             one = self._open(request)
-            return {"photos": _photos(one, one.vector(name), k)}
+            those = filter_of(request.query_params, one, self._limits)
+            found = one.find(one.vector(name)[None], k, those)[0]
+            return {"photos": _told(found.hits), "warnings": those.said()}
 
         return PlainJSON(await _unless_gone(request, self._searching.run(work)))
 
@@ -171,14 +203,11 @@ class Routes:
         return await self._reading.run(work)
 
     def _open(self, request: Request) -> Searcher:
-        return self._galleries.get(request.query_params.get("gallery", ""))
+        return self._galleries.together(request.query_params.getlist("gallery"))
 
 
-def _photos(searcher: Searcher, vector: Any, k: int) -> list[dict[str, Any]]:
-    return [
-        {"id": hit.id, "score": round(float(hit.score), 4), "path": hit.path}
-        for hit in searcher.search(vector, k)
-    ]
+def _told(hits: list[Hit]) -> list[dict[str, Any]]:
+    return [{"id": hit.id, "score": round(float(hit.score), 4), "path": hit.path} for hit in hits]
 
 
 def _id(request: Request) -> str:

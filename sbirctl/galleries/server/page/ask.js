@@ -73,12 +73,9 @@ export class Asker {
 
 /** A request of this server; throws an Error with the server's own words. */
 export async function request(path, parameters = {}, options = {}) {
-  const query = new URLSearchParams(
-    Object.entries(parameters).filter(([, value]) => value !== "" && value != null),
-  );
   let answer;
   try {
-    answer = await fetch(`${path}?${query}`, { cache: "no-store", ...options });
+    answer = await fetch(`${path}?${query(parameters)}`, { cache: "no-store", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Error("The server does not answer. Is `sbirctl serve` still running?");
@@ -88,4 +85,10 @@ export async function request(path, parameters = {}, options = {}) {
     throw new Error([said.error ?? `The server answers ${answer.status}.`, said.hint].filter(Boolean).join(" "));
   }
   return answer;
+}
+
+/** Parameters of an address; of a list each value, of what is empty none. */
+export function query(parameters) {
+  const pairs = Object.entries(parameters).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+  return new URLSearchParams(pairs.filter(([, value]) => value !== "" && value != null));
 }

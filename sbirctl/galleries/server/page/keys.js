@@ -15,13 +15,14 @@ export function bindKeys(does) {
     f: does.photos,
     g: () => part("gallery").focus(),
     "/": () => part("words").focus(),
+    t: does.filters,
     "?": () => part("keys").showModal(),
     escape: does.back,
   };
   addEventListener("keydown", (event) => {
     if (document.querySelector("dialog[open]") || event.altKey || event.defaultPrevented) return;
     const key = event.key.toLowerCase();
-    const typing = event.target.matches("input[type=search], select");
+    const typing = event.target.matches("input:not([type=range]), select");
     if (typing) {
       if (key === "escape") event.target.blur();
       return;

@@ -1,6 +1,7 @@
 // What happens when: the drawing, the gallery and the photos found.
 
 import { Asker, request } from "./ask.js";
+import { Filters } from "./filters.js";
 import { bindKeys } from "./keys.js";
 import { fileOf, load } from "./load.js";
 import { Pad } from "./pad.js";
@@ -11,21 +12,25 @@ const part = (id) => document.getElementById(id);
 const pad = new Pad(part("pad"), part("cursor"));
 const photos = new Photos(part("photos"));
 const viewer = new Viewer(photos);
+const filters = new Filters();
 const asker = new Asker(show, fail, busy);
 const COUNT = 48; // photos at first, and again each time the end of them comes into sight
 const MOST = 960;
+const LOOK = 2000; // ms between questions whether photos have come or gone
 let wanted = COUNT;
 const end = new IntersectionObserver(more, { rootMargin: "600px" });
 let galleries = [];
+let watching = 0;
 let likeness = null; // the photo that more of is looked for
 let given = null; // {name, photo, asPhoto} of a loaded picture
 
-const gallery = () => part("gallery").value;
+const gallery = () => part("gallery").value; // the names of several end lines
+const chosen = () => gallery().split("\n");
 
 // Searching
 
 function question(signal) {
-  const parameters = { gallery: gallery(), k: wanted };
+  const parameters = { gallery: chosen(), k: wanted, ...filters.values };
   if (likeness) return read(`api/like/${likeness.id}`, parameters, { signal });
   return byDrawing(parameters, signal);
 }
@@ -65,8 +70,10 @@ function show(answer) {
   part("empty").hidden = hits.length > 0;
   end.disconnect();
   end.observe(part("end")); // tells at once whether it is in sight
-  const time = answer?.embed_ms ? ` · ${Math.round(answer.embed_ms + answer.search_ms)} ms` : "";
-  part("status").textContent = answer ? `${plural(hits.length)}${time}` : "";
+  const time = answer?.embed_ms ? `${Math.round(answer.embed_ms + answer.search_ms)} ms` : "";
+  const unlikely = answer?.likely === false && hits.length ? "Perhaps nothing like it is here; the nearest:" : "";
+  const said = answer ? [[unlikely, plural(hits.length)].join(" ").trim(), time, ...(answer.warnings ?? [])] : [];
+  part("status").textContent = said.filter(Boolean).join(" · ");
 }
 
 /** Ask for more photos, when those that are there have been scrolled through. */
@@ -210,27 +217,68 @@ addEventListener("drop", (event) => {
 });
 addEventListener("paste", (event) => open(fileOf(event.clipboardData)));
 
+filters.addEventListener("change", () => ask());
+
 // The gallery
+
+/** The gallery in a few words, and whether it is being looked through for new photos. */
+function about() {
+  const infos = galleries.filter((one) => chosen().includes(one.name));
+  const count = infos.reduce((sum, one) => sum + one.photos, 0);
+  const looking = infos.some((one) => one.looking) ? " · looking for new photos …" : "";
+  part("about").textContent = infos.length ? `${plural(count)} · ${infos[0].model}${looking}` : "";
+  return infos.some((one) => one.looking);
+}
+
+/** While the server looks for new photos, ask how far it is; search again when some came. */
+async function watch() {
+  clearTimeout(watching);
+  const name = gallery();
+  const before = photosOf(name);
+  try {
+    galleries = await (await request("api/galleries")).json();
+  } catch {
+    return; // the next search tells it
+  }
+  if (name !== gallery()) return;
+  if (about()) watching = setTimeout(watch, LOOK);
+  if (photosOf(name) !== before) ask();
+}
+
+function photosOf(name) {
+  return JSON.stringify(galleries.filter((one) => name.split("\n").includes(one.name)).map((one) => one.photos));
+}
 
 async function choose() {
   const name = gallery();
-  const info = galleries.find((one) => one.name === name);
-  part("about").textContent = info ? `${plural(info.photos)} · ${info.model}` : "";
+  about();
   likeness = null;
   part("back").hidden = part("like").hidden = true;
   asker.forget(); // what was asked of the gallery before
   busy(true);
   try {
-    const { words } = await (await request("api/gallery", { gallery: name })).json();
+    const { words, folders, caution } = await (await request("api/gallery", { gallery: chosen() })).json();
     if (name !== gallery()) return; // chosen anew meanwhile
     part("words-line").hidden = !words;
+    part("caution").textContent = caution;
+    part("caution").hidden = !caution;
+    filters.folders = folders;
     ask();
+    watch();
   } catch (error) {
     if (name !== gallery()) return;
     busy(false);
     show(null);
     fail(error);
   }
+}
+
+/** Each gallery, then those together that one model made. */
+function choices() {
+  const single = galleries.map((one) => new Option(one.name, one.name));
+  const sets = galleries.filter((one) => one.with.length).map((one) => [one.name, ...one.with].sort());
+  const together = new Map(sets.map((names) => [names.join("\n"), names]));
+  return [...single, ...[...together].map(([value, names]) => new Option(names.join(" + "), value))];
 }
 
 async function start() {
@@ -242,7 +290,7 @@ async function start() {
     fail(error);
     return;
   }
-  part("gallery").replaceChildren(...galleries.map((one) => new Option(one.name, one.name)));
+  part("gallery").replaceChildren(...choices());
   part("gallery").addEventListener("change", choose);
   await choose();
 }
@@ -257,6 +305,7 @@ bindKeys({
   load: () => part("file").click(),
   back: () => likeness && like(null),
   photos: () => photos.focus(),
+  filters: () => filters.focus(),
 });
 part("help").addEventListener("click", () => part("keys").showModal());
 start();

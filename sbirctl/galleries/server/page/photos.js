@@ -1,5 +1,7 @@
 // The photos found, as a grid that keeps its pictures while the order changes.
 
+import { query } from "./ask.js";
+
 const CLICK = 300; // ms at most from a finger's lift to the click that the browser makes of it
 
 export class Photos extends EventTarget {
@@ -22,7 +24,7 @@ export class Photos extends EventTarget {
 
   get hits() { return this.#hits; }
 
-  /** The gallery that the photos are of. */
+  /** The gallery that the photos are of; the names of several end lines. */
   get gallery() { return this.#gallery; }
 
   /** Show hits [{id, score, path}, …] of a gallery, under a press as soon as it is over. */
@@ -123,7 +125,7 @@ export function nameOf(path) {
 }
 
 export function thumbnail(id, gallery) {
-  return `thumbnail/${id}?${new URLSearchParams({ gallery })}`;
+  return `thumbnail/${id}?${query({ gallery: gallery.split("\n") })}`;
 }
 
 function element(tag, className, properties = {}) {

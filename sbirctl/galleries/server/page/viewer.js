@@ -1,5 +1,6 @@
 // One photo, large, with its path; arrow keys go to the next.
 
+import { query } from "./ask.js";
 import { nameOf } from "./photos.js";
 
 const part = (id) => document.getElementById(id);
@@ -44,7 +45,7 @@ export class Viewer extends EventTarget {
   #show() {
     const hit = this.#hit;
     this.#gone(false);
-    const place = `photo/${hit.id}?${new URLSearchParams({ gallery: this.#gallery })}`;
+    const place = `photo/${hit.id}?${query({ gallery: this.#gallery.split("\n") })}`;
     this.#photo.src = place;
     this.#photo.alt = nameOf(hit.path);
     part("original").href = place;
