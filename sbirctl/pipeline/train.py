@@ -93,11 +93,12 @@ def _open(
     model: str, layers: Sequence[Mapping[str, Any]], report: Reporter, **flags: Unpack[Flags]
 ) -> Run:
     from sbirctl.models import MODELS
-    from sbirctl.training.config import training_config
-    from sbirctl.training.run import Run
 
     if not MODELS.get(model).trainable:
         raise UsageError(f"{model} is not trained.", f"Type `sbirctl embed {model}`.")
+    from sbirctl.training.config import training_config
+    from sbirctl.training.run import Run
+
     config = training_config(model, layers, report=report, **flags)
     data = config.open()
     if not data.partition.train.classes:
