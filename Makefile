@@ -27,9 +27,9 @@ check: lint types test
 # docs/models/ and docs/ledger.md, after a card, a setting or the ledger changed
 pages: $(VENV)/.installed
 	for name in $$($(BIN)/sbirctl models | tail -n +2 | cut -f1); do \
-	    $(BIN)/sbirctl models show $$name --markdown > docs/models/$$name.md || exit 1; \
+	    $(BIN)/sbirctl models show $$name --format md > docs/models/$$name.md || exit 1; \
 	done
-	$(BIN)/sbirctl ledger --markdown > docs/ledger.md
+	$(BIN)/sbirctl ledger --format md > docs/ledger.md
 
 # every stage beside the bare cost of its parts; writes benchmarks/results.md
 bench: $(VENV)/.installed

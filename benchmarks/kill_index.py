@@ -56,7 +56,7 @@ def main() -> None:
     given = sys.argv[1:]
     own_end = given.index("--") if "--" in given else len(given)
     options, more = parser.parse_args(given[:own_end]), given[own_end + 1 :]
-    words = [sys.executable, "-m", "sbirctl", "-q", "index", str(options.folder), "--name", "g"]
+    words = [sys.executable, "-m", "sbirctl", "-q", "index", str(options.folder), "--gallery", "g"]
     words += more
     with tempfile.TemporaryDirectory() as whole, tempfile.TemporaryDirectory() as killed:
         clock = time.perf_counter()

@@ -57,7 +57,7 @@ COMMANDS = {
     "embed": "embed --device cpu --workers 1 --output drawn.h5",
     "evaluate": "evaluate drawn.h5 --metric map@all",
     "export": "export",
-    "index": "index photos --name drawn --workers 1",
+    "index": "index photos --gallery drawn --workers 1",
     "search": "search sketches/class0/0.png --gallery drawn",
 }
 ROWS = ("step", "train", "embed", "evaluate", "prepare", "export", "index", "search")

@@ -9,6 +9,10 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     try:
+        from sbirctl.cli import _completion
+
+        if _completion.asked():
+            sys.exit(_completion.answer())
         from sbirctl.cli import _signals
 
         _signals.install()

@@ -161,4 +161,4 @@ def _status(kind: Kind, target: Path) -> int:
     try:
         return kind.read(target)
     except BaseException as error:
-        return _endings.end(error, debug=False)
+        return _endings.end(error, verbose=False)

@@ -99,7 +99,7 @@ def _gallery(world: Path) -> list[str]:
         data = costly(2000) + bytes([number])
         (folder / f"slow-{number}.jpg").write_bytes(data)
         names.append(f"/thumbnail/{hashlib.sha256(data).hexdigest()}")
-    if command("index", folder, "--name", "served", home=world / "home"):
+    if command("index", folder, "--gallery", "served", home=world / "home"):
         sys.exit("the gallery cannot be made")
     return names
 

@@ -88,7 +88,9 @@ COMMANDS = (
         _files("runs/*/checkpoint.safetensors"),
     ),
     Command("embed", ("embed", "-o", "WORLD/home/new.h5"), ("datasets", "runs"), _files("new.h5")),
-    Command("index", ("index", "WORLD/raw/photo", "--name", "new"), ("datasets", "runs"), _gallery),
+    Command(
+        "index", ("index", "WORLD/raw/photo", "--gallery", "new"), ("datasets", "runs"), _gallery
+    ),
 )
 
 

@@ -84,7 +84,7 @@ def make(folder: Path, *, trained: bool = True) -> Path:
             (*TRAIN, "--epochs", 1),
             ("embed",),
             ("evaluate",),
-            ("index", raw / "photo", "--name", "got"),
+            ("index", raw / "photo", "--gallery", "got"),
             ("export", "baseline", *untrained, "-o", folder / "export"),
         ]
     for step in steps:

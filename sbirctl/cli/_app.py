@@ -18,19 +18,19 @@ import typer
 
 import sbirctl.cli
 from sbirctl import __version__
-from sbirctl.cli import _console, _endings, _streams
-from sbirctl.cli._everywhere import add_shared_options
+from sbirctl.cli import _console, _endings, _streams, _verbose
+from sbirctl.cli._everywhere import add_shared_options, forget
 from sbirctl.cli._once import refuse_repeated
 from sbirctl.cli._optional_values import allow_missing_values
 from sbirctl.core import distributed
 
 PANELS = ("Pipeline", "Your own photos", "Pictures and tables", "What there is")
-_debug = False
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code, after printing any error in two lines."""
     _streams.prepare()
+    forget()
     if not distributed.is_first():  # of many processes one prints
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
@@ -38,7 +38,9 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BaseException as error:
-        return _endings.end(error, debug=_debug)
+        return _endings.end(error, verbose=_verbose.is_on())
+    finally:
+        _verbose.stop()
 
 
 def build(only: str = "") -> Any:
@@ -109,11 +111,17 @@ def _options(
             "--version", help="Print the version and stop.", is_eager=True, callback=_version
         ),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say only warnings and errors on stderr.")
+        bool, typer.Option("--quiet", "-q", help="Say only warnings and errors.")
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Say which files are read and written, times and tracebacks."
+        ),
     ] = False,
 ) -> None:
-    global _debug
-    _debug = debug
-    _console.set_quiet(quiet)
+    if quiet:
+        _console.set_quiet(True)
+    if verbose:
+        _verbose.start()

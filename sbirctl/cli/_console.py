@@ -11,14 +11,20 @@ from typing import Annotated, Any
 
 import typer
 
-from sbirctl.cli import _streams
+from sbirctl.cli import _names, _streams
 from sbirctl.core import distributed
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
+from sbirctl.core.files import display_path
 from sbirctl.core.progress import Reporter
 
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a setting; may be repeated.",
+        autocompletion=_names.settings,
+    ),
 ]
 ConfigOption = Annotated[
     Path | None,
@@ -28,14 +34,13 @@ ConfigOption = Annotated[
         help="Read settings from a TOML file, such as a run's config.toml.",
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Print0Option = Annotated[
-    bool, typer.Option("--print0", help="End each path with a NUL instead of a newline.")
-]
 DeviceOption = Annotated[
     str,
     typer.Option(
-        "--device", help="Where to compute: auto, cpu, cuda, cuda:1 or mps.", show_default=True
+        "--device",
+        help="Where to compute: auto, cpu, cuda, cuda:1 or mps.",
+        show_default=True,
+        autocompletion=_names.devices,
     ),
 ]
 WorkersOption = Annotated[
@@ -50,6 +55,7 @@ WeightsOption = Annotated[
         "--weights",
         help="Starting weights: pretrained, none (random values), a name (`sbirctl weights`) or a "
         "file; of a run, its file.",
+        autocompletion=_names.weights,
     ),
 ]
 SeedOption = Annotated[
@@ -71,18 +77,22 @@ ColumnsOption = Annotated[
     ),
 ]
 
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label",
+        metavar="TEXT",
+        help="What to call a run; may be repeated, once for each in their order. [default: what "
+        "`runs label` says, or its name]",
+        show_default=False,
+    ),
+]
+
+DIGITS = 4  # of a figure behind the point
+
 _quiet = False
 _wide = False
-_digits = 4
-
-
-def complete_model(incomplete: str) -> list[str]:
-    """Models and runs whose names begin so."""
-    from sbirctl.models import MODELS
-    from sbirctl.pipeline.runs import rows
-
-    known = [*MODELS.names(), *(row["run"] for row in rows())]
-    return [name for name in known if name.startswith(incomplete)]
+_digits = DIGITS
 
 
 def set_quiet(quiet: bool) -> None:
@@ -110,6 +120,11 @@ def error(problem: SbirctlError) -> None:
         _say(f"  → {problem.hint}", "")
 
 
+def tell(text: str) -> None:
+    """A line on stderr, whether notes are kept back or not."""
+    _say(text, "")
+
+
 def stopped(
     message: str = "Stopped.", hint: str = "Type the same command to start it again."
 ) -> None:
@@ -128,13 +143,19 @@ def print_path(path: Path, *, null: bool = False) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on stdout; NaN is refused, since it is no JSON."""
-    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
+    """One JSON value on stdout, paths as text; NaN is refused, since it is no JSON."""
+
+    def written(ascii_only: bool) -> str:
+        return json.dumps(
+            value, ensure_ascii=ascii_only, indent=1, allow_nan=False, default=_path_text
+        )
+
+    text = written(False)
     try:
         text.encode(sys.stdout.encoding)
     except UnicodeEncodeError:  # JSON has escapes of its own
-        text = json.dumps(value, indent=1, allow_nan=False)
-    print(text)
+        text = written(True)
+    print(text, flush=True)
 
 
 def print_table(
@@ -252,6 +273,12 @@ def _say(text: str, style: str) -> None:
             print(text, file=sys.stderr, flush=True)
     except OSError:
         _streams.drop_stderr()
+
+
+def _path_text(value: object) -> str:
+    if isinstance(value, Path):
+        return display_path(value)
+    raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
 def _cell(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -45,12 +46,12 @@ def keep_interruption(invoke: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return invoked
 
 
-def end(error: BaseException, *, debug: bool) -> int:
+def end(error: BaseException, *, verbose: bool) -> int:
     """Say an error in two lines and give the exit status.
 
     Args:
         error: what ended the command.
-        debug: raise what would be said, for its traceback.
+        verbose: print its traceback before.
     """
     if isinstance(error, SystemExit):
         return _exited(error)
@@ -61,8 +62,8 @@ def end(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, BrokenPipeError):
         return pipe_closed()
     problem = _problem(error)
-    if debug:
-        raise error
+    if verbose:
+        traceback.print_exception(error)
     if not problem.said:
         _console.error(problem)
     if isinstance(error, OSError):
@@ -96,14 +97,14 @@ def _problem(error: BaseException) -> SbirctlError:
         )
     return SbirctlError(
         f"This should not happen: {type(error).__name__}: {error}",
-        "Run it again as `sbirctl --debug …` and report what it prints.",
+        "Run it again as `sbirctl -v …` and report what it prints.",
     )
 
 
 def _of_the_system(error: OSError) -> SbirctlError:
     """What the system refused; without a file name it is the output that could not be written."""
     number, reason = error.errno or 0, error.strerror or str(error)
-    hint = _HINTS.get(number, "Check the disk; `sbirctl --debug …` shows where it happened.")
+    hint = _HINTS.get(number, "Check the disk; `sbirctl -v …` shows where it happened.")
     if error.filename is None:
         return SbirctlError(f"The system refused to read or write: {reason}.", hint)
     kind = MissingError if isinstance(error, FileNotFoundError) else SbirctlError

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Made, made
 
 panel = "Pictures and tables"
 order = 40
@@ -18,6 +19,7 @@ def command(
         str,
         typer.Argument(
             metavar="RUN",
+            autocompletion=_names.runs,
             help="A run's name or folder, or a checkpoint; - reads its path from stdin.",
         ),
     ],
@@ -39,19 +41,19 @@ def command(
         str,
         typer.Option(
             "--weights",
+            autocompletion=_names.weights,
             help="File of the weights that training started from, if they are not where they were.",
         ),
     ] = "",
     device: _console.DeviceOption = "auto",
-    print0: _console.Print0Option = False,
-) -> None:
+) -> Made:
     """Draw what a model's levels and class token respond to; prints the sheet's path.
 
     For runs of models with attention: ffmln and drclip.
     """
     from sbirctl.pipeline.attention import attention
 
-    made = attention(
+    path = attention(
         str(_console.input_path(run)) if run == "-" else run,
         [path.expanduser() for path in images],
         output.expanduser(),
@@ -60,4 +62,4 @@ def command(
         device=device,
         report=_console.reporter(),
     )
-    _console.print_path(made, null=print0)
+    return made(path)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from sbirctl.cli import _console
-
-if TYPE_CHECKING:
-    from sbirctl.checks import Outcome
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Columns, Listing, listing
+from sbirctl.core.errors import SbirctlError
 
 panel = "What there is"
 
@@ -20,6 +21,7 @@ def command(
         str,
         typer.Argument(
             metavar="NAME|FILE",
+            autocompletion=_names.checked,
             help="A model, data set, metric, definition, engine (also engine:kind) or loss by its "
             "name, or a plug-in file: all it brings.",
             show_default=False,
@@ -39,10 +41,14 @@ def command(
     ] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="For a model: a setting; may be repeated."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="For a model: a setting; may be repeated.",
+            autocompletion=_names.settings,
+        ),
     ] = None,
-    json: _console.JsonOption = False,
-) -> None:
+) -> Listing:
     """Check that something keeps to its contract, as this project's own tests do.
 
     The exit status is 1 where a check finds a problem.
@@ -52,27 +58,21 @@ def command(
     sides = {"photos": photos, "sketches": sketches}
     inputs = {"from": from_ or [], **{role: [path] for role, path in sides.items() if path}}
     found = check(what, inputs=inputs, assignments=assignments or [], report=_console.reporter())
-    if json:
-        _console.print_json(
-            [
-                {"kind": one.kind, "name": one.name, "checks": [vars(o) for o in one.outcomes]}
-                for one in found
-            ]
-        )
-    else:
-        rows = [
-            [f"{one.kind} {one.name}", _shown(outcome), outcome.what, _why(outcome)]
-            for one in found
-            for outcome in one.outcomes
-        ]
-        _console.print_table(("of", "result", "contract", "why"), rows)
-    if any(one.problems for one in found):
-        raise typer.Exit(1)
+    rows = [
+        {"kind": one.kind, "name": one.name, **vars(outcome)}
+        for one in found
+        for outcome in one.outcomes
+    ]
+    problems = sum(bool(row["problem"]) for row in rows)
+    failure = SbirctlError(f"{problems} of {len(rows)} checks found a problem.")
+    columns: Columns = {
+        "of": lambda row: f"{row['kind']} {row['name']}",
+        "result": _shown,
+        "contract": "what",
+        "why": lambda row: row["problem"] or row["skipped"],
+    }
+    return replace(listing(rows, columns), failure=failure if problems else None)
 
 
-def _shown(outcome: Outcome) -> str:
-    return "problem" if outcome.problem else "skipped" if outcome.skipped else "ok"
-
-
-def _why(outcome: Outcome) -> str:
-    return outcome.problem or outcome.skipped
+def _shown(row: Mapping[str, str]) -> str:
+    return "problem" if row["problem"] else "skipped" if row["skipped"] else "ok"

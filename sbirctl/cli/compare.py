@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Listing, Table
 from sbirctl.cli.evaluate import (
     BinaryOption,
     BitsOption,
@@ -27,29 +28,24 @@ if TYPE_CHECKING:
 
 panel = "Pictures and tables"
 
+_BETWEEN = "vs"  # a file of that name is ./vs
+
 
 def command(
     files: Annotated[
         list[str],
         typer.Argument(
             metavar="FILE|RUN",
-            help="Two embeddings files or runs; with --against, all seeds of the first system.",
+            autocompletion=_names.runs,
+            help="Two embeddings files or runs; or the seeds of one system, the word vs, and the "
+            "seeds of the other.",
         ),
     ],
-    against: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--against",
-            metavar="FILE",
-            help="Embeddings or run of the second system, one for each seed; may be repeated.",
-        ),
-    ] = None,
     metric: MetricOption = None,
     definition: DefinitionOption = "standard",
     assignments: PartsOption = None,
-    json: _console.JsonOption = False,
     per_class: Annotated[
-        bool, typer.Option("--per-class", help="Also print wins and losses in every class.")
+        bool, typer.Option("--per-class", help="Print a row for every class.")
     ] = False,
     unit: Annotated[
         str,
@@ -58,44 +54,64 @@ def command(
             help="What interval and test resample: class or query; auto: whichever the task names.",
         ),
     ] = "auto",
+    label: _console.LabelOption = None,
     binary: BinaryOption = None,
     bits: BitsOption = 64,
     memory: MemoryOption = "auto",
     device: RankDeviceOption = "cpu",
-) -> None:
+) -> Listing:
     """Compare two systems: difference, 95 % interval, paired randomisation test, wins and losses.
 
-    Several files a side are seeds of one configuration: figures are their mean and standard
-    deviation, and the test is on each query's mean over the seeds.
+    `compare A B`, or `compare A1 A2 vs B1 B2`: several files a side are seeds of one system, whose
+    figures are their mean and standard deviation; the test is on each query's mean over the seeds.
     """
     from sbirctl.pipeline.compare import compare
 
-    if not against and len(files) != 2:
-        raise UsageError(
-            f"compare takes two files; there are {len(files)}.",
-            "Name the seeds of the second system with --against.",
-        )
     wanted = unit_for(unit, "--unit")
-    ours, theirs = (files, against) if against else (files[:1], files[1:])
+    sides = [[_console.input_path(file) for file in side] for side in _sides(files)]
     found = compare(
-        [_console.input_path(file) for file in ours],
-        [_console.input_path(file) for file in theirs],
+        sides[0],
+        sides[1],
         metric or [],
         definition_for(definition, assignments or [], binary),
         ranking_options(binary, bits, memory, device),
         _console.reporter(),
         None if wanted == "auto" else wanted,
+        label or (),
     )
-    if json:
-        _console.print_json({"schema": 1, "metrics": [dataclasses.asdict(c) for c in found]})
-    elif per_class:
-        rows = [[c.metric, name, *entry] for c in found for name, entry in c.classes.items()]
-        _console.print_table(("metric", "class", "won", "lost", "difference"), rows)
+    title = "; ".join(
+        f"{letter}: {name}{f' ({len(files)} seeds)' if len(files) > 1 else ''}"
+        for letter, (name, files) in zip("AB", found.systems, strict=True)
+    )
+    if per_class:
+        cells = [[c.metric, name, *entry] for c in found.rows for name, entry in c.classes.items()]
+        cells += [[c.metric, "(all)", c.won, c.lost, c.difference] for c in found.rows]
+        table = Table(("metric", "class", "won", "lost", "difference"), cells, title)
     else:
         spread = ("low", "high", "p", "p Holm", "unit", "won", "lost")
         header = ("metric", "A", "± A", "B", "± B", "A - B", *spread)
         least = ("± A", "± B", "unit", "won", "lost", "p Holm", "low", "high")
-        _console.print_table(header, [_row(c) for c in found], least=least)
+        table = Table(header, [_row(c) for c in found.rows], title, least)
+    systems = [{"name": name, "files": list(files)} for name, files in found.systems]
+    rows = [dataclasses.asdict(c) for c in found.rows]
+    return Listing({"systems": systems, "rows": rows}, (table,), schema=2)
+
+
+def _sides(files: list[str]) -> tuple[list[str], list[str]]:
+    """The files of two systems.
+
+    Raises:
+        UsageError: the words do not make two.
+    """
+    if files.count(_BETWEEN) == 1:
+        place = files.index(_BETWEEN)
+        return files[:place], files[place + 1 :]
+    if len(files) != 2:
+        raise UsageError(
+            f"compare takes two systems; {len(files)} files are named.",
+            "Part the seeds of two systems by vs: sbirctl compare A1 A2 vs B1 B2.",
+        )
+    return files[:1], files[1:]
 
 
 def _row(c: Comparison) -> list[object]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Made, made
 
 panel = "Pictures and tables"
 order = 3
@@ -17,6 +19,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE|RUN|-",
+            autocompletion=_names.runs,
             help="Embeddings or runs, to draw side by side. [default: the newest run]",
             show_default=False,
         ),
@@ -29,22 +32,27 @@ def command(
         bool, typer.Option("--values", help="Write the values into the picture.")
     ] = False,
     pairs: Annotated[
-        int, typer.Option("--pairs", min=0, help="How many confused pairs to print.")
+        int, typer.Option("--confused", min=0, help="How many of the most confused pairs to keep.")
     ] = 20,
     k: Annotated[
         int,
         typer.Option(
-            "-k", min=1, max=1000, help="How many photos of each sketch count for a pair's share."
+            "--top",
+            "-k",
+            min=1,
+            max=1000,
+            help="How many photos of each sketch count for a pair's share.",
         ),
     ] = 10,
     columns: _console.ColumnsOption = 2,
-    json: _console.JsonOption = False,
-) -> None:
-    """Draw the cosines of class means, sketches by photos; prints the most confused pairs.
+    label: _console.LabelOption = None,
+) -> Made:
+    """Draw the cosines of class means, sketches by photos; prints the picture's path.
 
     Classes are ordered by similarity. A pair is confused where its cosine is near that of the
     sketches' own class, or above it (margin); its share is how many of the first K photos of the
-    one class's sketches are of the other. Beside the picture lie all values as CSV.
+    one class's sketches are of the other. Beside the picture lie the pairs (.pairs.csv) and all
+    values (.csv).
     """
     from sbirctl.pipeline.correlation import correlation
 
@@ -56,18 +64,8 @@ def command(
         values=values,
         pairs=pairs,
         k=k,
+        names=label or (),
         columns=1 if columns == 1 else 2,
         report=report,
     )
-    if json:
-        _console.print_json(found)
-        return
-    from sbirctl.core.files import display_path
-
-    report.note(f"The picture is {display_path(found['picture'])}.")
-    header = ("run", "sketches of", "photos of", "cosine", "own", "margin", f"share@{k}")
-    keys = ("sketch", "photo", "cosine", "own", "margin", "share")
-    rows = [
-        (run["run"], *(pair[key] for key in keys)) for run in found["runs"] for pair in run["pairs"]
-    ]
-    _console.print_table(header, rows)
+    return made(Path(found.pop("picture")), **found)

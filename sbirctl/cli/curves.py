@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Made, made
 from sbirctl.cli.embed import LeaksOption
 from sbirctl.core.errors import UsageError
 
@@ -20,6 +21,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE|RUN|-",
+            autocompletion=_names.runs,
             help="Runs or embeddings, to draw in one picture. [default: the newest run]",
             show_default=False,
         ),
@@ -48,14 +50,24 @@ def command(
             help="With --strokes: the first photo of the class, or the photo drawn from.",
         ),
     ] = "class",
-    per_class: Annotated[
-        int, typer.Option("--per-class", min=1, help="With --strokes: drawings of a class at most.")
+    each: Annotated[
+        int, typer.Option("--each", min=1, help="With --strokes: drawings of a class at most.")
     ] = 20,
     dataset: Annotated[
-        str, typer.Option("--dataset", help="With --strokes: test the run on this data set.")
+        str,
+        typer.Option(
+            "--dataset",
+            help="With --strokes: test the run on this data set.",
+            autocompletion=_names.prepared,
+        ),
     ] = "",
     split: Annotated[
-        str, typer.Option("--split", help="With --strokes: the classes tested: a list, or all.")
+        str,
+        typer.Option(
+            "--split",
+            help="With --strokes: the classes tested: a list, or all.",
+            autocompletion=_names.splits,
+        ),
     ] = "",
     leaks: LeaksOption = "refuse",
     device: _console.DeviceOption = "auto",
@@ -64,8 +76,8 @@ def command(
         int, typer.Option("--seed", min=0, help="Seed of the bootstrap that the bands come from.")
     ] = 0,
     columns: _console.ColumnsOption = 2,
-    print0: _console.Print0Option = False,
-) -> None:
+    label: _console.LabelOption = None,
+) -> Made:
     """Draw precision over recall and at K, or with --training the logs; prints the path.
 
     With --strokes: the rank of the target after 10, 20, … 100 % of a drawing's lines, and the areas
@@ -77,14 +89,16 @@ def command(
     if strokes is not None:
         from sbirctl.pipeline.stroke_curves import stroke_curves
 
-        if training or len(found) > 1:
-            raise UsageError("--strokes takes one run, without --training.", "Name one run.")
+        if training or len(found) > 1 or label:
+            raise UsageError(
+                "--strokes takes one run, without --training and --label.", "Name one run."
+            )
         picture = stroke_curves(
             found[0] if found else None,
             strokes.expanduser(),
             output,
             target=target,
-            per_class=per_class,
+            per_class=each,
             dataset=dataset,
             split=split,
             leaks=leaks,
@@ -106,7 +120,8 @@ def command(
             kind="training" if training else "ranking",
             most=most,
             seed=seed,
+            names=label or (),
             columns=wide,
             report=_console.reporter(),
         )
-    _console.print_path(picture, null=print0)
+    return made(picture, values=picture.with_suffix(".csv"))

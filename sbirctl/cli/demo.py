@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sbirctl.cli import _console
+from sbirctl.cli._output import Listing, Table
 
 panel = "What there is"
 order = 1
@@ -21,10 +22,10 @@ def command(
         int | None,
         typer.Option("--epochs", min=1, help="Number of epochs, instead of the demo's own."),
     ] = None,
-    per_class: Annotated[
+    each: Annotated[
         int | None,
         typer.Option(
-            "--per-class",
+            "--each",
             min=2,
             help="How many photos, and as many sketches, to draw of each class. [default: 40]",
         ),
@@ -32,8 +33,7 @@ def command(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start over, whatever was made before.")
     ] = False,
-    json: _console.JsonOption = False,
-) -> None:
+) -> Listing:
     """Draw a data set, train a small network on it from random values, and score unseen classes.
 
     Needs neither network nor files and about two minutes. Prints mAP@all and prec@10 of the
@@ -42,23 +42,22 @@ def command(
     from sbirctl.pipeline.demo import METRICS, demo
 
     outcome = demo(
-        seed=seed, epochs=epochs, per_class=per_class, fresh=fresh, report=_console.reporter()
+        seed=seed, epochs=epochs, per_class=each, fresh=fresh, report=_console.reporter()
     )
-    if json:
-        paths = {name: str(path) for name, path in outcome.paths.items()}
-        sizes = {name: getattr(outcome, name) for name in ("queries", "gallery", "classes")}
-        _console.print_json({"schema": 1, "seed": seed, "metrics": outcome.rows, **sizes} | paths)
-        return
     title = (
         f"{outcome.queries} sketches of {outcome.classes} unseen classes"
         f" against {outcome.gallery} photos"
     )
     rows = [(name, *(values[m] for m in METRICS)) for name, values in outcome.rows.items()]
-    _console.print_table(("network", *METRICS), rows, title=title)
-    _console.print_table(("made", "path"), list(outcome.paths.items()))
+    tables = (
+        Table(("network", *METRICS), rows, title),
+        Table(("made", "path"), list(outcome.paths.items())),
+    )
     paths = {name: shlex.quote(str(path)) for name, path in outcome.paths.items()}
     _console.reporter().note(
-        f"To search: sbirctl index {paths['photos']} --name demo --model {paths['run']}, then\n"
+        f"To search: sbirctl index {paths['photos']} --gallery demo --model {paths['run']}, then\n"
         f"sbirctl search -g demo {paths['sketches']}/*/0000.png --sheet found.png, "
         "or sbirctl serve -g demo"
     )
+    sizes = {name: getattr(outcome, name) for name in ("queries", "gallery", "classes")}
+    return Listing({"seed": seed, "metrics": outcome.rows, **sizes, **outcome.paths}, tables)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Made, made
 
 panel = "Pictures and tables"
 order = 50
@@ -20,20 +21,28 @@ def command(
         typer.Option("--output", "-o", metavar="FILE", help="File to write, .png, .svg or .pdf."),
     ] = Path("edges.png"),
     method: Annotated[
-        str, typer.Option("--method", help="Edge method to show beside Canny: gb or gb-color.")
+        Literal["gb", "gb-color"],
+        typer.Option("--method", help="Edge method to show beside Canny."),
     ] = "gb",
     size: Annotated[
         int, typer.Option("--size", min=8, help="Side in pixels that photos are resized to.")
     ] = 256,
-    set_: _console.SetOption = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a parameter of the edge method; may be repeated.",
+            autocompletion=_names.edge_parameters,
+        ),
+    ] = None,
     device: _console.DeviceOption = "auto",
-    print0: _console.Print0Option = False,
-) -> None:
+) -> Made:
     """Draw photo, boundary strength, thin edges and Canny side by side; prints the sheet's path."""
     from sbirctl.core.config import parse_assignments
     from sbirctl.pipeline.edges import edge_sheet
 
-    made = edge_sheet(
+    path = edge_sheet(
         [path.expanduser() for path in images],
         output.expanduser(),
         method=method,
@@ -42,4 +51,4 @@ def command(
         device=device,
         report=_console.reporter(),
     )
-    _console.print_path(made, null=print0)
+    return made(path)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Made, made
 
 panel = "Pipeline"
 order = 30
@@ -20,7 +21,6 @@ LeaksOption = Annotated[
         help="With a run and other data: what becomes of classes and images it was trained on.",
     ),
 ]
-_SIDES = ("train", "val", "test")
 
 
 def command(
@@ -30,34 +30,46 @@ def command(
             metavar="RUN",
             help="A run, a checkpoint or a model; - reads its path from stdin. [default: the"
             " newest run]",
-            autocompletion=_console.complete_model,
+            autocompletion=_names.runs_and_models,
         ),
     ] = "",
     dataset: Annotated[
         str,
-        typer.Option("--dataset", help="A prepared data set; of a run: another one to test on."),
+        typer.Option(
+            "--dataset",
+            help="A prepared data set; of a run: another one to test on.",
+            autocompletion=_names.prepared,
+        ),
     ] = "",
     target: Annotated[
         str,
         typer.Option(
-            "--target", help="With a model's name: the data set to test on, for the task cd."
+            "--target",
+            help="With a model's name: the data set to test on, for the task cd.",
+            autocompletion=_names.prepared,
         ),
     ] = "",
     task: Annotated[
         str,
-        typer.Option("--task", help="With --dataset: the task. [default: cg]"),
+        typer.Option(
+            "--task",
+            help="With --dataset: the task. [default: cg]",
+            autocompletion=_names.tasks,
+        ),
     ] = "",
     split: Annotated[
         str,
         typer.Option(
             "--split",
             help="Which classes are unseen and tested: a list of `sbirctl splits`, a file, or all.",
+            autocompletion=_names.splits,
         ),
     ] = "",
     leaks: LeaksOption = "refuse",
     seed: _console.SeedOption = 0,
     side: Annotated[
-        str, typer.Option("--side", help="Which data to embed: train, val or test.")
+        Literal["train", "val", "test"],
+        typer.Option("--side", help="Which data to embed."),
     ] = "test",
     with_train: Annotated[
         bool, typer.Option("--with-train", help="Also embed the training data.")
@@ -76,13 +88,8 @@ def command(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Embed again, even if it was done before.")
     ] = False,
-    print0: _console.Print0Option = False,
-) -> None:
+) -> Made:
     """Embed the sketches and photos that are to be ranked."""
-    from sbirctl.core.errors import UsageError, nearest
-
-    if side not in _SIDES:
-        raise UsageError(f"There is no side {side!r}.", nearest(side, _SIDES))
     chosen = str(_console.input_path("-")) if source == "-" else source
     if not chosen:
         from sbirctl.core.home import newest_run
@@ -98,7 +105,7 @@ def command(
         split=split,
         leaks=leaks,
         seed=seed,
-        side=side,  # type: ignore[arg-type]
+        side=side,
         with_train=with_train,
         assignments=assignments or (),
         config=config,
@@ -109,4 +116,4 @@ def command(
         fresh=fresh,
         report=_console.reporter(),
     )
-    _console.print_path(path, null=print0)
+    return made(path)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from sbirctl.cli import _console
+from sbirctl.cli._output import Listing, Table
 
 panel = "What there is"
 
 
-def command(json: _console.JsonOption = False) -> None:
+def command() -> Listing:
     """Show versions, devices, threads and the home folder."""
     from sbirctl.pipeline.env import describe
 
     facts = describe()
-    if json:
-        _console.print_json(facts)
-    else:
-        _console.print_table(("what", "value"), list(facts.items()))
+    return Listing(facts, (Table(("what", "value"), list(facts.items())),))

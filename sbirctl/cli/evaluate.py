@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Listing
+from sbirctl.cli._scores import table_of
 from sbirctl.cli.embed import LeaksOption
 from sbirctl.core.errors import SbirctlError, UsageError
 
 if TYPE_CHECKING:
+    from sbirctl.pipeline.evaluate import Request
     from sbirctl.retrieval.definitions import Definition
     from sbirctl.retrieval.evaluation import Options
 
@@ -23,7 +27,10 @@ MetricOption = Annotated[
     typer.Option(
         "--metric",
         "-m",
-        help="Metric to print: map@all, map@K, prec@K, recall@K or acc@K; may be repeated.",
+        metavar="METRIC",
+        help="Metric to print, as map@all or prec@100; may be repeated. `sbirctl metrics` lists "
+        "them.",
+        autocompletion=_names.metrics,
     ),
 ]
 DefinitionOption = Annotated[
@@ -31,13 +38,18 @@ DefinitionOption = Annotated[
     typer.Option(
         "--definition",
         "-d",
+        metavar="NAME",
         help="Whose definition of the metrics to use; `sbirctl metrics` lists them.",
+        autocompletion=_names.definitions,
     ),
 ]
 PartsOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="PART=CHOICE", help="Change one part of the definition; may be repeated."
+        "--part",
+        metavar="PART=CHOICE",
+        help="Change one part of the definition; may be repeated.",
+        autocompletion=_names.parts,
     ),
 ]
 BinaryOption = Annotated[
@@ -63,16 +75,22 @@ MemoryOption = Annotated[
     ),
 ]
 RankDeviceOption = Annotated[
-    str, typer.Option("--device", help="Where to rank: cpu, cuda, cuda:1 or mps.")
+    str,
+    typer.Option(
+        "--device",
+        help="Where to rank: cpu, cuda, cuda:1 or mps.",
+        autocompletion=_names.devices,
+    ),
 ]
 
 
 def command(
-    file: Annotated[
-        str | None,
+    files: Annotated[
+        list[str] | None,
         typer.Argument(
             metavar="FILE|RUN|-",
-            help="Embeddings or scores of pairs (HDF5, NPZ), or a run; - reads its path from "
+            autocompletion=_names.runs,
+            help="Embeddings or scores of pairs (HDF5, NPZ), or runs; - reads a path from "
             "stdin; with --qrels a TREC ranking. [default: the newest run]",
             show_default=False,
         ),
@@ -80,7 +98,6 @@ def command(
     metric: MetricOption = None,
     definition: DefinitionOption = "standard",
     assignments: PartsOption = None,
-    json: _console.JsonOption = False,
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Print a row for every class.")
     ] = False,
@@ -97,6 +114,7 @@ def command(
         typer.Option(
             "--min",
             metavar="METRIC=VALUE",
+            autocompletion=_names.limits,
             help="Exit with status 1 if a metric is below this; may be repeated.",
         ),
     ] = None,
@@ -125,19 +143,33 @@ def command(
         int, typer.Option("--depth", min=1, help="How many photos of each query --trec writes.")
     ] = 1000,
     dataset: Annotated[
-        str, typer.Option("--dataset", help="Embed a run on this prepared data set first.")
+        str,
+        typer.Option(
+            "--dataset",
+            help="Embed a run on this prepared data set first.",
+            autocompletion=_names.prepared,
+        ),
     ] = "",
     split: Annotated[
-        str, typer.Option("--split", help="The classes tested there: a list, a file, or all.")
+        str,
+        typer.Option(
+            "--split",
+            help="The classes tested there: a list, a file, or all.",
+            autocompletion=_names.splits,
+        ),
     ] = "",
     leaks: LeaksOption = "refuse",
+    label: _console.LabelOption = None,
     binary: BinaryOption = None,
     bits: BitsOption = 64,
     memory: MemoryOption = "auto",
     device: RankDeviceOption = "cpu",
-) -> None:
-    """Rank the gallery for every query, exactly, and print the metrics."""
-    from sbirctl.pipeline.evaluate import Request, evaluate, evaluate_trec
+) -> Listing:
+    """Rank the gallery for every query, exactly, and print the metrics.
+
+    Of several files or runs, each is measured by itself; `compare` tests whether one is better.
+    """
+    from sbirctl.pipeline.evaluate import Request
 
     limits = _limits(minimum or [])
     wanted = [*(metric or []), *limits]
@@ -155,25 +187,56 @@ def command(
         trec=trec,
         depth=depth,
     )
-    where = None if file is None else _console.input_path(file)
+    places = [_console.input_path(file) for file in files or []]
+    if len(places) > 1:
+        _refuse_for_several(dataset, split, qrels, per_query, trec)
     if dataset or split:
         from sbirctl.pipeline.embed import embed
 
-        if where is None or qrels is not None:
+        if not places or qrels is not None:
             raise UsageError("--dataset and --split are for a run or model.", "Name it first.")
-        where = embed(where, dataset=dataset, split=split, leaks=leaks, report=_console.reporter())
-    if qrels is None:
-        scores = evaluate(where, request, _console.reporter())
-    else:
-        if where is None:
-            raise UsageError("--qrels judges a ranking, and none is named.", "Name its file first.")
+        report = _console.reporter()
+        places = [embed(places[0], dataset=dataset, split=split, leaks=leaks, report=report)]
+    if qrels is not None:
         _refuse_beside_qrels(interval, per_class, per_query, trec, binary)
-        scores = evaluate_trec(where, qrels, request, _console.reporter())
-    if json:
-        _console.print_json(scores)
-    else:
-        _print(scores)
-    _check(scores["metrics"], limits)
+    found = _measured(places, qrels, request, label or [])
+    failure = _below({title: scores["metrics"] for title, _, scores in found}, limits)
+    table = table_of([(title, scores) for title, _, scores in found])
+    rows = [{"run": title, "file": path, **scores} for title, path, scores in found]
+    fields = rows[0] if len(rows) == 1 else {"rows": rows}
+    return Listing(fields, (table,), schema=found[0][2]["schema"], failure=failure)
+
+
+def _measured(
+    places: list[Path], qrels: Path | None, request: Request, labels: list[str]
+) -> list[tuple[str, Path, dict[str, Any]]]:
+    """Title, file and scores of each."""
+    from sbirctl.pipeline.evaluate import evaluate, evaluate_trec, find_embeddings
+    from sbirctl.pipeline.pictures import titles_of
+
+    report = _console.reporter()
+    if qrels is not None:
+        if not places:
+            raise UsageError("--qrels judges a ranking, and none is named.", "Name its file first.")
+        (title,) = titles_of(places, labels)
+        return [(title, places[0], evaluate_trec(places[0], qrels, request, report))]
+    wanted: list[Path] | list[None] = places or [None]
+    paths = [find_embeddings(place, report) for place in wanted]
+    titles = titles_of(paths, labels)
+    return [
+        (title, path, evaluate(path, request, report))
+        for title, path in zip(titles, paths, strict=True)
+    ]
+
+
+def _refuse_for_several(
+    dataset: str, split: str, qrels: Path | None, per_query: Path | None, trec: Path | None
+) -> None:
+    """Raise UsageError for an option that is about one file."""
+    given = {"--dataset": dataset, "--split": split, "--qrels": qrels, "--per-query": per_query}
+    for option, value in {**given, "--trec": trec}.items():
+        if value:
+            raise UsageError(f"{option} is for one file or run.", "Name one.")
 
 
 def _refuse_beside_qrels(
@@ -246,46 +309,18 @@ def _limits(texts: list[str]) -> dict[str, float]:
     return limits
 
 
-def _print(scores: dict[str, Any]) -> None:
-    if "per_class" in scores:
-        names = list(scores["metrics"])
-        rows = [[c, e["queries"], *(e[n] for n in names)] for c, e in scores["per_class"].items()]
-        rows.append(["(all)", scores["queries"], *(scores["metrics"][n] for n in names)])
-        rows.append(["(chance)", scores["queries"], *(scores["chance"][n] for n in names)])
-        _console.print_table(("class", "queries", *names), rows)
-        return
-    columns: list[tuple[str, dict[str, Any]]] = [("value", scores["metrics"])]
-    columns += [(kind, scores[kind]) for kind in ("unseen", "seen", "harmonic") if kind in scores]
-    header = ["metric", *(name for name, _ in columns)]
-    rows = [[m, *(values[m] for _, values in columns)] for m in scores["metrics"]]
-    if "intervals" in scores:
-        header += ["low", "high", "unit"]
-        for row in rows:
-            row += [*(scores["intervals"][row[0]] or [None, None]), scores["interval_unit"]]
-    header.append("chance")
-    for row in rows:
-        row += [scores["chance"][row[0]], scores["definitions"][row[0]]]
-    sides = (
-        f"{scores['depth']} photos a list"
-        if "depth" in scores
-        else f"{scores['gallery']} photos, {scores['classes']} classes"
-    )
-    title = f"{scores['queries']} queries, {sides}; definition {scores['definition']['name']}"
-    title += _remarks(scores)
-    least = ("definition", "unit", "chance")
-    _console.print_table([*header, "definition"], rows, title=title, least=least)
-
-
-def _remarks(scores: dict[str, Any]) -> str:
-    from sbirctl.retrieval.provenance import Provenance
-
-    known = Provenance.from_json(scores.get("provenance", {}))
-    return "".join(f"; {text}" for text in (known.leak, known.after_model) if text)
-
-
-def _check(values: dict[str, float | None], limits: dict[str, float]) -> None:
-    low = {n: values[n] for n, limit in limits.items() if not (values[n] or 0.0) >= limit}
-    if low:
-        shown = ", ".join(f"{n} is {v if v is None else round(v, 4)}" for n, v in low.items())
-        asked = ", ".join(f"{n} >= {limits[n]:g}" for n in low)
-        raise SbirctlError(f"Too low: {shown}.", f"Asked for: {asked}.")
+def _below(
+    found: Mapping[str, Mapping[str, float | None]], limits: Mapping[str, float]
+) -> SbirctlError | None:
+    """What to say where a figure of some run is lower than asked."""
+    low = []
+    for title, values in found.items():
+        of = f" of {title}" if len(found) > 1 else ""
+        for name, limit in limits.items():
+            value = values[name]
+            if not (value or 0.0) >= limit:
+                low.append(f"{name}{of} is {value if value is None else round(value, 4)}")
+    if not low:
+        return None
+    asked = ", ".join(f"{name} >= {limit:g}" for name, limit in limits.items())
+    return SbirctlError(f"Too low: {', '.join(low)}.", f"Asked for: {asked}.")

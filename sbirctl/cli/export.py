@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Made, made
 
 panel = "Your own photos"
 
@@ -17,6 +18,7 @@ def command(
         str,
         typer.Argument(
             metavar="RUN|MODEL|-",
+            autocompletion=_names.runs_and_models,
             help="A run, a checkpoint or a model; - reads its path from stdin. [default: the"
             " newest run]",
             show_default=False,
@@ -37,6 +39,7 @@ def command(
         str,
         typer.Option(
             "--weights",
+            autocompletion=_names.weights,
             metavar="FILE",
             help="File of the weights that training started from, if they are not where they were.",
         ),
@@ -50,7 +53,7 @@ def command(
             "and kept in card.toml.",
         ),
     ] = False,
-) -> None:
+) -> Made:
     """Write a model as ONNX files, which need no torch; prints the folder.
 
     The vectors are compared with torch's on 64 pictures, and the worst cosine is kept in card.toml.
@@ -69,4 +72,4 @@ def command(
         int8=int8,
         report=_console.reporter(),
     )
-    _console.print_path(folder)
+    return made(folder, card=folder / "card.toml")

@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Made, made
 
 if TYPE_CHECKING:
     from sbirctl.galleries.indexing import Outcome
 
 panel = "Your own photos"
 order = 1
-
-
-def _models(incomplete: str) -> list[str]:
-    own = ["starter"] if "starter".startswith(incomplete) else []
-    return [*own, *_console.complete_model(incomplete)]
 
 
 def command(
@@ -32,7 +28,14 @@ def command(
         ),
     ] = None,
     name: Annotated[
-        str, typer.Option("--name", help="Name of the gallery. [default: the first folder's name]")
+        str,
+        typer.Option(
+            "--gallery",
+            "-g",
+            metavar="NAME",
+            help="Name of the gallery. [default: the first folder's name]",
+            autocompletion=_names.galleries,
+        ),
     ] = "",
     model: Annotated[
         str,
@@ -41,7 +44,7 @@ def command(
             metavar="RUN|NAME",
             help="A run, a checkpoint, an exported folder, a model, or starter, the one that comes "
             "with the program. [default: the gallery's own, else the newest run, else starter]",
-            autocompletion=_models,
+            autocompletion=_names.gallery_models,
         ),
     ] = "",
     weights: _console.WeightsOption = "",
@@ -50,6 +53,7 @@ def command(
         typer.Option(
             "--engine",
             metavar="ENGINE",
+            autocompletion=_names.engines,
             help="exact, faiss:KIND or qdrant://HOST:PORT/NAME. [default: the gallery's, or exact]",
         ),
     ] = "",
@@ -58,6 +62,7 @@ def command(
         typer.Option(
             "--runtime",
             metavar="RUNTIME",
+            autocompletion=_names.runtimes,
             help="What computes vectors: onnx or torch. [default: the gallery's, or onnx where the "
             "model can be exported]",
         ),
@@ -102,9 +107,7 @@ def command(
         ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Embed all photos again.")] = False,
-    json: _console.JsonOption = False,
-    print0: _console.Print0Option = False,
-) -> None:
+) -> Made:
     """Make one's own photos searchable, or bring a gallery up to date; prints its folder.
 
     Photos are known by their content: renamed ones are not embedded again, deleted ones leave. What
@@ -130,19 +133,14 @@ def command(
         report=_console.reporter(),
     )
     left = Counter(one.kind for one in outcome.left)
-    if json:
-        _console.print_json(_as_json(outcome, left))
-        return
     _console.reporter().note(_said(outcome, left))
-    _console.print_path(outcome.place, null=print0)
+    return made(outcome.place, **_facts(outcome, left))
 
 
-def _as_json(outcome: Outcome, left: Counter[str]) -> dict[str, object]:
+def _facts(outcome: Outcome, left: Counter[str]) -> dict[str, object]:
     info = outcome.info
     return {
-        "schema": 1,
         "gallery": info.name,
-        "path": str(outcome.place),
         "photos": info.photos,
         "embedded": outcome.embedded,
         "model": info.model,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _names
+from sbirctl.cli._output import Listing, Table, Text
 from sbirctl.core.errors import UsageError, nearest
 
 panel = "What there is"
@@ -14,19 +15,31 @@ panel = "What there is"
 
 def command(
     task: Annotated[
-        str, typer.Option("--task", metavar="TASK", help="List only figures of this task.")
+        str,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="List only figures of this task.",
+            autocompletion=_names.tasks,
+        ),
     ] = "",
     dataset: Annotated[
-        str, typer.Option("--dataset", metavar="NAME", help="List only figures of this data set.")
+        str,
+        typer.Option(
+            "--dataset",
+            metavar="NAME",
+            help="List only figures of this data set.",
+            autocompletion=_names.known_datasets,
+        ),
     ] = "",
     flagged: Annotated[
         bool, typer.Option("--flagged", help="List only figures that contradict each other.")
     ] = False,
-    json: _console.JsonOption = False,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print Markdown, as docs/ has it.")
-    ] = False,
-) -> None:
+    form: Annotated[
+        Literal["table", "md"],
+        typer.Option("--format", help="Print a table, or Markdown as docs/ has it."),
+    ] = "table",
+) -> Listing | Text:
     """List published figures with where each was read and how it was defined."""
     from dataclasses import asdict
 
@@ -46,10 +59,7 @@ def command(
         for row in rows
         if task in ("", row.task) and dataset in ("", row.dataset) and (row.flags or not flagged)
     )
-    if json:
-        listed = [{**asdict(row), "flags": list(row.flags)} for row in rows]
-        _console.print_json({"schema": 1, "rows": listed})
-    elif markdown:
-        print(page(rows), end="")
-    else:
-        _console.print_table(HEADER, [cells(row) for row in rows])
+    fields = {"rows": [{**asdict(row), "flags": list(row.flags)} for row in rows]}
+    if form == "md":
+        return Text(fields, page(rows))
+    return Listing(fields, (Table(HEADER, [cells(row) for row in rows]),))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sbirctl.cli import _console
+from sbirctl.cli._output import Listing, Table
 
 panel = "What there is"
 
 
-def command(json: _console.JsonOption = False) -> None:
+def command() -> Listing:
     """List the metrics and the published definitions."""
     from sbirctl.retrieval.definitions import all_definitions
     from sbirctl.retrieval.metrics import all_measures
@@ -18,16 +18,14 @@ def command(json: _console.JsonOption = False) -> None:
         for m in all_measures().values()
     ]
 
-    if json:
-        listed = {
-            d.name: {**d.choices(), "source": d.source, "note": d.note} for d in known.values()
-        }
-        _console.print_json({"metrics": dict(metrics), "definitions": listed})
-        return
+    definitions = {
+        d.name: {**d.choices(), "source": d.source, "note": d.note} for d in known.values()
+    }
     rows: list[list[str]] = [["metric", name, text] for name, text in metrics]
     standard = known["standard"].choices()
     for d in known.values():
         own = [f"{k}={v}" for k, v in d.choices().items() if v != standard[k]]
         text = "; ".join(filter(None, [", ".join(own), d.note, f"source: {d.source}"]))
         rows.append(["definition", d.name, text])
-    _console.print_table(("kind", "name", "what it is"), rows)
+    table = Table(("kind", "name", "what it is"), rows)
+    return Listing({"metrics": dict(metrics), "definitions": definitions}, (table,))

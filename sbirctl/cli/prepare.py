@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Made, made
 from sbirctl.core.errors import UsageError
 
 panel = "Pipeline"
@@ -20,7 +21,11 @@ _EDGES = "Edge maps"
 def command(
     dataset: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="Name of a data set; `sbirctl datasets` lists them."),
+        typer.Argument(
+            metavar="NAME",
+            help="Name of a data set; `sbirctl datasets` lists them.",
+            autocompletion=_names.known_datasets,
+        ),
     ],
     from_: Annotated[
         list[Path] | None,
@@ -71,7 +76,9 @@ def command(
     copy: Annotated[
         str,
         typer.Option(
-            "--copy", help="Which published copy to download without --from; --dry-run lists them."
+            "--copy",
+            help="Which published copy to download without --from; --dry-run lists them.",
+            autocompletion=_names.copies,
         ),
     ] = "",
     photos: Annotated[
@@ -93,7 +100,7 @@ def command(
         ),
     ] = None,
     pairs: Annotated[
-        str | None,
+        Literal["stem"] | None,
         typer.Option(
             "--pairs",
             help="How sketches name their photo. stem: STEM-1 and STEM_2 are sketches of the"
@@ -148,6 +155,7 @@ def command(
         typer.Option(
             "--edges",
             metavar="METHOD",
+            autocompletion=_names.edge_methods,
             help="Also make edge maps of all photos, by gb, gb-color or canny.",
             rich_help_panel=_EDGES,
         ),
@@ -168,6 +176,7 @@ def command(
             "--edges-set",
             metavar="KEY=VALUE",
             help="Change a parameter of the edge method; may be repeated.",
+            autocompletion=_names.edge_parameters,
             rich_help_panel=_EDGES,
         ),
     ] = None,
@@ -176,6 +185,7 @@ def command(
         typer.Option(
             "--device",
             help="Where to compute edge maps: auto, cpu, cuda, cuda:1 or mps.",
+            autocompletion=_names.devices,
             rich_help_panel=_EDGES,
         ),
     ] = "auto",
@@ -198,9 +208,16 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what is there and what would be downloaded.")
     ] = False,
-    set_: _console.SetOption = None,
-    print0: _console.Print0Option = False,
-) -> None:
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change an option of the data set's reader; may be repeated.",
+            autocompletion=_names.dataset_options,
+        ),
+    ] = None,
+) -> Made:
     """Decode and resize a data set's images once; prints the path of the store.
 
     Without --from the publisher's archives are fetched; their terms of use are shown first.
@@ -235,9 +252,10 @@ def command(
         copy=copy,
         report=_console.reporter(),
     )
-    if folder is not None:
-        make_edges(folder)
-        _console.print_path(folder, null=print0)
+    if folder is None:
+        return Made({"path": None})
+    make_edges(folder)
+    return made(folder)
 
 
 def _given(**values: Any) -> dict[str, Any]:

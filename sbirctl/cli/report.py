@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Listing, Made, Table, Text
 from sbirctl.cli.evaluate import MemoryOption, MetricOption, RankDeviceOption, ranking_options
-from sbirctl.core.errors import UsageError, nearest
+from sbirctl.core.errors import SbirctlError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
 panel = "Pictures and tables"
 
-_FORMATS = ("table", "md", "latex", "csv", "json")
 _ENDINGS = {".md": "md", ".tex": "latex", ".csv": "csv", ".json": "json", ".tsv": "table"}
 
 
@@ -28,6 +29,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE|RUN|-",
+            autocompletion=_names.runs,
             help="Runs or embeddings; - reads a path from stdin. [default: the newest run]",
             show_default=False,
         ),
@@ -37,15 +39,15 @@ def command(
         typer.Option(
             "--against",
             metavar="paper|ledger|MODEL",
+            autocompletion=_names.published,
             help="Whose published figures to compare with: each model's own paper's, those of "
             "every system in the ledger, or those of MODEL's paper.",
         ),
     ] = "paper",
     form: Annotated[
-        str | None,
+        Literal["table", "md", "latex", "csv"] | None,
         typer.Option(
             "--format",
-            metavar="|".join(_FORMATS),
             help="Format of the output. [default: by the ending of -o, or table]",
             show_default=False,
         ),
@@ -62,25 +64,29 @@ def command(
             help="Exit with 1 if a figure differs by more than this, or none can be compared.",
         ),
     ] = None,
+    label: _console.LabelOption = None,
     metric: MetricOption = None,
     definition: Annotated[
         str | None,
         typer.Option(
             "--definition",
             "-d",
+            metavar="NAME",
             help="Measure our runs by this definition, instead of the paper's.",
+            autocompletion=_names.definitions,
         ),
     ] = None,
     memory: MemoryOption = "auto",
     device: RankDeviceOption = "cpu",
-) -> None:
+) -> Listing | Made | Text:
     """Set a run's figures beside those its paper prints.
 
     One row a data set, task and metric, measured by the paper's definition. Where two figures
     cannot be compared, the reason stands instead of the difference. Runs that differ only in the
     seed make one row, mean ± standard deviation.
     """
-    from sbirctl.pipeline.report import Request, check, report
+    from sbirctl.pipeline.report import Request, report
+    from sbirctl.report import tables
     from sbirctl.retrieval import definitions
 
     chosen = _format(form, output)
@@ -89,41 +95,50 @@ def command(
         metrics=metric or [],
         definition=None if definition is None else definitions.get(definition),
         options=ranking_options(None, 64, memory, device),
+        labels=label or (),
     )
     places = [_console.input_path(run) for run in runs or []]
     rows = report(places or [None], request, _console.reporter())
-    if output is None:
-        _print(rows, chosen)
-    else:
-        _write(rows, chosen, output.expanduser())
-    if tolerance is not None:
+    fields: dict[str, Any] = {"rows": [asdict(row) for row in rows]}
+    failure = None if tolerance is None else _failure(rows, tolerance)
+    if output is not None:
+        target = _written(rows, chosen, output.expanduser())
+        return Made({"path": target, **fields}, (target,), failure=failure)
+    if chosen == "table":
+        return Listing(fields, (_table(rows),), failure=failure)
+    return Text(fields, tables.FORMATS[chosen](rows), failure=failure)
+
+
+def _failure(rows: Sequence[Row], tolerance: float) -> SbirctlError | None:
+    from sbirctl.pipeline.report import check
+
+    try:
         check(rows, tolerance)
+    except SbirctlError as found:
+        return found
+    return None
 
 
 def _format(form: str | None, output: Path | None) -> str:
     if form is None:
         return _ENDINGS.get(output.suffix.lower(), "table") if output else "table"
-    if form not in _FORMATS:
-        raise UsageError(f"There is no format {form!r}.", nearest(form, _FORMATS))
     return form
 
 
-def _print(rows: Sequence[Row], form: str) -> None:
+def _table(rows: Sequence[Row]) -> Table:
+    """Short cells with notes on a terminal, every column in a pipe."""
     from sbirctl.report import tables
 
-    if form != "table" or not sys.stdout.isatty():
-        print(tables.FORMATS[form](rows), end="")
-        return
+    if not sys.stdout.isatty():
+        return Table(tables.HEADER, [tables.cells(row) for row in rows])
     header, body, notes = tables.readable(rows)
-    _console.print_table(header, body)
-    for mark, text in notes:
-        print(f"{mark} {text}")
+    return Table(header, body, after="\n".join(f"{mark} {text}" for mark, text in notes))
 
 
-def _write(rows: Sequence[Row], form: str, target: Path) -> None:
+def _written(rows: Sequence[Row], form: str, target: Path) -> Path:
     from sbirctl.core.files import atomic_open
     from sbirctl.report import tables
 
     with atomic_open(target, "w") as stream:
         stream.write(tables.FORMATS[form](rows))
-    _console.print_path(target)
+    return target

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Listing, Made, Table, Text, listing
 from sbirctl.core.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
@@ -19,23 +20,20 @@ order = 5
 _COUNTS = ("classes", "sketches", "photos", "queries", "gallery", "images")
 
 
-def _papers(incomplete: str) -> list[str]:
-    from sbirctl.reproduce.exhibits import papers
-
-    return [name for name in papers() if name.startswith(incomplete)]
-
-
 def command(
     paper: Annotated[
         str | None,
         typer.Argument(
-            metavar="PAPER", help="A model with a paper to reproduce.", autocompletion=_papers
+            metavar="PAPER", help="A model with a paper to reproduce.", autocompletion=_names.papers
         ),
     ] = None,
     exhibits: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="TABLE|FIGURE", help="As `2` or `figure-4`. [default: all]", show_default=False
+            metavar="TABLE|FIGURE",
+            help="As `2` or `figure-4`. [default: all]",
+            show_default=False,
+            autocompletion=_names.exhibits,
         ),
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List tables and figures.")] = False,
@@ -58,9 +56,12 @@ def command(
         int, typer.Option("--seeds", min=1, help="Train each row so often; mean and deviation.")
     ] = 1,
     form: Annotated[
-        Literal["md", "latex", "csv", "json"],
-        typer.Option("--format", help="Of the tables on stdout; files of all are kept."),
-    ] = "md",
+        Literal["md", "latex", "csv"] | None,
+        typer.Option(
+            "--format",
+            help="Print the tables so, instead of the page's path; files of all are kept.",
+        ),
+    ] = None,
     device: _console.DeviceOption = "auto",
     workers: Annotated[
         int | None,
@@ -72,8 +73,8 @@ def command(
         int | None,
         typer.Option("--threads", min=1, help="Threads of the processor to compute with."),
     ] = None,
-) -> None:
-    """Make a paper's tables and figures again, ours beside the published figures.
+) -> Listing | Made | Text:
+    """Make a paper's tables and figures again, ours beside the published; prints the page's path.
 
     What is there is used, what is missing is trained, once for all tables that share it; a stopped
     call is continued by the same command.
@@ -83,78 +84,72 @@ def command(
     if measured and not dry_run:
         raise UsageError("--measure belongs to --dry-run.", "Add --dry-run.")
     if paper is None or listed:
-        _console.print_table(
-            ("paper", "exhibit", "kind", "title"), reproduction.listed(paper or "")
-        )
-        return
+        header = ("paper", "exhibit", "kind", "title")
+        rows = [dict(zip(header, row, strict=True)) for row in reproduction.listed(paper or "")]
+        return listing(rows, header)
     request = reproduction.Request(paper, exhibits or (), small, seeds)
     if dry_run:
         planned = reproduction.planned(
             request, device=device, measured=measured, report=_console.reporter()
         )
-        if form == "json":
-            _console.print_json(planned.to_json())
-        else:
-            _print_plan(planned)
-        return
+        return Listing(planned.to_json(), _plan(planned))
     from sbirctl.reproduce.runner import Machine
 
     machine = Machine(device, workers, threads)
     outcome = reproduction.reproduce(request, machine, report=_console.reporter())
-    _print(outcome, form)
-    _console.reporter().note(f"The page: {outcome.page}")
-    if outcome.lacks:
-        raise MissingError(
-            f"Some of it is left out: {'; '.join(outcome.lacks)}.",
-            f"`sbirctl reproduce {paper} --dry-run` says what to prepare.",
-        )
+    return _output(outcome, form, _lack(outcome, paper))
 
 
-def _print(outcome: Outcome, form: str) -> None:
-    """Tables in the format asked for, and the paths of pictures."""
+def _lack(outcome: Outcome, paper: str) -> MissingError | None:
+    if not outcome.lacks:
+        return None
+    return MissingError(
+        f"Some of it is left out: {'; '.join(outcome.lacks)}.",
+        f"`sbirctl reproduce {paper} --dry-run` says what to prepare.",
+    )
+
+
+def _output(outcome: Outcome, form: str | None, failure: MissingError | None) -> Made | Text:
+    """The page, or the tables in the format asked for."""
     from sbirctl.reproduce.layout import FORMATS
 
-    if form == "json":
-        exhibits = [
-            {
-                "id": made.id,
-                "title": made.title,
-                "table": None if made.table is None else made.table.to_json(),
-                "pictures": [str(outcome.folder / name) for name, _ in made.pictures],
-            }
-            for made in outcome.made
-        ]
-        _console.print_json({"schema": 1, "page": str(outcome.page), "exhibits": exhibits})
-        return
-    for made in outcome.made:
-        if made.table is not None:
-            print(FORMATS[form](made.table))
-        for name, _ in made.pictures:
-            _console.print_path(outcome.folder / name)
+    rows = [
+        {
+            "id": made.id,
+            "title": made.title,
+            "table": None if made.table is None else made.table.to_json(),
+            "pictures": [outcome.folder / name for name, _ in made.pictures],
+        }
+        for made in outcome.made
+    ]
+    fields = {"path": outcome.page, "rows": rows}
+    if form is None:
+        return Made(fields, (outcome.page,), failure=failure)
+    tables = [FORMATS[form](made.table) for made in outcome.made if made.table is not None]
+    return Text(fields, "".join(f"{table}\n" for table in tables), failure=failure)
 
 
-def _print_plan(plan: Cost) -> None:
+def _plan(plan: Cost) -> list[Table]:
     """What is there, what will be trained, and the sums."""
     from sbirctl.core.files import human_bytes
 
     data = [(row.name, row.state, row.sketches or "", row.photos or "") for row in plan.data]
-    _console.print_table(("data set", "state", "sketches", "photos"), data, title="Data sets")
-    _console.print_table(("weights",), [(text,) for text in plan.weights], title="Weights")
     header = ("training", "task", "with", "state", *_COUNTS, "hours")
     rows = [
         (row.label, row.task, row.arguments, row.state, *_counts(row), _hours(row.hours))
         for row in plan.trainings
     ]
-    _console.print_table(header, rows, title="Trainings")
-    _console.print_table(
-        ("what", "how much"),
-        [
-            ("trainings left", len(plan.left)),
-            ("time", _time(plan)),
-            ("disk", f"{human_bytes(plan.bytes)} of {human_bytes(plan.free)} free"),
-        ],
-        title="In all",
-    )
+    sums = [
+        ("trainings left", len(plan.left)),
+        ("time", _time(plan)),
+        ("disk", f"{human_bytes(plan.bytes)} of {human_bytes(plan.free)} free"),
+    ]
+    return [
+        Table(("data set", "state", "sketches", "photos"), data, "Data sets"),
+        Table(("weights",), [(text,) for text in plan.weights], "Weights"),
+        Table(header, rows, "Trainings"),
+        Table(("what", "how much"), sums, "In all"),
+    ]
 
 
 def _time(plan: Cost) -> str:

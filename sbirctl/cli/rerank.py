@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Made, made
 
 panel = "Pipeline"
 order = 35
@@ -18,6 +19,7 @@ def command(
         list[str],
         typer.Argument(
             metavar="FILE|RUN|-",
+            autocompletion=_names.runs,
             help="Embeddings or a run; to be fused: several; - reads a path from stdin.",
             show_default=False,
         ),
@@ -27,11 +29,20 @@ def command(
         typer.Option(
             "--method",
             metavar="alpha-qe|dba|k-reciprocal|rrf|score-sum",
+            autocompletion=_names.reranking,
             help="Expand queries or gallery, re-rank by mutual neighbours, or fuse rankings.",
             show_default=False,
         ),
     ],
-    assignments: _console.SetOption = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting of the method; may be repeated.",
+            autocompletion=_names.rerank_settings,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -41,8 +52,7 @@ def command(
             help="File to write. [default: NAME-METHOD.h5 beside the first]",
         ),
     ] = None,
-    print0: _console.Print0Option = False,
-) -> None:
+) -> Made:
     """Re-rank after the model: a new file for `evaluate` and the others, which they mark.
 
     Settings: alpha-qe and dba have k and alpha, k-reciprocal has k1, k2 and lambda, rrf has
@@ -57,4 +67,4 @@ def command(
         out,
         _console.reporter(),
     )
-    _console.print_path(path, null=print0)
+    return made(path)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Made, made
 from sbirctl.cli.embed import LeaksOption
 
 panel = "Pictures and tables"
@@ -18,12 +19,19 @@ def command(
         str,
         typer.Argument(
             metavar="RUN",
+            autocompletion=_names.runs,
             help="A run or a checkpoint; - reads its path from stdin. [default: the newest run]",
         ),
     ] = "",
     output: _console.PictureOption = None,
     metric: Annotated[
-        str, typer.Option("--metric", "-m", help="What is measured, such as map@all or acc@1.")
+        str,
+        typer.Option(
+            "--metric",
+            "-m",
+            help="What is measured, such as map@all or acc@1.",
+            autocompletion=_names.metrics,
+        ),
     ] = "map@all",
     queries: Annotated[
         int, typer.Option("--queries", min=1, help="Queries at most; of more a random part.")
@@ -32,15 +40,24 @@ def command(
         int, typer.Option("--seed", min=0, help="Seed of the part and of all that is random.")
     ] = 0,
     dataset: Annotated[
-        str, typer.Option("--dataset", help="Test the run on this prepared data set.")
+        str,
+        typer.Option(
+            "--dataset",
+            help="Test the run on this prepared data set.",
+            autocompletion=_names.prepared,
+        ),
     ] = "",
     split: Annotated[
-        str, typer.Option("--split", help="The classes tested there: a list, a file, or all.")
+        str,
+        typer.Option(
+            "--split",
+            help="The classes tested there: a list, a file, or all.",
+            autocompletion=_names.splits,
+        ),
     ] = "",
     leaks: LeaksOption = "refuse",
     device: _console.DeviceOption = "auto",
-    print0: _console.Print0Option = False,
-) -> None:
+) -> Made:
     """Draw the robustness card: line width, missing strokes, rotation, noise, scale, mirrored.
 
     The query sketches are changed, the gallery stays. Beside the picture lies the same as JSON.
@@ -59,4 +76,4 @@ def command(
         device=device,
         report=_console.reporter(),
     )
-    _console.print_path(picture, null=print0)
+    return made(picture, values=picture.with_suffix(".json"))

@@ -6,31 +6,35 @@ from typing import Annotated
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _names
+from sbirctl.cli._output import Listing, Made, listing, made, made_all
 
 panel = "What there is"
 
-app = typer.Typer(help="List the runs, the latest first, or remove some.")
+app = typer.Typer(help="List the runs, the latest first, name one or remove some.")
 
-_COLUMNS = ("run", "state", "epochs", "validation", "minutes", "parameters", "images/s", "path")
+_COLUMNS = (
+    "run",
+    "label",
+    "state",
+    "epochs",
+    "validation",
+    "minutes",
+    "parameters",
+    "images/s",
+    "path",
+)
 _LEAST = ("path", "images/s", "parameters", "minutes", "epochs")
 
 
-def _complete(incomplete: str) -> list[str]:
-    from sbirctl.pipeline.runs import rows
-
-    return [row["run"] for row in rows() if row["run"].startswith(incomplete)]
-
-
 @app.callback(invoke_without_command=True)
-def default(context: typer.Context, json: _console.JsonOption = False) -> None:
-    """List the runs, the latest first, or remove some."""
-    if context.invoked_subcommand is None:
-        list_all(json)
+def default(context: typer.Context) -> Listing | None:
+    """List the runs, the latest first, name one or remove some."""
+    return list_all() if context.invoked_subcommand is None else None
 
 
 @app.command("list")
-def list_all(json: _console.JsonOption = False) -> None:
+def list_all() -> Listing:
     """List the runs, the latest first.
 
     `validation` is the best map@all on held-out data; `minutes` are of training, `images/s` of
@@ -38,12 +42,7 @@ def list_all(json: _console.JsonOption = False) -> None:
     """
     from sbirctl.pipeline.runs import rows
 
-    found = rows()
-    if json:
-        _console.print_json(found)
-    else:
-        body = [[dict(row)[key] for key in _COLUMNS] for row in found]
-        _console.print_table(_COLUMNS, body, least=_LEAST)
+    return listing(rows(), _COLUMNS, least=_LEAST)
 
 
 @app.command("rm")
@@ -51,13 +50,30 @@ def remove(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN...", help="Names of the runs to remove.", autocompletion=_complete
+            metavar="RUN...", help="Names of the runs to remove.", autocompletion=_names.runs
         ),
     ],
-    print0: _console.Print0Option = False,
-) -> None:
+) -> Made:
     """Remove runs with their checkpoints, embeddings and logs."""
     from sbirctl.pipeline.runs import remove as remove_runs
 
-    for path in remove_runs(names):
-        _console.print_path(path, null=print0)
+    return made_all(remove_runs(names))
+
+
+@app.command("label")
+def label(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="A run, as every command takes it.", autocompletion=_names.runs
+        ),
+    ],
+    text: Annotated[
+        str,
+        typer.Argument(metavar="TEXT", help='What to call it; "" forgets the label.'),
+    ],
+) -> Made:
+    """Keep a short name with a run, for tables and legends; prints the run's folder."""
+    from sbirctl.pipeline.runs import label as label_run
+
+    return made(label_run(name, text), label=text.strip())

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Listing, Made, Table
 from sbirctl.core.files import display_path
 
 if TYPE_CHECKING:
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
 
 panel = "Your own photos"
 order = 2
-
-
-def _galleries(incomplete: str) -> list[str]:
-    from sbirctl.galleries.gallery import list_galleries
-
-    return [info.name for info in list_galleries() if info.name.startswith(incomplete)]
 
 
 def command(
@@ -42,11 +37,14 @@ def command(
             metavar="NAME",
             help="Gallery to search, or qdrant://HOST:PORT/NAME; may be repeated, where one model "
             "made all of them. [default: the one indexed last]",
-            autocompletion=_galleries,
+            autocompletion=_names.galleries,
         ),
     ] = None,
     k: Annotated[
-        int, typer.Option("-k", min=1, max=10_000, help="How many photos to find for each drawing.")
+        int,
+        typer.Option(
+            "--top", "-k", min=1, max=10_000, help="How many photos to find for each drawing."
+        ),
     ] = 20,
     text: Annotated[
         str,
@@ -65,6 +63,7 @@ def command(
         typer.Option(
             "--weight",
             metavar="KIND=W",
+            autocompletion=_names.kinds_of_query,
             help="How much the sketch, photo or text counts, such as text=0.5; negative "
             "values search for the opposite. May be repeated. [default: 1 each]",
         ),
@@ -72,7 +71,7 @@ def command(
     clean: Annotated[
         Literal["auto", "yes", "no"],
         typer.Option(
-            "--clean",
+            "--photographed",
             help="Turn photographed drawings into black lines on white; auto: where one "
             "looks photographed.",
         ),
@@ -113,9 +112,7 @@ def command(
         bool, typer.Option("--scores", help="Print a table of drawing, rank, score and path.")
     ] = False,
     device: _console.DeviceOption = "auto",
-    json: _console.JsonOption = False,
-    print0: _console.Print0Option = False,
-) -> None:
+) -> Listing | Made:
     """Find the photos that look like a drawing; prints their paths, the best first.
 
     Several drawings are several queries, answered one after the other.
@@ -141,19 +138,15 @@ def command(
         device=device,
         report=_console.reporter(),
     )
-    if json:
-        _console.print_json(_as_json(answers))
-    elif scores:
-        rows = [
-            (answer.query, rank, hit.score, display_path(path))
-            for answer in answers
-            for rank, (hit, path) in enumerate(zip(answer.hits, answer.paths, strict=True), 1)
-        ]
-        _console.print_table(("drawing", "rank", "score", "path"), rows)
-    else:
-        for answer in answers:
-            for path in answer.paths:
-                _console.print_path(path, null=print0)
+    fields = {"rows": _rows(answers), "sheet": sheet}
+    if not scores:
+        return Made(fields, [path for answer in answers for path in answer.paths], schema=2)
+    rows = [
+        (answer.query, rank, hit.score, display_path(path))
+        for answer in answers
+        for rank, (hit, path) in enumerate(zip(answer.hits, answer.paths, strict=True), 1)
+    ]
+    return Listing(fields, (Table(("drawing", "rank", "score", "path"), rows),), schema=2)
 
 
 def _drawings(name: str) -> list[Drawing]:
@@ -165,25 +158,16 @@ def _drawings(name: str) -> list[Drawing]:
     return read_drawings(_console.input_path(name))
 
 
-def _as_json(answers: list[Answer]) -> dict[str, object]:
-    return {
-        "schema": 1,
-        "answers": [
-            {
-                "drawing": answer.query,
-                "likely": answer.likely,
-                "photos": [
-                    {
-                        "rank": rank,
-                        "id": hit.id,
-                        "score": round(hit.score, 6),
-                        "path": display_path(path),
-                    }
-                    for rank, (hit, path) in enumerate(
-                        zip(answer.hits, answer.paths, strict=True), 1
-                    )
-                ],
-            }
-            for answer in answers
-        ],
-    }
+def _rows(answers: list[Answer]) -> list[dict[str, object]]:
+    """One object a drawing, with its photos, the best first."""
+    return [
+        {
+            "drawing": answer.query,
+            "likely": answer.likely,
+            "photos": [
+                {"rank": rank, "id": hit.id, "score": round(hit.score, 6), "path": path}
+                for rank, (hit, path) in enumerate(zip(answer.hits, answer.paths, strict=True), 1)
+            ],
+        }
+        for answer in answers
+    ]

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Text, show
 from sbirctl.pipeline.serve import HOST, PORT
 
 panel = "Your own photos"
@@ -20,6 +21,7 @@ def command(
             "--gallery",
             "-g",
             metavar="NAME",
+            autocompletion=_names.galleries,
             help="Gallery to offer on the page; may be repeated. [default: all]",
         ),
     ] = None,
@@ -68,5 +70,5 @@ def command(
         device=device,
         index=index,
         report=_console.reporter(),
-        announce=lambda url: print(url, flush=True),
+        announce=lambda url: show(Text({"url": url}, f"{url}\n"), "serve"),
     )

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Made, made
 
 panel = "Pictures and tables"
 order = 2
@@ -18,6 +19,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="FILE|RUN|-",
+            autocompletion=_names.runs,
             help="Embeddings or runs of the same queries, to show side by side. [default: "
             "the newest run]",
             show_default=False,
@@ -33,7 +35,8 @@ def command(
         ),
     ] = None,
     k: Annotated[
-        int, typer.Option("-k", min=1, max=100, help="How many photos to show for each query.")
+        int,
+        typer.Option("--top", "-k", min=1, max=100, help="How many photos to show for each query."),
     ] = 10,
     select: Annotated[
         Literal["random", "best", "worst", "median"],
@@ -70,16 +73,17 @@ def command(
     size: Annotated[
         int, typer.Option("--size", min=32, max=512, help="Side of a photo in pixels.")
     ] = 112,
-    store: Annotated[
+    dataset: Annotated[
         str,
         typer.Option(
-            "--store",
+            "--dataset",
             metavar="NAME|FOLDER",
+            autocompletion=_names.prepared,
             help="Prepared data set that holds the pictures, if it is not found by itself.",
         ),
     ] = "",
-    print0: _console.Print0Option = False,
-) -> None:
+    label: _console.LabelOption = None,
+) -> Made:
     """Show sketches and the photos ranked first for them, right and wrong; prints the path.
 
     The sheet says how its queries were chosen. Beside it lies the same as a table (.tsv).
@@ -96,7 +100,8 @@ def command(
         selection=Selection(select, count, seed, listed, tuple(query or ())),
         k=k,
         size=size,
-        store=store,
+        store=dataset,
+        names=label or (),
         report=_console.reporter(),
     )
-    _console.print_path(path, null=print0)
+    return made(path, values=path.with_suffix(".tsv"))

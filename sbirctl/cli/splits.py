@@ -6,14 +6,20 @@ from typing import Annotated
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Listing, Text, listing
 
 panel = "What there is"
 
 app = typer.Typer(help="List, print and check the splits into seen and unseen classes.")
 
 NameArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help="A split (sketchy/imagenet21) or a list file.")
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A split (sketchy/imagenet21) or a list file.",
+        autocompletion=_names.split_lists,
+    ),
 ]
 
 
@@ -21,22 +27,23 @@ NameArgument = Annotated[
 def list_all(
     context: typer.Context,
     dataset: Annotated[
-        str, typer.Option("--dataset", help="List only the splits of this data set.")
+        str,
+        typer.Option(
+            "--dataset",
+            help="List only the splits of this data set.",
+            autocompletion=_names.datasets,
+        ),
     ] = "",
-    json: _console.JsonOption = False,
-) -> None:
+) -> Listing | None:
     """List, print and check the splits into seen and unseen classes."""
     if context.invoked_subcommand is not None:
-        return
+        return None
     from sbirctl.pipeline.splits import rows
 
-    found = rows(dataset)
-    if json:
-        _console.print_json(found)
-        return
-    _console.print_table(
-        ("name", "kind", "unseen", "seen", "source"),
-        [(r["name"], r["kind"], r["unseen"], r["seen"], r["source"] or r["status"]) for r in found],
+    columns = {key: key for key in ("name", "kind", "unseen", "seen")}
+    return listing(
+        rows(dataset),
+        {**columns, "source": lambda row: row["source"] or row["status"]},
         least=("source", "kind"),
     )
 
@@ -48,8 +55,7 @@ def show(
         bool, typer.Option("--header", help="Also print the header of the list: where it is from.")
     ] = False,
     seen: Annotated[bool, typer.Option("--seen", help="Print the seen classes instead.")] = False,
-    json: _console.JsonOption = False,
-) -> None:
+) -> Text:
     """Print the unseen classes, one a line."""
     from sbirctl.core.errors import MissingError
     from sbirctl.pipeline.splits import get
@@ -59,25 +65,13 @@ def show(
     names = split.seen if seen else split.unseen
     if seen and not names:
         raise MissingError(f"The classes of {split.dataset} are not known.", "Prepare it first.")
-    if json:
-        _console.print_json(
-            {
-                "name": split.name,
-                "kind": split.kind,
-                "digest": split.digest,
-                "header": split.header,
-                "unseen": split.unseen,
-                "seen": split.seen,
-            }
-        )
-    elif header:
-        print(write(split.header, names), end="")
-    else:
-        print("\n".join(names))
+    text = write(split.header, names) if header else "".join(f"{one}\n" for one in names)
+    keys = ("name", "kind", "digest", "header", "unseen", "seen")
+    return Text({key: getattr(split, key) for key in keys}, text)
 
 
 @app.command()
-def audit(name: NameArgument, json: _console.JsonOption = False) -> None:
+def audit(name: NameArgument) -> Listing:
     """Compare the unseen classes with ImageNet-1k's, by WordNet id where known, and by name."""
     from dataclasses import asdict
 
@@ -85,11 +79,13 @@ def audit(name: NameArgument, json: _console.JsonOption = False) -> None:
     from sbirctl.splits.audit import summary
 
     split, findings = check(name)
-    if json:
-        _console.print_json(
-            {"name": split.name, "digest": split.digest, "overlaps": [asdict(f) for f in findings]}
-        )
-        return
-    rows = [(f.name, f.kind, f.synset, f.lemma, f.photos) for f in findings]
-    _console.print_table(("class", "overlap", "synset", "ImageNet-1k class", "photos"), rows)
     _console.reporter().note(summary(split, findings))
+    columns = {
+        "class": "name",
+        "overlap": "kind",
+        "synset": "synset",
+        "ImageNet-1k class": "lemma",
+        "photos": "photos",
+    }
+    about = {"name": split.name, "digest": split.digest}
+    return listing([asdict(f) for f in findings], columns, **about)

@@ -6,28 +6,20 @@ from typing import Annotated
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _names
+from sbirctl.cli._output import Listing, listing
 
 panel = "What there is"
 
 
-def _tasks(incomplete: str) -> list[str]:
-    from sbirctl.tasks import TASKS
-
-    return [name for name in TASKS.names() if name.startswith(incomplete)]
-
-
 def command(
     name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="Name of a task.", autocompletion=_tasks)
+        str, typer.Argument(metavar="[NAME]", help="Name of a task.", autocompletion=_names.tasks)
     ] = "",
-    json: _console.JsonOption = False,
-) -> None:
+) -> Listing:
     """List the tasks, or with NAME what `--set` may choose about one."""
     from sbirctl.pipeline.tasks import options, rows
 
     found = options(name) if name else rows()
-    if json:
-        _console.print_json(found)
-        return
-    _console.print_table(list(found[0]), [list(row.values()) for row in found])
+    header = ("option", "default", "help") if name else ("name", "split", "target", "summary")
+    return listing(found, header)

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Listing, Made, listing, made
 
 panel = "Pipeline"
 order = 20
-
-
-def _models(incomplete: str) -> list[str]:
-    from sbirctl.models import MODELS
-
-    return [name for name in MODELS.names() if name.startswith(incomplete)]
-
-
-def _tasks(incomplete: str) -> list[str]:
-    from sbirctl.tasks import TASKS
-
-    return [name for name in TASKS.names() if name.startswith(incomplete)]
 
 
 def command(
@@ -30,7 +19,7 @@ def command(
         typer.Argument(
             metavar="MODEL",
             help="Name of a model; `sbirctl models` lists them.",
-            autocompletion=_models,
+            autocompletion=_names.models,
         ),
     ],
     dataset: Annotated[
@@ -38,17 +27,23 @@ def command(
         typer.Option(
             "--dataset",
             help="Name of a prepared data set. [default: the only one there is, or sketchy]",
+            autocompletion=_names.prepared,
         ),
     ] = "",
     target: Annotated[
-        str, typer.Option("--target", help="Data set to test on, for the task cd.")
+        str,
+        typer.Option(
+            "--target",
+            help="Data set to test on, for the task cd.",
+            autocompletion=_names.prepared,
+        ),
     ] = "",
     task: Annotated[
         str,
         typer.Option(
             "--task",
             help="What is trained on and tested; `sbirctl tasks` lists them.",
-            autocompletion=_tasks,
+            autocompletion=_names.tasks,
         ),
     ] = "cg",
     split: Annotated[
@@ -57,6 +52,7 @@ def command(
             "--split",
             help="Which classes are unseen: a list of `sbirctl splits`, or a file. [default:"
             " the task's]",
+            autocompletion=_names.splits,
         ),
     ] = "",
     seed: Annotated[
@@ -72,6 +68,7 @@ def command(
             metavar="KEY=VALUE",
             help="Change a setting of the model (`sbirctl models show MODEL`) or an option of the "
             "task (`sbirctl tasks TASK`); may be repeated.",
+            autocompletion=_names.settings,
         ),
     ] = None,
     config: _console.ConfigOption = None,
@@ -81,6 +78,7 @@ def command(
             "--weights",
             help="Weights to start from: pretrained, none (random values), a name (`sbirctl "
             "weights`) or a file.",
+            autocompletion=_names.weights,
         ),
     ] = "pretrained",
     device: _console.DeviceOption = "auto",
@@ -97,20 +95,23 @@ def command(
         ),
     ] = False,
     monitor: Annotated[
-        str,
+        Literal["unseen"] | None,
         typer.Option(
             "--monitor",
             help="unseen: log the figures on the test data after every epoch; nothing is "
             "chosen by them.",
         ),
-    ] = "",
+    ] = None,
     from_stage: Annotated[
         str, typer.Option("--from-stage", help="Skip the stages of the recipe before this one.")
     ] = "",
     init: Annotated[
         str,
         typer.Option(
-            "--init", metavar="RUN", help="Start from the weights of another run on the same data."
+            "--init",
+            metavar="RUN",
+            help="Start from the weights of another run on the same data.",
+            autocompletion=_names.runs,
         ),
     ] = "",
     workers: _console.WorkersOption = None,
@@ -138,6 +139,7 @@ def command(
         typer.Option(
             "--sweep",
             metavar="KEY=A,B,…",
+            autocompletion=_names.settings,
             help="Train once for each of these values and print a table; may be repeated, "
             "for every combination. Values that hold commas are separated by `;`; "
             "preset=none is the model without a preset.",
@@ -147,21 +149,28 @@ def command(
         list[str] | None,
         typer.Option(
             "--metric",
+            "-m",
+            metavar="METRIC",
+            autocompletion=_names.metrics,
             help="With --sweep: a metric of the test subset, a column each in this order; may be "
             "repeated.",
         ),
     ] = None,
     definition: Annotated[
-        str, typer.Option("--definition", help="With --sweep: the definition of those metrics.")
+        str,
+        typer.Option(
+            "--definition",
+            "-d",
+            metavar="NAME",
+            help="With --sweep: the definition of those metrics.",
+            autocompletion=_names.definitions,
+        ),
     ] = "standard",
-    print0: _console.Print0Option = False,
-) -> None:
+) -> Listing | Made:
     """Train a model; the same command continues a stopped run and finds a finished one."""
-    from sbirctl.core.errors import UsageError, nearest
+    from sbirctl.core.errors import UsageError
     from sbirctl.pipeline.train import train
 
-    if monitor not in ("", "unseen"):
-        raise UsageError(f"--monitor {monitor!r} is not known.", nearest(monitor, ["unseen"]))
     options: dict[str, Any] = {
         "dataset": dataset,
         "target": target,
@@ -194,6 +203,5 @@ def command(
 
         chosen = get_definition(definition)
         rows = sweep_over(model, sweep, metrics=metric or (), definition=chosen, **options)
-        _console.print_table(list(rows[0]), [list(row.values()) for row in rows])
-        return
-    _console.print_path(train(model, **options), null=print0)
+        return listing(rows, list(rows[0]))
+    return made(train(model, **options))

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Made, made
 
 panel = "Pictures and tables"
 order = 1
 
 
 def command(
-    source: Annotated[
-        str | None,
+    sources: Annotated[
+        list[str] | None,
         typer.Argument(
             metavar="FILE|RUN|-",
-            help="Embeddings (HDF5, NPZ) or a run; - reads its path from stdin. "
-            "[default: the newest run]",
+            autocompletion=_names.runs,
+            help="Embeddings (HDF5, NPZ) or runs, to draw side by side in the same colours; - "
+            "reads a path from stdin. [default: the newest run]",
             show_default=False,
         ),
     ] = None,
@@ -34,10 +35,10 @@ def command(
     classes: Annotated[
         str | None, typer.Option("--classes", metavar="A,B", help="Show only these classes.")
     ] = None,
-    per_class: Annotated[
+    each: Annotated[
         int | None,
         typer.Option(
-            "--per-class", min=1, help="Show at most this many sketches, and photos, of each class."
+            "--each", min=1, help="Show at most this many sketches, and photos, of each class."
         ),
     ] = None,
     max_points: Annotated[
@@ -56,16 +57,8 @@ def command(
             "--seed", min=0, help="Seed of which points are shown and where they are put."
         ),
     ] = 0,
-    compare: Annotated[
-        str | None,
-        typer.Option(
-            "--compare",
-            metavar="FILE|RUN",
-            help="Embeddings or run to draw beside it, in the same colours.",
-        ),
-    ] = None,
-    print0: _console.Print0Option = False,
-) -> None:
+    label: _console.LabelOption = None,
+) -> Made:
     """Draw sketches and photos with t-SNE; prints the picture's path.
 
     Beside the picture lie the coordinates as CSV, and as JSON the counts, trustworthiness and
@@ -76,12 +69,13 @@ def command(
 
     listed = tuple(part.strip() for part in (classes or "").split(",") if part.strip())
     picture = tsne(
-        _console.input_path(source) if source is not None else None,
+        [_console.input_path(source) for source in sources or []],
         output,
-        settings=TsneSettings(listed, per_class or 0, max_points, perplexity, seed),
+        settings=TsneSettings(listed, each or 0, max_points, perplexity, seed),
         layout=layout,
         columns=1 if columns == 1 else 2,
-        compare=Path(compare).expanduser() if compare is not None else None,
+        names=label or (),
         report=_console.reporter(),
     )
-    _console.print_path(picture, null=print0)
+    files = {"values": picture.with_suffix(".csv"), "facts": picture.with_suffix(".json")}
+    return made(picture, **files)

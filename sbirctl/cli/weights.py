@@ -6,47 +6,35 @@ from typing import Annotated
 
 import typer
 
-from sbirctl.cli import _console
+from sbirctl.cli import _console, _names
+from sbirctl.cli._output import Listing, listing
 
 panel = "What there is"
 _COLUMNS = ("name", "size", "dim", "text", "megabytes", "licence", "data", "figure")
-
-
-def _names(incomplete: str) -> list[str]:
-    from sbirctl.models import named_weights
-
-    return [name for name in named_weights() if name.startswith(incomplete)]
-
-
-def _models(incomplete: str) -> list[str]:
-    from sbirctl.models import MODELS
-
-    return [name for name in MODELS.names() if name.startswith(incomplete)]
+_LEAST = ("figure", "data", "licence", "text")
 
 
 def command(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Only these.", autocompletion=_names),
+        typer.Argument(
+            metavar="[NAME]...", help="Only these.", autocompletion=_names.named_weights
+        ),
     ] = None,
     model: Annotated[
         str,
         typer.Option(
-            "--model", help="Only those this model can start from.", autocompletion=_models
+            "--model", help="Only those this model can start from.", autocompletion=_names.models
         ),
     ] = "",
     measure: Annotated[
         bool,
         typer.Option("--measure", help="Also time one image with each network on the processor."),
     ] = False,
-    json: _console.JsonOption = False,
-) -> None:
+) -> Listing:
     """List open weights to start from: `--weights NAME` sets network, size, mean and deviation."""
     from sbirctl.pipeline.weights import rows
 
     found = rows(names or (), model=model, measure=measure, report=_console.reporter())
-    if json:
-        _console.print_json({"schema": 1, "weights": found})
-        return
     columns = (*_COLUMNS[:5], *(["milliseconds"] if measure else []), *_COLUMNS[5:])
-    _console.print_table(columns, [[row[c] for c in columns] for row in found])
+    return listing(found, columns, least=_LEAST)

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
-from sbirctl.core.files import display_path, read_json
+from sbirctl.core.files import atomic_open, display_path, read_json
 from sbirctl.core.forms import NATURAL, Each, Maybe, check_form
 
+LABEL = "label.txt"
+_LONGEST = 80  # characters of a label
 _LAST = re.compile(r"@([1-9][0-9]*)")
 _SHOWN = 5
 _RESULT = {
@@ -107,13 +109,39 @@ def newest_run() -> Path:
     return finished[0]
 
 
+def label_of(folder: Path) -> str:
+    """What a run is called in tables and pictures, "" where nobody said."""
+    try:
+        return (folder / LABEL).read_text(encoding="utf-8", errors="replace").strip()[:_LONGEST]
+    except OSError:
+        return ""
+
+
+def set_label(folder: Path, label: str) -> None:
+    """Keep a label with a run; "" removes it.
+
+    Raises:
+        UsageError: it is longer than 80 characters, or has a line break or control characters.
+    """
+    text = label.strip()
+    if len(text) > _LONGEST or not text.isprintable():
+        raise UsageError(
+            f"{label[:40]!r} is no label.", f"Give at most {_LONGEST} characters in one line."
+        )
+    if text:
+        with atomic_open(folder / LABEL) as stream:
+            stream.write(f"{text}\n".encode())
+    else:
+        (folder / LABEL).unlink(missing_ok=True)
+
+
 def find_run(text: str) -> Path | None:
     """The folder of the run that is meant, None where the text means none.
 
     Args:
         text: a run's whole name; the beginning of one, or its last part (eight hexadecimal
-            digits, or the first of them), where only one run has it; `@1` for the run that
-            finished last, `@2` for the one before.
+            digits, or the first of them), where only one run has it; its label; `@1` for the run
+            that finished last, `@2` for the one before.
 
     Raises:
         MissingError: there are not so many finished runs.
@@ -134,7 +162,9 @@ def find_run(text: str) -> Path | None:
     found = [
         folder
         for folder in run_folders()
-        if folder.name.startswith(text) or folder.name.rpartition("-")[2].startswith(text)
+        if folder.name.startswith(text)
+        or folder.name.rpartition("-")[2].startswith(text)
+        or label_of(folder) == text
     ]
     if len(found) > 1:
         names = [folder.name for folder in found]

@@ -123,6 +123,13 @@ class Registry(Generic[T]):
     def __contains__(self, name: object) -> bool:
         return name in self.names()
 
+    def module_of(self, name: str) -> str:
+        """Where the thing of a known name is; nothing is imported."""
+        if name in self._things:
+            return str(getattr(self._things[name], "__module__", ""))
+        point = self.outside.all().get(name)
+        return point.module if point else f"{self.package}.{self._own()[name]}"
+
     def loaded(self) -> Mapping[str, T]:
         """What was imported so far."""
         return dict(self._things)

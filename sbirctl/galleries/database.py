@@ -183,7 +183,7 @@ def damaged(place: Path, reason: object) -> CorruptError:
     """The error for a gallery whose database holds what it cannot hold."""
     return CorruptError(
         f"The gallery {display_path(place.name)} is damaged: {reason}.",
-        "Name its folders again: `sbirctl index FOLDER --name NAME --fresh`.",
+        "Name its folders again: `sbirctl index FOLDER --gallery NAME --fresh`.",
     )
 
 
@@ -349,5 +349,5 @@ def _other_schema(place: Path, schema: int) -> CorruptError:
         )
     return CorruptError(
         f"The gallery {shown} was made by an older sbirctl (schema {schema}, now {SCHEMA}).",
-        "Name its folders again: `sbirctl index FOLDER --name NAME --fresh`.",
+        "Name its folders again: `sbirctl index FOLDER --gallery NAME --fresh`.",
     )

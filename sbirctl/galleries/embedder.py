@@ -96,13 +96,13 @@ class Embedder:
             raise MissingError(
                 f"The exported model of the gallery is gone, or out of reach: "
                 f"{display_path(folder)}.",
-                "Index again with another: `sbirctl index --name NAME --model RUN`.",
+                "Index again with another: `sbirctl index --gallery NAME --model RUN`.",
             )
         found = cls.from_export(folder)
         if (found.record.key, found.dim) != (record.key, dim):
             raise MismatchError(
                 f"{display_path(folder)} is another model than when the photos were indexed.",
-                "Index them again: `sbirctl index --name NAME`.",
+                "Index them again: `sbirctl index --gallery NAME`.",
             )
         return cls.of(record, found.encoder)
 

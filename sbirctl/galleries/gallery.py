@@ -77,7 +77,7 @@ class GalleryInfo:
         """What to type, and where, to bring it up to date."""
         if "://" in self.name:
             return "`sbirctl index` on the machine that made it"
-        return f"`sbirctl index --name {self.name}`"
+        return f"`sbirctl index --gallery {self.name}`"
 
 
 class Gallery:
@@ -290,7 +290,7 @@ def map_vectors(path: Path, rows: int, dim: int) -> np.ndarray:
         refuse_shortage(error)
         raise CorruptError(
             f"The vectors in {display_path(path)} are damaged: {error}.",
-            "Make those that are lost again: `sbirctl index --name NAME`.",
+            "Make those that are lost again: `sbirctl index --gallery NAME`.",
         ) from error
 
 
@@ -334,7 +334,8 @@ def find_gallery(name: str | None) -> Gallery:
         known = list_galleries()
         raise MissingError(
             f"There is no gallery {name!r}.",
-            f"Type `sbirctl index FOLDER --name {name}`. {nearest(name, [k.name for k in known])}",
+            f"Type `sbirctl index FOLDER --gallery {name}`. "
+            f"{nearest(name, [k.name for k in known])}",
         )
     return Gallery.open(place)
 
@@ -347,7 +348,7 @@ def check_name(name: str) -> None:
     """
     shown = display_path(name) == name  # else it holds control signs or what is no UTF-8
     if not name or name.startswith(".") or "/" in name or os.sep in name or not shown:
-        raise UsageError(f"{name!r} cannot name a gallery.", "Take a plain word: --name photos.")
+        raise UsageError(f"{name!r} cannot name a gallery.", "Take a plain word: --gallery photos.")
 
 
 def _places(home: Path | None) -> list[Path]:

@@ -83,7 +83,7 @@ class _JoinedInfo(GalleryInfo):
     @property
     def renewal(self) -> str:
         """See `GalleryInfo.renewal`."""
-        return "`sbirctl index --name NAME`, for each of the galleries"
+        return "`sbirctl index --gallery NAME`, for each of the galleries"
 
 
 class _Joined:

@@ -90,7 +90,7 @@ def again(record: ModelRecord, device: str = "auto") -> Encoder:
     if record.checkpoint and not os.path.isfile(record.checkpoint):
         raise MissingError(
             f"The run of the gallery is gone, or out of reach: {display_path(record.checkpoint)}.",
-            "Index again with another: `sbirctl index --name NAME --model RUN`.",
+            "Index again with another: `sbirctl index --gallery NAME --model RUN`.",
         )
     if record.checkpoint:
         path = Path(record.checkpoint)
@@ -103,7 +103,7 @@ def again(record: ModelRecord, device: str = "auto") -> Encoder:
         what = display_path(record.checkpoint or record.name)
         raise MismatchError(
             f"{what} has other weights than when the photos were indexed.",
-            f"Index them again: `sbirctl index --name NAME --model {what}`.",
+            f"Index them again: `sbirctl index --gallery NAME --model {what}`.",
         )
     return encoder
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError
-from sbirctl.core.files import digest_file, display_path
+from sbirctl.core.files import announce_reading, digest_file, display_path
 from sbirctl.core.forms import NATURAL, Maybe, check_form
 from sbirctl.core.text import parse_toml, read_text
 from sbirctl.drawings.placement import Placement
@@ -130,6 +130,7 @@ class OnnxEncoder:
             options.intra_op_num_threads = self._threads
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             options.log_severity_level = 3
+            announce_reading(path)
             try:
                 self._sessions[name] = onnxruntime.InferenceSession(
                     str(path), options, providers=["CPUExecutionProvider"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings, unit_of
+from sbirctl.pipeline.pictures import titles_of
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.comparison import Comparison, System, align, reorder
 from sbirctl.retrieval.comparison import compare as compare_systems
@@ -15,6 +17,19 @@ from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Options, evaluate
 from sbirctl.retrieval.statistics import Unit
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two systems and what was found, metric by metric.
+
+    Attributes:
+        systems: what each is called, and its files.
+        rows: one a metric.
+    """
+
+    systems: tuple[tuple[str, tuple[Path, ...]], ...]
+    rows: list[Comparison]
 
 
 def compare(
@@ -25,31 +40,35 @@ def compare(
     options: Options | None = None,
     report: Reporter = SILENT,
     unit: Unit | None = None,
-) -> list[Comparison]:
+    names: Sequence[str] = (),
+) -> Compared:
     """Compare two configurations; several files a side are seeds of one configuration.
 
     Args:
         ours, theirs: embeddings files or run folders.
         metrics: names, the default ones if empty.
         unit: of interval and test; None for the one of the task.
+        names: of the two systems; empty for the labels or names of their first runs.
 
     Raises:
-        UsageError: a side has no file.
+        UsageError: a side has no file, or there are not two names.
         MismatchError: the sides do not rank the same queries.
     """
     if not ours or not theirs:
         raise UsageError(
             "There are no two sides to compare.",
-            "Type `sbirctl compare A B`, or `sbirctl compare A1 A2 --against B1 --against B2`.",
+            "Type `sbirctl compare A B`, or `sbirctl compare A1 A2 vs B1 B2`.",
         )
 
-    def read(side: Sequence[Path]) -> Iterator[Embeddings]:
-        found = [find_embeddings(where, report) for where in side]
-        return (read_embeddings(path, report, vectors=False) for path in found)
+    sides = [tuple(find_embeddings(where, report) for where in side) for side in (ours, theirs)]
+    titles = titles_of([side[0] for side in sides], names)
 
-    return compare_embeddings(
-        read(ours), read(theirs), metrics, definition, options, report=report, unit=unit
-    )
+    def read(side: Sequence[Path]) -> Iterator[Embeddings]:
+        return (read_embeddings(path, report, vectors=False) for path in side)
+
+    first, second = map(read, sides)
+    rows = compare_embeddings(first, second, metrics, definition, options, report=report, unit=unit)
+    return Compared(tuple(zip(titles, sides, strict=True)), rows)
 
 
 def compare_embeddings(

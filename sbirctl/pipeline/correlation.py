@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sbirctl.core.files import atomic_open, display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import read_embeddings
-from sbirctl.pipeline.pictures import beside, embeddings_files, marked, run_name
+from sbirctl.pipeline.pictures import beside, embeddings_files, marked, titles_of
 
 if TYPE_CHECKING:
     from sbirctl.report.correlation import Correlation
@@ -29,7 +29,7 @@ def correlation(
     columns: Literal[1, 2] = 2,
     report: Reporter = SILENT,
 ) -> dict[str, Any]:
-    """Draw the matrix of each run, beside it all values (.csv), and give the confused pairs.
+    """Draw the matrix of each run, beside it all values (.csv) and confused pairs (.pairs.csv).
 
     Args:
         sources: embeddings or runs; none for the newest run.
@@ -43,8 +43,7 @@ def correlation(
         columns: width in columns of a paper.
 
     Returns:
-        JSON values: schema, picture, values (paths), k, and runs with `run`, `classes` in order
-        and `pairs`.
+        picture, values, pairs (paths), k, and rows with `run`, `classes` in order and `pairs`.
 
     Raises:
         MissingError: there is no such file or run.
@@ -62,12 +61,13 @@ def correlation(
     picture = output or beside(paths[0], "correlation.png")
     style.check_suffix(picture)
     titles: list[str] = []
-    found, rows = [], []
-    for path, name in zip(paths, names or map(run_name, paths), strict=True):
+    found: list[Correlation] = []
+    rows: list[dict[str, Any]] = []
+    for path, name in zip(paths, titles_of(paths, names), strict=True):
         e = read_embeddings(path, report)
         title = marked(name, e)
         titles.append(title)
-        one = measure(e, classes)
+        one = measure(e, classes, found[0].classes if found else ())
         if values and len(one.classes) > MOST_VALUES:
             raise UsageError(
                 f"The values of {len(one.classes)} classes would be too small to read.",
@@ -88,7 +88,28 @@ def correlation(
     style.save(figure, picture, report)
     table = picture.with_suffix(".csv")
     _write_values(table, found, titles)
-    return {"schema": 1, "picture": str(picture), "values": str(table), "k": k, "runs": rows}
+    confused = picture.with_suffix(".pairs.csv")
+    _write_pairs(confused, rows, k)
+    for row in rows:
+        report.note(_worst(row))
+    return {"picture": picture, "values": table, "pairs": confused, "k": k, "rows": rows}
+
+
+def _worst(row: dict[str, Any]) -> str:
+    named = [f"{p['sketch']} as {p['photo']} {p['margin']:+.3f}" for p in row["pairs"][:3]]
+    return f"{row['run']}: most confused (margin): {', '.join(named) or 'none'}"
+
+
+def _write_pairs(path: Path, rows: Sequence[dict[str, Any]], k: int) -> None:
+    import csv
+
+    keys = ("sketch", "photo", "cosine", "own", "margin", "share")
+    with atomic_open(path, "w") as stream:
+        lines = csv.writer(stream, lineterminator="\n")
+        lines.writerow(("run", "sketches", "photos", "cosine", "own", "margin", f"share@{k}"))
+        for row in rows:
+            for pair in row["pairs"]:
+                lines.writerow((row["run"], *(pair[key] for key in keys)))
 
 
 def _write_values(path: Path, found: Sequence[Correlation], titles: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from sbirctl.core.files import atomic_open, display_path
 from sbirctl.core.home import find_run, newest_run
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import read_embeddings
-from sbirctl.pipeline.pictures import beside, embeddings_files, marked, run_name
+from sbirctl.pipeline.pictures import beside, embeddings_files, marked, titles_of
 
 if TYPE_CHECKING:
     from sbirctl.report.curves import RankingCurves
@@ -83,7 +83,7 @@ def _ranking(
 
     paths = embeddings_files(sources, report)
     titles, found = [], []
-    for path, name in zip(paths, names or map(run_name, paths), strict=True):
+    for path, name in zip(paths, titles_of(paths, names), strict=True):
         e = read_embeddings(path, report, vectors=False)
         title = marked(name, e)
         titles.append(title)
@@ -121,7 +121,7 @@ def _training(
         newest = newest_run()
         report.note(f"Showing the newest run, {display_path(newest)}.")
         logs = [_log_of(newest)]
-    titles = tuple(names) or tuple(display_path(log.absolute().parent.name) for log in logs)
+    titles = titles_of(logs, names)
     found = [read_log(log) for log in logs]
     figure = draw_training(found, titles, columns=columns)
     return figure, _training_rows(found, titles), logs[0].with_name("training.png")

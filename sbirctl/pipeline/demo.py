@@ -101,9 +101,8 @@ def demo(
         trained = embed(run, fresh=fresh, report=report)
         report.note("5/5 laying out both with t-SNE")
         picture = tsne(
-            untrained,
+            [untrained, trained],
             place / "tsne.png",
-            compare=trained,
             names=("untrained", "trained"),
             report=report,
         )

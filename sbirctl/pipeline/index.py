@@ -146,7 +146,7 @@ def _place(added: Sequence[bytes], name: str) -> Path:
         if len(known) != 1:
             raise UsageError(
                 "No folder was named." if not known else "There are several galleries.",
-                f"Name {'a folder of photos' if not known else 'one: --name ' + known[0]}.",
+                f"Name {'a folder of photos' if not known else 'one: --gallery ' + known[0]}.",
             )
         name = known[0]
     name = name or display_path(os.path.basename(added[0])) or "photos"
@@ -180,7 +180,7 @@ def _old(place: Path, added: Sequence[bytes], *, guessed: bool, fresh: bool) -> 
     if guessed and not set(added) <= set(old.folders):
         raise UsageError(
             f"There is a gallery {place.name!r} of another folder, {display_path(old.folders[0])}.",
-            f"Add to it with --name {place.name}, or give this one a name of its own.",
+            f"Add to it with --gallery {place.name}, or give this one a name of its own.",
         )
     return old
 

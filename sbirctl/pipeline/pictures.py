@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbirctl.core.errors import MissingError
+from sbirctl.core.errors import MissingError, UsageError
 from sbirctl.core.files import display_path
+from sbirctl.core.home import label_of
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import EMBEDDINGS, find_embeddings
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sbirctl.retrieval.embeddings import Embeddings
     from sbirctl.store.manifest import Modality
 
+LOG = "log.jsonl"
 WHITE = 230  # grey value from which a pixel is paper
 COLOURLESS = 16  # largest difference between a pixel's channels, of 255
 
@@ -31,9 +33,39 @@ def embeddings_files(sources: Sequence[Path], report: Reporter = SILENT) -> list
     return [find_embeddings(source, report) for source in wanted]
 
 
-def run_name(embeddings: Path) -> str:
-    """A run's folder, or a file's name, printable."""
-    return display_path(embeddings.parent.name if _of_run(embeddings) else embeddings.stem)
+def titles_of(paths: Sequence[Path], labels: Sequence[str] = ()) -> list[str]:
+    """What runs are called in pictures and tables, printable, no two alike.
+
+    Args:
+        paths: embeddings or logs of runs, or embeddings files.
+        labels: one for each, in their order; empty for the label kept with a run, else the name
+            of its folder or the file.
+
+    Raises:
+        UsageError: another number of labels.
+    """
+    if labels and len(labels) != len(paths):
+        raise UsageError(
+            f"{len(labels)} label{' is' if len(labels) == 1 else 's are'} given for "
+            f"{len(paths)} run{'s' * (len(paths) != 1)}.",
+            "Give --label once for each, in their order.",
+        )
+    if labels:
+        return list(map(display_path, labels))
+    titles = [_title(path) for path in paths]
+    return [
+        title if titles.count(title) == 1 else f"{title} ({_name(path)})"
+        for title, path in zip(titles, paths, strict=True)
+    ]
+
+
+def _title(path: Path) -> str:
+    label = label_of(path.absolute().parent) if _of_run(path) else ""
+    return display_path(label) or _name(path)
+
+
+def _name(path: Path) -> str:
+    return display_path(path.absolute().parent.name if _of_run(path) else path.stem)
 
 
 def marked(name: str, e: Embeddings) -> str:
@@ -47,7 +79,7 @@ def beside(embeddings: Path, name: str) -> Path:
 
 
 def _of_run(embeddings: Path) -> bool:
-    return embeddings.name == EMBEDDINGS
+    return embeddings.name in (EMBEDDINGS, LOG)
 
 
 def read_picture(

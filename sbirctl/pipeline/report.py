@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sbirctl.core.errors import SbirctlError
@@ -11,6 +11,7 @@ from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS, load_card
 from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings, say_unstated
+from sbirctl.pipeline.pictures import titles_of
 from sbirctl.report.against_ledger import ledger_cells
 from sbirctl.report.comparison import Cell, Measured, Row, cells_for, rows_of
 from sbirctl.report.published import Figure, figures
@@ -35,12 +36,14 @@ class Request:
         metrics: measured besides those of the card.
         definition: of ours, None for the paper's.
         options: codes, memory, device.
+        labels: of the runs, one for each place; empty for those kept with them, or their names.
     """
 
     against: str = PAPER
     metrics: Sequence[str] = ()
     definition: Definition | None = None
     options: Options = field(default_factory=Options)
+    labels: Sequence[str] = ()
 
 
 def report(
@@ -60,12 +63,12 @@ def report(
     own = request.against in (PAPER, LEDGER)
     against = None if own else figures(load_card(request.against))
     measured: dict[Path, Measured] = {}
-    for where in places:
-        path = find_embeddings(where, report)
+    paths = [find_embeddings(where, report) for where in places]
+    for path, title in zip(paths, titles_of(paths, request.labels), strict=True):
         if path.absolute() in measured:
             report.warn(f"{display_path(path)} is named twice and counted once.")
             continue
-        measured[path.absolute()] = _measure(path, against, request, report)
+        measured[path.absolute()] = _measure(path, title, against, request, report)
     return rows_of(list(measured.values()))
 
 
@@ -94,11 +97,11 @@ def check(rows: Sequence[Row], tolerance: float) -> None:
 
 
 def _measure(
-    path: Path, against: Sequence[Figure] | None, request: Request, report: Reporter
+    path: Path, title: str, against: Sequence[Figure] | None, request: Request, report: Reporter
 ) -> Measured:
     embeddings = read_embeddings(path, report, vectors=False)
     say_unstated(embeddings, path, report)
-    subject = subject_of(embeddings, path)
+    subject = replace(subject_of(embeddings, path), run=title)
     if request.against == PAPER and subject.model not in MODELS:
         report.warn(f"{display_path(path)} names no model with a card, so no paper is known.")
     own = figures(load_card(subject.model)) if subject.model in MODELS else ()

@@ -12,7 +12,7 @@ from sbirctl.core.errors import MismatchError
 from sbirctl.core.files import write_json
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import rng_for
-from sbirctl.pipeline.pictures import beside, marked, run_name
+from sbirctl.pipeline.pictures import beside, marked, titles_of
 from sbirctl.pipeline.run_model import embed_sketches, open_run
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def robustness(
     rows = pixel_rows(store, "sketch", asked.query_path, asked.query_digest)
     card = _measure(asked, encoder, store.read("sketch", rows), name, seed, report)
     picture = output or beside(path, "robustness.png")
-    style.save(draw_card(card, marked(run_name(path), e), level=LEVEL), picture, report)
+    style.save(draw_card(card, marked(titles_of([path])[0], e), level=LEVEL), picture, report)
     write_json(picture.with_suffix(".json"), _facts(card, e, seed))
     return picture
 

@@ -8,12 +8,13 @@ from typing import TypedDict
 
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError, nearest
 from sbirctl.core.files import display_path, lock, read_json
-from sbirctl.core.home import find_run, read_result, run_folders
+from sbirctl.core.home import find_run, label_of, read_result, run_folders, set_label
 
 RunRow = TypedDict(
     "RunRow",
     {
         "run": str,
+        "label": str,
         "state": str,
         "epochs": int | None,
         "validation": float | None,
@@ -29,8 +30,9 @@ RunRow = TypedDict(
 def rows() -> list[RunRow]:
     """One entry a run, the latest first: its state and what it cost.
 
-    `run`, `state`, chosen `epochs`, best `validation`, `minutes` of training, `parameters`, the
-    `images/s` its test side was embedded with, `finished`, `path`; None for what is not known.
+    `run`, `label`, `state`, chosen `epochs`, best `validation`, `minutes` of training,
+    `parameters`, the `images/s` its test side was embedded with, `finished`, `path`; None for what
+    is not known.
     """
     found = [_row(folder) for folder in run_folders()]
     return sorted(found, key=lambda row: (row["finished"], row["run"]), reverse=True)
@@ -49,10 +51,7 @@ def remove(names: list[str]) -> list[Path]:
     """
     folders = []
     for name in names:
-        folder = find_run(name)
-        if folder is None:
-            known = [folder.name for folder in run_folders()]
-            raise UsageError(f"There is no run {name!r}.", nearest(name, known))
+        folder = _known(name)
         if folder.is_symlink():
             raise UsageError(
                 f"{display_path(folder)} is a link; what it leads to is not removed.",
@@ -69,9 +68,33 @@ def remove(names: list[str]) -> list[Path]:
     return folders
 
 
+def label(name: str, text: str) -> Path:
+    """Keep a label with a run, for tables and pictures; gives the run's folder.
+
+    Args:
+        name: as `core.home.find_run` reads it.
+        text: "" removes the label.
+
+    Raises:
+        UsageError: there is no such run, or it is no label.
+    """
+    folder = _known(name)
+    set_label(folder, text)
+    return folder
+
+
+def _known(name: str) -> Path:
+    folder = find_run(name)
+    if folder is None:
+        known = [folder.name for folder in run_folders()]
+        raise UsageError(f"There is no run {name!r}.", nearest(name, known))
+    return folder
+
+
 def _row(folder: Path) -> RunRow:
     row: RunRow = {
         "run": folder.name,
+        "label": label_of(folder),
         "state": "begun",
         "epochs": None,
         "validation": None,

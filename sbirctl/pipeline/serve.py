@@ -95,7 +95,7 @@ def _renewal(report: Reporter) -> Renewal:
     from sbirctl.core.home import galleries_dir
     from sbirctl.galleries.server.renewal import Renewal
 
-    words = ("-q", "index", "--json", "--name")
+    words = ("-q", "index", "--json", "--gallery")
     return Renewal(
         [sys.executable, "-m", "sbirctl", *words],
         lambda name: galleries_dir() / name,

@@ -10,7 +10,7 @@ from sbirctl.core.errors import UsageError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import read_embeddings
-from sbirctl.pipeline.pictures import beside, embeddings_files, marked, run_name
+from sbirctl.pipeline.pictures import beside, embeddings_files, marked, titles_of
 from sbirctl.retrieval.embeddings import Embeddings
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ def sheet(
             f"End it in {', '.join(MOST)}.",
         )
     found = [read_embeddings(path, report, vectors=False) for path in paths]
-    own = tuple(names) or tuple(map(run_name, paths))
-    runs = [marked(name, e) for name, e in zip(own, found, strict=True)]
+    runs = [marked(name, e) for name, e in zip(titles_of(paths, names), found, strict=True)]
     side = round(size * _FINE[kind])
     most = held(MOST[kind], side)
     made = build(found, runs, selection or Selection(), k, most=most, report=report)

@@ -14,7 +14,7 @@ import numpy as np
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.core.files import atomic_open, display_path, write_json
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.pipeline.pictures import beside, run_name
+from sbirctl.pipeline.pictures import beside, titles_of
 from sbirctl.pipeline.run_model import embed_sketches, open_run
 from sbirctl.splits.spellings import key
 
@@ -104,7 +104,7 @@ def stroke_curves(
     example = [_picture(chosen[0][0], share, _EXAMPLE) for share in values.SHARES]
     picture = output or beside(path, "strokes.png")
     words = "the first of the class" if kind == "class" else "the own photo"
-    about = f"{run_name(path)}: {found.drawings:,} drawings, {len(e.gallery):,} photos"
+    about = f"{titles_of([path])[0]}: {found.drawings:,} drawings, {len(e.gallery):,} photos"
     figure = draw_strokes(found, about, words, example, level=LEVEL, columns=columns)
     style.save(figure, picture, report)
     _write(picture, found, chosen, ranks, kind, files.left_out, e)

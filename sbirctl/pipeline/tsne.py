@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sbirctl.core.files import atomic_open, digest_file, display_path, write_json
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings
-from sbirctl.pipeline.pictures import beside, marked, run_name
+from sbirctl.pipeline.evaluate import read_embeddings
+from sbirctl.pipeline.pictures import beside, embeddings_files, marked, titles_of
 from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval.collapse import vector_signs
 
@@ -21,28 +21,26 @@ _COLUMNS = ("run", "x", "y", "modality", "class", "row", "path")
 
 
 def tsne(
-    source: Path | None = None,
+    sources: Sequence[Path] = (),
     output: Path | None = None,
     *,
     settings: TsneSettings | None = None,
     layout: Literal["one", "two"] = "one",
     columns: Literal[1, 2] = 2,
-    compare: Path | None = None,
     names: Sequence[str] = (),
     report: Reporter = SILENT,
 ) -> Path:
     """Draw the t-SNE of a test side; beside it the coordinates (.csv) and facts (.json).
 
     Args:
-        source: embeddings (HDF5 or NPZ) or the folder of a run; None for the newest run.
+        sources: embeddings (HDF5 or NPZ) or runs, drawn side by side in the same colours; none
+            for the newest run.
         output: the picture, .png, .svg or .pdf; None for `tsne.png` in the run's folder, or
             `<name>-tsne.png` beside an embeddings file.
         settings: what is shown and how it is laid out.
         layout: both modalities in one panel, or sketches and photos in two on equal axes.
         columns: width in columns of a paper, 1 or 2.
-        compare: a second source, drawn beside the first with the same colours.
-        names: titles of the runs, by default the names of their folders or files when two are
-            compared.
+        names: titles of the runs; by default there is none over a single one.
         report: for what was left out and how far the picture can be trusted.
 
     Returns:
@@ -51,21 +49,19 @@ def tsne(
     Raises:
         MissingError: there is no such file or run.
         UsageError: an unknown class or a wrong ending.
-        MismatchError: too few points, or no class in common with `compare`.
+        MismatchError: too few points, or no class in common.
     """
     from sbirctl.report import style, tsne_figure
     from sbirctl.report.tsne import TsneSettings, project, shared_classes
 
-    sources = [find_embeddings(source, report)]
-    if compare is not None:
-        sources.append(find_embeddings(compare, report))
-    picture = output or beside(sources[0], "tsne.png")
+    paths = embeddings_files(sources, report)
+    picture = output or beside(paths[0], "tsne.png")
     style.check_suffix(picture)
-    found = [read_embeddings(path, report) for path in sources]
+    found = [read_embeddings(path, report) for path in paths]
     settings = settings or TsneSettings()
-    if compare is not None and not settings.classes:
+    if len(paths) > 1 and not settings.classes:
         settings = replace(settings, classes=shared_classes(found))
-    own = list(names) or ([run_name(path) for path in sources] if compare is not None else [""])
+    own = titles_of(paths, names) if names or len(paths) > 1 else [""]
     titles = [marked(name, one) for name, one in zip(own, found, strict=True)]
     projections = []
     for one, title in zip(found, titles, strict=True):
@@ -79,7 +75,7 @@ def tsne(
     runs = [
         {"run": title, "file": display_path(path), "sha256": digest_file(path), **_origin(one)}
         | projection.facts
-        for path, title, one, projection in zip(sources, titles, found, projections, strict=True)
+        for path, title, one, projection in zip(paths, titles, found, projections, strict=True)
     ]
     write_json(picture.with_suffix(".json"), {"schema": 1, "runs": runs})
     return picture

@@ -50,7 +50,9 @@ class Confusion:
     share: float
 
 
-def correlation(e: Embeddings, classes: Sequence[str] = ()) -> Correlation:
+def correlation(
+    e: Embeddings, classes: Sequence[str] = (), order: Sequence[str] = ()
+) -> Correlation:
     """The matrix over the classes that have sketches and photos, ordered by similarity.
 
     Embeddings are L2-normalised before they are averaged. The order comes from average linkage
@@ -59,6 +61,8 @@ def correlation(e: Embeddings, classes: Sequence[str] = ()) -> Correlation:
 
     Args:
         classes: only these; empty for all.
+        order: of another run's matrix, to be kept, so that the panels can be compared; classes it
+            does not have come last.
 
     Raises:
         UsageError: an unknown class, or more than `MOST_CLASSES`.
@@ -83,6 +87,9 @@ def correlation(e: Embeddings, classes: Sequence[str] = ()) -> Correlation:
             f"Choose at most {MOST_CLASSES} with --classes.",
         )
     codes = codes[_order(normalise_rows(sketch[codes] + photo[codes], np.float64))]
+    places = {name: place for place, name in enumerate(order)}
+    after = [places.get(e.classes[code], len(places)) for code in codes]
+    codes = codes[np.argsort(after, kind="stable")]
     return Correlation(tuple(e.classes[c] for c in codes), sketch[codes] @ photo[codes].T)
 
 

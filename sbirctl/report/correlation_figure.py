@@ -14,12 +14,12 @@ from matplotlib.ticker import MaxNLocator
 from sbirctl.core.files import display_path
 from sbirctl.report import style
 from sbirctl.report.correlation import Correlation
-from sbirctl.report.text_layout import ellipsize_inches, inches
+from sbirctl.report.text_layout import ellipsize_inches, inches, name_lines
 
 _ROW, _VALUED_ROW = 0.08, 0.18  # inches: the least a class needs to be read, with its values
 _LARGEST = 8.0  # points
 _NAME = 1.6  # inches: most of a class's name
-_TITLE, _AXIS, _PAD = 0.22, 0.17, 0.05  # inches
+_TITLE, _LINE, _AXIS, _PAD = 0.22, 0.14, 0.17, 0.05  # inches
 _BAR, _LABEL = 0.1, 0.3  # inches: width of the scale, and of its label and the marks beside it
 _DARK = 0.21  # relative luminance from which dark text is easier to read
 
@@ -52,16 +52,18 @@ def draw(
         side = max(room / len(found) - _AXIS - names - 2 * _PAD, least)
         points = min(_LARGEST, 0.9 * 72 * side / size)
     step = _AXIS + names + 2 * _PAD + side
-    width, height = len(found) * step + beside, _TITLE + side + names + 2 * _AXIS
+    heads = [name_lines(display_path(title), side + names, _LARGEST) for title in titles]
+    head = _TITLE + (max(map(len, heads)) - 1) * _LINE
+    width, height = len(found) * step + beside, head + side + names + 2 * _AXIS
     bottom = (names + 2 * _AXIS) / height
     with style.style():
         figure = Figure(figsize=(width, height))
-        for place, (one, title) in enumerate(zip(found, titles, strict=True)):
+        for place, (one, lines) in enumerate(zip(found, heads, strict=True)):
             left = (place + 1) * step - side
             own = figure.add_axes((left / width, bottom, side / width, side / height))
             image = own.imshow(one.matrix, cmap="cividis", vmin=low, vmax=high, aspect="auto")
             _label(own, one, points)
-            own.set_title(ellipsize_inches(display_path(title), side + names, _LARGEST))
+            own.set_title("\n".join(lines), x=1.0, ha="right")
             if values:
                 _values(own, image, one.matrix, side / size)
         left = len(found) * step + 2 * _PAD

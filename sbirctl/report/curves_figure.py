@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from sbirctl.report import style
 from sbirctl.report.curves import RankingCurves
 from sbirctl.report.curves_log import Series
-from sbirctl.report.text_layout import ellipsize_inches, inches
+from sbirctl.report.text_layout import inches, name_lines
 
 _PANEL = 1.75  # inches: height
 _MARKED = 12  # points up to which each is marked
@@ -113,10 +113,9 @@ def _panels(
     width = style.COLUMN if columns == 1 else style.PAGE
     across = min(across, count)
     down = -(-count // across)
+    lines = sum(len(name_lines(name, width - 0.6, _LEGEND)) for name in names)
     with style.style():
-        figure = Figure(
-            figsize=(width, down * height + 0.16 * (len(names) + 2)), layout="constrained"
-        )
+        figure = Figure(figsize=(width, down * height + 0.16 * (lines + 2)), layout="constrained")
         panels = [figure.add_subplot(down, across, place + 1) for place in range(count)]
     return figure, panels
 
@@ -141,14 +140,15 @@ def _legend(
 ) -> None:
     width = style.COLUMN if columns == 1 else style.PAGE
     handles = [
-        Line2D([], [], color=colour, label=ellipsize_inches(name, width - 0.6, _LEGEND))
+        Line2D([], [], color=colour, label="\n".join(name_lines(name, width - 0.6, _LEGEND)))
         for name, colour in zip(names, colours, strict=True)
         if name
     ]
     handles += more
     if not handles:
         return
-    longest = max(inches(str(handle.get_label()), _LEGEND) for handle in handles)
+    lines = [line for handle in handles for line in str(handle.get_label()).split("\n")]
+    longest = max(inches(line, _LEGEND) for line in lines)
     figure.legend(
         handles=handles,
         loc="outside lower center",

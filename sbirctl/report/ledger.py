@@ -157,7 +157,7 @@ def page(rows: Collection[LedgerRow]) -> str:
         f"{len(rows)} rows, {flagged} of them flagged. A flag is computed from the row itself: "
         "AP@K over min(K, R) cannot exceed precision@K by more than test classes with fewer than K "
         "photos allow (a query's sum of precisions is at most its number of hits). Printed by "
-        "`sbirctl ledger --markdown`; the figures are fractions of 1, as printed."
+        "`sbirctl ledger --format md`; the figures are fractions of 1, as printed."
     )
     lines = ["# Published figures", "", said, ""]
     lines += markdown.table(HEADER, [cells(row) for row in rows])

@@ -22,7 +22,7 @@ def model_page(described: Mapping[str, Any], measured: Sequence[Mapping[str, Any
         [
             f"# {name}",
             "",
-            f"<!-- Written by `sbirctl models show {name} --markdown` from the model's card. -->",
+            f"<!-- Written by `sbirctl models show {name} --format md` from the model's card. -->",
             "",
             described["summary"],
         ],

@@ -34,7 +34,7 @@ def store_of(e: Embeddings, place: Path, chosen: str = "") -> Store:
     if not chosen and not e.store:
         raise MissingError(
             f"{display_path(place)} does not say which data set its pictures are from.",
-            "Name the prepared one: --store NAME.",
+            "Name the prepared one: --dataset NAME.",
         )
     if chosen:
         store = Store.open(chosen)
@@ -56,7 +56,7 @@ def store_of(e: Embeddings, place: Path, chosen: str = "") -> Store:
     shown = f"{name!r} ({e.store[:12]})" if name else e.store[:12]
     raise MissingError(
         f"The data set {shown} of {display_path(place)} is not prepared here.",
-        "Prepare it as before, or name its folder: --store FOLDER.",
+        "Prepare it as before, or name its folder: --dataset FOLDER.",
     )
 
 
@@ -142,7 +142,7 @@ def pixel_rows(
         if name not in known:
             raise MismatchError(
                 f"The store {store.name!r} has no {modality} {display_path(name)!r}.",
-                "Name the store the embeddings were made from: --store NAME.",
+                "Name the store the embeddings were made from: --dataset NAME.",
             )
     return np.array([known[name] for name in wanted], dtype=np.int64)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
@@ -49,6 +50,26 @@ def ellipsize(text: str, max_width: int, size: int, bold: bool = False) -> str:
 def ellipsize_inches(text: str, max_width: float, points: float) -> str:
     """The text, cut in the middle where it is wider than `max_width` inches."""
     return ellipsize(text, int(max_width * _FINE), round(points * _FINE / 72))
+
+
+def name_lines(name: str, max_width: float, points: float) -> list[str]:
+    """A name in lines of at most `max_width` inches, broken behind blanks and hyphens.
+
+    A part that is wider alone is broken anywhere: nothing of the name is lost.
+    """
+    room, size = int(max_width * _FINE), round(points * _FINE / 72)
+    measure = font(size)
+    parts = []
+    for part in filter(None, re.findall(r"[^ -]*[ -]?", name)):
+        rest = part
+        while measure.getlength(rest) > room:
+            fits = max(
+                (n for n in range(2, len(rest)) if measure.getlength(rest[:n]) <= room), default=1
+            )
+            parts.append(rest[:fits])
+            rest = rest[fits:]
+        parts.append(rest)
+    return [line.strip() for line in _lines(parts, "", room, size, False)]
 
 
 def inches(text: str, points: float) -> float:

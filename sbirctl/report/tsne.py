@@ -214,7 +214,7 @@ def _text(path: bytes) -> str:
 def _subsample(points: _Points, settings: TsneSettings) -> np.ndarray:
     """Indices of the points to show, ascending: at most so many a class and modality."""
     if settings.per_class < 0:
-        raise UsageError(f"--per-class {settings.per_class} leaves no point.", "Try 100.")
+        raise UsageError(f"--each {settings.per_class} leaves no point.", "Try 100.")
     if not 1 <= settings.max_points <= MOST:
         raise UsageError(
             f"--max-points {settings.max_points} is not between 1 and {MOST}.",

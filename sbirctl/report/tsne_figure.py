@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from sbirctl.core.files import display_path
 from sbirctl.report import style
-from sbirctl.report.text_layout import ellipsize_inches, inches
+from sbirctl.report.text_layout import ellipsize_inches, inches, name_lines
 from sbirctl.report.tsne import Projection
 from sbirctl.report.tsne_labels import anchors, arrange
 
@@ -24,7 +24,7 @@ _MARKERS = ("o", "^")  # photos, sketches
 _MODALITY_NAMES = ("photos", "sketches")
 _NUMBERED = 10  # more classes than this are numbered in the picture too
 _CROWD = 40  # more classes than this have small numbers
-_TITLE_ROW, _GAP, _EDGE = 0.2, 0.08, 0.03  # inches
+_TITLE_ROW, _LINE, _GAP, _EDGE = 0.2, 0.13, 0.08, 0.03  # inches
 _TALLEST = 4.6  # inches: of a panel
 _NAME = 2.0  # inches: most of a class's name
 
@@ -51,7 +51,13 @@ def draw(
     width = style.COLUMN if columns == 1 else style.PAGE
     room = (width - 2 * _EDGE - (across - 1) * _GAP) / across
     panel = _panel_size(projections, room)
-    title_row = _TITLE_ROW if layout == "two" or any(titles) else 0.0
+    heads = [
+        _heading(title, name, panel[0])
+        for title in titles
+        for name in ([""] if layout == "one" else ["Sketches", "Photos"])
+    ]
+    most = max(head.count("\n") for head in heads)
+    title_row = _TITLE_ROW + most * _LINE if layout == "two" or any(titles) else 0.0
     with style.style():
         figure = Figure(figsize=(width, width))
         below = _legend(figure, colours, _counts(projections)) + 2 * _GAP
@@ -59,7 +65,7 @@ def draw(
         height = below + rows * row
         figure.set_size_inches(width, height)
         left = (width - across * panel[0] - (across - 1) * _GAP) / 2
-        for number, (projection, title) in enumerate(zip(projections, titles, strict=True)):
+        for number, projection in enumerate(projections):
             shown: list[tuple[int, ...]] = [(0, 1)] if layout == "one" else [(1,), (0,)]
             for place, modalities in enumerate(shown):
                 at = number * len(shown) + place
@@ -67,18 +73,17 @@ def draw(
                 y = height - (at // across + 1) * row + _GAP - _EDGE
                 box = (x / width, y / height, panel[0] / width, panel[1] / height)
                 axes = figure.add_axes(box)
-                named = _MODALITY_NAMES[modalities[0]].capitalize() if layout == "two" else ""
-                axes.set_title(_heading(title, named, panel[0]), pad=3)
+                axes.set_title(heads[at], pad=3)
                 _panel(axes, projection, modalities, colours, panel)
     return figure
 
 
 def _heading(title: str, modality: str, room: float) -> str:
-    """Both in one line of at most the panel's width; ids of runs are cut in the middle."""
+    """Both in lines of at most the panel's width."""
     if not title:
         return modality
     end = f": {modality}" if modality else ""
-    return ellipsize_inches(title, room - inches(end, _HEADING), _HEADING) + end
+    return "\n".join(name_lines(title + end, room, _HEADING))
 
 
 def _frame(projection: Projection) -> tuple[np.ndarray, np.ndarray]:

@@ -80,11 +80,10 @@ def _tsne(order: _Order) -> Path:
     paths = [order.runner.embeddings(source) for source in order.sources]
     chosen = _classes(paths[0], order.options["classes"]) if "classes" in order.options else ()
     return tsne(
-        paths[0],
+        paths,
         order.target,
         settings=TsneSettings(chosen, order.options.get("per_class", 0)),
         layout=order.options.get("layout", "one"),
-        compare=paths[1] if len(paths) > 1 else None,
         names=order.names if len(paths) > 1 else (),
         report=order.runner.report,
     )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sbirctl.core.errors import CorruptError, MismatchError, SbirctlError
-from sbirctl.core.files import display_path, refuse_shortage
+from sbirctl.core.files import announce_reading, display_path, refuse_shortage
 from sbirctl.core.memory import check_fits
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -57,6 +57,7 @@ def read_hdf5(
     """
     import h5py
 
+    announce_reading(path)
     try:
         with h5py.File(path, "r") as file:
             found = {name: _data_set(file, name) for name in file if name in wanted}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sbirctl.core.errors import CorruptError
-from sbirctl.core.files import display_path, refuse_shortage
+from sbirctl.core.files import announce_reading, display_path, refuse_shortage
 
 # What a damaged HDF5 file makes h5py and NumPy raise.
 DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError)
@@ -71,6 +71,7 @@ class StoredArray:
         """The array, mapped into memory from where h5py says it begins."""
         import h5py
 
+        announce_reading(self.path)
         try:
             with h5py.File(self.path, "r") as file:
                 dataset, digest = file[self.name], file.attrs["digest"].decode()

@@ -12,7 +12,7 @@ from typing import IO
 import numpy as np
 
 from sbirctl.core.errors import CorruptError
-from sbirctl.core.files import atomic_path, digest_bytes, display_path
+from sbirctl.core.files import announce_reading, atomic_path, digest_bytes, display_path
 from sbirctl.store.arrays import DAMAGE
 from sbirctl.store.manifest import MODALITIES, Modality
 
@@ -67,6 +67,7 @@ class PixelFile:
         import h5py
 
         offsets: dict[Modality, int] = {}
+        announce_reading(path)
         try:
             with h5py.File(path, "r") as file:
                 for modality in MODALITIES:

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from sbirctl.core.config import kinds, to_dict
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError
-from sbirctl.core.files import atomic_path, display_path, refuse_shortage
+from sbirctl.core.files import announce_reading, atomic_path, display_path, refuse_shortage
 from sbirctl.core.forms import Maybe, check_form
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import rebuild
@@ -115,6 +115,7 @@ def read_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
         raise MissingError(
             f"There is no checkpoint {display_path(path)}.", "Name a run: see `sbirctl runs`."
         )
+    announce_reading(path)
     try:
         with safe_open(path, framework="pt" if tensors else "numpy") as stream:
             about = json.loads((stream.metadata() or {}).get(_KEY, "null"))

@@ -123,7 +123,7 @@ def test_warnings_are_pythons(arrays):
 
 def test_audit_and_compare(arrays, file):
     table = sbirctl.audit(*arrays)
-    (printed,) = command("audit", file, "--json")
+    (printed,) = command("audit", file, "--json")["rows"]
     rows = printed["definitions"]
     assert table["sake"]["map@all"] == rows["sake"]["map@all"] != rows["sempcyc"]["map@200"]
     worse = sbirctl.Embeddings.from_arrays(

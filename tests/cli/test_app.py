@@ -79,7 +79,7 @@ def test_an_unforeseen_error_has_no_traceback_unless_asked(tmp_path):
     assert "boom" in plain.stderr
     assert "Traceback" not in plain.stderr
     debug = subprocess.run(
-        [sys.executable, "-c", code, "--debug", "env"], capture_output=True, text=True
+        [sys.executable, "-c", code, "-v", "env"], capture_output=True, text=True
     )
     assert "Traceback" in debug.stderr
 

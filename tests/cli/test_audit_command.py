@@ -37,9 +37,9 @@ def test_several_files_and_json(files):
     rows = [
         line.split("\t") for line in shell("sbirctl audit a.npz b.npz", files).stdout.split("\n")
     ]
-    assert rows[0][0] == "file"
-    assert {row[0] for row in rows[1:-1]} == {"a.npz", "b.npz"}
-    first, second = json.loads(shell("sbirctl audit a.npz b.npz --json", files).stdout)
+    assert rows[0][0] == "run"
+    assert {row[0] for row in rows[1:-1]} == {"a", "b"}
+    first, second = json.loads(shell("sbirctl audit a.npz b.npz --json", files).stdout)["rows"]
     assert first["file"] == "a.npz"
     assert set(second["definitions"]) == set(PRESETS)
     low, high = first["spread"]["map@200"]

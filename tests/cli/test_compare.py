@@ -29,7 +29,7 @@ def files(tmp_path):
 
 def test_a_clear_difference(files):
     done = shell("sbirctl compare good-1.npz bad-1.npz -m map@all --json", files)
-    (found,) = json.loads(done.stdout)["metrics"]
+    (found,) = json.loads(done.stdout)["rows"]
     assert found["difference"] == pytest.approx(found["a"] - found["b"])
     assert 0 < found["low"] < found["difference"] < found["high"]
     assert found["p"] < 0.01
@@ -40,18 +40,17 @@ def test_a_clear_difference(files):
 
 def test_the_same_system_does_not_differ(files):
     done = shell("sbirctl compare good-1.npz good-1.npz -m map@all --json", files)
-    (found,) = json.loads(done.stdout)["metrics"]
+    (found,) = json.loads(done.stdout)["rows"]
     assert found["p"] == 1.0
     assert (found["won"], found["lost"]) == (0, 0)
 
 
 def test_seeds_are_aggregated(files):
     done = shell(
-        "sbirctl compare good-1.npz good-2.npz --against bad-1.npz --against bad-2.npz "
-        "-m map@all --json",
+        "sbirctl compare good-1.npz good-2.npz vs bad-1.npz bad-2.npz -m map@all --json",
         files,
     )
-    (found,) = json.loads(done.stdout)["metrics"]
+    (found,) = json.loads(done.stdout)["rows"]
     ones = [
         json.loads(shell(f"sbirctl evaluate good-{i}.npz -m map@all --json", files).stdout)
         for i in (1, 2)
@@ -77,8 +76,8 @@ def test_sides_that_do_not_belong_together(files):
 
 def test_the_unit_may_be_the_class(files):
     line = "sbirctl compare good-1.npz bad-1.npz -m map@all -m prec@10 --json"
-    by_query = json.loads(shell(line, files).stdout)["metrics"]
-    by_class = json.loads(shell(f"{line} --unit class", files).stdout)["metrics"]
+    by_query = json.loads(shell(line, files).stdout)["rows"]
+    by_class = json.loads(shell(f"{line} --unit class", files).stdout)["rows"]
     assert [one["unit"] for one in by_query] == ["query"] * 2
     assert [one["unit"] for one in by_class] == ["class"] * 2
     for ours, theirs in zip(by_class, by_query, strict=True):

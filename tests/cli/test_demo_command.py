@@ -9,7 +9,7 @@ from sbirctl.cli import _app
 
 
 def run(capsys, *words):
-    assert _app.run(["demo", "--epochs", "1", "--per-class", "4", *words]) == 0
+    assert _app.run(["demo", "--epochs", "1", "--each", "4", *words]) == 0
     return capsys.readouterr()
 
 
@@ -41,8 +41,8 @@ def test_the_demo_runs_every_stage_in_a_home_of_its_own(tmp_path, monkeypatch, c
     # With the run, everything works on the demo's photos.
     photos, sketches = Path(found["photos"]), Path(found["sketches"])
     assert len(list(photos.glob("*/*.jpg"))) == found["gallery"]
-    assert f"index {photos} --name demo --model {found['run']}" in again.err
-    assert _app.run(["index", str(photos), "--name", "demo", "--model", found["run"]]) == 0
+    assert f"index {photos} --gallery demo --model {found['run']}" in again.err
+    assert _app.run(["index", str(photos), "--gallery", "demo", "--model", found["run"]]) == 0
     capsys.readouterr()
     assert _app.run(["search", str(sketches / "cup" / "0000.png"), "-k", "5"]) == 0
     hits = capsys.readouterr().out.splitlines()

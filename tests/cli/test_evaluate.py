@@ -103,8 +103,8 @@ def test_a_minimum_decides_the_exit_status(vectors, tmp_path):
         ("-m prec@all", "prec@100"),
         ("-m map@0", "map@100"),
         ("-d sakee", "'sake'"),
-        ("--set denominator=hitz", "'hits'"),
-        ("--set interpolatio=voc", "'interpolation'"),
+        ("--part denominator=hitz", "'hits'"),
+        ("--part interpolatio=voc", "'interpolation'"),
         ("--binary lsh", "sign or itq"),
         ("--memory lots", "500M"),
         ("--memory 1k", "--memory"),
@@ -119,7 +119,7 @@ def test_a_wrong_word_names_the_right_one(words, near, vectors, tmp_path):
 
 def test_a_definition_and_its_parts(vectors, tmp_path):
     done = shell(
-        "sbirctl evaluate vectors.npz -m map@5 -d sake --set denominator=hits --json", tmp_path
+        "sbirctl evaluate vectors.npz -m map@5 -d sake --part denominator=hits --json", tmp_path
     )
     scores = json.loads(done.stdout)
     assert scores["definition"]["name"] == "sake,denominator=hits"

@@ -41,7 +41,7 @@ def home(tmp_path_factory):
 @pytest.mark.parametrize(
     "words, status",
     [
-        (["index", "--name", "photos"], 0),
+        (["index", "--gallery", "photos"], 0),
         (["index", "nowhere"], 3),
         (["search"], 2),
         (["search", "nowhere.png"], 3),
@@ -66,7 +66,7 @@ def test_it_imports_no_network(home, words, status):
 
 
 def test_index_with_nothing_new_imports_what_it_reads_with_alone(home):
-    _, modules = modules_of(home, "index", "--name", "photos")
+    _, modules = modules_of(home, "index", "--gallery", "photos")
     assert not modules & HEAVY
     assert not {m for m in modules if m.startswith(("sbirctl.training", "sbirctl.models"))}
 

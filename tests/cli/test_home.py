@@ -28,7 +28,7 @@ def listed(capfd, *words):
 
 def test_what_lies_where(home, capfd):
     found = listed(capfd)
-    rows = [(row["kind"], row["name"], row["bytes"]) for row in found["entries"]]
+    rows = [(row["kind"], row["name"], row["bytes"]) for row in found["rows"]]
     assert rows == [
         ("data set", "yours", 900),
         ("data set", "mine", 500),
@@ -40,7 +40,7 @@ def test_what_lies_where(home, capfd):
 
 
 def test_clean_shows_a_plan_and_then_does_it(home, capfd):
-    assert [row["name"] for row in listed(capfd, "--clean")["entries"]] == ["refused"]
+    assert [row["name"] for row in listed(capfd, "--clean")["rows"]] == ["refused"]
     assert (home / "runs" / "refused").is_dir()
     assert _app.run(["home", "--clean", "--yes"]) == 0
     assert capfd.readouterr().out == f"{home / 'runs' / 'refused'}\n"

@@ -20,7 +20,7 @@ def test_the_list_is_a_table_of_every_model():
     assert lines[0][:3] == ["name", "parameters", "dim"]
     assert [line[0] for line in lines[1:]] == list(MODELS.names())
     assert done.stderr == ""
-    entries = json.loads(run("--json").stdout)
+    entries = json.loads(run("--json").stdout)["rows"]
     assert [entry["name"] for entry in entries] == list(MODELS.names())
     assert all(entry["parameters"] > 0 and entry["paper"] for entry in entries)
 

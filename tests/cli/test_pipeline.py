@@ -167,7 +167,7 @@ def test_images_that_are_trained_on_and_tested_are_spoken_of_everywhere(prepared
         assert said in shell(prepared, f"sbirctl {command} {run}").stderr, command
     scores = json.loads((run / "scores.json").read_text())
     assert scores["provenance"]["leaks_allowed"] == 21 * 2 * EACH
-    done = shell(prepared, f"sbirctl report {run} --against drclip --format json")
+    done = shell(prepared, f"sbirctl report {run} --against drclip --json")
     assert said in done.stderr
     rows = json.loads(done.stdout)["rows"]
     assert {row["difference"] for row in rows} == {None}

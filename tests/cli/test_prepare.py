@@ -237,7 +237,7 @@ def test_listing(sketchy, capfd):
     prepare("sketchy", "--from", sketchy)
     capfd.readouterr()
     assert sbirctl("datasets", "--json") == 0
-    listed = {one["name"]: one for one in json.loads(capfd.readouterr().out)}
+    listed = {one["name"]: one for one in json.loads(capfd.readouterr().out)["rows"]}
     assert listed["sketchy"]["state"] == "prepared"
     assert listed["sketchy"]["photos"] == 6
     assert listed["sketchy"]["sketches"] == 12
@@ -255,7 +255,7 @@ def test_listing_tells_the_unfinished_the_old_and_the_damaged(home, capfd):
     (home / "datasets/bad").mkdir()
     (home / "datasets/bad/manifest.json").write_text("{")
     assert sbirctl("datasets", "--json") == 0
-    listed = {one["name"]: one["state"] for one in json.loads(capfd.readouterr().out)}
+    listed = {one["name"]: one["state"] for one in json.loads(capfd.readouterr().out)["rows"]}
     assert (listed["half"], listed["bad"]) == ("unfinished", "damaged")
     assert listed["old"] == "of another version"
 

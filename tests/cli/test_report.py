@@ -60,7 +60,7 @@ def test_the_command_in_a_pipe_imports_no_torch(small):
 
 
 def test_ours_is_what_evaluate_says(small, capsys):
-    assert _app.run(["report", str(small[0]), "--format", "json"]) == 0
+    assert _app.run(["report", str(small[0]), "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     ours = {row["metric"]: row["ours"] for row in rows}
     metrics = [word for name in ours for word in ("-m", name)]

@@ -37,20 +37,20 @@ def test_the_latest_is_first_and_the_figures_are_the_best(home, words, capfd):
     assert _app.run(words) == 0
     out, err = capfd.readouterr()
     rows = [line.split("\t") for line in out.splitlines()]
-    assert " ".join(rows[0]) == "run state epochs validation minutes parameters images/s path"
-    assert [row[:4] for row in rows[1:]] == [
-        ["a", "finished", "2", "0.5000"],
-        ["b", "finished", "2", ""],
-        ["c", "begun", "", ""],
+    assert " ".join(rows[0]) == "run label state epochs validation minutes parameters images/s path"
+    assert [row[:5] for row in rows[1:]] == [
+        ["a", "", "finished", "2", "0.5000"],
+        ["b", "", "finished", "2", ""],
+        ["c", "", "begun", "", ""],
     ]
-    assert [row[5:7] for row in rows[1:]] == [["1200", "20.5000"], ["1200", ""], ["", ""]]
+    assert [row[6:8] for row in rows[1:]] == [["1200", "20.5000"], ["1200", ""], ["", ""]]
     assert err == ""
 
 
 @pytest.mark.parametrize("words", [["runs", "--json"], ["runs", "list", "--json"]])
 def test_json(home, words, capfd):
     assert _app.run(words) == 0
-    found = json.loads(capfd.readouterr().out)
+    found = json.loads(capfd.readouterr().out)["rows"]
     assert [row["run"] for row in found] == ["a", "b", "c"]
     assert found[0]["validation"] == 0.5
 
@@ -84,7 +84,7 @@ DAMAGE = [
 def test_a_damaged_run_costs_itself(home, capfd, what):
     (home / "runs/b/result.json").write_text(what)
     assert _app.run(["runs", "--json"]) == 0
-    rows = {row["run"]: row for row in json.loads(capfd.readouterr().out)}
+    rows = {row["run"]: row for row in json.loads(capfd.readouterr().out)["rows"]}
     assert rows["b"]["state"] == "damaged"
     assert rows["a"]["validation"] == 0.5
     assert newest_run().name == "a"

@@ -35,7 +35,7 @@ def place(tmp_path_factory):
     drawing.save(root / "drawing.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SBIRCTL_HOME", str(root / "home"))
-        assert _app.run(["index", str(folder), "--name", "mine", *MODEL]) == 0
+        assert _app.run(["index", str(folder), "--gallery", "mine", *MODEL]) == 0
     return root
 
 
@@ -54,7 +54,7 @@ def run(place, monkeypatch, capfdbinary):
 
 
 def test_index_prints_the_gallery_and_says_what_was_left_out(run, place):
-    code, out, err = run("index", "photos", "--name", "mine")
+    code, out, err = run("index", "photos", "--gallery", "mine")
     assert (code, out) == (0, bytes(place / "home" / "galleries" / "mine") + b"\n")
     assert "5 photos, 0 of them new" in err
     assert "Left out: 1 broken (listed in left-out.tsv)." in err
@@ -79,7 +79,7 @@ def test_scores_and_json_agree(run):
     assert header == ["drawing", "rank", "score", "path"]
     assert [(row[0], row[1]) for row in rows] == [("drawing.png", n) for n in "1212"]
     _, out, _ = run("search", "drawing.png", "-k", "2", "--json")
-    (answer,) = json.loads(out)["answers"]
+    (answer,) = json.loads(out)["rows"]
     found = [(p["path"], f"{p['score']:.4f}") for p in answer["photos"]]
     assert found == [(row[3], row[2]) for row in rows[:2]]
     assert all(len(p["id"]) == 64 for p in answer["photos"])
@@ -161,14 +161,14 @@ def test_errors_are_two_lines(run, words, code, what):
     [
         (["nowhere"], 3, "nowhere"),
         (["drawing.png"], 2, "drawing.png is a file"),
-        (["photos", "--name", "a/b"], 2, "'a/b'"),
-        (["photos", "--name", "mine", "--engine", "exat"], 2, "'exat'"),
-        (["photos", "--name", "mine", "--engine", "faiss:hnws"], 2, "'hnws'"),
-        (["photos", "--name", "two\nlines"], 2, "cannot name"),
-        (["photos", "--name", "mine", "--model", "nothing"], 3, "nothing"),
-        (["photos", "--name", "mine", "--forget", "home"], 2, "home"),
-        (["photos", "--name", "mine", "--set", "size=64"], 2, "size=64"),
-        (["home", "--name", "empty", *MODEL], 3, "no photo"),
+        (["photos", "--gallery", "a/b"], 2, "'a/b'"),
+        (["photos", "--gallery", "mine", "--engine", "exat"], 2, "'exat'"),
+        (["photos", "--gallery", "mine", "--engine", "faiss:hnws"], 2, "'hnws'"),
+        (["photos", "--gallery", "two\nlines"], 2, "cannot name"),
+        (["photos", "--gallery", "mine", "--model", "nothing"], 3, "nothing"),
+        (["photos", "--gallery", "mine", "--forget", "home"], 2, "home"),
+        (["photos", "--gallery", "mine", "--set", "size=64"], 2, "size=64"),
+        (["home", "--gallery", "empty", *MODEL], 3, "no photo"),
     ],
 )
 def test_errors_of_index_are_two_lines(run, words, code, what):
@@ -181,21 +181,21 @@ def test_errors_of_index_are_two_lines(run, words, code, what):
 def test_folders_are_added_and_forgotten(run, place):
     (place / "more").mkdir(exist_ok=True)
     Image.new("RGB", (20, 20), "red").save(place / "more" / "red.png")
-    run("index", "more", "--name", "mine")
+    run("index", "more", "--gallery", "mine")
     assert json.loads(run("index", "--json")[1])["photos"] == 6
     assert run("index", "--forget", "more")[0] == 0
     assert json.loads(run("index", "--json")[1])["photos"] == 5
 
 
 def test_galleries_are_listed_and_removed(run, place):
-    run("index", "photos", "--name", "other", *MODEL)
+    run("index", "photos", "--gallery", "other", *MODEL)
     _, out, _ = run("galleries")
     rows = [line.split("\t") for line in out.decode().splitlines()]
     assert [row[:3] for row in rows[1:]] == [["other", "5", "baseline"], ["mine", "5", "baseline"]]
     assert run("galleries", "rm", "other", "nobody")[0] == 3
     code, out, _ = run("galleries", "rm", "other")
     assert (code, out) == (0, bytes(place / "home" / "galleries" / "other") + b"\n")
-    names = [info["name"] for info in json.loads(run("galleries", "--json")[1])["galleries"]]
+    names = [info["name"] for info in json.loads(run("galleries", "--json")[1])["rows"]]
     assert names == ["mine"]
     assert (place / "photos" / "0.png").is_file()
 
@@ -216,20 +216,20 @@ def test_help_needs_no_torch():
 
 
 def test_what_is_excluded_stays_so(run, place):
-    words = ["index", "photos", "--name", "less", *MODEL]
+    words = ["index", "photos", "--gallery", "less", *MODEL]
     _, out, _ = run(*words, "--exclude", "1.*", "--json")
     assert json.loads(out)["left_out"]["excluded"] == 1
-    _, out, _ = run("index", "--name", "less", "--exclude", "2.*", "--json")
+    _, out, _ = run("index", "--gallery", "less", "--exclude", "2.*", "--json")
     assert json.loads(out)["left_out"]["excluded"] == 2
     assert find_gallery("less").exclude == (b"1.*", b"2.*")
-    assert run("index", "--name", "less", "--include", "3.*")[0] == 2
-    _, out, _ = run("index", "--name", "less", "--include", "1.*", "--json")
+    assert run("index", "--gallery", "less", "--include", "3.*")[0] == 2
+    _, out, _ = run("index", "--gallery", "less", "--include", "1.*", "--json")
     assert json.loads(out)["left_out"]["excluded"] == 1
     assert find_gallery("less").exclude == (b"2.*",)
     run("galleries", "rm", "less")
 
 
 def test_a_refused_index_leaves_nothing(run, place):
-    code, _, _ = run("index", "photos", "--name", "none", "--exclude", "*", *MODEL)
+    code, _, _ = run("index", "photos", "--gallery", "none", "--exclude", "*", *MODEL)
     assert code == 3
     assert not (place / "home/galleries/none").exists()

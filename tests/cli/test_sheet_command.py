@@ -68,7 +68,7 @@ def test_too_many_are_left_out_aloud(made, tmp_path, monkeypatch, capsys):
         (["sheet", "one", "--classes", "nothing"], 2, "nothing"),
         (["sheet", "one", "--query", "gone.png"], 2, "gone.png"),
         (["sheet", "three"], 3, "three"),
-        (["sheet", "one", "--store", "gone"], 3, "gone"),
+        (["sheet", "one", "--dataset", "gone"], 3, "gone"),
         (["datasets", "sheet", "gone"], 3, "gone"),
         (["datasets", "sheet", "drawn things", "-o", "x.html"], 2, "x.html"),
         (["datasets", "sheet", "drawn things", "--classes", "x"], 2, "'x'"),
@@ -89,21 +89,25 @@ def test_samples_of_a_data_set(made, tmp_path, capfdbinary):
     assert Image.open(path).height > 4 * 32
 
 
-def test_confused_pairs_as_json_and_table(made, tmp_path, capsys):
+def test_confused_pairs_as_json_and_beside_the_picture(made, tmp_path, capsys):
     picture = tmp_path / "c.svg"
-    words = ["correlation", "one", "two", "--pairs", "2", "-o", str(picture)]
+    words = ["correlation", "one", "two", "--confused", "2", "-o", str(picture)]
     assert _app.run([*words, "--json", "--values"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["picture"] == str(picture)
-    assert [run["run"] for run in found["runs"]] == ["one", "two"]
-    assert all(len(run["pairs"]) == 2 for run in found["runs"])
+    assert found["path"] == str(picture)
+    assert [run["run"] for run in found["rows"]] == ["one", "two"]
+    assert all(len(run["pairs"]) == 2 for run in found["rows"])
     assert picture.read_text().startswith("<?xml")
-    with open(picture.with_suffix(".csv"), newline="") as stream:
+    with open(found["values"], newline="") as stream:
         assert len(list(csv.DictReader(stream))) == 2 * 9
+    with open(found["pairs"], newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    assert [line["run"] for line in lines] == ["one", "one", "two", "two"]
+    assert float(lines[0]["margin"]) == found["rows"][0]["pairs"][0]["margin"]
     assert _app.run(words) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split("\t")[:3] == ["run", "sketches of", "photos of"]
-    assert len(lines) == 5
+    said = capsys.readouterr()
+    assert said.out == f"{picture}\n"
+    assert "one: most confused" in said.err
 
 
 def test_curves_of_rankings(made, tmp_path, capfdbinary):

@@ -32,7 +32,7 @@ def test_the_list_of_lists_is_a_table_and_json(tmp_path):
     table = {line.split("\t")[0]: line.split("\t")[2:4] for line in lines[1:]}
     assert table["sketchy/imagenet21"] == ["21", "104"]
     assert table["pets/default"] == ["2", "0"]
-    rows = json.loads(run("--json", "--dataset", "tuberlin", home=tmp_path).stdout)
+    rows = json.loads(run("--json", "--dataset", "tuberlin", home=tmp_path).stdout)["rows"]
     assert {row["name"].split("/")[0] for row in rows} == {"tuberlin"}
     assert [row["name"] for row in rows if row["default"]] == ["tuberlin/sake30"]
 
@@ -72,7 +72,7 @@ def test_audit_names_each_overlap(tmp_path):
     assert "songbird\tsame synset\tn01534433" in done.stdout
     assert "4 of 21 classes" in done.stderr
     found = json.loads(run("audit", "sketchy/imagenet21", "--json", home=tmp_path).stdout)
-    assert {overlap["name"] for overlap in found["overlaps"]} == {
+    assert {overlap["name"] for overlap in found["rows"]} == {
         "door",
         "mouse",
         "saw",

@@ -68,7 +68,7 @@ def test_few_distinct_vectors_are_drawn_and_marked(tmp_path):
 
 def test_picture_coordinates_and_facts(embeddings, tmp_path):
     out = tmp_path / "out" / "map.svg"
-    done = run("-", "-o", out, "--per-class", 4, home=tmp_path, input=f"{embeddings}\n")
+    done = run("-", "-o", out, "--each", 4, home=tmp_path, input=f"{embeddings}\n")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{out}\n"
     assert "showing 12 of 15 photos" in done.stderr
@@ -87,7 +87,7 @@ def test_picture_coordinates_and_facts(embeddings, tmp_path):
 
 
 def test_two_runs_side_by_side_beside_the_first(embeddings, tmp_path):
-    done = run(embeddings, "--compare", embeddings, "--layout", "two", home=tmp_path)
+    done = run(embeddings, embeddings, "--layout", "two", home=tmp_path)
     assert done.returncode == 0, done.stderr
     picture = tmp_path / "any name-tsne.png"
     assert done.stdout == f"{picture}\n"

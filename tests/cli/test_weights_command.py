@@ -15,7 +15,7 @@ def test_all_are_listed_without_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    names = [row["name"] for row in json.loads(done.stdout)["weights"]]
+    names = [row["name"] for row in json.loads(done.stdout)["rows"]]
     assert names == list(named_weights())
 
 
@@ -35,5 +35,5 @@ def test_unknown_names_are_answered_with_the_nearest(capsys):
 
 def test_the_cost_of_an_image_is_measured(capsys):
     assert _app.run(["weights", "mobilenetv2", "--measure", "--json"]) == 0
-    (row,) = json.loads(capsys.readouterr().out)["weights"]
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert 0 < row["milliseconds"] < 60_000

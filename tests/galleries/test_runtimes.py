@@ -146,7 +146,7 @@ def test_search_and_an_index_with_little_new_import_no_torch(made, world):
     code = (
         "import sys; sys.modules['torch'] = None\n"
         "from sbirctl.cli import _app\n"
-        "assert _app.run(['index', 'more', '--name', 'photos', '--json']) == 0\n"
+        "assert _app.run(['index', 'more', '--gallery', 'photos', '--json']) == 0\n"
         "assert _app.run(['search', 'drawing.png', '-k', '2', '--json']) == 0\n"
     )
     done = subprocess.run(
@@ -154,7 +154,7 @@ def test_search_and_an_index_with_little_new_import_no_torch(made, world):
     )
     first, _, second = done.stdout.partition("\n}\n")
     assert json.loads(first + "}")["embedded"] == 1
-    assert len(json.loads(second)["answers"][0]["photos"]) == 2
+    assert len(json.loads(second)["rows"][0]["photos"]) == 2
 
 
 def test_a_drawing_is_given_at_the_size_the_sketch_side_takes(made, world):

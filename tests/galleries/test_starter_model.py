@@ -44,7 +44,7 @@ def test_on_a_fresh_machine_two_commands_find_a_photo_without_torch(world):
     place, first, drawn = done.stdout.split("\n", 2)
     assert place == str(world / "home" / "galleries" / "photos")
     assert first == str(world / "photos" / "2.png")
-    assert len(json.loads(drawn)["answers"][0]["photos"]) == 3
+    assert len(json.loads(drawn)["rows"][0]["photos"]) == 3
     assert "the model starter" in done.stderr
 
 

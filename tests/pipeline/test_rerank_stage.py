@@ -120,10 +120,10 @@ def test_every_command_goes_on_and_says_so(two):
     told = Told()
     evaluate(made, report=told)
     assert f"{made}: re-ranked by k-reciprocal (k1=20, k2=6, lambda=0.3)." in told.warnings
-    (found,) = compare([made], [two[0]], ["map@all"], definitions.get("standard"))
+    (found,) = compare([made], [two[0]], ["map@all"], definitions.get("standard")).rows
     assert found.a == pytest.approx(figures(made)["map@all"])
     done = shell(f"sbirctl audit {made} --json", made.parent)
-    (audited,) = json.loads(done.stdout)
+    (audited,) = json.loads(done.stdout)["rows"]
     assert any("no figure is of the model alone" in w.lower() for w in audited["warnings"])
     picture = curves([made, two[0]], made.with_name("c.svg"))
     assert "0-k-reciprocal (re-ranked)" in picture.read_text()
@@ -160,7 +160,7 @@ def test_the_command(two):
 
 def test_a_report_says_so_and_prints_no_difference(two):
     made = rerank(two[:1], "k-reciprocal")
-    done = shell(f"sbirctl report {made} --format json", made.parent)
+    done = shell(f"sbirctl report {made} --json", made.parent)
     rows = json.loads(done.stdout)["rows"]
     assert rows
     for row in rows:

@@ -165,17 +165,17 @@ def test_a_definition_by_its_file(single):
 def test_an_engine(way):
     where, path, alone = way
     plugins = ["--plugin", "rounded.py"] if alone else []
-    words = ["index", "tiles/photos", "--name", "mine", "--engine", "rounded", *plugins]
+    words = ["index", "tiles/photos", "--gallery", "mine", "--engine", "rounded", *plugins]
     run(*words, where=where, path=path)
     drawing = "tiles/drawings/fish/fish0-1.png"
     words = ["search", drawing, "--gallery", "mine", "-k", "3", "--json", *plugins]
     found = json.loads(run(*words, where=where, path=path))
-    words = ["index", "--name", "mine", "--engine", "exact", *plugins]
+    words = ["index", "--gallery", "mine", "--engine", "exact", *plugins]
     run(*words, where=where, path=path)
     words = ["search", drawing, "--gallery", "mine", "-k", "3", "--json"]
     exact = json.loads(run(*words, where=where, path=path))
 
-    both = [[photo["score"] for photo in one["answers"][0]["photos"]] for one in (found, exact)]
+    both = [[photo["score"] for photo in one["rows"][0]["photos"]] for one in (found, exact)]
     assert len(both[0]) == 3
     assert both[0] == pytest.approx(both[1], abs=2e-3)
 
@@ -208,10 +208,10 @@ def test_check_finds_nothing(way, kind):
     where, path, alone = way
     name = FILES[kind] if alone else FILES[kind].partition(".")[0]
     given = ["--from", "tiles"] if kind == "data-set" else []
-    found = json.loads(run("check", name, *given, "--json", where=where, path=path))
-    assert len(found) == 1
-    assert len(found[0]["checks"]) >= 3
-    assert [one["problem"] for one in found[0]["checks"] if one["problem"]] == []
+    found = json.loads(run("check", name, *given, "--json", where=where, path=path))["rows"]
+    assert len({(one["kind"], one["name"]) for one in found}) == 1
+    assert len(found) >= 3
+    assert [one["problem"] for one in found if one["problem"]] == []
 
 
 def test_what_is_no_plug_in_is_refused(single, tmp_path):

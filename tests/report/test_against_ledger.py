@@ -130,7 +130,7 @@ def test_a_row_without_a_list_is_never_compared(task, said):
 
 def test_the_command(tmp_path, capsys):
     place = run_folder(tmp_path, "run", model="baseline", classes=4)
-    assert _app.run(["report", str(place), "--against", "ledger", "--format", "json"]) == 0
+    assert _app.run(["report", str(place), "--against", "ledger", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert {"CLIP-AT (Sketch_LVM)", "Dr. CLIP", "FFMLN, 512 dimensions"} <= {
         row["system"] for row in rows
@@ -139,7 +139,7 @@ def test_the_command(tmp_path, capsys):
     assert _app.run(["report", str(place), "--against", "ledger", "--format", "md"]) == 0
     assert "| beside |" in capsys.readouterr().out
     foreign = run_folder(tmp_path, "foreign", model="", split="mine/a", dataset="mine")
-    assert _app.run(["report", str(foreign), "--against", "ledger", "--format", "json"]) == 0
+    assert _app.run(["report", str(foreign), "--against", "ledger", "--json"]) == 0
     assert {row["reason"] for row in json.loads(capsys.readouterr().out)["rows"]} == {
         "nothing published"
     }

@@ -101,5 +101,5 @@ def test_an_unknown_data_set_is_refused_with_the_nearest(capsys):
 
 
 def test_the_page_in_docs_is_what_the_command_prints():
-    command = "sbirctl ledger --markdown > docs/ledger.md"
+    command = "sbirctl ledger --format md > docs/ledger.md"
     assert PAGE.read_text("utf-8") == page(read_ledger()), f"Run `{command}`."

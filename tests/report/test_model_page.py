@@ -71,7 +71,7 @@ TABLE = {
 @pytest.mark.parametrize("name", MODELS.names())
 def test_the_page_in_docs_is_what_the_command_prints(name):
     page = PAGES / f"{name}.md"
-    command = f"sbirctl models show {name} --markdown > docs/models/{name}.md"
+    command = f"sbirctl models show {name} --format md > docs/models/{name}.md"
     assert page.is_file(), f"write it: {command}"
     assert page.read_text(encoding="utf-8") == markdown(name), f"stale; write it: {command}"
 
@@ -146,5 +146,5 @@ def test_measured_figures_are_those_of_the_model(tmp_path):
 
 
 def test_the_command_prints_the_page(capsys):
-    assert _app.run(["models", "show", "baseline", "--markdown"]) == 0
+    assert _app.run(["models", "show", "baseline", "--format", "md"]) == 0
     assert capsys.readouterr().out == markdown("baseline")

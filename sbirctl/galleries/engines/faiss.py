@@ -134,13 +134,13 @@ class Faiss:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise CorruptError(
                 f"The index in {display_path(folder)} is damaged: {reason}.",
-                "Make it again: `sbirctl index --name NAME`.",
+                "Make it again: `sbirctl index --gallery NAME`.",
             ) from error
         if engine._index.d != dim:
             raise CorruptError(
                 f"The index in {display_path(folder)} holds vectors of {engine._index.d} numbers, "
                 f"not {dim}.",
-                "Make it again: `sbirctl index --name NAME`.",
+                "Make it again: `sbirctl index --gallery NAME`.",
             )
         engine._search_settings()
         return engine

@@ -176,7 +176,7 @@ def read_about(spec: str) -> dict[str, Any]:
         metadata = client.get_collection(name).config.metadata if there else None
     if not metadata or _ABOUT not in metadata:
         raise MissingError(
-            f"{spec} is no gallery.", f"Type `sbirctl index FOLDER --name N --engine {spec}`."
+            f"{spec} is no gallery.", f"Type `sbirctl index FOLDER --gallery N --engine {spec}`."
         )
     return json.loads(metadata[_ABOUT])
 

@@ -1,6 +1,6 @@
 """Galleries are brought up to date when the page opens, by a process of its own.
 
-The server itself changes nothing. It starts what `sbirctl index --name NAME` starts, for galleries
+The server itself changes nothing. It starts what `sbirctl index --gallery NAME` starts, for those
 that belong to the user who serves them, one after the other and behind everything else.
 """
 
