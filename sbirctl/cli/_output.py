@@ -6,6 +6,7 @@ object: `schema` (the number of its form), `command` (the words typed) and the f
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
@@ -170,6 +171,7 @@ def show(output: Output, command: str) -> None:
         _console.print_json(about | {k: v for k, v in output.fields.items() if k != "schema"})
     else:
         output.show()
+        sys.stdout.flush()  # `serve` goes on, and its reader waits for the address
     if output.failure is not None:
         raise output.failure
 
