@@ -12,6 +12,7 @@ IMAGENET = "ImageNet-1k"
 NOT_STATED = "not stated"
 # A part of the published name, the data, and what they were labelled with; the first that fits.
 _KNOWN = (
+    (r"ijepa", "images of ImageNet", "none"),
     (r"in2[12]k|in12k|IMAGENET2[12]K", "ImageNet-21k", "class names, ImageNet-1k's among them"),
     (r"in1k|IMAGENET1K", IMAGENET, "its 1,000 class names"),
     (r"openai", "400 million image-text pairs of OpenAI, not published", "captions"),

@@ -17,6 +17,7 @@ from sbirctl.models import WeightsRecord, pretrained_on
             "1" * 64,
             "400 million image-text pairs of OpenAI, not published",
         ),
+        ("timm vit_huge_patch14_gap_224 in1k_ijepa", "1" * 64, "images of ImageNet"),
         ("mine.pt", "1" * 64, "not stated"),
         # files, whatever their names: torchvision's VGG-19 and timm's EfficientNet-Lite0
         ("vgg.pth", "dcbb9e9d" + "0" * 56, "ImageNet-1k"),
