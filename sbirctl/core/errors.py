@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 
@@ -69,6 +69,12 @@ def going_on(where: str) -> Iterator[None]:
         if stop.args:  # it was said further inside
             raise
         raise KeyboardInterrupt(f"Stopped {where}.", "Type the same command to go on.") from stop
+
+
+def few(names: Sequence[str], most: int) -> str:
+    """The first names of a list, and how many more there are."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

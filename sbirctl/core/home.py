@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sbirctl.core.errors import MissingError, SbirctlError, UsageError
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError, few
 from sbirctl.core.files import atomic_open, display_path, read_json
 from sbirctl.core.forms import NATURAL, Each, Maybe, check_form
 
@@ -168,8 +168,5 @@ def find_run(text: str) -> Path | None:
     ]
     if len(found) > 1:
         names = [folder.name for folder in found]
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        raise UsageError(
-            f"{text!r} may be {', '.join(names[:_SHOWN])}{more}.", "Type more of the name."
-        )
+        raise UsageError(f"{text!r} may be {few(names, _SHOWN)}.", "Type more of the name.")
     return found[0] if found else None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from sbirctl.core.config import setting, to_dict
-from sbirctl.core.errors import MismatchError, MissingError
+from sbirctl.core.errors import MismatchError, MissingError, few
 from sbirctl.core.files import digest_json
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS, Dataset
@@ -167,14 +167,15 @@ def _check_classes(items: Sequence[RawItem], labels: Sequence[str]) -> list[str]
     photos, sketches = sides["photo"], sides["sketch"]
     if not photos & sketches:
         raise MismatchError(
-            f"No class has both photos and sketches: {_few(photos)} against {_few(sketches)}.",
+            f"No class has both photos and sketches: {few(sorted(photos), _SHOWN)} against "
+            f"{few(sorted(sketches), _SHOWN)}.",
             "Give the sub-folders of both sides the same names.",
         )
     remarks = []
     if photos - sketches:
-        remarks.append(f"Classes without sketches: {_few(photos - sketches)}.")
+        remarks.append(f"Classes without sketches: {few(sorted(photos - sketches), _SHOWN)}.")
     if sketches - photos:
-        remarks.append(f"Classes without photos: {_few(sketches - photos)}.")
+        remarks.append(f"Classes without photos: {few(sorted(sketches - photos), _SHOWN)}.")
     return remarks
 
 
@@ -209,8 +210,3 @@ def _name(item: RawItem) -> bytes:
 
 def _instance(item: RawItem, photo: str) -> str:
     return f"{item.class_name}/{photo}"
-
-
-def _few(names: set[str]) -> str:
-    shown = ", ".join(sorted(names)[:_SHOWN])
-    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sbirctl.core.errors import CorruptError, MismatchError, MissingError
+from sbirctl.core.errors import CorruptError, MismatchError, MissingError, few
 from sbirctl.core.files import digest_file, display_path, refuse_shortage
 
 PRETRAINED = "pretrained"
@@ -88,9 +88,9 @@ def load_state(
         if k in state and state[k].shape != own[k].shape
     ]
     problems = [
-        _few("missing", missing),
-        _few("of another shape", wrong),
-        _few("unknown", [k for k in extra if not k.endswith(counters)]),
+        _problem("missing", missing),
+        _problem("of another shape", wrong),
+        _problem("unknown", [k for k in extra if not k.endswith(counters)]),
     ]
     if any(problems):
         raise MismatchError(
@@ -100,11 +100,8 @@ def load_state(
     module.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)
 
 
-def _few(kind: str, names: list[str]) -> str:
-    if not names:
-        return ""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{kind}: {', '.join(names[:_SHOWN])}{more}"
+def _problem(kind: str, names: list[str]) -> str:
+    return f"{kind}: {few(names, _SHOWN)}" if names else ""
 
 
 def _read_tensors(path: Path) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sbirctl.core.errors import few
 from sbirctl.report.protocol_checks import PROTOCOL_CHECKS, Protocols
 from sbirctl.report.published import Figure
 from sbirctl.report.subject import Subject
-from sbirctl.report.training_checks import TRAINING_CHECKS, Pair, few, value_of
+from sbirctl.report.training_checks import SHOWN, TRAINING_CHECKS, Pair, value_of
 from sbirctl.retrieval.definitions import CHOICES, Definition
 from sbirctl.retrieval.definitions import get as get_definition
 from sbirctl.retrieval.metrics import Metric, parse
@@ -45,7 +46,9 @@ def recipe_remark(figure: Figure, subject: Subject) -> str:
         f"{key}={value_of(value)} ({value_of(recipe[key])})"
         for key, value in figure.preset.other_recipe(given).items()
     ]
-    return f"The recipe differs (the row's in brackets): {few(differing)}." if differing else ""
+    return (
+        f"The recipe differs (the row's in brackets): {few(differing, SHOWN)}." if differing else ""
+    )
 
 
 def nearest_figure(figures: Sequence[Figure], subject: Subject) -> Figure | None:

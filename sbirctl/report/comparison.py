@@ -6,10 +6,11 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sbirctl.core.errors import few
 from sbirctl.report.comparability import nearest_figure, obstacles, recipe_remark
 from sbirctl.report.published import Figure
 from sbirctl.report.subject import Subject
-from sbirctl.report.training_checks import few, value_of
+from sbirctl.report.training_checks import SHOWN, value_of
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.definitions import get as get_definition
@@ -175,7 +176,7 @@ def pretraining(subject: Subject) -> str:
     said = f"Ours started from weights trained on {known.data} (labels: {known.labels})"
     if known.overlap is None:
         return f"{said}."
-    named = f": {few(known.overlap)}" if known.overlap else ""
+    named = f": {few(known.overlap, SHOWN)}" if known.overlap else ""
     return f"{said}; {len(known.overlap)} of {subject.classes} test classes are among them{named}."
 
 

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from sbirctl.core.config import to_dict
+from sbirctl.core.errors import few
 from sbirctl.edges.settings import edge_settings
 from sbirctl.report.published import Figure
 from sbirctl.report.subject import Subject
 
 Reasons = Sequence[str]
-_SHOWN = 6
+SHOWN = 6
 
 
 class Pair(NamedTuple):
@@ -22,12 +23,6 @@ class Pair(NamedTuple):
 
     figure: Figure
     subject: Subject
-
-
-def few(texts: Sequence[str]) -> str:
-    """The first ones, and how many more there are."""
-    shown = ", ".join(texts[:_SHOWN])
-    return f"{shown} and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else shown
 
 
 def value_of(value: Any) -> str:
@@ -54,7 +49,7 @@ def settings(pair: Pair) -> Reasons:
     if pair.subject.provenance.settings is None:
         return ("the settings are not recorded",)
     differing = pair.figure.preset.other_method(pair.subject.provenance.settings)
-    said = few([f"{key}={value_of(value)}" for key, value in differing.items()])
+    said = few([f"{key}={value_of(value)}" for key, value in differing.items()], SHOWN)
     return (f"other settings: {said}",) if differing else ()
 
 
@@ -96,7 +91,7 @@ def begun_with(pair: Pair) -> Reasons:
     main, own = (preset.other_method(init.settings) for preset in presets)
     if not main or not own:
         return ()
-    said = few([f"{key}={value_of(value)}" for key, value in main.items()])
+    said = few([f"{key}={value_of(value)}" for key, value in main.items()], SHOWN)
     return (f"other settings in the earlier stages: {said}",)
 
 
@@ -144,7 +139,7 @@ def edge_maps(pair: Pair) -> Reasons:
         return (f"edge maps by {known.method} against {method}",)
     usual = to_dict(edge_settings(method))
     differing = {k: v for k, v in known.parameters.items() if usual.get(k) != v}
-    said = few([f"{key}={value_of(value)}" for key, value in differing.items()])
+    said = few([f"{key}={value_of(value)}" for key, value in differing.items()], SHOWN)
     return (f"edge maps by {method} with {said}",) if differing else ()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.core.errors import MismatchError, UsageError, few
 from sbirctl.core.seeds import rng_for
 from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.splits.spellings import key
@@ -97,7 +97,7 @@ def refuse_classes(train: Iterable[str], test: Iterable[str]) -> None:
     if common:
         names = [a if a == b else f"{a} = {b}" for a, b in common]
         raise MismatchError(
-            f"{_some(names)} {'are' if len(names) > 1 else 'is'} both trained on and tested.",
+            f"{few(names, _SHOWN)} {'are' if len(names) > 1 else 'is'} both trained on and tested.",
             "Choose a split whose unseen classes are not among the training classes.",
         )
 
@@ -129,7 +129,8 @@ def without_shared(
         return train, 0
     if options.leaks == "refuse":
         raise MismatchError(
-            f"{len(ids)} training images have the same content as {what} images: {_some(ids)}.",
+            f"{len(ids)} training images have the same content as {what} images: "
+            f"{few(ids, _SHOWN)}.",
             "Remove them and prepare again, or leave them out of training: --set leaks=drop.",
         )
     return drop(train, ~photo, ~sketch), len(ids)
@@ -190,8 +191,3 @@ def _shared(side: ImageSubset, others: Iterable[ImageSubset]) -> np.ndarray:
             digests = {theirs.digest[i] for i in other.item}
             mask |= np.fromiter((items.digest[i] in digests for i in side.item), bool, len(side))
     return mask
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from sbirctl.core.errors import few
 from sbirctl.store.raw import RawItem
 
 _SHOWN = 5
@@ -74,14 +75,14 @@ def compare(
     missing, unknown = sorted(set(published) - classes), sorted(classes - set(published))
     lines = [_summary(have, want, names, less, missing, len(published))]
     if less and have != want and len(less) <= 2 * _SHOWN:
-        lines.append(f"Fewer files than published: {_few(less)}.")
+        lines.append(f"Fewer files than published: {few(less, _SHOWN)}.")
     for label, which in (
         ("More files than published", more),
         ("Classes without any file", missing),
         ("Classes that are none of the data set's", unknown),
     ):
         if which:
-            lines.append(f"{label}: {_few(which)}.")
+            lines.append(f"{label}: {few(which, _SHOWN)}.")
     facts = {"found": have, "published": want, "missing": missing, "unknown": unknown}
     return Comparison(tuple(lines), facts)
 
@@ -102,8 +103,3 @@ def _summary(
     complete = not less and not missing and all(have[k] in (0, want[k]) for k in names)
     fewer = less or missing or any(have[k] < want[k] for k in names)
     return f"{text}: {'as published' if complete else 'a subset' if fewer else 'more'}."
-
-
-def _few(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
