@@ -13,6 +13,22 @@ from sbirctl.cli._output import Made, made
 panel = "Pipeline"
 order = 30
 
+TestDatasetOption = Annotated[
+    str,
+    typer.Option(
+        "--dataset",
+        help="Test the run on this prepared data set.",
+        autocompletion=_names.prepared,
+    ),
+]
+TestSplitOption = Annotated[
+    str,
+    typer.Option(
+        "--split",
+        help="The classes tested there: a list, a file, or all.",
+        autocompletion=_names.splits,
+    ),
+]
 LeaksOption = Annotated[
     str,
     typer.Option(

@@ -11,7 +11,7 @@ import typer
 from sbirctl.cli import _console, _names
 from sbirctl.cli._output import Listing
 from sbirctl.cli._scores import table_of
-from sbirctl.cli.embed import LeaksOption
+from sbirctl.cli.embed import LeaksOption, TestDatasetOption, TestSplitOption
 from sbirctl.core.errors import SbirctlError, UsageError
 
 if TYPE_CHECKING:
@@ -142,22 +142,8 @@ def command(
     depth: Annotated[
         int, typer.Option("--depth", min=1, help="How many photos of each query --trec writes.")
     ] = 1000,
-    dataset: Annotated[
-        str,
-        typer.Option(
-            "--dataset",
-            help="Embed a run on this prepared data set first.",
-            autocompletion=_names.prepared,
-        ),
-    ] = "",
-    split: Annotated[
-        str,
-        typer.Option(
-            "--split",
-            help="The classes tested there: a list, a file, or all.",
-            autocompletion=_names.splits,
-        ),
-    ] = "",
+    dataset: TestDatasetOption = "",
+    split: TestSplitOption = "",
     leaks: LeaksOption = "refuse",
     label: _console.LabelOption = None,
     binary: BinaryOption = None,

@@ -8,7 +8,7 @@ import typer
 
 from sbirctl.cli import _console, _names
 from sbirctl.cli._output import Made, made
-from sbirctl.cli.embed import LeaksOption
+from sbirctl.cli.embed import LeaksOption, TestDatasetOption, TestSplitOption
 
 panel = "Pictures and tables"
 order = 5
@@ -39,22 +39,8 @@ def command(
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Seed of the part and of all that is random.")
     ] = 0,
-    dataset: Annotated[
-        str,
-        typer.Option(
-            "--dataset",
-            help="Test the run on this prepared data set.",
-            autocompletion=_names.prepared,
-        ),
-    ] = "",
-    split: Annotated[
-        str,
-        typer.Option(
-            "--split",
-            help="The classes tested there: a list, a file, or all.",
-            autocompletion=_names.splits,
-        ),
-    ] = "",
+    dataset: TestDatasetOption = "",
+    split: TestSplitOption = "",
     leaks: LeaksOption = "refuse",
     device: _console.DeviceOption = "auto",
 ) -> Made:
