@@ -13,7 +13,7 @@ import pkgutil
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Literal, get_args, get_origin
 
@@ -103,8 +103,6 @@ class _Command:
 
     group: Any = None
     function: Callable[..., Any] | None = None
-    returns: str = ""
-    shared: tuple[str, ...] = field(default=("quiet", "verbose", "json"))
 
     @classmethod
     def program(cls) -> _Command:

@@ -164,9 +164,9 @@ def _source(name: str) -> str:
 
 
 def _picture(one: StrokeDrawing, share: float, side: int) -> Image.Image:
-    from sbirctl.drawings.strokes import LINE_WIDTH, Pen, begun, render
+    from sbirctl.drawings.strokes import CANVAS, LINE_WIDTH, Pen, begun, render
 
-    pen = Pen() if side > _EXAMPLE else Pen(LINE_WIDTH * side / Pen().canvas, side)
+    pen = Pen(LINE_WIDTH * side / CANVAS, side)
     return render(begun(one.strokes, share), pen, one.sheet, whole=one.strokes)
 
 

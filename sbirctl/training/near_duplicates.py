@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.core.progress import SILENT, Advance, Reporter
 from sbirctl.sampling.subsets import ImageSubset
 
 MOST_BITS = 16
@@ -31,9 +31,8 @@ def near_duplicates(test: ImageSubset, train: ImageSubset, report: Reporter = SI
     return found
 
 
-def _hashes(side: ImageSubset, advance: object) -> np.ndarray:
+def _hashes(side: ImageSubset, advance: Advance) -> np.ndarray:
     """(n, 256) float32 of -1 and 1."""
-    assert callable(advance)
     rows, inverse = np.unique(side.row, return_inverse=True)
     parts = [np.empty((0, _SIDE * _SIDE), dtype=np.float32)]
     for start in range(0, len(rows), _BATCH):
