@@ -10,6 +10,7 @@ from sbirctl.models._weights import RANDOM, WeightsRecord
 
 IMAGENET = "ImageNet-1k"
 NOT_STATED = "not stated"
+_LIBRARIES = ("torchvision ", "timm ", "open_clip ")  # their published names say what they were
 # A part of the published name, the data, and what they were labelled with; the first that fits.
 _KNOWN = (
     (r"ijepa", "images of ImageNet", "none"),
@@ -31,7 +32,7 @@ def pretrained_on(record: WeightsRecord) -> tuple[str, str]:
     if record.name == RANDOM:
         return "none", "none"
     name = record.name
-    if "torchvision" not in name and record.sha256:
+    if record.sha256 and not name.startswith(_LIBRARIES):
         name += f" {_published().get(record.sha256[:8], '')}"
     for part, data, labels in _KNOWN:
         if re.search(part, name):
