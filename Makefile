@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format types check pages bench wheel clean
+.PHONY: demo test lint format types check docs pages bench wheel clean
 
 demo: $(VENV)/.program
 	$(BIN)/sbirctl demo
@@ -23,6 +23,12 @@ types: $(VENV)/.installed
 	$(BIN)/mypy
 
 check: lint types test
+
+# the documentation site into build/site, its links checked; open build/site/index.html
+docs: $(VENV)/.installed
+	rm -rf build/site
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -d build/doctrees docs build/site
+	$(BIN)/python .ci/links.py build/site
 
 # docs/models/ and docs/ledger.md, after a card, a setting or the ledger changed
 pages: $(VENV)/.installed
