@@ -14,7 +14,14 @@ from sbirctl.tasks import Task, TaskOptions
 
 DOCS = Path(__file__).parents[2] / "docs"
 # Pages whose blocks are followed by another test.
-FOLLOWED = {"adding-a-data-set.md", "adding-a-metric.md", "adding-a-model.md", "python.md"}
+FOLLOWED = {
+    "adding-a-data-set.md",
+    "adding-a-loss.md",
+    "adding-a-metric.md",
+    "adding-a-model.md",
+    "adding-an-engine.md",
+    "python.md",
+}
 
 
 def blocks(page: str) -> list[str]:
