@@ -30,7 +30,7 @@ BLOCK = re.compile(r"^```([\w{}-]*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL
 OTHER = {"", "bash", "text", "console", "{include}", "{toctree}", "{eval-rst}"}
 SHELL = {"", "bash", "console"}
 # Options of other programs that the pages speak of.
-FOREIGN = {"--help", "--testall", "--nproc-per-node", "--nnodes"}
+FOREIGN = {"--help", "--strict", "--testall", "--nproc-per-node", "--nnodes"}
 
 
 @pytest.fixture(scope="module")
