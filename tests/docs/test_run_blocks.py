@@ -31,7 +31,7 @@ def blocks(page: str) -> list[str]:
 
 def test_every_block_is_run_by_a_test() -> None:
     pages = {str(f.relative_to(DOCS)) for f in DOCS.rglob("*.md") if "```python" in f.read_text()}
-    assert pages - FOLLOWED == {"edges.md", "formats.md", "splits.md"}
+    assert pages - FOLLOWED == {"edges.md", "formats.md", "splits.md", "tutorials/method.md"}
 
 
 def test_edge_maps() -> None:
@@ -61,3 +61,14 @@ def test_a_task_of_ones_own() -> None:
     (block,) = blocks("splits.md")
     exec(block, names)
     assert names["MyTask"]().Options().least == 2
+
+
+def test_the_tutorial_for_authors(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in blocks("tutorials/method.md"):
+        exec(compile(block, "docs/tutorials/method.md", "exec"), names)
+    assert len(names["after"].query) == 280
+    assert names["table"]["standard"]["map@all"] > 0.2
+    assert (tmp_path / "audit.png").is_file()
