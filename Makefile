@@ -52,7 +52,7 @@ $(VENV)/.program: pyproject.toml
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.program
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,docs]'
 	touch $@
 
 clean:

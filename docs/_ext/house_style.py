@@ -1,7 +1,7 @@
 """Makes of pages and docstrings what Sphinx reads.
 
 A formula is an indented block after a line that ends with a colon; it is shown as it stands. A link
-to a page outside this folder becomes a link to a copy of the file.
+to a page outside this folder becomes a link to a copy of the file, without its anchor.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-OUTSIDE = re.compile(r"\[([^\]]+)\]\((\.\./(?:\.\./)*(?:benchmarks|sbirctl)/[^)#]+\.md)\)")
+FOLDERS = r"\.\./(?:\.\./)*(?:benchmarks|sbirctl)/"
+OUTSIDE = re.compile(rf"\[([^\]]+)\]\(({FOLDERS}[^)#]+\.md)(?:#[^)]*)?\)")
 
 
 def setup(app: Any) -> dict[str, Any]:

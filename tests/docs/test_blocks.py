@@ -30,7 +30,8 @@ BLOCK = re.compile(r"^```([\w{}-]*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL
 OTHER = {"", "bash", "text", "console", "{include}", "{toctree}", "{eval-rst}"}
 SHELL = {"", "bash", "console"}
 # Options of other programs that the pages speak of.
-FOREIGN = {"--help", "--strict", "--testall", "--nproc-per-node", "--nnodes"}
+DOCKER = {"--cap-drop", "--read-only", "--rm", "--security-opt", "--tmpfs", "--user"}
+FOREIGN = {"--help", "--strict", "--testall", "--nproc-per-node", "--nnodes", *DOCKER}
 
 
 @pytest.fixture(scope="module")
