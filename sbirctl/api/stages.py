@@ -206,17 +206,19 @@ def search(
         MissingError, UsageError, CorruptError: as the command.
     """
     from sbirctl.galleries.filters import make_filter
-    from sbirctl.pipeline.search import Query, read_drawings
+    from sbirctl.pipeline.drawings import read_drawings
+    from sbirctl.pipeline.search import Query
     from sbirctl.pipeline.search import search as run
 
+    report = PythonReporter()
     query = Query(
-        drawings=[drawing for one in drawings for drawing in read_drawings(Path(one))],
+        drawings=[drawing for one in drawings for drawing in read_drawings(Path(one), report)],
         photos=[Path(one) for one in photos],
         text=text,
         wanted=make_filter([Path(one) for one in folders], since, until, min_score),
     )
     names = [gallery] if isinstance(gallery, str) else gallery or ()
-    return run(query, galleries=names, k=k, report=PythonReporter())
+    return run(query, galleries=names, k=k, report=report)
 
 
 def _several(files: Sequence[Files] | Files) -> Sequence[Files]:

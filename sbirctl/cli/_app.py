@@ -22,6 +22,7 @@ from sbirctl.cli import _console, _endings, _streams, _verbose
 from sbirctl.cli._everywhere import add_shared_options, forget
 from sbirctl.cli._once import refuse_repeated
 from sbirctl.cli._optional_values import allow_missing_values
+from sbirctl.cli._renamed import accept_earlier_names
 from sbirctl.core import distributed
 
 PANELS = ("Pipeline", "Your own photos", "Pictures and tables", "What there is")
@@ -68,6 +69,7 @@ def build(only: str = "") -> Any:
     add_shared_options(program)
     refuse_repeated(program)
     allow_missing_values(program)
+    accept_earlier_names(program)
     program.invoke = _endings.keep_interruption(program.invoke)
     return program
 

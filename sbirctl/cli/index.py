@@ -23,7 +23,8 @@ def command(
         list[Path] | None,
         typer.Argument(
             metavar="FOLDER",
-            help="Folders of photos, with all their sub-folders. [default: those the gallery has]",
+            help="Folders of photos, with all their sub-folders, or photos. [default: those "
+            "the gallery has]",
             show_default=False,
         ),
     ] = None,
@@ -72,7 +73,7 @@ def command(
         typer.Option(
             "--forget",
             metavar="FOLDER",
-            help="Remove this folder from the gallery; may be repeated.",
+            help="Remove this folder or file from the gallery; may be repeated.",
         ),
     ] = None,
     exclude: Annotated[

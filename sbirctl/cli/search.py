@@ -13,7 +13,8 @@ from sbirctl.cli._output import Listing, Made, Table
 from sbirctl.core.files import display_path
 
 if TYPE_CHECKING:
-    from sbirctl.pipeline.search import Answer, Drawing
+    from sbirctl.pipeline.drawings import Drawing
+    from sbirctl.pipeline.search import Answer
 
 panel = "Your own photos"
 order = 2
@@ -115,7 +116,8 @@ def command(
 ) -> Listing | Made:
     """Find the photos that look like a drawing; prints their paths, the best first.
 
-    Several drawings are several queries, answered one after the other.
+    Several drawings are several queries, answered one after the other. One that cannot be read is
+    named; the others are answered.
     """
     from sbirctl.galleries.combining import parse_weights
     from sbirctl.galleries.filters import make_filter
@@ -151,11 +153,11 @@ def command(
 
 def _drawings(name: str) -> list[Drawing]:
     from sbirctl.drawings.reading import MAX_BYTES
-    from sbirctl.pipeline.search import Drawing, read_drawings
+    from sbirctl.pipeline.drawings import Drawing, read_drawings
 
     if name == "-":
         return [Drawing("stdin", sys.stdin.buffer.read(MAX_BYTES + 1))]
-    return read_drawings(_console.input_path(name))
+    return read_drawings(_console.input_path(name), _console.reporter())
 
 
 def _rows(answers: list[Answer]) -> list[dict[str, object]]:

@@ -44,7 +44,7 @@ def read_drawing(
         centre: bring a drawing that lies unlike the training sketches to their place and size.
         placement: where those lie, from the gallery (`Searcher.placement`).
         max_bytes, max_pixels: larger ones are refused.
-        report: warned of what of an SVG is left out.
+        report: warned of what of an SVG, or of several drawings, is left out.
 
     Returns:
         Square RGB picture, dark on white.
@@ -94,30 +94,32 @@ def _lines(text: bytes) -> tuple[Image.Image, str]:
 
     pen = Pen(canvas=_CANVAS)
     if not text.startswith(b"<"):
-        return render(parse_drawing(_first_drawing(text)), pen), ""
+        first, others = _first_drawing(text)
+        return render(parse_drawing(first), pen), f"{others:,} more drawings" if others else ""
     drawing = parse_svg(text)
     return render(drawing.strokes, pen, drawing.sheet), drawing.remark
 
 
-def _first_drawing(text: bytes) -> bytes:
+def _first_drawing(text: bytes) -> tuple[bytes, int]:
     """The first of the drawings of Quick, Draw!: of lines, of one object over several lines, or of
-    a list of objects."""
-    line = text.partition(b"\n")[0]
+    a list of objects; and how many there are beside it."""
+    line, _, rest = text.partition(b"\n")
     try:
         whole = json.loads(line)
         if isinstance(whole, dict):
-            return line
+            return line, sum(bool(one.strip()) for one in rest.split(b"\n"))
     except (ValueError, RecursionError):
         pass
     try:
         first, _ = json.JSONDecoder().raw_decode(text.decode("utf-8"))
     except (ValueError, RecursionError):
-        return line  # whose own error is told
+        return line, 0  # whose own error is told
+    others = 0
     if isinstance(first, list):
         if not first or not isinstance(first[0], dict):
             raise CorruptError(
                 "it is a list, but not one of drawings",
                 'Give objects of Quick, Draw!: {"drawing": [[[x, …], [y, …]], …]}, one a line.',
             )
-        first = first[0]
-    return json.dumps(first).encode()
+        first, others = first[0], len(first) - 1
+    return json.dumps(first).encode(), others

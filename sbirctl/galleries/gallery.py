@@ -36,7 +36,6 @@ from sbirctl.galleries.database import (
     unfinished,
 )
 from sbirctl.galleries.model_record import ModelRecord
-from sbirctl.galleries.walk import below
 
 LEFT_OUT = "left-out.tsv"
 _COLUMNS = "path, size, time, id, kind, reason"
@@ -87,7 +86,7 @@ class Gallery:
         place: the gallery's folder.
         info: in a few words.
         record: the model.
-        folders: absolute paths that were walked, as bytes.
+        folders: absolute paths that were walked, or of files, as bytes.
         exclude: patterns of files and folders that were left out.
         state: changes with what the gallery holds.
         engine_state: names the folder an engine was saved in; "" where there is none.
@@ -225,16 +224,18 @@ class Gallery:
         """The folders that hold its photos, and those between them and the walked ones, sorted."""
         with self._lock, explained(self.place):
             rows = self._connection.execute("SELECT path FROM files WHERE kind = ''").fetchall()
+        paths = {path for (path,) in rows if type(path) is bytes}
+        named = set(self.folders)
+        tops = named | {os.path.dirname(path) for path in named & paths}
         found: set[bytes] = set()
-        for (path,) in rows:
-            if type(path) is not bytes:
-                continue
-            folder = os.path.dirname(path)
-            while folder not in found and any(
-                folder == top or below(folder, top) for top in self.folders
-            ):
-                found.add(folder)
-                folder = os.path.dirname(folder)
+        for path in paths:
+            climbed = [os.path.dirname(path)]
+            while climbed[-1] not in found and climbed[-1] != os.path.dirname(climbed[-1]):
+                climbed.append(os.path.dirname(climbed[-1]))
+            outermost = max(
+                (i for i, f in enumerate(climbed) if f in tops or f in found), default=-1
+            )
+            found.update(climbed[: outermost + 1])
         return tuple(sorted(found))
 
     def records(self) -> list[FileRecord]:

@@ -25,7 +25,7 @@ from sbirctl.galleries.database import FileRecord
 from sbirctl.galleries.embedder import Embedder
 from sbirctl.galleries.engines import engine_class
 from sbirctl.galleries.gallery import LEFT_OUT, Gallery, GalleryInfo
-from sbirctl.galleries.walk import LeftOut, Walk, below, walk
+from sbirctl.galleries.walk import Walk, below, walk
 from sbirctl.galleries.writer import GalleryWriter, discard
 from sbirctl.store.bounded import load_bounded
 from sbirctl.store.images import MAX_PIXELS, ImageError
@@ -34,6 +34,21 @@ BATCH = 64
 KEPT = 4 * BATCH  # files after which what was made is kept: what a kill can cost
 COPY = "copy of another photo"
 _CHUNK = 32  # files one thread reads at a time
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What is left out.
+
+    Attributes:
+        path: absolute.
+        kind: what it is counted as.
+        reason: why; may tell sizes or damage.
+    """
+
+    path: bytes
+    kind: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -110,7 +125,7 @@ def index(
 
     Args:
         place: the gallery's folder; need not exist.
-        folders: absolute paths to walk.
+        folders: absolute paths to walk, or of files.
         embedder: the model; another one than before embeds everything again.
         engine: what shall search it, as typed.
         exclude: patterns of files and folders to leave out, see `walk`.
@@ -145,7 +160,8 @@ def index(
             raise _no_photo(place, folders, writer)
         state = _engine_state(place, embedder, engine, records, writer, report)
         writer.finish(records, folders, exclude, engine, state)
-    left = tuple(sorted([*found.left, *_left_out(records)], key=lambda one: one.path))
+    before = [LeftOut(path, reason, reason) for path, reason in found.left]
+    left = tuple(sorted([*before, *_left_out(records)], key=lambda one: one.path))
     _write_left_out(place / LEFT_OUT, left)
     with closing(Gallery.open(place)) as gallery:
         return Outcome(place, gallery.info, embedded, left)
@@ -182,16 +198,23 @@ def _engine_state(
 
 
 def _add_unreachable(found: Walk, before: Iterable[FileRecord]) -> None:
-    """What lies below a folder that cannot be read now stays as it was."""
+    """What lies below a folder that cannot be read now stays as it was.
+
+    A file that was named stays where the folder it lay in is not there, too.
+    """
     if found.unreadable:
         here = {file.path for file in found.files}
         found.files += [
             record.file
             for record in before
             if record.file.path not in here
-            and any(below(record.file.path, folder) for folder in found.unreadable)
+            and any(_lies_in(record.file.path, folder) for folder in found.unreadable)
         ]
         found.files.sort(key=lambda file: file.path)
+
+
+def _lies_in(path: bytes, named: bytes) -> bool:
+    return below(path, named) or (path == named and not os.path.isdir(os.path.dirname(path)))
 
 
 def _embed(

@@ -1,4 +1,7 @@
-"""Walking folders for photos: nothing found there is fatal, everything left out is listed."""
+"""Walking folders for photos: nothing found there is fatal, everything left out is listed.
+
+What is named may be a file, too.
+"""
 
 from __future__ import annotations
 
@@ -22,50 +25,37 @@ LINKED_FOLDER = "link to a folder"
 SPECIAL = "no regular file"
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """What is left out.
-
-    Attributes:
-        path: absolute.
-        kind: what it is counted as.
-        reason: why; may tell sizes or damage.
-    """
-
-    path: bytes
-    kind: str
-    reason: str
-
-
 @dataclass
 class Walk:
     """What lies below some folders.
 
     Attributes:
         files: that may be photos, sorted by absolute path, each once.
-        left: what is left out.
+        left: absolute path of each file and folder that is left out, and why.
         unreadable: folders that could not be listed; what is known below them stays.
     """
 
     files: list[File] = field(default_factory=list)
-    left: list[LeftOut] = field(default_factory=list)
+    left: list[tuple[bytes, str]] = field(default_factory=list)
     unreadable: list[bytes] = field(default_factory=list)
-
-    def leave_out(self, path: bytes, reason: str) -> None:
-        """Count a file or folder under the reason why it is left out."""
-        self.left.append(LeftOut(path, reason, reason))
 
 
 def walk(folders: Sequence[bytes], exclude: Sequence[bytes] = ()) -> Walk:
     """Walk folders; links to files are followed, links to folders are not.
 
     Args:
-        folders: absolute paths; one inside another is walked once, hidden or a link as it may be.
+        folders: absolute paths, also of files; one inside another is walked once, hidden or a link
+            as it may be.
         exclude: patterns (`datasets.readers.exclude`) of files and folders to leave out.
     """
     found = Walk()
     named = frozenset(folders)
-    pending = list(named)
+    pending = []
+    for path in named:
+        if os.path.isfile(path):
+            _take(path, found)
+        else:
+            pending.append(path)
     while pending:
         pending += _list(pending.pop(), named, exclude, found)
     found.files.sort(key=lambda file: file.path)
@@ -86,11 +76,11 @@ def _list(
             entries = list(stream)
     except OSError as error:
         refuse_shortage(error)
-        found.leave_out(folder, UNREADABLE_FOLDER)
+        found.left.append((folder, UNREADABLE_FOLDER))
         found.unreadable.append(folder)
         return []
     if folder not in named and any(entry.name == NO_MEDIA_FILE for entry in entries):
-        found.leave_out(folder, NO_MEDIA)
+        found.left.append((folder, NO_MEDIA))
         return []
     inner = []
     place = _below_named(os.path.join(folder, b""), named) if exclude else b""
@@ -101,11 +91,11 @@ def _list(
             EXCLUDED if exclude and excluded(place + entry.name, exclude) else ""
         )
         if reason:
-            found.leave_out(entry.path, reason)
+            found.left.append((entry.path, reason))
         elif entry.is_dir(follow_symlinks=False):
             inner.append(entry.path)
         else:
-            _take(entry, found)
+            _take(entry.path, found)
     return inner
 
 
@@ -115,23 +105,25 @@ def _below_named(path: bytes, named: Collection[bytes]) -> bytes:
     return path[len(folder.rstrip(b"/")) + 1 :]
 
 
-def _take(entry: os.DirEntry[bytes], found: Walk) -> None:
+def _take(path: bytes, found: Walk) -> None:
     try:
-        facts = entry.stat()
+        facts = os.stat(path)
     except OSError as error:
-        found.leave_out(entry.path, error.strerror or "unreadable")
+        found.left.append((path, error.strerror or "unreadable"))
         return
     if not stat.S_ISREG(facts.st_mode):
         link = stat.S_ISDIR(facts.st_mode)
-        found.leave_out(entry.path, LINKED_FOLDER if link else SPECIAL)
+        found.left.append((path, LINKED_FOLDER if link else SPECIAL))
         return
-    if is_named_image(entry.name):
-        found.files.append(File(entry.path, facts.st_size, facts.st_mtime_ns))
-        return
-    file = File(entry.name, facts.st_size, facts.st_mtime_ns)
+    folder, name = os.path.split(path)
+    file = File(path, facts.st_size, facts.st_mtime_ns)
     # of films and the like, which lie among photos, only the first bytes are read
-    reason = left_aside(file, ReadFolder(os.path.dirname(entry.path), MAGIC_BYTES))
+    reason = (
+        ""
+        if is_named_image(name)
+        else left_aside(replace(file, path=name), ReadFolder(folder, MAGIC_BYTES))
+    )
     if reason:
-        found.leave_out(entry.path, reason)
+        found.left.append((path, reason))
     else:
-        found.files.append(replace(file, path=entry.path))
+        found.files.append(file)

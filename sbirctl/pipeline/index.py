@@ -1,4 +1,4 @@
-"""`index`: folders of photos in, a gallery that can be searched out."""
+"""`index`: photos and folders of them in, a gallery that can be searched out."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def index(
     """Bring a gallery up to date with its folders.
 
     Args:
-        folders: to add to the gallery's; none to look again at those it has.
+        folders: to add to the gallery's, and files; none to look again at those it has.
         name: of the gallery; "" for the name of the first folder, or the only gallery.
         model: what makes the vectors.
         engine: "exact", "faiss:hnsw", …; "" for the gallery's own, or exact.
@@ -55,7 +55,7 @@ def index(
 
     Raises:
         MissingError: no such folder, no photo, or no such run.
-        UsageError: a name, engine or setting that cannot be, or a file instead of a folder.
+        UsageError: a name, engine or setting that cannot be.
         SbirctlError: the gallery is being indexed already.
     """
     from sbirctl.galleries.engines import EXACT, engine_class
@@ -119,14 +119,13 @@ def remove(names: Sequence[str]) -> list[Path]:
 
 def _absolute(folder: Path) -> bytes:
     path = os.path.abspath(folder.expanduser())
-    if os.path.isfile(path):
-        raise UsageError(
-            f"{display_path(folder)} is a file.",
-            "Name the folder it lies in; --exclude leaves out.",
-        )
-    if not os.path.isdir(path):
+    if not os.path.exists(path):
         raise MissingError(
-            f"There is no folder {display_path(folder)}.", "Name a folder with photos."
+            f"There is no folder or file {display_path(folder)}.", "Name a folder with photos."
+        )
+    if not (os.path.isdir(path) or os.path.isfile(path)):
+        raise UsageError(
+            f"{display_path(folder)} is neither a folder nor a file.", "Name a folder with photos."
         )
     return os.fsencode(path)
 
@@ -149,12 +148,18 @@ def _place(added: Sequence[bytes], name: str) -> Path:
                 f"Name {'a folder of photos' if not known else 'one: --gallery ' + known[0]}.",
             )
         name = known[0]
-    name = name or display_path(os.path.basename(added[0])) or "photos"
+    name = name or _name_of(added[0])
     check_name(name)
     place = galleries_dir() / name
     if not added and not (place / DATABASE).is_file():
         raise MissingError(f"There is no gallery {name!r}.", "Name its folders as well.")
     return place
+
+
+def _name_of(path: bytes) -> str:
+    """What a gallery is called by itself: like a folder, or the one a file lies in."""
+    folder = os.path.dirname(path) if os.path.isfile(path) else path
+    return display_path(os.path.basename(folder)) or "photos"
 
 
 def _old(place: Path, added: Sequence[bytes], *, guessed: bool, fresh: bool) -> Gallery | None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbirctl.core.errors import MissingError, SbirctlError, UsageError
+from sbirctl.core.errors import SbirctlError, UsageError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.pipeline.drawings import Drawing, read_bytes, readable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,16 +21,7 @@ if TYPE_CHECKING:
     from sbirctl.report.search_sheet import CaptionedPicture, SearchRow
 
 _SIDE = 144  # of a picture on a sheet
-_DRAWINGS = (".png", ".jpg", ".jpeg", ".webp", ".svg", ".ndjson")
 _ROWS, _IN_A_ROW = 60, 40  # of a sheet: about 100 million pixels of PNG
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A drawing to search with: what it is called, and the bytes of its file."""
-
-    name: str
-    data: bytes
 
 
 @dataclass(frozen=True)
@@ -73,34 +65,6 @@ class Answer:
     likely: bool | None = None
 
 
-def read_file(path: Path) -> Drawing:
-    """A drawing from a file.
-
-    Raises:
-        MissingError: it is not there or cannot be read.
-    """
-    from sbirctl.drawings.reading import MAX_BYTES
-
-    return Drawing(display_path(path), _bytes(path, MAX_BYTES + 1))
-
-
-def read_drawings(path: Path) -> list[Drawing]:
-    """A file, or the drawings in a folder, by name; what has no ending of a drawing is no drawing.
-
-    Raises:
-        MissingError: it is not there or cannot be read, or holds no drawing.
-    """
-    place = path.expanduser()
-    if not place.is_dir():
-        return [read_file(path)]
-    found = sorted(one for one in place.iterdir() if one.suffix.lower() in _DRAWINGS)
-    if not found:
-        raise MissingError(
-            f"There is no drawing in {display_path(path)}.", "Name a folder of PNG or SVG files."
-        )
-    return [read_file(one) for one in found]
-
-
 def search(
     query: Query,
     *,
@@ -123,7 +87,7 @@ def search(
         MissingError: no such gallery or file.
         MismatchError: galleries of different models.
         UsageError: nothing to search with, or words of a model without a text tower.
-        CorruptError: a drawing or photo cannot be read.
+        CorruptError: a photo, or none of the drawings, can be read.
     """
     import numpy as np
 
@@ -138,10 +102,11 @@ def search(
     chosen: list[str | None] = [*dict.fromkeys(galleries)] or [None]
     searcher = join([Searcher.open(name, device=device, report=report) for name in chosen])
     common = _common(searcher, query)
-    pictures = [_picture(searcher, drawing, query, report) for drawing in query.drawings]
+    drawn = readable(query.drawings, lambda one: _picture(searcher, one, query, report), report)
+    pictures = [image for _, image in drawn]
     asked = [[("sketch", searcher.embed(image, "sketch")), *common] for image in pictures]
     vectors = [combine(parts, query.weights) for parts in asked or [common]]
-    labels = [drawing.name for drawing in query.drawings] or [_words(query)]
+    labels = [drawing.name for drawing, _ in drawn] or [_words(query)]
     wanted = query.wanted or EVERYTHING
     alone = bool(query.drawings) and not common
     answers = [
@@ -193,7 +158,7 @@ def _common(searcher: Searcher, query: Query) -> list[tuple[str, np.ndarray]]:
     parts = []
     for path in query.photos:
         try:
-            parts.append(("photo", searcher.embed_photo(_bytes(path, MAX_FILE_BYTES))))
+            parts.append(("photo", searcher.embed_photo(read_bytes(path, MAX_FILE_BYTES))))
         except ImageError as error:
             raise CorruptError(
                 f"The photo {display_path(path)} cannot be read: {error.message}.",
@@ -202,21 +167,6 @@ def _common(searcher: Searcher, query: Query) -> list[tuple[str, np.ndarray]]:
     if query.text:
         parts.append(("text", searcher.embed_text(query.text)))
     return parts
-
-
-def _bytes(path: Path, most: int) -> bytes:
-    try:
-        with open(path.expanduser(), "rb") as stream:
-            return stream.read(most)
-    except IsADirectoryError as error:
-        raise UsageError(
-            f"{display_path(path)} is a folder.", "Name the drawings in it: FOLDER/*.png."
-        ) from error
-    except OSError as error:
-        raise MissingError(
-            f"{display_path(path)} cannot be read: {error.strerror or error}.",
-            "Give the path of a file, or - for stdin.",
-        ) from error
 
 
 def _words(query: Query) -> str:

@@ -140,7 +140,6 @@ def test_a_sheet_of_what_was_found(run, place, ending):
         ([], 2, "nothing to search with"),
         (["--text", "a dog"], 2, "no text tower"),
         (["missing.png"], 3, "missing.png"),
-        (["photos"], 5, "broken.png"),
         (["photos/broken.png"], 5, "broken.png"),
         (["--photo", "photos/broken.png"], 5, "broken.png"),
         (["drawing.png", "-g", "nobody"], 3, "'nobody'"),
@@ -160,7 +159,7 @@ def test_errors_are_two_lines(run, words, code, what):
     ("words", "code", "what"),
     [
         (["nowhere"], 3, "nowhere"),
-        (["drawing.png"], 2, "drawing.png is a file"),
+        (["/dev/null"], 2, "neither a folder nor a file"),
         (["photos", "--gallery", "a/b"], 2, "'a/b'"),
         (["photos", "--gallery", "mine", "--engine", "exat"], 2, "'exat'"),
         (["photos", "--gallery", "mine", "--engine", "faiss:hnws"], 2, "'hnws'"),
@@ -176,6 +175,15 @@ def test_errors_of_index_are_two_lines(run, words, code, what):
     lines = [line for line in err.splitlines() if line.startswith(("error", "  →"))]
     assert (found, out, len(lines)) == (code, b"", 2)
     assert what in lines[0]
+
+
+def test_a_drawing_that_cannot_be_read_costs_itself(run, place):
+    (place / "torn.png").write_bytes((place / "drawing.png").read_bytes()[:60])
+    code, out, err = run("search", "torn.png", "drawing.png", "-k", "1", "--json", "-g", "mine")
+    assert code == 0
+    assert [row["drawing"] for row in json.loads(out)["rows"]] == ["drawing.png"]
+    assert "warning: The drawing 'torn.png' cannot be read" in err
+    assert run("search", "torn.png", "torn.png", "-g", "mine")[0] == 5
 
 
 def test_folders_are_added_and_forgotten(run, place):

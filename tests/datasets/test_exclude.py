@@ -62,7 +62,7 @@ def test_a_tree_counts_what_it_leaves(photos, tmp_path, kind):
 def test_a_walk_lists_what_it_leaves(photos):
     found = walk([os.fsencode(photos)])
     assert {os.path.relpath(os.fsdecode(f.path), photos) for f in found.files} == set(KEPT)
-    left = {os.path.relpath(os.fsdecode(o.path), photos): o.reason for o in found.left}
+    left = {os.path.relpath(os.fsdecode(p), photos): reason for p, reason in found.left}
     assert left["@eaDir"] == left["cat/@eaDir"] == "thumbnails of a network disk"
     assert left["#recycle"] == left["cat/$RECYCLE.BIN"] == "bin of deleted files"
     assert left["private"] == "folder with .nomedia"
@@ -106,10 +106,7 @@ def test_a_walk_leaves_out_what_is_excluded(photos):
     patterns = check_patterns(["cat", "*.bak"])
     found = walk([os.fsencode(photos)], patterns)
     assert [os.path.relpath(os.fsdecode(f.path), photos) for f in found.files] == ["dog/1.jpg"]
-    left = {
-        os.path.relpath(os.fsdecode(p), photos): reason
-        for p, reason in ((one.path, one.reason) for one in found.left)
-    }
+    left = {os.path.relpath(os.fsdecode(p), photos): reason for p, reason in found.left}
     assert left["cat"] == left["dog/photo.avif.bak"] == "excluded"
 
 
