@@ -36,4 +36,24 @@ class Reporter:
         yield advance
 
 
+class Listener(Reporter):
+    """Hands on what is said, and knows whether anything was.
+
+    Args:
+        to: who is told.
+    """
+
+    def __init__(self, to: Reporter) -> None:
+        self._to = to
+        self.heard = False
+
+    def note(self, message: str) -> None:
+        self.heard = True
+        self._to.note(message)
+
+    def warn(self, message: str) -> None:
+        self.heard = True
+        self._to.warn(message)
+
+
 SILENT = Reporter()

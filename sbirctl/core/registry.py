@@ -130,6 +130,15 @@ class Registry(Generic[T]):
         point = self.outside.all().get(name)
         return point.module if point else f"{self.package}.{self._own()[name]}"
 
+    def refuse_unknown(self, name: str) -> None:
+        """Raise UsageError where there is no such name (the nearest one is named)."""
+        if name not in self.names():
+            raise UsageError(f"There is no {self.kind} {name!r}.", nearest(name, self.names()))
+
+    def is_own(self, name: str) -> bool:
+        """Whether a known name is of this package rather than of another or of one's own file."""
+        return self.module_of(name).rpartition(".")[0] == self.package
+
     def loaded(self) -> Mapping[str, T]:
         """What was imported so far."""
         return dict(self._things)
@@ -157,8 +166,7 @@ class Registry(Generic[T]):
         }
 
     def _import(self, name: str) -> None:
-        if name not in self.names():
-            raise UsageError(f"There is no {self.kind} {name!r}.", nearest(name, self.names()))
+        self.refuse_unknown(name)
         point = self.outside.all().get(name)
         if point is not None:
             self.outside.load(point)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbirctl.core.lazy import lazy_attributes
+from sbirctl.losses._registry import LOSSES as LOSSES
 
 if TYPE_CHECKING:
     from sbirctl.losses._alignment import alignment as alignment
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from sbirctl.losses._gradient_weighting import weighted_sum as weighted_sum
     from sbirctl.losses._hinge import HingeKind as HingeKind
     from sbirctl.losses._hinge import hinge as hinge
-    from sbirctl.losses._loss import LOSSES as LOSSES
     from sbirctl.losses._loss import Loss as Loss
     from sbirctl.losses._mining import hardest_negative as hardest_negative
     from sbirctl.losses._mining import hardest_positive as hardest_positive

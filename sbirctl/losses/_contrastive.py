@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sbirctl.losses._distance import euclidean, mean_or_zero
-from sbirctl.losses._loss import LOSSES, Loss
+from sbirctl.losses._loss import Loss
+from sbirctl.losses._registry import LOSSES
 
 
 def contrastive(

@@ -24,8 +24,9 @@ from torch.nn import functional as F
 from sbirctl.losses._distance import at_least_float32, mean_or_zero, pairwise_euclidean
 from sbirctl.losses._gradient_weighting import Weighting, weighted_sum
 from sbirctl.losses._hinge import HingeKind, hinge
-from sbirctl.losses._loss import LOSSES, Loss
+from sbirctl.losses._loss import Loss
 from sbirctl.losses._mining import hardest_negative, hardest_positive, others
+from sbirctl.losses._registry import LOSSES
 
 TripletTerm = Literal["sin", "mul", "cro"]
 TERMS: tuple[TripletTerm, ...] = ("sin", "mul", "cro")

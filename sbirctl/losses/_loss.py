@@ -1,4 +1,4 @@
-"""What a loss is that a training can choose by its name, and where those are registered."""
+"""What a loss is that a training can choose by its name."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
 from torch import Tensor, nn
-
-from sbirctl.core.registry import Registry
 
 
 class Loss(nn.Module, ABC):
@@ -41,16 +39,3 @@ class Loss(nn.Module, ABC):
         Returns:
             Scalar float32; 0 with a zero gradient where the batch has nothing to learn from.
         """
-
-
-LOSSES: Registry[type[Loss]] = Registry(
-    "loss",
-    "sbirctl.losses",
-    group="sbirctl.losses",
-    files={
-        "contrastive": "_contrastive",
-        "domain-triplets": "_domain_triplets",
-        "normalised-softmax": "_normalised_softmax",
-        "triplet": "_triplet",
-    },
-)

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sbirctl.losses._distance import pairwise_cosine
-from sbirctl.losses._loss import LOSSES, Loss
+from sbirctl.losses._loss import Loss
+from sbirctl.losses._registry import LOSSES
 
 
 def normalised_softmax(

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from sbirctl.losses._distance import mean_or_zero, pairwise_cosine, pairwise_euclidean
-from sbirctl.losses._loss import LOSSES, Loss
+from sbirctl.losses._loss import Loss
 from sbirctl.losses._mining import hardest_negative, hardest_positive, others
+from sbirctl.losses._registry import LOSSES
 
 
 def batch_hard_triplet(

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sbirctl.core.config import kinds
-from sbirctl.core.errors import UsageError
+from sbirctl.core.errors import MissingError, UsageError
+from sbirctl.core.files import display_path
+from sbirctl.core.kept import kept
 from sbirctl.core.progress import Reporter
 from sbirctl.models._presets import flat
 from sbirctl.models._registry import MODELS
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from sbirctl.models._recipe import ModelSettings
 
 _FILE = Path(__file__).with_name("_named_weights.toml")
+WORDS = ("pretrained", "none")
 _BYTES = 4  # a parameter in float32
 
 
@@ -123,6 +126,13 @@ def publishers(weights: str) -> str:
     return "pretrained" if find_named_weights(weights) else weights
 
 
+def refuse_missing(weights: str) -> None:
+    """Raise MissingError where `weights` is no word for weights, no name, and no file."""
+    known = weights in WORDS or weights in named_weights()
+    if not known and not Path(weights).expanduser().is_file():
+        raise MissingError(f"There is no weights file {display_path(weights)}.", "Check --weights.")
+
+
 def warn_of_contradictions(settings: ModelSettings, weights: str, report: Reporter) -> None:
     """Warn of settings that are not those the named weights were trained with.
 
@@ -139,6 +149,18 @@ def warn_of_contradictions(settings: ModelSettings, weights: str, report: Report
 
 def _library(model: str) -> str:
     """Whose networks a model starts from, "" for neither."""
+    known = _of_own_models()
+    return known[model] if model in known else _declared(model)
+
+
+@cache
+def _of_own_models() -> dict[str, str]:
+    own = [name for name in MODELS.names() if MODELS.is_own(name)]
+    found: dict[str, str] = kept("libraries", lambda: {name: _declared(name) for name in own})
+    return found
+
+
+def _declared(model: str) -> str:
     known = kinds(MODELS.get(model).Settings)
     if "backbone.pretrained" in known:
         return "open_clip"

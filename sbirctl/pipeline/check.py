@@ -118,7 +118,7 @@ def _of_file(path: Path) -> list[tuple[str, str]]:
         ("model", "sbirctl.models._registry", "MODELS"),
         ("data set", "sbirctl.datasets._registry", "DATASETS"),
         ("engine", "sbirctl.galleries.engines", "ENGINES"),
-        ("loss", "sbirctl.losses._loss", "LOSSES"),
+        ("loss", "sbirctl.losses._registry", "LOSSES"),
     ):
         if place in sys.modules:
             things = getattr(sys.modules[place], registry).loaded()

@@ -53,13 +53,15 @@ def correlation(
     from dataclasses import asdict
 
     from sbirctl.core.errors import UsageError
-    from sbirctl.report import correlation_figure, style
-    from sbirctl.report.correlation import confusions
-    from sbirctl.report.correlation import correlation as measure
+    from sbirctl.report import style
 
     paths = embeddings_files(sources, report)
     picture = output or beside(paths[0], "correlation.png")
     style.check_suffix(picture)
+    from sbirctl.report import correlation_figure
+    from sbirctl.report.correlation import confusions
+    from sbirctl.report.correlation import correlation as measure
+
     titles: list[str] = []
     found: list[Correlation] = []
     rows: list[dict[str, Any]] = []

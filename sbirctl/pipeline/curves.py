@@ -78,10 +78,10 @@ def _ranking(
     seed: int,
     report: Reporter,
 ) -> tuple[Any, Rows, Path]:
+    paths = embeddings_files(sources, report)
     from sbirctl.report.curves import ranking_curves
     from sbirctl.report.curves_figure import draw_ranking
 
-    paths = embeddings_files(sources, report)
     titles, found = [], []
     for path, name in zip(paths, titles_of(paths, names), strict=True):
         e = read_embeddings(path, report, vectors=False)

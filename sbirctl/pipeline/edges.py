@@ -70,21 +70,22 @@ def edge_sheet(
         UsageError: an unknown method, parameter or device.
         MissingError: there is no readable image.
     """
-    from sbirctl.report.edge_sheet import edge_sheet as sheet_of
     from sbirctl.report.style import check_suffix, save
 
     check_suffix(output)
     settings = _gb_settings(method, parameters)
+    read = [(path, read_picture(path, size, "photo", report)) for path in images]
+    photos = [(path, found[0]) for path, found in read if found is not None]
+    if not photos:
+        raise MissingError("No image could be read.", "Give paths of photos.")
+    from sbirctl.report.edge_sheet import edge_sheet as sheet_of
+
     where = edge_device(device)
     rows = []
-    with report.bar("finding edges", len(images)) as advance:
-        for path in images:
-            found = read_picture(path, size, "photo", report)
-            if found is not None:
-                rows.append(_row(path, found[0], settings, where))
+    with report.bar("finding edges", len(photos)) as advance:
+        for path, photo in photos:
+            rows.append(_row(path, photo, settings, where))
             advance()
-    if not rows:
-        raise MissingError("No image could be read.", "Give paths of photos.")
     save(sheet_of(rows, (f"{method}, strength", f"{method}, edges", "Canny")), output, report)
     return output
 

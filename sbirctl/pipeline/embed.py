@@ -128,18 +128,28 @@ def _open(
     seed: int,
     report: Reporter,
 ) -> EmbeddingTarget:
-    from sbirctl.training import embedding_target as targets
-    from sbirctl.training.config import training_config
+    from sbirctl.models import refuse_missing
     from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
+    from sbirctl.training.inputs import Inputs
 
+    # What is misspelled is told before torch is imported, which takes seconds.
+    refuse_missing(weights or "pretrained")
     if is_model(source):
         layers = read_layers(config, assignments)
+        task = given["task"] or Inputs.task
+        found = Inputs(given["dataset"], given["target"], task, given["split"]).find()
+        from sbirctl.training import embedding_target as targets
+        from sbirctl.training.config import training_config
+
         flags: Flags = {**given, "seed": seed, "weights": weights}
         chosen = training_config(source, layers, report=report, **flags)
-        return targets.from_registry(chosen, device=device)
+        return targets.from_registry(chosen, device=device, found=found)
     refuse_settings([str(config)] if config else [])
+    checkpoint = find_checkpoint(source)
+    from sbirctl.training import embedding_target as targets
+
     return targets.from_checkpoint(
-        find_checkpoint(source),
+        checkpoint,
         given,
         device=device,
         weights=weights,

@@ -10,6 +10,7 @@ from typing import Any
 
 from sbirctl.core.config import describe, to_dict
 from sbirctl.core.errors import CorruptError, MissingError
+from sbirctl.core.kept import kept
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS, Paper, load_card
 
@@ -55,6 +56,14 @@ def show(name: str) -> dict[str, Any]:
     Raises:
         UsageError: there is no such model.
     """
+    load_card(name)
+    if not MODELS.is_own(name):
+        return _described(name)
+    found: dict[str, Any] = kept(f"model-{name}", lambda: _described(name))
+    return found
+
+
+def _described(name: str) -> dict[str, Any]:
     card = load_card(name)
     model = MODELS.get(name)
     from sbirctl.models import count_parts

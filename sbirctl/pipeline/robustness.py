@@ -57,7 +57,6 @@ def robustness(
         MismatchError: no query has a relevant photo.
     """
     from sbirctl.report import style
-    from sbirctl.report.robustness_figure import draw_card
     from sbirctl.report.sheet_thumbnails import pixel_rows, store_of
     from sbirctl.retrieval.metrics import parse
 
@@ -73,6 +72,8 @@ def robustness(
         report.note(f"{len(asked.query):,} of {len(e.query):,} queries, drawn with seed {seed}.")
     rows = pixel_rows(store, "sketch", asked.query_path, asked.query_digest)
     card = _measure(asked, encoder, store.read("sketch", rows), name, seed, report)
+    from sbirctl.report.robustness_figure import draw_card
+
     picture = output or beside(path, "robustness.png")
     style.save(draw_card(card, marked(titles_of([path])[0], e), level=LEVEL), picture, report)
     write_json(picture.with_suffix(".json"), _facts(card, e, seed))

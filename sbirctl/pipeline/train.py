@@ -13,13 +13,18 @@ from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.distributed import joined
 from sbirctl.core.errors import UsageError, going_on
 from sbirctl.core.files import lock
-from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.core.progress import SILENT, Listener, Reporter
+from sbirctl.models import MODELS, refuse_missing
+from sbirctl.training.calls import call_digest, finished_run, remember
+from sbirctl.training.find import find_checkpoint
+from sbirctl.training.inputs import Found, Inputs
 
 if TYPE_CHECKING:
     from sbirctl.training.config import Flags
     from sbirctl.training.run import Run
 
 
+FINISHED = "This run is finished; --fresh trains it again."
 _KEEPS = {"threads": " (--threads {} keeps them)", "processes": ""}
 
 
@@ -62,10 +67,22 @@ def train(
     """
     with joined(device) as group:
         report = report if group.first else SILENT
-        run = _open(model, read_layers(config, assignments, epochs_layer(epochs)), report, **flags)
+        layers = read_layers(config, assignments, epochs_layer(epochs))
+        found = _named(model, **flags)
+        call = call_digest(model, layers, found, **flags)
+        known = finished_run(call) if call and not fresh else None
+        if known is not None:
+            report.note(FINISHED)
+            return known
+        listener = Listener(report)
+        run = _open(model, layers, found, listener, **flags)
+        if listener.heard:  # to be said again each time
+            call = None
         folder = run.folder()
         if group.broadcast_from_first(lambda: (folder / "result.json").is_file() and not fresh):
-            report.note("This run is finished; --fresh trains it again.")
+            if call:
+                remember(folder, call)
+            report.note(FINISHED)
             return folder
         from sbirctl.training.compiled import BACKEND
         from sbirctl.training.config import Execution
@@ -79,6 +96,8 @@ def train(
             held.enter_context(going_on("before the first epoch"))
             _say_start(run, folder, {"threads": count, "processes": group.world}, report)
             run_phases(run, folder, execution, group, count, report)
+        if call:
+            remember(folder, call)
         if group.first:
             _say_end(run, folder, report)
     return folder
@@ -89,18 +108,36 @@ def epochs_layer(epochs: int | None) -> dict[str, Any]:
     return {} if epochs is None else {"epochs": epochs}
 
 
-def _open(
-    model: str, layers: Sequence[Mapping[str, Any]], report: Reporter, **flags: Unpack[Flags]
-) -> Run:
-    from sbirctl.models import MODELS
+def _named(model: str, **flags: Unpack[Flags]) -> Found:
+    """The data that is meant. What is misspelled is told here, before torch is imported."""
+    MODELS.refuse_unknown(model)
+    named = Inputs(
+        flags.get("dataset", ""),
+        flags.get("target", ""),
+        flags.get("task") or Inputs.task,
+        flags.get("split", ""),
+    )
+    found = named.find()
+    refuse_missing(flags.get("weights") or "pretrained")
+    if init := flags.get("init"):
+        find_checkpoint(init)
+    return found
 
+
+def _open(
+    model: str,
+    layers: Sequence[Mapping[str, Any]],
+    found: Found,
+    report: Reporter,
+    **flags: Unpack[Flags],
+) -> Run:
     if not MODELS.get(model).trainable:
         raise UsageError(f"{model} is not trained.", f"Type `sbirctl embed {model}`.")
     from sbirctl.training.config import training_config
     from sbirctl.training.run import Run
 
     config = training_config(model, layers, report=report, **flags)
-    data = config.open()
+    data = config.open(found)
     if not data.partition.train.classes:
         raise UsageError(
             "The split all keeps every class from training.",

@@ -51,12 +51,14 @@ def tsne(
         UsageError: an unknown class or a wrong ending.
         MismatchError: too few points, or no class in common.
     """
-    from sbirctl.report import style, tsne_figure
-    from sbirctl.report.tsne import TsneSettings, project, shared_classes
+    from sbirctl.report import style
 
     paths = embeddings_files(sources, report)
     picture = output or beside(paths[0], "tsne.png")
     style.check_suffix(picture)
+    from sbirctl.report import tsne_figure
+    from sbirctl.report.tsne import TsneSettings, project, shared_classes
+
     found = [read_embeddings(path, report) for path in paths]
     settings = settings or TsneSettings()
     if len(paths) > 1 and not settings.classes:

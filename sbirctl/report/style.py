@@ -10,16 +10,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import matplotlib
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
-from matplotlib.text import Text
+from typing import TYPE_CHECKING
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import atomic_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.report.text_layout import FAMILY, warn_of_missing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLUMN = 3.3  # inches: one column of a two-column paper
 PAGE = 6.9  # inches: both columns
@@ -63,6 +62,8 @@ _SETTINGS = {
 @contextmanager
 def style() -> Iterator[None]:
     """The settings that hold while a figure is made and saved."""
+    import matplotlib
+
     with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph .* missing")  # `save` says it in one line
         yield
@@ -74,6 +75,8 @@ def palette(count: int) -> list[tuple[float, float, float]]:
     From the eleventh on neighbours in hue differ in lightness only, so pictures with more than
     ten classes also number them.
     """
+    from matplotlib.colors import to_rgb
+
     kin = ((1.0, 0.0), (0.55, 0.0), (0.5, 0.5))  # share of the colour, share of white
     chosen = []
     for number in range(count):
@@ -102,6 +105,8 @@ def save(figure: Figure, path: Path, report: Reporter = SILENT) -> None:
     Characters that the font lacks are boxes in PNG and PDF and `report` is warned of them; an SVG
     holds the text itself.
     """
+    from matplotlib.text import Text
+
     check_suffix(path)
     kind = path.suffix.lower()[1:]
     undated: dict[str, dict[str, None]] = {

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
 
-import matplotlib
-from matplotlib.font_manager import get_font
 from PIL import ImageFont
 
 from sbirctl.core.files import display_path
@@ -22,6 +20,8 @@ _NAMED = 8  # missing characters that a warning shows
 @cache
 def font_file(bold: bool) -> Path:
     """The file of `FAMILY`."""
+    import matplotlib
+
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
 
@@ -106,6 +106,8 @@ def _lines(parts: Iterable[str], between: str, max_width: int, size: int, bold: 
 
 def warn_of_missing(texts: Iterable[str], path: Path, report: Reporter) -> None:
     """Say which characters a picture shows as boxes, because the font has none for them."""
+    from matplotlib.font_manager import get_font
+
     known = get_font(str(font_file(False))).get_charmap()
     characters = {character for text in texts for character in text if character.isprintable()}
     found = sorted(character for character in characters if ord(character) not in known)

@@ -23,7 +23,7 @@ from sbirctl.retrieval.provenance import EdgeMaps, Pretraining, Provenance, Weig
 from sbirctl.splits.audit import overlaps
 from sbirctl.tasks import TASKS, Holdout, TaskOptions
 from sbirctl.training.find import find_checkpoint
-from sbirctl.training.inputs import Data, Inputs
+from sbirctl.training.inputs import Data, Found, Inputs
 
 Layers = Sequence[Mapping[str, Any]]
 
@@ -60,9 +60,9 @@ class TrainingConfig:
         fraction = 0.0 if self.settings.val == "none" else self.settings.val_fraction
         return Holdout(fraction, self.seed)
 
-    def open(self) -> Data:
+    def open(self, found: Found | None = None) -> Data:
         """The data it names; see `Inputs.open`."""
-        return self.inputs.open(self.holdout)
+        return self.inputs.open(self.holdout, found)
 
 
 @dataclass(frozen=True)

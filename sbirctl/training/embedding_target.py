@@ -17,7 +17,7 @@ from sbirctl.retrieval.provenance import EdgeMaps, Provenance
 from sbirctl.training.checkpoint import Checkpoint, digest_state, read_checkpoint, restore
 from sbirctl.training.config import Flags, TrainingConfig, with_model
 from sbirctl.training.find import CHECKPOINT
-from sbirctl.training.inputs import Data, reopen
+from sbirctl.training.inputs import Data, Found, reopen
 from sbirctl.training.other_data import on_other_data
 
 
@@ -100,9 +100,11 @@ def _short(data: Data) -> str:
     return digest_json([data.identity(), counts])[:8]
 
 
-def from_registry(config: TrainingConfig, *, device: str) -> EmbeddingTarget:
-    """A model as it is, without training."""
-    data = config.open()
+def from_registry(
+    config: TrainingConfig, *, device: str, found: Found | None = None
+) -> EmbeddingTarget:
+    """A model as it is, without training; `found` is what its inputs name, see `Inputs.find`."""
+    data = config.open(found)
     settings = to_dict(config.settings)
     model = create(
         config.model,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sbirctl.core.config import resolve, to_dict
 from sbirctl.core.errors import MismatchError
 from sbirctl.sampling.subsets import Partition
+from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store, prepared
-from sbirctl.tasks import TASKS, Holdout, TaskOptions, split_for
+from sbirctl.tasks import TASKS, Holdout, Task, TaskOptions, split_for
 
 DEFAULT_DATASET = "sketchy"
 
@@ -34,23 +35,34 @@ class Inputs:
     split: str = ""
     options: TaskOptions | None = None
 
-    def open(self, holdout: Holdout = Holdout()) -> Data:
+    def find(self) -> Found:
+        """What the names mean.
+
+        Raises:
+            MissingError: a data set is not prepared.
+            UsageError: an unknown task or split.
+        """
+        task = TASKS.get(self.task)
+        source = Store.open(self.dataset or default_dataset())
+        target = Store.open(self.target) if self.target else None
+        split = None
+        if self.split or task.split == "default":
+            split = split_for(target or source, _absolute(self.split))
+        return Found(task, source, target, split)
+
+    def open(self, holdout: Holdout = Holdout(), found: Found | None = None) -> Data:
         """Open the stores and build the partition.
 
         Args:
             holdout: what is held out for validation.
+            found: what `find` gave, where that was asked before.
 
         Raises:
             MissingError: a data set is not prepared.
             UsageError: an unknown task or split.
             MismatchError: training and test have something in common.
         """
-        task = TASKS.get(self.task)
-        source = _store(self.dataset or default_dataset())
-        target = _store(self.target) if self.target else None
-        split = None
-        if self.split or task.split == "default":
-            split = split_for(target or source, _absolute(self.split))
+        task, source, target, split = found or self.find()
         options = self.options or task.Options()
         partition = task.build(source, target, split, options, holdout)
         resolved = replace(
@@ -60,6 +72,15 @@ class Inputs:
             options=options,
         )
         return Data(resolved, holdout, source, target, partition)
+
+
+class Found(NamedTuple):
+    """What `Inputs` name: the task, its data set, the second one, and the split, None for none."""
+
+    task: Task[Any]
+    source: Store
+    target: Store | None
+    split: ClassSplit | None
 
 
 @dataclass(frozen=True)
@@ -169,10 +190,6 @@ def default_dataset() -> str:
     """The only prepared data set, else Sketchy."""
     known = prepared()
     return known[0] if len(known) == 1 else DEFAULT_DATASET
-
-
-def _store(name: str) -> Store:
-    return Store.open(name)
 
 
 def _absolute(split: str) -> str:

@@ -56,12 +56,36 @@ def home(tmp_path_factory):
         (["evaluate", "nowhere.h5"], 3),
         (["train", "baselin"], 2),
         (["train", "baseline", "--monitor", "x"], 2),
+        (["train", "baseline", "--dataset", "nowhere"], 3),
+        (["train", "baseline", "--task", "nothing"], 2),
+        (["embed", "baseline", "--dataset", "nowhere"], 3),
+        (["embed", "nowhere"], 3),
+        (["check", "nothing"], 2),
+        (["edges", "nowhere.jpg"], 3),
+        (["weights"], 0),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_it_imports_no_network(home, words, status):
     got, modules = modules_of(home, *words)
     assert got == status
+    assert not modules & NETWORKS
+
+
+@pytest.mark.parametrize("command", ["sheet", "tsne", "curves", "correlation", "robustness"])
+def test_a_picture_of_what_is_not_there_imports_nothing_to_draw_with(home, command):
+    got, modules = modules_of(home, command, "nowhere.h5")
+    assert got == 3
+    assert not modules & {*NETWORKS, "matplotlib", "sklearn"}
+
+
+@pytest.mark.parametrize(
+    "words", [("models", "show", "baseline"), ("weights", "--model", "baseline")]
+)
+def test_what_the_code_says_of_models_is_imported_once(home, words):
+    modules_of(home, *words)
+    got, modules = modules_of(home, *words)
+    assert got == 0
     assert not modules & NETWORKS
 
 
