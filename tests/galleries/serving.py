@@ -148,11 +148,11 @@ class World:
 
 
 @contextmanager
-def serving(searchers, *, token=None, chosen=(), **limits):
+def serving(searchers, *, token=None, host="127.0.0.1", chosen=(), **limits):
     """Run the real server over `searchers` ({name: InkSearcher}, which may change meanwhile)."""
     bounds = Limits(**limits)
     with sockets.listen("127.0.0.1", 0) as taken:
-        access = access_control_for("127.0.0.1", "127.0.0.1", token)
+        access = access_control_for(host, host, token)
         galleries = Galleries(
             chosen,
             opener=lambda name: opened(searchers, name),

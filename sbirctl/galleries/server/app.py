@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from sbirctl.core.errors import SbirctlError
 from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.galleries.server import file_manager
 from sbirctl.galleries.server.auth import AccessControl
 from sbirctl.galleries.server.galleries import Galleries
 from sbirctl.galleries.server.http_errors import HttpError, response
@@ -41,7 +42,9 @@ def application(
         report: told of what should not happen.
         renewal: brings galleries up to date when the page opens; None where nothing does.
     """
-    endpoints = Routes(galleries, limits, renewal)
+    # Others than the person at this machine must not open windows on it.
+    shows = access.loopback and file_manager.is_there()
+    endpoints = Routes(galleries, limits, renewal, shows)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

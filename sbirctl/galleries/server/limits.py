@@ -29,6 +29,7 @@ class Limits:
         burst: how many of them at once.
         waiting: uploads that wait to be decoded, and again to be embedded.
         pictures: photos that wait to be read or made small.
+        shown: photos that wait to be shown in the file manager.
         connections: open at a time.
         receive_seconds: until the head of a request is there, and again until its body is.
         answer_seconds: until the answer is sent; loading a model is part of it.
@@ -56,6 +57,7 @@ class Limits:
     burst: int = 120
     waiting: int = 64
     pictures: int = 2000
+    shown: int = 2
     connections: int = 512
     receive_seconds: float = 15.0
     answer_seconds: float = 120.0

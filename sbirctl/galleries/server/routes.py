@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from sbirctl.galleries.searcher import Hit, Searcher
+from sbirctl.galleries.server import file_manager
 from sbirctl.galleries.server.galleries import Galleries
 from sbirctl.galleries.server.http_errors import HttpError, PlainJSON
 from sbirctl.galleries.server.limits import Limits
@@ -43,12 +44,18 @@ class Routes:
         galleries: what may be searched.
         limits: how much.
         renewal: brings galleries up to date when they are opened; None where nothing does.
+        shows: photos may be shown in this machine's file manager.
     """
 
     def __init__(
-        self, galleries: Galleries, limits: Limits, renewal: Renewal | None = None
+        self,
+        galleries: Galleries,
+        limits: Limits,
+        renewal: Renewal | None = None,
+        shows: bool = False,
     ) -> None:
         self._renewal = renewal
+        self._shows = shows
         self._galleries = galleries
         self._limits = limits
         self._uploads = Uploads(limits)
@@ -59,6 +66,7 @@ class Routes:
         # more threads than processes, as for uploads
         self._reading = Worker("read", 2 * limits.photo_decoders, limits.pictures)
         self._thumbnails = Thumbnails(limits.thumbnails)
+        self._showing = Worker("show", 1, limits.shown)
 
     def routes(self) -> list[Route]:
         """Everything that can be asked."""
@@ -70,6 +78,7 @@ class Routes:
             Route("/api/like/{id}", self.like),
             Route("/thumbnail/{id}", self.thumbnail),
             Route("/photo/{id}", self.photo),
+            Route("/api/show/{id}", self.show, methods=["POST"]),
         ]
 
     def start(self) -> None:
@@ -84,6 +93,7 @@ class Routes:
         self._photos.close()
         self._searching.close()
         self._reading.close()
+        self._showing.close()
 
     async def galleries(self, request: Request) -> Response:
         """Name, number of photos and model of each gallery, and whether it is looked at again."""
@@ -114,6 +124,7 @@ class Routes:
                 "words": one.has_text,
                 "folders": folders_of(one, self._limits),
                 "caution": one.embedder.caution,
+                "shows": self._shows,
             }
 
         return PlainJSON(await _unless_gone(request, self._searching.run(work)))
@@ -201,6 +212,15 @@ class Routes:
             return StreamingResponse(blocks(stream), media_type=kind, headers=_KEEP)
 
         return await self._reading.run(work)
+
+    async def show(self, request: Request) -> Response:
+        """Show a photo in the file manager, for the person at this machine."""
+        self._rate.take(_address(request))
+        name = _id(request)
+        if not self._shows:
+            raise HttpError(404, "This server opens no file manager.", "Copy the path instead.")
+        await self._showing.run(lambda: file_manager.show(self._open(request).photo(name)))
+        return PlainJSON({})
 
     def _open(self, request: Request) -> Searcher:
         return self._galleries.together(request.query_params.getlist("gallery"))

@@ -257,9 +257,10 @@ async function choose() {
   asker.forget(); // what was asked of the gallery before
   busy(true);
   try {
-    const { words, folders, caution } = await (await request("api/gallery", { gallery: chosen() })).json();
+    const { words, folders, caution, shows } = await (await request("api/gallery", { gallery: chosen() })).json();
     if (name !== gallery()) return; // chosen anew meanwhile
     part("words-line").hidden = !words;
+    viewer.shows = shows;
     part("caution").textContent = caution;
     part("caution").hidden = !caution;
     filters.folders = folders;

@@ -1,6 +1,6 @@
 // One photo, large, with its path; arrow keys go to the next.
 
-import { query } from "./ask.js";
+import { query, request } from "./ask.js";
 import { nameOf } from "./photos.js";
 
 const part = (id) => document.getElementById(id);
@@ -20,6 +20,7 @@ export class Viewer extends EventTarget {
     part("viewer-like").addEventListener("click", () => this.#like());
     part("copy").hidden = !navigator.clipboard;
     part("copy").addEventListener("click", () => this.#copy());
+    part("show").addEventListener("click", () => this.#inFolder());
     this.#photo.addEventListener("error", () => this.#gone(true));
     this.#dialog.addEventListener("close", () => {
       this.#photo.removeAttribute("src");
@@ -53,6 +54,7 @@ export class Viewer extends EventTarget {
     part("viewer-score").textContent = hit.score.toFixed(3);
     part("viewer-path").textContent = hit.path;
     part("copy").textContent = "Copy path";
+    part("show").textContent = "Show in folder";
     part("previous").disabled = this.#at <= 0;
     part("next").disabled = this.#at >= this.#hits.length - 1;
   }
@@ -77,6 +79,21 @@ export class Viewer extends EventTarget {
   async #copy() {
     await navigator.clipboard.writeText(this.#hit.path);
     part("copy").textContent = "Copied";
+  }
+
+  /** Whether the server can open its machine's file manager. */
+  set shows(yes) { part("show").hidden = !yes; }
+
+  async #inFolder() {
+    const hit = this.#hit;
+    const say = (words) => { if (hit === this.#hit) part("show").textContent = words; };
+    say("Opening …");
+    try {
+      await request(`api/show/${hit.id}`, { gallery: this.#gallery.split("\n") }, { method: "POST" });
+      say("Shown");
+    } catch (error) {
+      say(error.message);
+    }
   }
 
   #key(event) {
