@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sbirctl.core.lazy import lazy_attributes
 from sbirctl.models._registry import MODELS as MODELS
+from sbirctl.models._registry import is_trainable as is_trainable
 
 if TYPE_CHECKING:
     from sbirctl.models._base import Model as Model

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sbirctl.core.config import parse_assignments, read_layers
 from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.distributed import ProcessGroup, joined
-from sbirctl.core.errors import MissingError, UsageError, going_on
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError, going_on
 from sbirctl.core.files import lock, write_json
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.inference.starter import export_named
@@ -137,11 +137,18 @@ def _open(
     if is_model(source):
         layers = read_layers(config, assignments)
         task = given["task"] or Inputs.task
-        found = Inputs(given["dataset"], given["target"], task, given["split"]).find()
+        flags: Flags = {**given, "seed": seed, "weights": weights}
+        try:
+            found = Inputs(given["dataset"], given["target"], task, given["split"]).find()
+        except SbirctlError:
+            if any(layers):  # what is wrong with settings is told first: it is mended sooner
+                from sbirctl.training.config import training_config
+
+                training_config(source, layers, **flags)
+            raise
         from sbirctl.training import embedding_target as targets
         from sbirctl.training.config import training_config
 
-        flags: Flags = {**given, "seed": seed, "weights": weights}
         chosen = training_config(source, layers, report=report, **flags)
         return targets.from_registry(chosen, device=device, found=found)
     refuse_settings([str(config)] if config else [])

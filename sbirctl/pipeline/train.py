@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Unpack
 from sbirctl.core.config import RUN_TABLE, file_layer, read_layers
 from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.distributed import joined
-from sbirctl.core.errors import UsageError, going_on
+from sbirctl.core.errors import SbirctlError, UsageError, going_on
 from sbirctl.core.files import lock
 from sbirctl.core.progress import SILENT, Listener, Reporter
-from sbirctl.models import MODELS, refuse_missing
+from sbirctl.models import MODELS, is_trainable, refuse_missing
 from sbirctl.training.calls import call_digest, finished_run, remember
 from sbirctl.training.find import find_checkpoint
 from sbirctl.training.inputs import Found, Inputs
@@ -68,7 +68,7 @@ def train(
     with joined(device) as group:
         report = report if group.first else SILENT
         layers = read_layers(config, assignments, epochs_layer(epochs))
-        found = _named(model, **flags)
+        found = _named(model, layers, **flags)
         call = call_digest(model, layers, found, **flags)
         known = finished_run(call) if call and not fresh else None
         if known is not None:
@@ -108,19 +108,28 @@ def epochs_layer(epochs: int | None) -> dict[str, Any]:
     return {} if epochs is None else {"epochs": epochs}
 
 
-def _named(model: str, **flags: Unpack[Flags]) -> Found:
+def _named(model: str, layers: Sequence[Mapping[str, Any]], **flags: Unpack[Flags]) -> Found:
     """The data that is meant. What is misspelled is told here, before torch is imported."""
     MODELS.refuse_unknown(model)
+    if not is_trainable(model):
+        raise UsageError(f"{model} is not trained.", f"Type `sbirctl embed {model}`.")
     named = Inputs(
         flags.get("dataset", ""),
         flags.get("target", ""),
         flags.get("task") or Inputs.task,
         flags.get("split", ""),
     )
-    found = named.find()
-    refuse_missing(flags.get("weights") or "pretrained")
-    if init := flags.get("init"):
-        find_checkpoint(init)
+    try:
+        found = named.find()
+        refuse_missing(flags.get("weights") or "pretrained")
+        if init := flags.get("init"):
+            find_checkpoint(init)
+    except SbirctlError:
+        if any(layers):  # what is wrong with settings is told first: it is mended sooner
+            from sbirctl.training.config import training_config
+
+            training_config(model, layers, **flags)
+        raise
     return found
 
 
@@ -131,8 +140,6 @@ def _open(
     report: Reporter,
     **flags: Unpack[Flags],
 ) -> Run:
-    if not MODELS.get(model).trainable:
-        raise UsageError(f"{model} is not trained.", f"Type `sbirctl embed {model}`.")
     from sbirctl.training.config import training_config
     from sbirctl.training.run import Run
 
