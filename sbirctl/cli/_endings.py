@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import typer
 
 from sbirctl.cli import _console, _streams
-from sbirctl.core.errors import MissingError, SbirctlError, UsageError
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError, few
 from sbirctl.core.files import display_path
 
 INTERRUPTED = 130
@@ -131,5 +132,30 @@ def _wrong_word(error: Any) -> int:
         error.show()
         return 2
     where = error.ctx.command_path if getattr(error, "ctx", None) else "sbirctl"
-    _console.error(UsageError(error.format_message(), f"See `{where} --help`."))
+    hint = f"{_known(error)}See `{where} --help`."
+    _console.error(UsageError(_of_numbers(error.format_message()), hint))
     return 2
+
+
+_NUMBERS = {
+    r"Input should be a valid integer.*": "it takes a whole number",
+    r"Input should be a valid number.*": "it takes a number",
+    r"Input should be greater than or equal to (\S+)": r"it takes \1 or more",
+    r"Input should be less than or equal to (\S+)": r"it takes \1 or less",
+    r"Input should be (greater|less) than (\S+)": r"it takes \1 than \2",
+}
+
+
+def _of_numbers(message: str) -> str:
+    """What Typer says of numbers, in the words of our own messages."""
+    for theirs, ours in _NUMBERS.items():
+        message = re.sub(f"{theirs}$", f"{ours}.", message)
+    return message
+
+
+def _known(error: Any) -> str:
+    """The names that a missing argument may have, as the completion knows them."""
+    if type(error).__name__ != "MissingParameter" or error.param is None:
+        return ""
+    names = [item.value for item in error.param.shell_complete(error.ctx, "")]
+    return f"Known: {few(names, 5)}. " if names else ""

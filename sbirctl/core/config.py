@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_origin, get_type_hints
 
 from sbirctl.core.conversion import convert, guess
-from sbirctl.core.errors import MissingError, UsageError, nearest
+from sbirctl.core.errors import MissingError, UsageError, few, nearest
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.text import parse_toml, read_text
@@ -38,6 +38,7 @@ def setting(
     help: str = "",
     kind: Kind | None = None,
     aliases: tuple[str, ...] = (),
+    least: float | None = None,
     **more: Any,
 ) -> Any:
     """A dataclass field with what a settings table needs to know.
@@ -50,11 +51,12 @@ def setting(
             "recipe" for how it is trained (learning rates, epochs), "machine" for what only the
             machine at hand asks for.
         aliases: names it had in earlier versions; they are understood wherever the key is.
+        least: smallest number it may be (each of several), 0 where nothing is said.
 
     A subclass that gives a field another default inherits what it leaves out here; without any
     declaration the kind is "method".
     """
-    about = {"key": key, "help": help, "kind": kind, "aliases": aliases}
+    about = {"key": key, "help": help, "kind": kind, "aliases": aliases, "least": least}
     return dataclasses.field(default=default, metadata=about, **more)
 
 
@@ -282,7 +284,7 @@ def _normalise(
             if "extra" in fields:
                 result.setdefault("extra", {})[key] = guess(value)
                 continue
-            raise UsageError(f"There is no setting {prefix + key!r}.", nearest(key, fields))
+            raise UsageError(f"There is no setting {prefix + key!r}.", _meant(schema, key))
         kind = hints[fields[key].name]
         if dataclasses.is_dataclass(kind) and isinstance(kind, type):
             inner = value if isinstance(value, Mapping) else {"name": value}
@@ -308,6 +310,18 @@ def _normalise(
     return result
 
 
+def _meant(schema: type, key: str) -> str:
+    """A hint for a key that is none: one whose help has its words, or the nearest."""
+    said = [k for k, _, text in describe(schema) if key.replace("_", " ") in text.lower()]
+    return f"Did you mean {few(said, 3)}?" if said else nearest(key, keys(schema))
+
+
+def _check_least(value: Any, least: float, key: str) -> None:
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, int | float) and not number >= least:  # NaN too
+            raise UsageError(f"{key}={number} cannot be.", f"It is {least:g} or more.")
+
+
 def _build(schema: type[S], values: Mapping[str, Any], prefix: str) -> S:
     hints = get_type_hints(schema)
     made: dict[str, Any] = {}
@@ -325,7 +339,8 @@ def _build(schema: type[S], values: Mapping[str, Any], prefix: str) -> S:
             _merge(inner, given)
             made[field.name] = _build(kind, inner, f"{prefix}{key}.")
         else:
-            made[field.name] = convert(values[key], kind, prefix + key)
+            value = made[field.name] = convert(values[key], kind, prefix + key)
+            _check_least(value, _declared(schema, field, "least") or 0, prefix + key)
     try:
         return schema(**made)
     except (TypeError, ValueError) as error:

@@ -77,12 +77,19 @@ def few(names: Sequence[str], most: int) -> str:
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
+def _letters(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence with the nearest known name, or with all of them when none is near."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if close:
         return f"Did you mean {close[0]!r}?"
+    letters = _letters(name)
+    if len(letters) > 2 and (inside := [one for one in known if letters in _letters(one)]):
+        return f"Did you mean {few([repr(one) for one in inside], 3)}?"
     if not known:
         return "There is none to choose from."
     shown = ", ".join(known[:20])

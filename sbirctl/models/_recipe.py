@@ -23,18 +23,21 @@ class ModelSettings:
     preset: str = setting(
         "", help="named set of settings, see `sbirctl models show`", kind="machine"
     )
-    size: int = setting(224, help="side of the square input in pixels")
+    size: int = setting(224, help="side of the square input in pixels", least=1)
     resize: Literal["bicubic", "bilinear"] = setting(
         "bicubic", help="how stored images of another size are brought to size, antialiased"
     )
     mean: tuple[float, ...] = setting(IMAGENET_MEAN, help="mean of the inputs, of 0..1")
     std: tuple[float, ...] = setting(IMAGENET_STD, help="standard deviation of the inputs, of 0..1")
-    epochs: int = setting(10, help="passes over the training data", kind="recipe")
+    epochs: int = setting(10, help="passes over the training data", kind="recipe", least=1)
     batch: int = setting(
-        64, help="images (or tuples) of one optimiser step, over all processes", kind="recipe"
+        64,
+        help="images (or tuples) of one optimiser step, over all processes",
+        kind="recipe",
+        least=1,
     )
     accumulate: int = setting(
-        1, help="compute a batch in so many pieces, to save memory", kind="machine"
+        1, help="compute a batch in so many pieces, to save memory", kind="machine", least=1
     )
     optimizer: Literal["adamw", "adam", "sgd"] = setting(
         "adamw", help="adamw, adam or sgd", kind="recipe"

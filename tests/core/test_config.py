@@ -142,3 +142,32 @@ def test_describe_names_every_key():
     assert rows["lambda"] == "0.8"
     assert rows["backbone.name"] == "resnet50"
     assert rows["mean"] == "0.5,0.5,0.5"
+
+
+@dataclass(frozen=True)
+class Bounded:
+    lr: float = setting(0.1, help="highest learning rate")
+    batch: int = setting(4, least=1)
+    levels: tuple[int, ...] = setting((1, 2), least=1)
+
+
+class BoundedToo(Bounded):
+    """Inherits the limits."""
+
+
+@pytest.mark.parametrize("schema", [Bounded, BoundedToo])
+@pytest.mark.parametrize(
+    ("given", "least"),
+    [({"lr": "-1"}, 0), ({"lr": "nan"}, 0), ({"batch": "0"}, 1), ({"levels": "2,0"}, 1)],
+)
+def test_a_number_below_its_least_is_refused(schema, given, least):
+    with pytest.raises(UsageError, match="cannot be") as raised:
+        resolve(schema, given)
+    assert f"{least} or more" in raised.value.hint
+    assert resolve(schema, {"lr": "0", "levels": "1"}).levels == (1,)
+
+
+def test_an_unknown_setting_is_looked_for_in_the_helps():
+    with pytest.raises(UsageError, match="no setting 'learning_rate'") as raised:
+        resolve(Bounded, {"learning_rate": "1"})
+    assert raised.value.hint == "Did you mean lr?"

@@ -182,12 +182,11 @@ def test_a_classified_embedding_is_trained_in_both_stages_by_cosines_to_proxies(
         assert (parameter.grad is None) == ("attentions" in name), name
 
 
-@pytest.mark.parametrize("temperature", [0.0, -0.1, float("nan")])
-def test_proxies_need_a_temperature(temperature: float) -> None:
+def test_proxies_need_a_temperature() -> None:
     """0 would make the classifier that of classify=fc7 without a word."""
     with pytest.raises(UsageError, match="temperature"):
-        model_of(classify="embedding", temperature=temperature)
-    model_of(classify="fc7", temperature=temperature)
+        model_of(classify="embedding", temperature=0)
+    model_of(classify="fc7", temperature=0)
 
 
 def test_a_raw_classifier_is_linear_on_the_vector_before_it_is_normalised() -> None:
