@@ -75,9 +75,15 @@ class ImageEncoder(Encoder):
         if modality not in MODALITIES:
             raise UsageError(f"There is no modality {modality!r}.", "Say photo or sketch.")
         size, channels = self.sizes[modality], 3 if modality == "photo" else 1
-        if isinstance(images, str | PathLike):
+        shape: tuple[int, ...] | None = getattr(images, "shape", None)
+        if isinstance(images, str | bytes) or (shape is None and not isinstance(images, Sequence)):
             raise MismatchError("embed takes several pictures.", "Give a list: [picture].")
-        ready = getattr(images, "shape", ())[1:] == (size, size, channels)
+        if shape is not None and len(shape) in (2, 3):
+            raise MismatchError(
+                f"An array of shape {tuple(shape)} may be one picture.",
+                "Give (n, height, width, channels), or a list of pictures.",
+            )
+        ready = shape is not None and shape[1:] == (size, size, channels)
         parts = [np.empty((0, self.dim), dtype=np.float32)]
         for start in range(0, len(images), _BATCH):
             some = images[start : start + _BATCH]

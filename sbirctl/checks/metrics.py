@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from sbirctl.checks import NotCheckedError, require
-from sbirctl.core.errors import SbirctlError
 from sbirctl.report.comparability import differing_parts
 from sbirctl.retrieval.definitions import Definition, all_definitions, get
 from sbirctl.retrieval.metrics import Measure, Metric, explain, parse, per_query
@@ -32,16 +31,7 @@ class MetricSubject:
         """
         if self.measure.value is None:
             raise NotCheckedError("it asks for the sketch's own photo")
-        kind = self.measure.kind
-        given = [Metric(kind, None)] if self.measure.allows_all else []
-        for cut in _CUTS:
-            metric = Metric(kind, cut)
-            try:
-                per_query(metric, get("standard"), random_ranks(2))
-            except SbirctlError:  # one that takes no cut-off says so
-                continue
-            given.append(metric)
-        return given
+        return self.measure.metrics(_CUTS)
 
     def cases(self) -> Iterator[tuple[Metric, Definition, Ranks]]:
         """Metrics, definitions and random rankings of 1, 3 and all photos."""

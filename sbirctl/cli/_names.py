@@ -116,11 +116,7 @@ def metrics() -> Names:
     """Metrics with their usual cut-offs."""
     from sbirctl.retrieval.metrics import MEASURES
 
-    found = []
-    for one in MEASURES.values():
-        cuts = ["all"] if one.allows_all else []
-        found += [(f"{one.kind}@{cut}", one.summary) for cut in (*cuts, *_CUTS)]
-    return found
+    return [(str(m), one.summary) for one in MEASURES.values() for m in one.metrics(_CUTS)]
 
 
 def figures() -> Names:

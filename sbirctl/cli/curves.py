@@ -14,6 +14,7 @@ from sbirctl.core.errors import UsageError
 
 panel = "Pictures and tables"
 order = 4
+_EACH, _MOST = 20, 200
 
 
 def command(
@@ -52,7 +53,7 @@ def command(
     ] = "class",
     each: Annotated[
         int, typer.Option("--each", min=1, help="With --strokes: drawings of a class at most.")
-    ] = 20,
+    ] = _EACH,
     dataset: Annotated[
         str,
         typer.Option(
@@ -71,7 +72,7 @@ def command(
     ] = "",
     leaks: LeaksOption = "refuse",
     device: _console.DeviceOption = "auto",
-    most: Annotated[int, typer.Option("--max-k", min=2, help="Largest K of precision@K.")] = 200,
+    most: Annotated[int, typer.Option("--max-k", min=2, help="Largest K of precision@K.")] = _MOST,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Seed of the bootstrap that the bands come from.")
     ] = 0,
@@ -85,14 +86,28 @@ def command(
     same as CSV.
     """
     wide: Literal[1, 2] = 1 if columns == 1 else 2
+    _refuse_ignored(
+        {
+            "--strokes": {
+                "--target": target != "class",
+                "--each": each != _EACH,
+                "--dataset": dataset,
+                "--split": split,
+                "--leaks": leaks != "refuse",
+                "--device": device != "auto",
+            }
+            if strokes is None
+            else {},
+            "rankings": {"--max-k": most != _MOST} if strokes or training else {},
+            "rankings and --training": {"--label": label} if strokes else {},
+        }
+    )
     found = [_console.input_path(source) for source in sources or []]
     if strokes is not None:
         from sbirctl.pipeline.stroke_curves import stroke_curves
 
-        if training or len(found) > 1 or label:
-            raise UsageError(
-                "--strokes takes one run, without --training and --label.", "Name one run."
-            )
+        if training or len(found) > 1:
+            raise UsageError("--strokes takes one run, without --training.", "Name one run.")
         picture = stroke_curves(
             found[0] if found else None,
             strokes.expanduser(),
@@ -110,10 +125,6 @@ def command(
     else:
         from sbirctl.pipeline.curves import curves
 
-        if dataset or split:
-            raise UsageError(
-                "--dataset and --split go with --strokes.", "Embed there first: `sbirctl embed`."
-            )
         picture = curves(
             found,
             output,
@@ -125,3 +136,11 @@ def command(
             report=_console.reporter(),
         )
     return made(picture, values=picture.with_suffix(".csv"))
+
+
+def _refuse_ignored(given: dict[str, dict[str, object]]) -> None:
+    """Refuse options that this picture has no use for; by what they belong to."""
+    for owner, options in given.items():
+        for name, typed in options.items():
+            if typed:
+                raise UsageError(f"{name} goes with {owner}.", f"Leave out {name}.")

@@ -14,7 +14,7 @@ def command() -> Listing:
 
     known = all_definitions()
     metrics = [
-        (f"{m.kind}@K" + (f", {m.kind}@all" if m.allows_all else ""), m.summary)
+        (", ".join([f"{m.kind}@K"] * m.allows_k + [f"{m.kind}@all"] * m.allows_all), m.summary)
         for m in all_measures().values()
     ]
 

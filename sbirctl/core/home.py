@@ -121,12 +121,18 @@ def set_label(folder: Path, label: str) -> None:
     """Keep a label with a run; "" removes it.
 
     Raises:
-        UsageError: it is longer than 80 characters, or has a line break or control characters.
+        UsageError: it is longer than 80 characters, has a line break or control characters, or
+            means something else where a run is named: `@1`, a path.
     """
     text = label.strip()
     if len(text) > _LONGEST or not text.isprintable():
         raise UsageError(
             f"{label[:40]!r} is no label.", f"Give at most {_LONGEST} characters in one line."
+        )
+    if text in (".", "..") or "/" in text or _LAST.fullmatch(text):
+        raise UsageError(
+            f"{text!r} cannot be a label: typed as a run it means something else.",
+            "Leave out slashes, and @ before a number.",
         )
     if text:
         with atomic_open(folder / LABEL) as stream:
@@ -139,8 +145,8 @@ def find_run(text: str) -> Path | None:
     """The folder of the run that is meant, None where the text means none.
 
     Args:
-        text: a run's whole name; the beginning of one, or its last part (eight hexadecimal
-            digits, or the first of them), where only one run has it; its label; `@1` for the run
+        text: a run's whole name, or its label; the beginning of a name, or its last part (eight
+            hexadecimal digits, or the first of them), where only one run has it; `@1` for the run
             that finished last, `@2` for the one before.
 
     Raises:
@@ -159,12 +165,11 @@ def find_run(text: str) -> Path | None:
         return None
     if (runs_dir() / text).is_dir():
         return runs_dir() / text
-    found = [
+    folders = run_folders()
+    found = [folder for folder in folders if label_of(folder) == text] or [
         folder
-        for folder in run_folders()
-        if folder.name.startswith(text)
-        or folder.name.rpartition("-")[2].startswith(text)
-        or label_of(folder) == text
+        for folder in folders
+        if folder.name.startswith(text) or folder.name.rpartition("-")[2].startswith(text)
     ]
     if len(found) > 1:
         names = [folder.name for folder in found]

@@ -33,7 +33,7 @@ class Distortion:
 
 def line_width(image: Image.Image, pixels: float, _: np.random.Generator) -> Image.Image:
     """Lines that are so much wider, or narrower; of a side of 256."""
-    zoom = 4  # so that a fraction of a pixel counts
+    zoom = -(-4 * _REFERENCE // image.width)  # so that a fraction of a pixel counts
     large = image.resize((image.width * zoom, image.height * zoom), Image.Resampling.BICUBIC)
     steps = round(abs(pixels) * zoom * image.width / _REFERENCE / 2)
     filters = ImageFilter.MinFilter(3) if pixels > 0 else ImageFilter.MaxFilter(3)

@@ -13,7 +13,7 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,12 +82,17 @@ def export(
 
     Raises:
         ExportError: the model reads edge maps, torch cannot export it, or the vectors differ by
-            more than `LEAST_COSINE` allows. The folder is then not left behind.
+            more than `LEAST_COSINE` allows or are no numbers. The folder is then not left behind.
     """
     if model.needs_edges:
         raise ExportError(
             f"{origin.name} reads the photos' edge maps, which only torch makes here.",
             "Leave it on torch: --runtime torch.",
+        )
+    if not np.isfinite(_vectors(model, "photo", origin.size, 2)).all():
+        raise ExportError(
+            f"{origin.name} gives vectors that are no numbers.",
+            "See how its training went: `sbirctl curves --training`.",
         )
     building = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(building, ignore_errors=True)
@@ -103,8 +108,9 @@ def export(
         if text is not None:
             files["text"] = text
         sides = [building / f"{name}.onnx" for name in files]
-        before = sum(path.stat().st_size for path in sides)
+        whole = 0
         if int8:
+            whole = _bytes_of_fp32(sides)
             quantise(sides)
         share_weights(sides, building / WEIGHTS)
         for name, facts in files.items():
@@ -127,9 +133,9 @@ def export(
         card["parity"] = {"pictures": _PICTURES, "worst_cosine": parity}
         if int8:
             after = sum(path.stat().st_size for path in (*sides, building / WEIGHTS))
-            card["int8"] = {**lost, "bytes": after, "bytes_of_fp32": before}
+            card["int8"] = {**lost, "bytes": after, "bytes_of_fp32": whole}
             report.note(
-                f"weights of eight bits: {human_bytes(before)} become {human_bytes(after)}; cosine "
+                f"weights of eight bits: {human_bytes(whole)} become {human_bytes(after)}; cosine "
                 f"to torch's vectors {parity:.4f} at worst, {lost['mean_cosine']:.4f} in the mean; "
                 f"{lost['same_nearest']:.0%} of the test pictures keep their nearest one"
             )
@@ -145,6 +151,17 @@ def export(
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return folder
+
+
+def _bytes_of_fp32(sides: Sequence[Path]) -> int:
+    """What the files would take without quantising, what they share counted once."""
+    folder = sides[0].parent / "fp32"
+    folder.mkdir()
+    copies = [Path(shutil.copy(path, folder)) for path in sides]
+    share_weights(copies, folder / WEIGHTS)
+    found = sum(path.stat().st_size for path in folder.iterdir())
+    shutil.rmtree(folder)
+    return found
 
 
 def _image_side(model: Model, modality: Modality, size: int) -> torch.nn.Module:
@@ -279,15 +296,24 @@ def _pictures(modality: Modality, size: int, count: int) -> torch.Tensor:
     return (values * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
+def _vectors(model: Any, modality: Modality, size: int, count: int) -> np.ndarray:
+    """(count, dim): what torch makes of `_pictures`."""
+    import torch
+
+    with torch.inference_mode():
+        pixels = _pictures(modality, size, count).permute(0, 3, 1, 2)
+        vectors: np.ndarray = model.embed(pixels, modality).numpy()
+    return vectors
+
+
 def _parity(model: Any, exported: OnnxEncoder, size: int) -> dict[str, Any]:
     """How far the files' vectors are from torch's, see `eight_bit.loss`."""
     import torch
 
     own, found = [], []
     for modality in MODALITIES:
+        own.append(_vectors(model, modality, size, _PICTURES))
         pixels = _pictures(modality, size, _PICTURES)
-        with torch.inference_mode():
-            own.append(model.embed(pixels.permute(0, 3, 1, 2), modality).numpy())
         found.append(exported.embed(pixels.numpy(), modality))
     if exported.has_text:
         texts = ["a photo of a cat", "two dogs under a tree, drawn", "x"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Self
+from inspect import signature
+from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
 
@@ -18,12 +19,20 @@ class Loss(nn.Module, ABC):
     name: ClassVar[str]
 
     @classmethod
-    def of(cls, dim: int, classes: int) -> Self:  # noqa: ARG003
+    def of(cls, dim: int, classes: int, **options: Any) -> Self:  # noqa: ARG003
         """The loss for embeddings of `dim` numbers and so many training classes.
 
         One with parameters of its own, such as a proxy a class, makes them here.
+
+        Args:
+            options: of those it `takes`, what a model's settings say.
         """
-        return cls()
+        return cls(**options)
+
+    @classmethod
+    def takes(cls) -> frozenset[str]:
+        """Arguments of the constructor: a model's settings of these names hold for the loss."""
+        return frozenset(signature(cls).parameters) - {"dim", "classes"}
 
     @abstractmethod
     def forward(

@@ -8,6 +8,8 @@ Zhai & Wu, "Classification is a Strong Baseline for Deep Metric Learning", BMVC 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -57,9 +59,9 @@ class NormalisedSoftmaxLoss(Loss):
         self.proxies = nn.Parameter(torch.randn(classes, dim))
 
     @classmethod
-    def of(cls, dim: int, classes: int) -> NormalisedSoftmaxLoss:
+    def of(cls, dim: int, classes: int, **options: Any) -> NormalisedSoftmaxLoss:
         """See `Loss.of`."""
-        return cls(dim, classes)
+        return cls(dim, classes, **options)
 
     def forward(
         self, embeddings: Tensor, labels: Tensor, is_sketch: Tensor | None = None

@@ -20,6 +20,7 @@ from sbirctl.losses import (
     LOSSES,
     Loss,
     NormalisedSoftmaxLoss,
+    TripletLoss,
     batch_hard_triplet,
     normalised_softmax,
 )
@@ -59,11 +60,11 @@ class BaselineSettings(ModelSettings):
     loss: str = setting(
         NormalisedSoftmaxLoss.name, help="what is trained with, see docs/adding-a-loss.md"
     )
-    temperature: float = setting(0.2, help="t of the normalised softmax; the paper's is 0.05")
+    temperature: float = setting(0.2, help="t of the softmax (0.05 in the paper) or of the loss")
     triplet: float = setting(0.0, help="weight of the batch-hard triplet loss")
-    margin: float = setting(0.2, help="margin of the triplet loss, Euclidean distance")
+    margin: float = setting(0.2, help="margin of the triplet loss or of the chosen one")
     per_class: int = setting(
-        2, help="images of a class in a batch, half of them sketches", kind="recipe"
+        2, help="images of a class in a batch, half of them sketches", kind="recipe", least=2
     )
     augment: Augmentation = "strong"
     mirror: bool = setting(True, help="embed an image and its mirror image, take the mean")
@@ -124,7 +125,7 @@ class Baseline(Model):
         self.projection = nn.Linear(width, self.dim) if projects else nn.Identity()
         self.loss: Loss | None = None  # another one than the normalised softmax
         if classes is not None and settings.loss != NormalisedSoftmaxLoss.name:
-            self.loss = LOSSES.get(settings.loss).of(self.dim, len(classes))
+            self.loss = self._other_loss(len(classes))
         elif classes is not None:
             # Unit variance, not unit norm: the loss ignores the norm, an optimiser's step does not.
             self.proxies = nn.Parameter(torch.randn(len(classes), self.dim))
@@ -225,6 +226,24 @@ class Baseline(Model):
         ]
         plan = BalancedPlan(batch=options.batch, per_class=options.per_class)
         return (Stage("train", options.epochs, plan, [g for g in groups if g.params]),)
+
+    def _other_loss(self, classes: int) -> Loss:
+        """The loss by its name, with the settings it knows; one without effect is refused."""
+        options, loss = self.settings, LOSSES.get(self.settings.loss)
+        if options.loss == "total" or (options.triplet and options.loss == TripletLoss.name):
+            raise UsageError(
+                f"loss={options.loss} and another term would have one name in the log.",
+                "Leave out triplet=…, or train with another loss.",
+            )
+        given = {name: getattr(options, name) for name in ("margin", "temperature")}
+        own = {name: value for name, value in given.items() if name in loss.takes()}
+        for name in given.keys() - own.keys() - ({"margin"} if options.triplet else set()):
+            if given[name] != getattr(BaselineSettings, name):
+                raise UsageError(
+                    f"{name}={given[name]} changes nothing: the loss {options.loss} has no {name}.",
+                    f"Leave out {name}=….",
+                )
+        return loss.of(self.dim, classes, **own)
 
     def _loss_parameters(self) -> list[nn.Parameter]:
         return [self.proxies] if self.loss is None else list(self.loss.parameters())

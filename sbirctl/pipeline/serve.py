@@ -93,9 +93,11 @@ def serve(
 
 def _renewal(report: Reporter) -> Renewal:
     from sbirctl.core.home import galleries_dir
+    from sbirctl.core.plugins import loaded_files
     from sbirctl.galleries.server.renewal import Renewal
 
-    words = ("-q", "index", "--json", "--gallery")
+    plugins = [word for path in loaded_files() for word in ("--plugin", str(path))]
+    words = ("-q", "index", "--json", *plugins, "--gallery")
     return Renewal(
         [sys.executable, "-m", "sbirctl", *words],
         lambda name: galleries_dir() / name,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LEVEL = 0.95
 SCHEMA = 1
 _EXAMPLE = 112  # pixels
+_SEVERAL = -1
 
 Chosen = tuple["StrokeDrawing", int]
 """A drawing, and the row of the gallery that it looks for or one of its class."""
@@ -83,7 +84,7 @@ def stroke_curves(
     path, e, encoder = open_run(
         run, dataset=dataset, split=split, leaks=leaks, device=device, report=report
     )
-    chosen = _chosen(files, e, kind, per_class, files.left_out)
+    chosen = _of_several(_chosen(files, e, kind, per_class, files.left_out), e, files.left_out)
     for reason, count in sorted(files.left_out.items()):
         report.warn(f"{display_path(strokes)}: {count:,} {reason}: left out.")
     if not chosen:
@@ -98,8 +99,7 @@ def stroke_curves(
             pixels = np.stack([_pixels(one, share, size) for one, _ in chosen])
             ranks[:, step] = _ranks(e, embed_sketches(encoder, pixels), chosen, kind)
             advance()
-    rows = np.array([row for _, row in chosen])
-    photos, relevant = _sizes(e, rows, kind)
+    photos, relevant = _sizes(e, np.array([row for _, row in chosen]), kind)
     found = values.stroke_curves(ranks, photos, relevant, level=LEVEL, seed=seed)
     example = [_picture(chosen[0][0], share, _EXAMPLE) for share in values.SHARES]
     picture = output or beside(path, "strokes.png")
@@ -131,14 +131,25 @@ def _chosen(
     taken: dict[int, int] = defaultdict(int)
     for one in drawings:
         row = known.get(_source(one.name) if kind == "own" else key(one.class_name))
+        what = "photo" if kind == "own" else "class"
         if row is None:
-            what = "photo" if kind == "own" else "class"
             left[f"drawings whose {what} is not in the gallery"] += 1
+        elif row == _SEVERAL:
+            left["drawings whose name several photos have"] += 1
         elif taken[row] >= most:
-            left[f"drawings beyond {most:,} of a {'photo' if kind == 'own' else 'class'}"] += 1
+            left[f"drawings beyond {most:,} of a {what}"] += 1
         else:
             taken[row] += 1
             found.append((one, row))
+    return found
+
+
+def _of_several(chosen: Sequence[Chosen], e: Embeddings, left: Counter[str]) -> list[Chosen]:
+    """The drawings for which more than one photo is ranked."""
+    ranked = _sizes(e, np.array([row for _, row in chosen], dtype=np.int64), "class")[0]
+    found = [one for one, photos in zip(chosen, ranked, strict=True) if photos > 1]
+    if len(found) < len(chosen):
+        left["drawings for which a single photo is ranked"] += len(chosen) - len(found)
     return found
 
 
@@ -149,12 +160,12 @@ def _classes(e: Embeddings) -> dict[str, int]:
 
 
 def _own_photos(e: Embeddings) -> dict[str, int]:
-    """Rows of the gallery by the stem of the photo's file; names that several have are left out."""
+    """Rows of the gallery by the stem of the photo's file, `_SEVERAL` where several have it."""
     if e.gallery_path is None:
         raise MismatchError("The embeddings name no photos.", "Embed with `sbirctl embed`.")
     stems = [Path(display_path(bytes(path))).stem for path in e.gallery_path]
     counts = Counter(stems)
-    return {stem: row for row, stem in enumerate(stems) if counts[stem] == 1}
+    return {stem: row if counts[stem] == 1 else _SEVERAL for row, stem in enumerate(stems)}
 
 
 def _source(name: str) -> str:

@@ -162,6 +162,7 @@ _ALL = (
 PRESETS: dict[str, Definition] = {definition.name: definition for definition in _ALL}
 """By name: the published ones and those of other packages and files that were loaded."""
 _OUTSIDE = EntryPoints("definition", "sbirctl.definitions")
+_being_read: set[str] = set()
 
 
 def all_definitions() -> dict[str, Definition]:
@@ -171,11 +172,13 @@ def all_definitions() -> dict[str, Definition]:
         MissingError, UsageError, CorruptError: one of them is not there or cannot be used.
     """
     for name, point in _OUTSIDE.all().items():
-        if name not in PRESETS:
+        if name not in PRESETS and name not in _being_read:
+            _being_read.add(name)  # one that is like itself is not looked for again
             place = Path(str(_OUTSIDE.load(point).__file__)).with_name(f"{name}.toml")
             if not place.is_file():
                 raise _OUTSIDE.nothing(point)
             add(read_definition(place))
+            _being_read.discard(name)
     return PRESETS
 
 
@@ -206,6 +209,11 @@ def read_definition(path: Path) -> Definition:
         raise MissingError(f"There is no file {display_path(path)}.", "Check the path.")
     given = parse_toml(read_text(path), display_path(path))
     like, source = str(given.pop("like", "standard")), given.pop("source", "")
+    if like.endswith(".toml"):
+        raise UsageError(
+            f"{display_path(path)} is like the file {like!r}.",
+            "Name a definition of `sbirctl metrics`.",
+        )
     note = given.pop("note", "")
     made = get(like, [f"{key}={value}" for key, value in given.items()])
     return replace(made, name=path.stem, source=str(source) or display_path(path), note=str(note))

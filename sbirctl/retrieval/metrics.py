@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +48,7 @@ class Measure:
         value: (n,) float64 of n queries, NaN where the definition leaves one out; None for the one
             that asks for a single photo (`own_photo`).
         allows_all: whether `@all` means something.
+        allows_k: whether `@K` does.
     """
 
     kind: str
@@ -56,6 +57,12 @@ class Measure:
     describe: Callable[[Metric, Definition], str]
     value: PerQuery | None
     allows_all: bool = False
+    allows_k: bool = True
+
+    def metrics(self, cuts: Iterable[int]) -> list[Metric]:
+        """It for the whole gallery and with these cut-offs, as far as it takes them."""
+        whole = [Metric(self.kind, None)] if self.allows_all else []
+        return whole + [Metric(self.kind, k) for k in cuts if self.allows_k]
 
 
 MEASURES: dict[str, Measure] = {}
@@ -83,6 +90,7 @@ def measure(
     summary: str,
     describe: Callable[[Metric, Definition], str],
     allows_all: bool = False,
+    allows_k: bool = True,
 ) -> Callable[[PerQuery], PerQuery]:
     """Make a function of (metric, definition, ranks) the metric `kind@K`.
 
@@ -91,7 +99,7 @@ def measure(
     """
 
     def register(value: PerQuery) -> PerQuery:
-        made = Measure(kind, aliases, summary, describe, value, allows_all)
+        made = Measure(kind, aliases, summary, describe, value, allows_all, allows_k)
         for name in (kind, *aliases):
             if not re.fullmatch("[a-z][a-z0-9_-]*", name):
                 raise UsageError(
@@ -123,6 +131,8 @@ def parse(text: str) -> Metric:
     kind = found[0].kind
     if found[0].allows_all and (cut == "all" or not at):
         return Metric(kind, None)
+    if not found[0].allows_k:
+        raise UsageError(f"{kind} has no cut-off: {found[0].summary}.", f"Write {kind}.")
     if not re.fullmatch("[1-9][0-9]{0,8}", cut):
         raise UsageError(f"The metric {text!r} has no cut-off.", f"Write {kind}@100, for example.")
     return Metric(kind, int(cut))
@@ -288,13 +298,12 @@ def _ndcg(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
 @measure(
     "r-precision",
     "rprec",
-    summary="share of relevant photos among the first R, the number of relevant ones; no K",
+    summary="share of relevant photos among the first R, the number of relevant ones",
     describe=lambda _metric, _definition: "hits in the first R / R",
     allows_all=True,
+    allows_k=False,
 )
-def _r_precision(metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
-    if metric.k is not None:
-        raise UsageError("r-precision has no cut-off: it looks at the first R.", "Leave out the @.")
+def _r_precision(_metric: Metric, definition: Definition, ranks: Ranks) -> np.ndarray:
     _, found = hits(definition, ranks, ranks.relevant)
     return left_out(definition, found / ranks.relevant, found)
 

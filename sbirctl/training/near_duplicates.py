@@ -19,8 +19,9 @@ _BATCH = 256
 
 def near_duplicates(test: ImageSubset, train: ImageSubset, report: Reporter = SILENT) -> np.ndarray:
     """(len(test),) bool: photos that look like one that was trained on."""
-    with report.bar("comparing photos", len(test) + len(train)) as advance:
-        own, others = (_hashes(side, advance) for side in (test, train))
+    sides = [(side, *np.unique(side.row, return_inverse=True)) for side in (test, train)]
+    with report.bar("comparing photos", sum(len(rows) for _, rows, _ in sides)) as advance:
+        own, others = (_hashes(side, rows, advance)[at] for side, rows, at in sides)
     found = np.zeros(len(own), dtype=bool)
     for start in range(0, len(own), _BATCH):
         for first in range(0, len(others), 1 << 14):
@@ -31,15 +32,14 @@ def near_duplicates(test: ImageSubset, train: ImageSubset, report: Reporter = SI
     return found
 
 
-def _hashes(side: ImageSubset, advance: Advance) -> np.ndarray:
-    """(n, 256) float32 of -1 and 1."""
-    rows, inverse = np.unique(side.row, return_inverse=True)
+def _hashes(side: ImageSubset, rows: np.ndarray, advance: Advance) -> np.ndarray:
+    """(len(rows), 256) float32 of -1 and 1."""
     parts = [np.empty((0, _SIDE * _SIDE), dtype=np.float32)]
     for start in range(0, len(rows), _BATCH):
         pixels = side.store.read(side.modality, rows[start : start + _BATCH])
         parts.append(difference_hash(pixels))
         advance(len(pixels))
-    return np.concatenate(parts)[inverse]
+    return np.concatenate(parts)
 
 
 def difference_hash(pixels: np.ndarray) -> np.ndarray:

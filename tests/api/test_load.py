@@ -72,6 +72,9 @@ def test_what_is_no_picture_is_refused(tmp_path):
         ([np.zeros((8, 8, 3))], "uint8"),
         (np.zeros((2, 3, 8, 8), np.uint8), "no picture"),
         ("one.png", "several pictures"),
+        (b"\x89PNG", "several pictures"),
+        (Image.new("RGB", (8, 8)), "several pictures"),
+        (np.zeros((8, 8, 3), np.uint8), "may be one picture"),
         ([tmp_path / "none.png"], "no file"),
         ([broken], r"broken\.jpg gives no picture"),
     ]:

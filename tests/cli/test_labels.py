@@ -66,7 +66,7 @@ def test_the_list_shows_labels_and_refuses_what_is_none(furnished, sbirctl):
     sbirctl("runs", "label", first, "größer, 2 %")
     rows = json.loads(sbirctl("runs", "--json")[1])["rows"]
     assert {row["run"]: row["label"] for row in rows}[first] == "größer, 2 %"
-    for text in ("x" * 81, "two\nlines", "\x1b[31m"):
+    for text in ("x" * 81, "two\nlines", "\x1b[31m", "@1", "a/b", ".."):
         status, _, err = sbirctl("runs", "label", first, text)
         assert (status, len(err.splitlines())) == (2, 2)
     sbirctl("runs", "label", first, "")
@@ -83,6 +83,15 @@ def test_two_runs_of_one_label_are_told_apart(furnished, sbirctl):
     assert names("correlation", value) == [f"same ({run})" for run in furnished.runs]
     for run in furnished.runs:
         sbirctl("runs", "label", run, "")
+
+
+def test_a_label_that_begins_another_runs_name_means_its_own_run(furnished, sbirctl):
+    first, second = furnished.runs
+    begin = second[: len(second) - 2]
+    assert not first.startswith(begin)
+    sbirctl("runs", "label", first, begin)
+    assert names("correlation", called(sbirctl, "correlation", begin)) == [begin]
+    sbirctl("runs", "label", first, "")
 
 
 def test_panels_of_two_runs_have_the_first_ones_order_of_classes(furnished, sbirctl):

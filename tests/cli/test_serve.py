@@ -129,9 +129,14 @@ def test_galleries_together_and_filters(two):
                 ask(f"{url}api/search?{wrong}", drawing())
 
 
-def test_photos_that_came_are_found_when_the_page_opens(two):
+def test_photos_that_came_are_found_when_the_page_opens(two, tmp_path):
     Image.new("RGB", (40, 30), "yellow").save(two / "one" / "yellow.png")
-    with served(two / "home", "-g", "one", SBIRCTL_TOKEN=TOKEN) as (process, address):
+    plugin = tmp_path / "own.py"  # leaves a file for each process that loads it
+    plugin.write_text(
+        "import os, pathlib\npathlib.Path(__file__).with_name(f'{os.getpid()}.seen').touch()\n"
+    )
+    words = ("-g", "one", "--plugin", str(plugin))
+    with served(two / "home", *words, SBIRCTL_TOKEN=TOKEN) as (process, address):
         url = address.partition("?")[0]
         assert json.loads(ask(f"{url}api/galleries"))[0]["photos"] == 5
         ask(f"{url}api/gallery?gallery=one")
@@ -140,6 +145,8 @@ def test_photos_that_came_are_found_when_the_page_opens(two):
             assert time.monotonic() < end
             time.sleep(0.05)
         assert now["photos"] == 6
+        seen = {int(path.stem) for path in tmp_path.glob("*.seen")}
+        assert seen - {process.pid}  # the process that looked for new photos
         process.send_signal(signal.SIGINT)
         assert "one has 6 photos, 1 new." in process.communicate(timeout=PATIENCE)[1]
 

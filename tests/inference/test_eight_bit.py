@@ -30,6 +30,10 @@ def test_its_folder_is_apart_its_loss_in_the_card_and_its_vectors_so(tmp_path, m
     assert "int8" not in read_card(full)
     card = read_card(small)
     assert card["int8"]["bytes"] < 0.3 * card["int8"]["bytes_of_fp32"]
+    whole = sum(
+        (full / file).stat().st_size for file in ("photo.onnx", "sketch.onnx", "weights.bin")
+    )
+    assert card["int8"]["bytes_of_fp32"] == pytest.approx(whole, rel=1e-3)
     assert full.stat().st_mtime >= small.stat().st_mtime
     photos = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     a, b = (OnnxEncoder(folder).embed(photos, "photo") for folder in (full, small))

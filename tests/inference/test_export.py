@@ -37,9 +37,9 @@ def model_of(name: str, **more: object):
     return small(name, settings=settings).eval()
 
 
-def written(model, folder: Path) -> Path:
+def written(model, folder: Path, **options: bool) -> Path:
     origin = Origin("toy", "d" * 64, SIZE, to_dict(model.settings), {"task": "cg"})
-    return export(model, origin, folder)
+    return export(model, origin, folder, **options)
 
 
 @pytest.fixture(scope="module", params=[n for n in MODELS.names() if n != "semi3"])
@@ -92,6 +92,16 @@ def test_the_card_says_what_it_is(pair):
 def test_a_model_that_reads_edge_maps_stays_on_torch(tmp_path):
     with pytest.raises(ExportError, match="edge maps"):
         written(model_of("semi3"), tmp_path / "semi3")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_vectors_that_are_no_numbers_are_refused(tmp_path, int8):
+    model = model_of("baseline")
+    for parameter in model.parameters():
+        parameter.data.fill_(float("nan"))
+    with pytest.raises(ExportError, match="no numbers"):
+        written(model, tmp_path / "nan", int8=int8)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -54,7 +54,7 @@ def test_contrastive_takes_every_pair_once(sketch):
 
 @pytest.mark.parametrize("name", LOSSES.names())
 def test_a_model_trains_with_a_loss_by_its_name(name):
-    layers = [{"backbone": "resnet10t", "size": 32, "dim": 6, "loss": name, "triplet": 0.5}]
+    layers = [{"backbone": "resnet10t", "size": 32, "dim": 6, "loss": name}]
     model = create("baseline", device="cpu", weights="none", classes=("a", "b"), layers=layers)
     (stage,) = model.recipe()
     learnt = {group.name: list(group.params) for group in stage.groups}

@@ -171,3 +171,34 @@ def test_embedding_may_have_a_size_of_its_own() -> None:
         larger.eval().embed(given, "photo"), other.embed(given, "photo"), atol=1e-6, rtol=1e-5
     )
     assert not torch.allclose(trained.embed(given, "photo"), other.embed(given, "photo"))
+
+
+def other(**settings: object) -> object:
+    layers = [{"backbone": "resnet10t", "size": 32, "dim": 8, **settings}]
+    return create("baseline", device="cpu", weights="none", classes=CLASSES, layers=layers)
+
+
+@pytest.mark.parametrize("margin", [0.2, 0.9])
+def test_a_chosen_loss_has_the_models_margin(margin: float) -> None:
+    model = other(loss="triplet", margin=margin)
+    given = batch()
+    encoded = model.encode(given)
+    both = torch.cat([encoded.photo, encoded.sketch])
+    labels = torch.cat([given.photo_label, given.sketch_label])
+    terms = model.losses(encoded, given, "train")
+    wanted = batch_hard_triplet(both, labels, margin=margin)
+    torch.testing.assert_close(terms["total"], wanted)
+    assert terms["total"] > 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"loss": "triplet", "temperature": 0.1}, "temperature=0.1 changes nothing"),
+        ({"loss": "triplet", "triplet": 0.5}, "one name in the log"),
+    ],
+)
+def test_settings_that_a_chosen_loss_has_no_use_for_are_refused(settings, said) -> None:
+    with pytest.raises(UsageError, match=said):
+        other(**settings)
+    assert other(loss="contrastive", triplet=0.5, margin=0.1).loss.margin == 0.1

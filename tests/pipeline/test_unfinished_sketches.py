@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +12,12 @@ from PIL import Image
 from sbirctl.cli import _app
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.progress import Reporter
+from sbirctl.datasets.readers.stroke_files import StrokeFiles
 from sbirctl.drawings.strokes import Pen, render
 from sbirctl.drawings.svg import parse_svg
 from sbirctl.pipeline.prepare import prepare
 from sbirctl.pipeline.robustness import robustness
-from sbirctl.pipeline.stroke_curves import stroke_curves
+from sbirctl.pipeline.stroke_curves import _chosen, _of_several, stroke_curves
 from sbirctl.pipeline.train import train
 from sbirctl.retrieval.embeddings import read
 from sbirctl.retrieval.target_ranks import target_ranks
@@ -112,7 +114,7 @@ def test_lines_of_quick_draw_are_left_out_by_reason(world, tmp_path):
         {"word": "thing 6", "key_id": "4", "drawing": []},
         {"word": "moon", "key_id": "5", "drawing": [[[0, 9], [0, 9]]]},
     ]
-    file = tmp_path / "x.ndjson"
+    file = tmp_path / "x.NDJSON"
     file.write_text("\n".join(json.dumps(one) for one in lines) + "\n{broken\n")
     made = stroke_curves(world[1], file, tmp_path / "s.png", per_class=1)
     facts = json.loads(made.with_suffix(".json").read_text())
@@ -135,6 +137,45 @@ def test_what_cannot_be_drawn_is_refused(world, tmp_path):
         stroke_curves(run, tmp_path / "moon")
     with pytest.raises(UsageError, match="no target 'photo'"):
         stroke_curves(run, root / "lines", target="photo")
+
+
+def test_photos_of_one_name_are_told(world, tmp_path, monkeypatch):
+    root, run = world
+    e = read(run / "embeddings.h5")
+    paths = e.gallery_path.copy()
+    paths[1] = paths[0]
+    same = replace(e, gallery_path=paths)
+    left: Counter[str] = Counter()
+    drawings = list(StrokeFiles(root / "lines" / "thing 5"))
+    found = _chosen(drawings, same, "own", 20, left)
+    assert len(found) == EACH - 2
+    assert left == {"drawings whose name several photos have": 1,
+                    "drawings whose photo is not in the gallery": 1}  # fmt: skip
+
+
+def test_a_drawing_for_which_one_photo_is_ranked_is_left_out(world):
+    e = read(world[1] / "embeddings.h5")
+    group = np.arange(len(e.gallery)) // 3
+    alone = replace(e, scope="class", query_group=group, gallery_group=group)
+    left: Counter[str] = Counter()
+    chosen = [(None, row) for row in range(len(e.gallery))]  # groups of 3, 3 and 2
+    assert _of_several(chosen, alone, left) == chosen
+    single = replace(alone, gallery_group=np.r_[np.zeros(7, int), 1])
+    assert _of_several(chosen, single, left) == chosen[:7]
+    assert left == {"drawings for which a single photo is ranked": 1}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--each", "3"), ("--target", "own"), ("--leaks", "drop"), ("--dataset", "small"),
+        ("--strokes", "lines", "--max-k", "9"), ("--strokes", "lines", "--label", "x"),
+        ("--training", "--max-k", "9"),
+    ],
+)  # fmt: skip
+def test_options_of_another_picture_are_refused(world, capsys, words):
+    assert _app.run(["curves", *words]) == 2
+    assert "goes with" in capsys.readouterr().err
 
 
 def test_a_robustness_card(world, tmp_path):

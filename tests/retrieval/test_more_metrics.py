@@ -77,4 +77,5 @@ def test_what_was_meant(text, hint):
 
 def test_r_precision_has_no_cut_off():
     with pytest.raises(UsageError, match="no cut-off"):
-        of_ranked([[True, False]], "r-precision@5")
+        parse("r-precision@5")
+    assert str(parse("rprec")) == "r-precision@all"

@@ -10,7 +10,7 @@ import pytest
 from sbirctl.core.config import parse_assignments
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, SbirctlError, UsageError
 from sbirctl.core.files import lock
-from sbirctl.core.home import newest_run
+from sbirctl.core.home import label_of, newest_run, set_label
 from sbirctl.core.progress import Reporter
 from sbirctl.pipeline import runs
 from sbirctl.pipeline.embed import embed
@@ -86,7 +86,9 @@ def test_the_same_command_finds_the_finished_run_at_once(run, monkeypatch):
 def test_fresh_trains_again_and_gives_the_same(run):
     before = (run / "checkpoint.safetensors").read_bytes()
     finished = json.loads((run / "result.json").read_text())["finished"]
+    set_label(run, "ours")
     assert small(fresh=True) == run
+    assert label_of(run) == "ours"
     assert (run / "checkpoint.safetensors").read_bytes() == before
     assert json.loads((run / "result.json").read_text())["finished"] > finished
 

@@ -16,7 +16,7 @@ from sbirctl.datasets.readers.coordinates import FRAME, read_coordinates, stroke
 from sbirctl.drawings.strokes import FARTHEST, Strokes, parse_drawing
 from sbirctl.drawings.svg import Sheet, parse_svg
 
-_LINES, _SVG, _COORDINATES = ".ndjson", ".svg", "_Coordinate"
+_LINES, _SVG, _COORDINATES = _ENDINGS = (".ndjson", ".svg", "_coordinate")
 UNREADABLE = "drawings that cannot be read"
 UNRECOGNIZED = "drawings that were not recognized"
 
@@ -56,16 +56,16 @@ class StrokeFiles:
             MissingError: there is no such place, or no file of strokes in it.
         """
         files = [self.place] if self.place.is_file() else sorted(self.place.rglob("*"))
-        files = [file for file in files if file.name.endswith((_LINES, _SVG, _COORDINATES))]
+        files = [file for file in files if file.name.lower().endswith(_ENDINGS)]
         if not files:
             raise MissingError(
                 f"{display_path(self.place)} holds no strokes.",
                 "Give .ndjson files of Quick, Draw!, SVG files, or a coordinate file of QMUL.",
             )
         for file in files:
-            if file.name.endswith(_LINES):
+            if file.name.lower().endswith(_LINES):
                 yield from self._lines(file)
-            elif file.name.endswith(_SVG):
+            elif file.name.lower().endswith(_SVG):
                 yield from self._svg(file)
             else:
                 yield from self._coordinates(file)
