@@ -133,13 +133,13 @@ def command(
         fresh=fresh,
         report=_console.reporter(),
     )
-    left = Counter(one.kind for one in outcome.left)
-    _console.reporter().note(_said(outcome, left))
-    return made(outcome.place, **_facts(outcome, left))
+    _console.reporter().note(_said(outcome))
+    return made(outcome.place, **_facts(outcome))
 
 
-def _facts(outcome: Outcome, left: Counter[str]) -> dict[str, object]:
+def _facts(outcome: Outcome) -> dict[str, object]:
     info = outcome.info
+    left = Counter(one.kind for one in outcome.left)
     return {
         "gallery": info.name,
         "photos": info.photos,
@@ -151,10 +151,11 @@ def _facts(outcome: Outcome, left: Counter[str]) -> dict[str, object]:
     }
 
 
-def _said(outcome: Outcome, left: Counter[str]) -> str:
+def _said(outcome: Outcome) -> str:
+    from sbirctl.galleries.indexing import counted
+
     info = outcome.info
     text = f"{info.photos:,} photos, {outcome.embedded:,} of them new to the model {info.model}."
-    if left:
-        counts = ", ".join(f"{count:,} {reason}" for reason, count in left.most_common(6))
-        text += f" Left out: {counts}{', …' if len(left) > 6 else ''} (listed in left-out.tsv)."
+    if outcome.left:
+        text += f" Left out: {counted(outcome.left)} (listed in left-out.tsv)."
     return text

@@ -276,13 +276,15 @@ def _edges(
     """What makes the edge maps of a store; mistakes are found before the long work on images.
 
     Raises:
-        UsageError: an unknown method or parameter, or options that exclude each other.
+        UsageError: an unknown method, parameter or device, or options that exclude each other.
+        MissingError: there is no folder of maps.
     """
     from functools import partial
 
     from sbirctl.core.config import parse_assignments
     from sbirctl.edges import edge_settings
-    from sbirctl.pipeline.edges import prepare_edges
+    from sbirctl.pipeline.edges import edge_device, prepare_edges
+    from sbirctl.store.edge_folder import check_folder
 
     report = _console.reporter()
     if maps is not None:
@@ -290,11 +292,15 @@ def _edges(
             raise UsageError(
                 "--edges-from takes maps as they are.", "Leave out --edges and --edges-set."
             )
+        check_folder(maps.expanduser())
         return partial(prepare_edges, maps=maps.expanduser(), report=report)
     if method is None:
-        if assignments:
-            raise UsageError("--edges-set needs a method.", "Add --edges gb.")
+        if assignments or device != "auto":
+            name = "--edges-set" if assignments else "--device"
+            raise UsageError(f"{name} is for edge maps and needs a method.", "Add --edges gb.")
         return lambda _: None
+    if device != "auto":
+        edge_device(device)
     parameters = parse_assignments(assignments or [])
     edge_settings(method, parameters)
     return partial(

@@ -15,6 +15,7 @@ from sbirctl.core.forms import NATURAL, Each, Maybe, check_form
 
 LABEL = "label.txt"
 _LONGEST = 80  # characters of a label
+_LONGEST_NAME = 100  # bytes; a run's folder holds a data set's name and more, of 255 at most
 _LAST = re.compile(r"@([1-9][0-9]*)")
 _SHOWN = 5
 _RESULT = {
@@ -48,6 +49,11 @@ def home_at(place: Path) -> Iterator[None]:
             del os.environ["SBIRCTL_HOME"]
         else:
             os.environ["SBIRCTL_HOME"] = before
+
+
+def is_short(name: str) -> bool:
+    """Whether a name is short enough for a data set, gallery or what is called after them."""
+    return len(os.fsencode(name)) <= _LONGEST_NAME
 
 
 def galleries_dir() -> Path:

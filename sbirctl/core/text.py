@@ -25,6 +25,7 @@ _LINE_END = re.compile(r"\r*\n|\r")  # CR CR LF is what text copied twice in tex
 # What the TOML reader does with a key grows with the square of its parts.
 _MOST_DOTS = 200
 _MOST_TOML = 1 << 18  # bytes
+_SIGNS_PER_NUL = 8  # of a text in UTF-16, at most: line ends and blanks are ASCII
 
 
 def read_text(place: Path | Traversable) -> str:
@@ -38,7 +39,7 @@ def read_text(place: Path | Traversable) -> str:
 
 
 def decode(data: bytes, where: str, errors: str = "strict") -> str:
-    """The text in bytes, without a byte-order mark.
+    """The text in bytes, without byte-order marks.
 
     Args:
         data: the bytes of a text file.
@@ -58,7 +59,8 @@ def decode(data: bytes, where: str, errors: str = "strict") -> str:
         ) from error
     if "\0" in text:
         raise CorruptError(f"{where} is no text: it has NUL bytes.", "Is it the right file?")
-    return text
+    # Files with marks that were joined have some inside; DOS ends a text with Ctrl-Z.
+    return text.replace("\ufeff", "").removesuffix("\x1a")
 
 
 def lines(text: str) -> list[str]:
@@ -105,6 +107,8 @@ def _encoding(data: bytes) -> str:
     for mark, name in _MARKS:
         if data.startswith(mark):
             return name
-    if len(data) >= 2 and (data[0] == 0) != (data[1] == 0):  # UTF-16 without its mark
-        return "utf-16-be" if data[0] == 0 else "utf-16-le"
+    if len(data) % 2 == 0:  # UTF-16 without its mark: each sign of ASCII has one NUL, on one side
+        big, little = data[::2].count(0), data[1::2].count(0)
+        if min(big, little) == 0 and max(big, little) * _SIGNS_PER_NUL >= len(data) // 2 > 0:
+            return "utf-16-be" if big else "utf-16-le"
     return "utf-8"

@@ -21,7 +21,7 @@ import numpy as np
 
 from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError, nearest
 from sbirctl.core.files import display_path, refuse_shortage
-from sbirctl.core.home import galleries_dir
+from sbirctl.core.home import galleries_dir, is_short
 from sbirctl.datasets.readers.tree import File
 from sbirctl.galleries.database import (
     DATABASE,
@@ -348,8 +348,11 @@ def check_name(name: str) -> None:
         UsageError: it is none.
     """
     shown = display_path(name) == name  # else it holds control signs or what is no UTF-8
-    if not name or name.startswith(".") or "/" in name or os.sep in name or not shown:
-        raise UsageError(f"{name!r} cannot name a gallery.", "Take a plain word: --gallery photos.")
+    wrong = not name or name.startswith(".") or "/" in name or os.sep in name or not shown
+    if wrong or not is_short(name):
+        raise UsageError(
+            f"{name[:99]!r} cannot name a gallery.", "Take a plain, short word: --gallery photos."
+        )
 
 
 def _places(home: Path | None) -> list[Path]:

@@ -9,6 +9,7 @@ the same call: it cuts the rest at the same places and ends in the same gallery.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sbirctl.core.errors import MissingError, SbirctlError
+from sbirctl.core.errors import MissingError, SbirctlError, few
 from sbirctl.core.files import atomic_open, digest_bytes, display_path, refuse_shortage
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.read_ahead import read_ahead
@@ -33,6 +34,7 @@ from sbirctl.store.images import MAX_PIXELS, ImageError
 BATCH = 64
 KEPT = 4 * BATCH  # files after which what was made is kept: what a kill can cost
 COPY = "copy of another photo"
+_SHOWN = 6  # reasons, or folders, in a sentence
 _CHUNK = 32  # files one thread reads at a time
 
 
@@ -156,19 +158,23 @@ def index(
                 looked[record.file] = record
         records = [looked[file] for file in found.files]
         embedded = len(writer.known) - done
+        before = [LeftOut(path, reason, reason) for path, reason in found.left]
+        left = tuple(sorted([*before, *_left_out(records)], key=lambda one: one.path))
         if all(record.kind for record in records):
-            raise _no_photo(place, folders, writer)
+            raise _no_photo(place, folders, left, writer)
         state = _engine_state(place, embedder, engine, records, writer, report)
         writer.finish(records, folders, exclude, engine, state)
-    before = [LeftOut(path, reason, reason) for path, reason in found.left]
-    left = tuple(sorted([*before, *_left_out(records)], key=lambda one: one.path))
     _write_left_out(place / LEFT_OUT, left)
     with closing(Gallery.open(place)) as gallery:
         return Outcome(place, gallery.info, embedded, left)
 
 
-def _no_photo(place: Path, folders: Sequence[bytes], writer: GalleryWriter) -> MissingError:
-    where = ", ".join(map(display_path, folders))
+def _no_photo(
+    place: Path, folders: Sequence[bytes], left: Sequence[LeftOut], writer: GalleryWriter
+) -> MissingError:
+    where = few([display_path(one) for one in folders], _SHOWN)
+    if left:
+        where += f" (left out: {counted(left)})"
     if not writer.is_new:
         hint = "The gallery stays as it was; `sbirctl galleries rm` removes it."
         return MissingError(f"There is no photo in {where}.", hint)
@@ -283,6 +289,12 @@ def _left_out(records: Iterable[FileRecord]) -> Iterator[LeftOut]:
             yield LeftOut(record.file.path, COPY, COPY)
         else:
             seen.add(record.id)
+
+
+def counted(left: Sequence[LeftOut]) -> str:
+    """How much is left out for which reason, the commonest first: "3 excluded, 1 broken"."""
+    kinds = Counter(one.kind for one in left)
+    return few([f"{count:,} {kind}" for kind, count in kinds.most_common()], _SHOWN)
 
 
 def _write_left_out(path: Path, left: Sequence[LeftOut]) -> None:

@@ -20,6 +20,8 @@ RANDOM = "none"
 _CONTAINERS = ("state_dict", "model_state_dict", "state_dict_ema", "model")
 _PREFIXES = ("module.", "_orig_mod.", "backbone.", "model.", "net.")
 _SHOWN = 3
+_TORCH = (b"PK\x03\x04", b"\x80")  # torch.save: a zip, or a pickle before version 1.6
+_KINDS = "Give a safetensors file, or a state dict written by torch.save."
 
 
 @dataclass(frozen=True)
@@ -120,13 +122,26 @@ def _read_tensors(path: Path) -> Any:
             f"{display_path(path)} cannot be read: {error}.", "Check --weights and its permissions."
         ) from error
     except Exception as error:  # both libraries raise many kinds for damaged files
+        if foreign := _foreign(head):
+            raise CorruptError(
+                f"{display_path(path)} holds no weights: {foreign}.", _KINDS
+            ) from error
         reason = f"it is neither safetensors nor a torch state dict ({type(error).__name__})"
         if "Weights only load failed" in str(error):
             reason = "it holds more than tensors, and code from a file is never executed"
         raise CorruptError(
             f"{display_path(path)} cannot be used: {reason}.",
-            "Give a safetensors file, or a state dict written by torch.save.",
+            _KINDS,
         ) from error
+
+
+def _foreign(head: bytes) -> str:
+    """What a file is that begins neither as safetensors nor as torch.save does, "" where it may."""
+    if head.startswith(b"version "):
+        return "it is a pointer of Git LFS, which `git lfs pull` replaces"
+    if head.lstrip().startswith(b"<"):
+        return "it is a web page"
+    return "" if head.startswith(_TORCH) or head[8:9] == b"{" else "it begins like another file"
 
 
 def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
@@ -137,10 +152,7 @@ def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
     if isinstance(content, Mapping):
         state = {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
     if not state:
-        raise CorruptError(
-            f"{display_path(path)} holds no tensors by name.",
-            "Give a safetensors file, or a state dict written by torch.save.",
-        )
+        raise CorruptError(f"{display_path(path)} holds no tensors by name.", _KINDS)
     for prefix in _PREFIXES:
         if all(k.startswith(prefix) for k in state):
             state = {k.removeprefix(prefix): v for k, v in state.items()}

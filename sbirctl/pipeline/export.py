@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbirctl.core.config import parse_assignments, to_dict
-from sbirctl.core.errors import SbirctlError
-from sbirctl.core.files import digest_json
+from sbirctl.core.errors import SbirctlError, UsageError
+from sbirctl.core.files import digest_json, display_path
 from sbirctl.core.home import home
 from sbirctl.core.progress import SILENT, Reporter
 
@@ -39,12 +39,14 @@ def export(
         int8: weights of eight bits, in a folder of its own; nothing takes it unless it is named.
 
     Raises:
-        UsageError: settings for a run.
+        UsageError: settings for a run, or `output` is a file.
         MissingError, CorruptError, MismatchError: as for `embed`.
         inference.export.ExportError: the model cannot be exported, or would differ from torch.
     """
     from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
 
+    if output is not None and output.exists() and not output.is_dir():
+        raise UsageError(f"{display_path(output)} is a file.", "Name a folder to make.")
     if is_model(what):
         layers = [parse_assignments(assignments)]
         return export_model(

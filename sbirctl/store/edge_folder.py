@@ -38,12 +38,21 @@ def edge_folder_source(store: Store, folder: Path, report: Reporter = SILENT) ->
     return source
 
 
-def _files(folder: Path) -> dict[Key, Path]:
+def check_folder(folder: Path) -> None:
+    """Refuse a folder of edge maps that is not there.
+
+    Raises:
+        MissingError: so it is.
+    """
     if not folder.is_dir():
         raise MissingError(
             f"There is no folder {display_path(folder)}.",
             "Name one with a sub-folder for each class.",
         )
+
+
+def _files(folder: Path) -> dict[Key, Path]:
+    check_folder(folder)
     found: dict[Key, Path] = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
         key = _key(path.relative_to(folder))

@@ -13,7 +13,7 @@ import numpy as np
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError, nearest
 from sbirctl.core.files import display_path, read_json
 from sbirctl.core.forms import Each, check_form
-from sbirctl.core.home import datasets_dir
+from sbirctl.core.home import datasets_dir, is_short
 from sbirctl.store.arrays import Rows, StoredArray
 from sbirctl.store.manifest import FORM, Items, Modality, items_from_json
 from sbirctl.store.pixels import SCHEMA, checksum_name
@@ -219,9 +219,11 @@ def store_folder(name: str) -> Path:
     Raises:
         UsageError: the name would not make a plain folder.
     """
-    if not name or name.startswith((".", "-")) or any(c in '/\\:\0\n\r\t*?"<>|' for c in name):
+    wrong = not name or name.startswith((".", "-")) or any(c in '/\\:\0\n\r\t*?"<>|' for c in name)
+    if wrong or not is_short(name):
         raise UsageError(
-            f"{name!r} cannot name a data set.", "Use letters, digits, '-', '_' and '.'."
+            f"{name[:99]!r} cannot name a data set.",
+            "Use letters, digits, '-', '_' and '.', 100 at most.",
         )
     return datasets_dir() / name
 

@@ -176,6 +176,7 @@ def test_own_folders_are_never_fetched(capfd):
         (["demo", "--variant", "tx_000000000000"], 2),
         (["sketchy", "--from", "nowhere"], 3),
         (["folder", "--photos", "x", "--sketches", "y", "--name", "../m"], 2),
+        (["folder", "--photos", "x", "--sketches", "y", "--name", "m" * 300], 2),
     ],
 )
 def test_typed_wrongly(words, code, capfd):

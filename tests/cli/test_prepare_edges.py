@@ -65,12 +65,20 @@ def test_maps_made_elsewhere(own, tmp_path):
         (("--edges", "gb", "--edges-set", "radiuss=1"), "radius"),
         (("--edges-set", "radius=1"), "--edges gb"),
         (("--edges-from", "x", "--edges", "gb"), "Leave out --edges"),
+        (("--edges", "canny", "--device", "gpu"), "no device 'gpu'"),
+        (("--edges", "canny", "--device", "cuda:99"), "no device 'cuda:99'"),
+        (("--device", "cpu"), "--device is for edge maps"),
     ],
 )
 def test_mistakes_are_found_before_the_images_are_read(words, said, own, tmp_path, capfd):
     assert sbirctl(*own, *words) == 2
     assert said in capfd.readouterr().err
     assert not (tmp_path / "home" / "datasets").exists()
+
+
+def test_a_folder_of_maps_that_is_not_there_is_found_before_the_images_are_read(own, tmp_path):
+    assert sbirctl(*own, "--edges-from", tmp_path / "nowhere") == 3
+    assert not (tmp_path / "home").exists()
 
 
 def test_an_estimate_comes_first_when_it_may_be_long(own, monkeypatch, capfd):

@@ -164,6 +164,8 @@ def test_errors_are_two_lines(run, words, code, what):
         (["photos", "--gallery", "mine", "--engine", "exat"], 2, "'exat'"),
         (["photos", "--gallery", "mine", "--engine", "faiss:hnws"], 2, "'hnws'"),
         (["photos", "--gallery", "two\nlines"], 2, "cannot name"),
+        (["photos", "--gallery", "n" * 300], 2, "cannot name"),
+        (["photos/broken.png", "--gallery", "empty"], 3, "left out: 1 broken"),
         (["photos", "--gallery", "mine", "--model", "nothing"], 3, "nothing"),
         (["photos", "--gallery", "mine", "--forget", "home"], 2, "home"),
         (["photos", "--gallery", "mine", "--set", "size=64"], 2, "size=64"),

@@ -70,3 +70,13 @@ def test_a_setting_given_twice_is_refused():
         parse_assignments(["a=1", "a = 2"])
     with pytest.raises(UsageError, match="is no setting"):
         parse_assignments(["a" + ".a" * 5000 + "=1"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_may_begin_with_any_letter(encoding):
+    text = "中文 0\r\nčeština 1\r\n"
+    assert decode(text.encode(encoding), "x.txt") == text
+
+
+def test_joined_files_with_marks_and_dos_ends_are_read():
+    assert decode(b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n\x1a", "x.txt") == "a\nb\n"

@@ -1,5 +1,7 @@
 """File lists choose the same files whatever they went through, or are refused by name."""
 
+import os
+
 import pytest
 from raw_files import write
 
@@ -18,9 +20,12 @@ LISTS = {
 }
 
 
-def listed(root, sep=" ", end="\n", before="", after="", slash="/", encoding="utf-8"):
+def listed(
+    root, sep=" ", end="\n", before="", after="", slash="/", encoding="utf-8", start="", spelled=str
+):
     for name, paths in LISTS.items():
-        rows = [f"{path.replace('/', slash)}{sep}{i // 2}" for i, path in enumerate(paths[::2])]
+        places = [start + spelled(path).replace("/", slash) for path in paths[::2]]
+        rows = [f"{place}{sep}{i // 2}" for i, place in enumerate(places)]
         text = before + end.join(rows) + end + after
         (root / name).write_bytes(text.encode(encoding))
 
@@ -43,6 +48,16 @@ def read(root):
         {"sep": "\t"},
         {"sep": "   "},
         {"before": "# mine\n\n"},
+        {"encoding": "utf-16-le"},
+        {"start": "./"},
+        {"start": "/home/me/data/"},
+        {"start": "D:\\data\\", "slash": "\\"},
+        {"start": "raw/../"},
+        {"start": '"', "sep": '" '},
+        {"start": "\ufeff"},
+        {"slash": "//"},
+        {"spelled": str.upper},
+        {"spelled": str.title},
     ],
     ids=str,
 )
@@ -87,6 +102,8 @@ def test_a_list_that_leaves_out_a_side_is_named(tmp_path):
 def test_names_that_are_no_utf_8_keep_their_bytes(tmp_path):
     name = b"photo/caf\xe9/1.jpg"
     write(tmp_path, {"sketch_train.txt": name.replace(b"/", b"\\") + b" 7\r\n"})
+    (tmp_path / os.fsdecode(name)).parent.mkdir(parents=True)
+    (tmp_path / os.fsdecode(name)).write_bytes(b"x")
     lists = find_lists([folder_tree(tmp_path)])
     assert lists.listed == {name}
 
@@ -96,3 +113,26 @@ def test_labels_are_compared_in_any_encoding(tmp_path):
     write(tmp_path, {"all_photo_train.txt": lines})
     (tmp_path / "cname_cid.txt").write_bytes("cup\t0\r\nant\t1\r\n".encode("utf-16"))
     assert find_lists([folder_tree(tmp_path)]).mislabelled == {"all_photo_train.txt": 1}
+
+
+def test_a_path_spelled_exactly_means_no_other_file(tmp_path):
+    write(tmp_path, [f"photo/{c}/1.jpg" for c in ("cup", "Cup")])
+    write(tmp_path, {"ALL_PHOTO_Train.TXT": b"photo/cup/1.jpg 0\n"})
+    lists = find_lists([folder_tree(tmp_path)])
+    assert lists.found == {b"photo/cup/1.jpg": [(0, b"photo/cup/1.jpg")]}
+
+
+def test_a_list_of_another_side_or_variant_names_nothing(tmp_path):
+    write(tmp_path, ["photo/tx_000000000000/cup/1.png"])
+    other = (
+        b"256x256/sketch/tx_000000000000/cup/1.png 0\n256x256/photo/tx_000000000010/cup/1.png 0\n"
+    )
+    write(tmp_path, {"all_photo_train.txt": other})
+    assert find_lists([folder_tree(tmp_path)]).found == {}
+
+
+def test_latin_1_names_of_files_in_utf_8_are_refused(tmp_path):
+    write(tmp_path, ["photo/café/1.jpg"])
+    write(tmp_path, {"all_photo_train.txt": "photo/café/1.jpg 0\n".encode("latin-1")})
+    with pytest.raises(CorruptError, match="no UTF-8 text: line 1"):
+        find_lists([folder_tree(tmp_path)])

@@ -138,6 +138,22 @@ def test_a_truncated_file_is_corrupt(source: Backbone, suffix: str, tmp_path: Pa
             read_state(path)
 
 
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
+        (b"\n<!DOCTYPE html><html></html>", "a web page"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "another file"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "another file"),
+        (b"epoch,loss\n1,0.5\n", "another file"),
+    ],
+)
+def test_a_file_of_another_kind_is_said_to_hold_no_weights(content, said, tmp_path: Path) -> None:
+    (tmp_path / "weights.pth").write_bytes(content)
+    with pytest.raises(CorruptError, match=f"holds no weights: .*{said}"):
+        read_state(tmp_path / "weights.pth")
+
+
 @pytest.mark.parametrize("content", [[1, 2], {"epoch": 3}, torch.zeros(3)])
 def test_a_file_without_named_tensors_is_refused(content: Any, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "other.pth")

@@ -17,17 +17,20 @@ from dataclasses import dataclass, field
 from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import display_path
 from sbirctl.core.text import content, decode
+from sbirctl.datasets.readers.listed_paths import Place, find_files, parts_of
 from sbirctl.datasets.readers.tree import File, Tree
 from sbirctl.splits.spellings import key
 
 UNLISTED = "in no file list"
-_LIST = re.compile(rb"(?:.*_filelist|sketch|all_photo)_(?P<part>train|test|zero)\.txt", re.DOTALL)
+_LIST = re.compile(
+    rb"(?:.*_filelist|sketch|all_photo)_(?P<part>train|test|zero)\.txt", re.DOTALL | re.IGNORECASE
+)
 _LINE = re.compile(r"(?P<place>.*[/\\].*?)[ \t]+(?P<label>[0-9]+)")
 _LABEL = re.compile(r"(?P<name>.*?)[ \t]+(?P<label>[0-9]+)")
 _NAMES = {"zero": b"cname_cid_zero.txt", "train": b"cname_cid.txt", "test": b"cname_cid.txt"}
 
 
-@dataclass
+@dataclass(frozen=True)
 class FileLists:
     """All file lists found, together.
 
@@ -35,25 +38,16 @@ class FileLists:
         listed: paths below the data set's folder.
         names: of the lists, for people.
         mislabelled: per list, lines whose label is not that of their folder.
-        found: listed paths that were asked for.
+        found: the files that listed paths mean, for paths that are here.
     """
 
     listed: frozenset[bytes] = frozenset()
     names: tuple[str, ...] = ()
     mislabelled: Mapping[str, int] = field(default_factory=dict)
-    found: set[bytes] = field(default_factory=set)
+    found: Mapping[bytes, Sequence[Place]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.names)
-
-    def holds(self, path: bytes) -> bool:
-        """Whether a file below any folder is listed (its path ends with a listed one)."""
-        while path:
-            if path in self.listed:
-                self.found.add(path)
-                return True
-            path = path.partition(b"/")[2]
-        return False
 
     def remarks(self) -> tuple[str, ...]:
         """What a person should know about the lists."""
@@ -84,10 +78,11 @@ class KeepListed:
     """Whether a file belongs, for `_layouts.recognise`; everything does where nothing is listed."""
 
     def __init__(self, lists: FileLists, ignored: Counter[str]) -> None:
-        self._lists, self._ignored = lists, ignored
+        self._all, self._ignored = not lists, ignored
+        self._listed = {place for places in lists.found.values() for place in places}
 
     def __call__(self, tree: int, file: File) -> bool:
-        if not self._lists or self._lists.holds(file.path):
+        if self._all or (tree, file.path) in self._listed:
             return True
         self._ignored[UNLISTED] += 1
         return False
@@ -97,9 +92,11 @@ def find_lists(trees: Sequence[Tree]) -> FileLists:
     """Read every file list of the trees.
 
     Raises:
-        CorruptError: a file of such a name is no such list.
+        CorruptError: a file of such a name is no such list, or is in an encoding that hides what it
+            names.
     """
     listed: set[bytes] = set()
+    odd: dict[bytes, tuple[Tree, bytes]] = {}  # names that are no UTF-8, with their list
     names: list[str] = []
     wrong: dict[str, int] = {}
     for tree in trees:
@@ -112,11 +109,24 @@ def find_lists(trees: Sequence[Tree]) -> FileLists:
             lines = _lines(tree, path)
             names.append(display_path(path))
             listed.update(lines)
-            table = (folder + b"/" if folder else b"") + _NAMES[match["part"].decode()]
+            odd |= {line: (tree, path) for line in lines if not _is_utf_8(line)}
+            table = (folder + b"/" if folder else b"") + _NAMES[match["part"].decode().lower()]
             count = _mislabelled(lines, _text(tree, table)) if table in files else 0
             if count:
                 wrong[display_path(path)] = count
-    return FileLists(frozenset(listed), tuple(names), wrong)
+    found = find_files(listed, trees)
+    if odd and not odd.keys() & found.keys():  # the names are of another encoding than the files'
+        tree, path = next(iter(odd.values()))
+        decode(tree.read(path), display_path(path))
+    return FileLists(frozenset(listed), tuple(names), wrong, found)
+
+
+def _is_utf_8(path: bytes) -> bool:
+    try:
+        path.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _text(tree: Tree, path: bytes) -> str:
@@ -135,8 +145,7 @@ def _lines(tree: Tree, path: bytes) -> dict[bytes, str]:
                 f"{display_path(line[:80])!r}.",
                 "Write FOLDER/FILE LABEL in each line; move the file away if it is no such list.",
             )
-        place = parts["place"].replace("\\", "/").removeprefix("./")
-        result[os.fsencode(place)] = parts["label"]
+        result[os.fsencode("/".join(parts_of(parts["place"])))] = parts["label"]
     if not result:
         raise CorruptError(
             f"{display_path(path)} looks like a file list, but names no file.", "Move it away."
