@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format types check docs pages bench wheel clean
+.PHONY: demo test lint format types check docs pages bench wheel release-check clean
 
 demo: $(VENV)/.program
 	$(BIN)/sbirctl demo
@@ -44,6 +44,10 @@ bench: $(VENV)/.installed
 # both wheels of a release into dist/: sbirctl-core (light) and sbirctl (everything)
 wheel: $(VENV)/.installed
 	$(BIN)/python .ci/wheels.py dist
+
+# before an upload: oldest and newest requirements, sdist, a fresh install from an index of its own
+release-check:
+	.ci/release
 
 # the program alone, then what its development needs
 $(VENV)/.program: pyproject.toml
