@@ -10,6 +10,7 @@ import typer
 
 from sbirctl.cli import _console, _names
 from sbirctl.cli._output import Listing, Made, Table, listing, made, made_all
+from sbirctl.cli.evaluate import DefinitionOption, MetricOption
 
 panel = "What there is"
 app = typer.Typer(help="List the data sets, read a prepared one back, or look at it.")
@@ -144,3 +145,76 @@ def sheet(
         report=_console.reporter(),
     )
     return made(path)
+
+
+@app.command()
+def export(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="Name of a prepared data set.", autocompletion=_names.prepared
+        ),
+    ],
+    task: Annotated[
+        str,
+        typer.Option(
+            "--task",
+            help="Whose test side to export; `sbirctl tasks` lists them.",
+            autocompletion=_names.tasks,
+        ),
+    ] = "cg",
+    target: Annotated[
+        str,
+        typer.Option(
+            "--target",
+            help="Data set to test on, for the task cd.",
+            autocompletion=_names.prepared,
+        ),
+    ] = "",
+    split: Annotated[
+        str,
+        typer.Option(
+            "--split",
+            help="Which classes are unseen: a list of `sbirctl splits`, or a file. [default:"
+            " the task's]",
+            autocompletion=_names.splits,
+        ),
+    ] = "",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change an option of the task (`sbirctl tasks TASK`); may be repeated.",
+            autocompletion=_names.settings,
+        ),
+    ] = None,
+    metric: MetricOption = None,
+    definition: DefinitionOption = "standard",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Folder to make. [default: in the data set's folder]",
+            show_default=False,
+        ),
+    ] = None,
+) -> Made:
+    """Write the test side as a task of the package mteb, images beside it; prints the folder.
+
+    The first metric is the task's main score; each is added to MTEB's own.
+    """
+    from sbirctl.pipeline.datasets_export import export_task
+    from sbirctl.training.inputs import Inputs
+
+    folder = export_task(
+        Inputs(name, target, task, split),
+        output.expanduser() if output else None,
+        assignments=assignments or [],
+        metrics=metric or [],
+        definition=definition,
+        report=_console.reporter(),
+    )
+    return made(folder, task=folder / "task.py")

@@ -19,6 +19,7 @@ WORDS = {
     "correlation": ["{run}", "{other}"],
     "curves": ["{run}"],
     "datasets": [],
+    "datasets export": ["demo", "--metric", "map@10"],
     "datasets rm": ["small"],
     "datasets sheet": ["demo"],
     "datasets table": [],
