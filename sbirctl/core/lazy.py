@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Mapping
+from types import ModuleType
+
+# What a package's file imports for itself; `dir` and completion are for what it offers.
+_MACHINERY = {"TYPE_CHECKING", "annotations", "lazy_attributes"}
 
 
 def lazy_attributes(
     package: str, homes: Mapping[str, tuple[str, ...]], modules: tuple[str, ...] = ()
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package.
+    """`__getattr__` and `__dir__` of a package; `dir` lists what it offers.
 
     Type checkers do not follow it: import the same names under `if TYPE_CHECKING` beside it.
 
@@ -31,6 +35,11 @@ def lazy_attributes(
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *home_of, *modules})
+        own = {
+            name
+            for name, value in vars(sys.modules[package]).items()
+            if not isinstance(value, ModuleType) and name not in _MACHINERY
+        }
+        return sorted({*own, *home_of, *modules})
 
     return get, names

@@ -191,8 +191,8 @@ def test_of_ranked_by_hand():
 def test_what_is_offered_is_there_and_light():
     tree_names = set(dir(sbirctl))
     offered = {
-        "audit", "compare", "create", "embed", "evaluate", "open_store", "prepare", "search",
-        "train", "Embeddings", "SbirctlError",
+        "audit", "compare", "create", "embed", "evaluate", "load", "open_store", "prepare",
+        "rerank", "search", "train", "Embeddings", "SbirctlError",
     }  # fmt: skip
     assert offered <= tree_names
     for name in offered:
