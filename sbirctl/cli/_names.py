@@ -148,6 +148,11 @@ def settings(context: typer.Context, incomplete: str) -> Names:
     return _assignments(found, incomplete)
 
 
+def task_options(context: typer.Context, incomplete: str) -> Names:
+    """Options of the task alone."""
+    return _assignments(_task_options(_given(context, "task") or "cg"), incomplete)
+
+
 def edge_parameters(context: typer.Context, incomplete: str) -> Names:
     """Parameters of an edge method."""
     from sbirctl.core.settings_source import schema_settings

@@ -186,7 +186,7 @@ def export(
             "--set",
             metavar="KEY=VALUE",
             help="Change an option of the task (`sbirctl tasks TASK`); may be repeated.",
-            autocompletion=_names.settings,
+            autocompletion=_names.task_options,
         ),
     ] = None,
     metric: MetricOption = None,

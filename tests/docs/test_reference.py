@@ -15,7 +15,8 @@ PAGES = Path(__file__).parents[2] / "docs" / "reference"
 
 def shown(page: str) -> set[str]:
     text = (PAGES / f"{page}.md").read_text("utf-8")
-    return set(re.findall(r"^\.\. (?:auto|py:)(?:function|class|exception|data):: (\w+)", text, re.M))
+    kinds = "function|class|exception|data"
+    return set(re.findall(rf"^\.\. (?:auto|py:)(?:{kinds}):: (\w+)", text, re.MULTILINE))
 
 
 def test_every_call_is_in_the_reference() -> None:
