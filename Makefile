@@ -42,12 +42,18 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/run.py
 
 # both wheels of a release into dist/: sbirctl-core (light) and sbirctl (everything)
-wheel: $(VENV)/.installed
+wheel: $(VENV)/.builder
 	$(BIN)/python .ci/wheels.py dist
 
 # before an upload: oldest and newest requirements, sdist, a fresh install from an index of its own
 release-check:
 	.ci/release
+
+# what builds wheels, without the program and its requirements
+$(VENV)/.builder:
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build tomli-w
+	touch $@
 
 # the program alone, then what its development needs
 $(VENV)/.program: pyproject.toml
