@@ -2,8 +2,11 @@
 
 import json
 import os
+from urllib.parse import quote
 
 import pytest
+from browser import expect
+from paper_page import draw, opened
 from serving import InkSearcher, make_photos, serving
 
 from sbirctl.galleries.server import file_manager
@@ -103,3 +106,22 @@ def test_a_server_that_others_reach_shows_nothing(desktop, photos):
         place = f"/api/show/{next(iter(searcher.paths))}?gallery=one"
         assert world.ask(place, b"", headers=headers).status == 404
     assert not told.exists()
+
+
+@pytest.mark.parametrize("screen", [":7", ""], ids=["a screen", "no screen"])
+def test_the_page_offers_it_where_the_server_does(desktop, photos, tabs, monkeypatch, screen):
+    monkeypatch.setenv("DISPLAY", screen)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    told = desktop("dbus-send", 0)
+    with serving({"one": InkSearcher("one", photos.values())}) as world:
+        tab = opened(tabs, world.url)
+        draw(tab, [(0.5, 0.1), (0.5, 0.9)])
+        tab.locator(".photo").first.click()
+        expect(tab.locator("#copy")).to_be_visible()
+        if screen:
+            tab.locator("#show").click()
+            expect(tab.locator("#show")).to_have_text("Shown")
+            assert quote(tab.locator("#viewer-name").inner_text()) in told.read_text()
+        else:
+            expect(tab.locator("#show")).to_be_hidden()
+        tab.close()
