@@ -1,6 +1,6 @@
 """The answer of a running server, beside the model's own forward pass on the same drawings.
 
-    python benchmarks/serve.py [--model RUN] [--drawings FOLDER] [--vectors 100000] [--count 200]
+    python benchmarks/serve.py [--model MODEL] [--drawings FOLDER] [--vectors 100000] [--count 200]
 
 The baseline embeds a drawing whose pixels lie ready. The server is asked over HTTP on loopback,
 with the drawing as PNG: it decodes, cleans and frames it, embeds it, ranks `--vectors` random
@@ -26,10 +26,8 @@ import numpy as np
 from _data import SMALL_BACKBONE, data
 from PIL import Image
 
-from sbirctl.core.config import parse_assignments
 from sbirctl.datasets.readers.tree import File
 from sbirctl.drawings.reading import read_drawing
-from sbirctl.galleries import torch_models
 from sbirctl.galleries.embedder import Embedder
 from sbirctl.galleries.engines import ID
 from sbirctl.galleries.engines.exact import Exact
@@ -40,7 +38,7 @@ from sbirctl.galleries.server.app import application
 from sbirctl.galleries.server.auth import access_control_for
 from sbirctl.galleries.server.galleries import Galleries
 from sbirctl.galleries.server.limits import Limits
-from sbirctl.training.find import find_checkpoint
+from sbirctl.pipeline.gallery_model import ModelChoice, choose
 
 T = TypeVar("T")
 K = 48  # what the page asks for
@@ -137,20 +135,17 @@ def timed(work: Callable[[], T]) -> tuple[tuple[float, float], T]:
 def main() -> None:
     """Print median and 95th percentile of each part."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="", help="a run, else an untrained baseline")
+    parser.add_argument("--model", default="", help="as for index, else an untrained baseline")
     parser.add_argument("--drawings", default="", help="a folder of PNG files, else drawn ones")
     parser.add_argument("--vectors", type=int, default=100_000)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-    if options.model:
-        path = find_checkpoint(options.model)
-        made = torch_models.from_checkpoint(path, device=options.device, weights="none")
-    else:
-        layers = [{"size": 128}, parse_assignments(SMALL_BACKBONE)]
-        made = torch_models.from_registry("baseline", layers, device=options.device, weights="none")
+    choice = ModelChoice(options.model)
+    if not options.model:
+        choice = ModelChoice("baseline", "none", ("size=128", *SMALL_BACKBONE))
     drawings = drawings_of(options.drawings, options.count)
-    embedder = Embedder.of(*made)
+    embedder = choose(choice, None, options.device)
     searcher = searcher_of(embedder, options.vectors)
     found = measure(searcher, embedder, drawings)
     print(f"{len(drawings)} drawings, {options.vectors:,} vectors of {embedder.dim}, {K} answers")
