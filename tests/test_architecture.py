@@ -2,6 +2,8 @@
 
 import ast
 import importlib
+import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -175,3 +177,33 @@ def test_what_a_package_offers_lazily_is_there(package):
         assert own.startswith(f"sbirctl.{package}._") or own in _CONSTANTS
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         module.nothing  # noqa: B018
+
+
+# Folders whose public files are all of one kind, which their row in docs/architecture.md names.
+KINDS = ("datasets", "models", "models/layers", "tasks", "galleries/engines")
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Room to the names that its row in the list of files says."""
+    page = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text()
+    rooms = page.split("Files of the larger rooms")[1]
+    found = re.findall(r"^\| `(\w+)/` \| (.+) \|$", rooms, re.M)
+    return {room: re.findall(r"`([\w/*]+?)/?`", row) for room, row in found}
+
+
+def test_every_file_of_a_larger_room_is_in_its_row(rows):
+    commands = {path.stem for path in (ROOT / "cli").glob("*.py")}
+    for room, names in rows.items():
+        for path in (ROOT / room).rglob("[!_]*.py"):
+            folder = path.parent.relative_to(ROOT).as_posix()
+            known = folder in KINDS or (room == "pipeline" and path.stem in commands)
+            assert known or any(fnmatch(path.stem, name.split("/")[-1]) for name in names), path
+
+
+def test_every_name_in_a_row_is_a_file_or_folder_of_the_room(rows):
+    for room, names in rows.items():
+        there = {path.stem for path in (ROOT / room).rglob("*") if path.name != "__init__.py"}
+        there |= {"search"} if room == "report" else set()  # the command whose sheets it draws
+        for name in names:
+            assert any(fnmatch(one, name.split("/")[-1]) for one in there), (room, name)

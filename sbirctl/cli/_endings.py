@@ -119,7 +119,7 @@ def _exited(error: SystemExit) -> int:
 
 
 def _interrupted(error: BaseException) -> int:
-    """Ctrl-C, as it came or wrapped; `core.errors.going_on` says where."""
+    """Ctrl-C, as it came or wrapped; `core.progress.going_on` says where."""
     stop = error if isinstance(error, KeyboardInterrupt) else error.__cause__
     said = stop.args if isinstance(stop, KeyboardInterrupt) and len(stop.args) == 2 else ()
     _console.stopped(*said)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 
 
 class SbirctlError(Exception):
@@ -51,24 +50,6 @@ class CorruptError(SbirctlError):
     """A file is damaged or has the wrong checksum. Exit code 5."""
 
     exit_code = 5
-
-
-@contextmanager
-def going_on(where: str) -> Iterator[None]:
-    """For work that the same command continues: an interruption says where it stands.
-
-    Args:
-        where: "while preparing sketchy", "after epoch 3 of 10".
-
-    Raises:
-        KeyboardInterrupt: with what to say and what to type next.
-    """
-    try:
-        yield
-    except KeyboardInterrupt as stop:
-        if stop.args:  # it was said further inside
-            raise
-        raise KeyboardInterrupt(f"Stopped {where}.", "Type the same command to go on.") from stop
 
 
 def few(names: Sequence[str], most: int) -> str:

@@ -1,4 +1,4 @@
-"""How a stage tells a person what it does, without knowing about terminals."""
+"""How a stage tells a person what it does and where it stopped, without knowing of terminals."""
 
 from __future__ import annotations
 
@@ -57,3 +57,21 @@ class Listener(Reporter):
 
 
 SILENT = Reporter()
+
+
+@contextmanager
+def going_on(where: str) -> Iterator[None]:
+    """For work that the same command continues: an interruption says where it stands.
+
+    Args:
+        where: "while preparing sketchy", "after epoch 3 of 10".
+
+    Raises:
+        KeyboardInterrupt: with what to say and what to type next.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if stop.args:  # it was said further inside
+            raise
+        raise KeyboardInterrupt(f"Stopped {where}.", "Type the same command to go on.") from stop

@@ -139,7 +139,9 @@ def warn_of_contradictions(settings: ModelSettings, weights: str, report: Report
     Mean and deviation are left to those who load weights: every publisher says them.
     """
     found = find_named_weights(weights)
-    for key, value in flat(found.layer if found else {}).items():
+    if found is None:
+        return
+    for key, value in flat(found.layer).items():
         if key in ("mean", "std"):
             continue
         held = attrgetter(key)(settings)

@@ -33,7 +33,8 @@ from sbirctl.models import (
     Stage,
     WeightsRecord,
 )
-from sbirctl.models.layers.backbones import BackboneSettings, build
+from sbirctl.models.layers.backbones import BackboneSettings
+from sbirctl.models.layers.library_networks import build
 from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import BalancedPlan
 from sbirctl.store.manifest import MODALITIES, Modality

@@ -37,8 +37,9 @@ from sbirctl.models import (
 )
 from sbirctl.models._weights import PRETRAINED, RANDOM, read_state, record_file
 from sbirctl.models.layers.attention import AttentionMap
-from sbirctl.models.layers.backbones import BackboneSettings, build
+from sbirctl.models.layers.backbones import BackboneSettings
 from sbirctl.models.layers.embedding_networks import AttentionNetwork, build_network
+from sbirctl.models.layers.library_networks import build
 from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import BalancedPlan, BatchPlan, PooledPlan
 from sbirctl.store.manifest import Modality

@@ -27,7 +27,7 @@ from sbirctl.models import (
     card_presets,
 )
 from sbirctl.models._weights import RANDOM
-from sbirctl.models.layers.backbones import BackboneSettings, build
+from sbirctl.models.layers.backbones import BackboneSettings
 from sbirctl.models.layers.branches import (
     Branch,
     Branches,
@@ -36,6 +36,7 @@ from sbirctl.models.layers.branches import (
     Trunk,
     check_two_branches,
 )
+from sbirctl.models.layers.library_networks import build
 from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.tuple_plans import PairPlan
 from sbirctl.store.manifest import Modality

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from sbirctl.core.config import parse_assignments, read_layers
 from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.distributed import ProcessGroup, joined
-from sbirctl.core.errors import MissingError, SbirctlError, UsageError, going_on
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.files import lock, write_json
-from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.core.progress import SILENT, Reporter, going_on
 from sbirctl.inference.starter import export_named
 
 if TYPE_CHECKING:

@@ -83,13 +83,15 @@ def _chosen(choice: ModelChoice, old: Gallery | None, device: str, report: Repor
     given = [*choice.assignments, *([str(choice.config)] if choice.config else [])]
     if not choice.name and old is not None and not given:
         return _of_gallery(old.record, old.dim, choice, device, report)
-    from sbirctl.models import find_named_weights
     from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
 
     if not choice.name and old is not None:
         refuse_settings(given)
-    if named := find_named_weights(choice.name):
-        choice = replace(choice, name=named.plain_model, weights=named.name)
+    if choice.name:
+        from sbirctl.models import find_named_weights
+
+        if named := find_named_weights(choice.name):
+            choice = replace(choice, name=named.plain_model, weights=named.name)
     if is_model(choice.name):
         return _as_it_comes(choice, read_layers(choice.config, choice.assignments), device, report)
     refuse_settings(given)

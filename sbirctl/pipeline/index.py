@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbirctl.core.device import keep_freed_memory
-from sbirctl.core.errors import CorruptError, MissingError, UsageError, going_on, nearest
+from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
 from sbirctl.core.files import display_path
 from sbirctl.core.home import galleries_dir
-from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.core.progress import SILENT, Reporter, going_on
 
 if TYPE_CHECKING:
     from sbirctl.galleries.gallery import Gallery

@@ -20,10 +20,9 @@ from sbirctl.core.errors import (
     MissingError,
     SbirctlError,
     UsageError,
-    going_on,
 )
 from sbirctl.core.files import human_bytes
-from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.core.progress import SILENT, Reporter, going_on
 from sbirctl.datasets import DATASETS, Dataset
 from sbirctl.datasets.published.catalogue import KINDS, catalogue
 from sbirctl.datasets.published.downloads import choose_copy, describe, download

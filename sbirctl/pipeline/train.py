@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 from sbirctl.core.config import RUN_TABLE, file_layer, read_layers
 from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.distributed import joined
-from sbirctl.core.errors import SbirctlError, UsageError, going_on
+from sbirctl.core.errors import SbirctlError, UsageError
 from sbirctl.core.files import lock
-from sbirctl.core.progress import SILENT, Listener, Reporter
+from sbirctl.core.progress import SILENT, Listener, Reporter, going_on
 from sbirctl.models import MODELS, is_trainable, refuse_missing
 from sbirctl.training.calls import call_digest, finished_run, remember
 from sbirctl.training.find import find_checkpoint

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sbirctl.core.errors import going_on
 from sbirctl.core.files import lock
 from sbirctl.core.home import datasets_dir, home, home_at
-from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.core.progress import SILENT, Reporter, going_on
 from sbirctl.reproduce.cost import Cost, cost
 from sbirctl.reproduce.counts import counts_table
 from sbirctl.reproduce.exhibits import Exhibit, load_paper, papers

@@ -14,7 +14,7 @@ import numpy as np
 
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.core.seeds import rng_for
-from sbirctl.sampling.batch import GlobalIndices
+from sbirctl.sampling.global_batch import GlobalIndices
 from sbirctl.sampling.subsets import Labelled
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sbirctl.core.seeds import rng_for
-from sbirctl.sampling.batch import GlobalIndices
+from sbirctl.sampling.global_batch import GlobalIndices
 from sbirctl.sampling.plans import Positions, positions, usable_classes
 from sbirctl.sampling.subsets import Labelled
 

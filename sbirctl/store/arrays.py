@@ -63,9 +63,21 @@ class StoredArray:
             raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {count} {self.name} rows")
         if not count:
             return np.empty(self.shape, dtype=self.kind)
+        return self._rows().take(wanted)
+
+    def open(self) -> None:
+        """Open the file now, where a process is about to read it from several threads.
+
+        Raises:
+            CorruptError: it is damaged or belongs to another manifest.
+        """
+        if self.shape[0]:
+            self._rows()
+
+    def _rows(self) -> Mapped:
         if self._mapped is None or self._process != os.getpid():
             self._mapped, self._process = self._map(), os.getpid()
-        return self._mapped.take(wanted)
+        return self._mapped
 
     def _map(self) -> Mapped:
         """The array, mapped into memory from where h5py says it begins."""

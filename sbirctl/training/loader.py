@@ -17,7 +17,8 @@ from torch import Tensor
 
 from sbirctl.core.distributed import SINGLE, ProcessGroup, local_world
 from sbirctl.core.read_ahead import read_ahead
-from sbirctl.sampling.batch import Batch, GlobalIndices, Share
+from sbirctl.sampling.batch import Batch
+from sbirctl.sampling.global_batch import GlobalIndices, share_of
 from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.store.arrays import StoredArray
 
@@ -57,6 +58,8 @@ class BatchLoader:
         self._photo = photo.store.images("photo"), photo.row
         self._sketch = sketch.store.images("sketch"), sketch.row
         self._edge = (photo.store.edge_maps(), photo.row) if edges else None
+        for array, _ in filter(None, (self._photo, self._sketch, self._edge)):
+            array.open()  # a damaged file is so found before the first step
 
     def batches(self, indices: Iterable[GlobalIndices]) -> Iterator[Batch]:
         """The batches of `indices`, or this process's shares of them, in order.
@@ -95,33 +98,6 @@ class BatchLoader:
             tuples=None if indices.tuples is None else _long(indices.tuples),
             ids=_ids(photo, indices.photo) + _ids(sketch, indices.sketch),
         )
-
-
-def share_of(indices: GlobalIndices, whole: Batch, group: ProcessGroup) -> Share:
-    """One process's share of a batch.
-
-    A process that nothing is left for holds the batch's first piece and adds no row of it: its
-    network still gives gradients, of zero.
-
-    Args:
-        indices: of the whole batch.
-        whole: the same without pixels.
-    """
-    dealt = [indices.rows_for(rank, group.world) for rank in range(group.world)]
-    photo, sketch = dealt[group.rank]
-    if photo.start == photo.stop and sketch.start == sketch.stop:
-        photo, sketch = (
-            slice(0, min(len(of), len(of) // indices.chunks if indices.chunks else 1))
-            for of in (indices.photo, indices.sketch)
-        )
-    return Share(
-        whole,
-        group.rank,
-        photo,
-        sketch,
-        tuple(p.stop - p.start for p, _ in dealt),
-        tuple(s.stop - s.start for _, s in dealt),
-    )
 
 
 def to_rgb(batch: Batch) -> Batch:

@@ -17,8 +17,8 @@ import torch
 from torch.amp import GradScaler
 
 from sbirctl.core.distributed import SINGLE, ProcessGroup
-from sbirctl.core.errors import SbirctlError, UsageError, going_on, nearest
-from sbirctl.core.progress import SILENT, Reporter
+from sbirctl.core.errors import SbirctlError, UsageError, nearest
+from sbirctl.core.progress import SILENT, Reporter, going_on
 from sbirctl.core.seeds import seed_for
 from sbirctl.models import Model, Stage
 from sbirctl.retrieval.provenance import Provenance

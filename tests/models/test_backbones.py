@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from sbirctl.core.errors import UsageError
-from sbirctl.models.layers.backbones import BackboneSettings, build
+from sbirctl.models.layers.backbones import BackboneSettings
+from sbirctl.models.layers.library_networks import build
 
 SMALL = ("resnet18", "mobilenetv2_100", "squeezenet1_1", "shufflenet_v2_x0_5", "test_vit")
 

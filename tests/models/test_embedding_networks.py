@@ -8,7 +8,7 @@ from torch import nn
 
 from sbirctl.models.ffmln import Ffmln, FfmlnSettings
 from sbirctl.models.layers.amff import LevelTransformer, Patches
-from sbirctl.models.layers.backbones import Backbone, BackboneSettings, build
+from sbirctl.models.layers.backbones import Backbone, BackboneSettings
 from sbirctl.models.layers.embedding_networks import (
     AttentionNetwork,
     ConditionedNetwork,
@@ -16,6 +16,7 @@ from sbirctl.models.layers.embedding_networks import (
     EnergyNetwork,
     simam,
 )
+from sbirctl.models.layers.library_networks import build
 
 NONE = torch.zeros(2, dtype=torch.bool)
 

@@ -15,7 +15,8 @@ from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.core.progress import Reporter
 from sbirctl.models import MODELS, create, rebuild, resolve_settings
 from sbirctl.models.layers import backbones
-from sbirctl.models.layers.backbones import BackboneSettings, build
+from sbirctl.models.layers.backbones import BackboneSettings
+from sbirctl.models.layers.library_networks import build
 
 
 class Listener(Reporter):

@@ -17,7 +17,8 @@ from sbirctl.core.files import digest_file
 from sbirctl.models import create
 from sbirctl.models._download import Published, fetch
 from sbirctl.models.layers import backbones
-from sbirctl.models.layers.backbones import BackboneSettings, build
+from sbirctl.models.layers.backbones import BackboneSettings
+from sbirctl.models.layers.library_networks import build
 
 HUB = Published("timm x", repo="timm/x", files=("model.safetensors", "pytorch_model.bin"))
 

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError
 from sbirctl.models import WeightsRecord
 from sbirctl.models._weights import load_state, read_state
-from sbirctl.models.layers.backbones import Backbone, BackboneSettings, build
+from sbirctl.models.layers.backbones import Backbone, BackboneSettings
+from sbirctl.models.layers.library_networks import build
 
 
 @pytest.fixture(scope="module")

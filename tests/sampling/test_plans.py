@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbirctl.core.errors import MismatchError, UsageError
-from sbirctl.sampling.batch import GlobalIndices
+from sbirctl.sampling.global_batch import GlobalIndices
 from sbirctl.sampling.plans import BalancedPlan, stream
 from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.sampling.tuple_plans import Others, PairPlan, QuadrupletPlan

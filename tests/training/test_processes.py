@@ -23,11 +23,11 @@ from sbirctl.core.errors import SbirctlError, UsageError
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS
 from sbirctl.retrieval.embeddings import read
-from sbirctl.sampling.batch import GlobalIndices
+from sbirctl.sampling.global_batch import GlobalIndices, share_of
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.config import Execution
 from sbirctl.training.embedding import embed_side
-from sbirctl.training.loader import BatchLoader, share_of
+from sbirctl.training.loader import BatchLoader
 from sbirctl.training.loop import Trainer
 from sbirctl.training.optim import set_trainable
 from sbirctl.training.parallel import data_parallel

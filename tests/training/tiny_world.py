@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from sbirctl.models import Model, ModelSettings, ParamGroup, Stage, WeightsRecord
 from sbirctl.retrieval.provenance import Provenance
-from sbirctl.sampling.batch import Encoded, GlobalIndices
+from sbirctl.sampling.batch import Encoded
+from sbirctl.sampling.global_batch import GlobalIndices
 from sbirctl.sampling.subsets import ImageSubset, Partition, Subset
 from sbirctl.store.manifest import Items
 
@@ -39,7 +40,7 @@ class FakeStore:
         self.reads = []
 
     def images(self, modality):
-        return SimpleNamespace(read=lambda rows: self.read(modality, rows))
+        return SimpleNamespace(open=lambda: None, read=lambda rows: self.read(modality, rows))
 
     def read(self, modality, rows):
         self.reads.append((modality, tuple(rows)))

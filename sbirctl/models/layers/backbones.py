@@ -1,12 +1,8 @@
-"""Any classification network of torchvision or timm as a source of features.
-
-torchvision's names come first (resnet50, vgg19), then timm's (mobilenetv2_100); a timm name with
-a tag (`resnet50.a1_in1k`) is always timm's.
-"""
+"""A classification network of torchvision or timm as a source of features."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sbirctl.core.config import setting
-from sbirctl.core.errors import UsageError, nearest
+from sbirctl.core.errors import UsageError
 from sbirctl.models import _weights as files
 from sbirctl.models._download import fetch
 from sbirctl.models._publishers import timm_state, timm_weights, torchvision_weights
@@ -222,70 +218,6 @@ class Backbone(nn.Module):
 
     def _load(self, state: Mapping[str, Tensor], source: str) -> None:
         files.load_state(self.net, state, source=source, tolerated=(*self._classifier, *_AUXILIARY))
-
-
-def build(settings: BackboneSettings, *, freeze_bn: bool = True) -> Backbone:
-    """The network of that name with random values and without its classifier.
-
-    Raises:
-        UsageError: neither torchvision nor timm has it, or its constructor refuses `extra`.
-    """
-    import timm
-    import torchvision
-
-    names = torchvision.models.list_models(module=torchvision.models)
-    if settings.name in names:
-        net, width, classifier = _construct(settings, _torchvision)
-        return Backbone(net, width, "torchvision", settings, classifier, freeze_bn)
-    if not timm.is_model(settings.name):
-        known = {*names, *timm.list_models()}
-        raise UsageError(f"There is no backbone {settings.name!r}.", nearest(settings.name, known))
-    net, width, classifier = _construct(settings, _timm)
-    return Backbone(net, width, "timm", settings, classifier, freeze_bn)
-
-
-_Built = tuple[nn.Module, int, tuple[str, ...]]
-
-
-def _construct(
-    settings: BackboneSettings, constructor: Callable[[BackboneSettings], _Built]
-) -> _Built:
-    try:
-        return constructor(settings)
-    except (TypeError, ValueError, RuntimeError, AssertionError, KeyError) as error:
-        given = ", ".join(f"backbone.{k}={v}" for k, v in settings.extra.items())
-        raise UsageError(
-            f"The backbone {settings.name!r} cannot be built{f' with {given}' if given else ''}:"
-            f" {error}.",
-            "Check the name's tag and the backbone's own settings.",
-        ) from error
-
-
-def _torchvision(settings: BackboneSettings) -> _Built:
-    import torchvision
-
-    extra = dict(settings.extra)
-    if settings.name in ("googlenet", "inception_v3"):
-        extra = {"aux_logits": False, "init_weights": False, **extra}
-    net = torchvision.models.get_model(settings.name, weights=None, **extra)
-    name, last = [
-        (name, module)
-        for name, module in net.named_modules()
-        if isinstance(module, nn.Linear | nn.Conv2d)
-    ][-1]
-    net.set_submodule(name, nn.Identity())
-    width = last.in_features if isinstance(last, nn.Linear) else last.in_channels
-    return net, width, (name,)
-
-
-def _timm(settings: BackboneSettings) -> _Built:
-    import timm
-
-    net = timm.create_model(settings.name, pretrained=False, num_classes=0, **settings.extra)
-    width = getattr(net, "head_hidden_size", None) or net.num_features
-    classifier = net.pretrained_cfg.get("classifier") or ()
-    names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
-    return net, width, names
 
 
 def _trunk(net: nn.Module) -> list[nn.Module] | None:

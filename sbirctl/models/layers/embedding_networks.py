@@ -20,8 +20,9 @@ from torch.nn import functional as F
 
 from sbirctl.core.errors import UsageError
 from sbirctl.models.layers.amff import LevelTransformer, Patches, initialise
-from sbirctl.models.layers.backbones import Backbone, BackboneSettings, build
+from sbirctl.models.layers.backbones import Backbone, BackboneSettings
 from sbirctl.models.layers.conditioned_se import ConditionedSE
+from sbirctl.models.layers.library_networks import build
 
 BACKBONES: dict[str, str] = {"vgg16": "vgg16", "cse-resnet50": "seresnet50"}
 DEFAULT_BACKBONE = "resnet50"
