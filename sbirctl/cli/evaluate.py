@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,7 +15,6 @@ from sbirctl.cli.embed import LeaksOption, TestDatasetOption, TestSplitOption
 from sbirctl.core.errors import SbirctlError, UsageError
 
 if TYPE_CHECKING:
-    from sbirctl.pipeline.evaluate import Request
     from sbirctl.retrieval.definitions import Definition
     from sbirctl.retrieval.evaluation import Options
 
@@ -156,6 +155,7 @@ def command(
     Of several files or runs, each is measured by itself; `compare` tests whether one is better.
     """
     from sbirctl.pipeline.evaluate import Request
+    from sbirctl.pipeline.evaluate_all import evaluate_all
 
     limits = _limits(minimum or [])
     wanted = [*(metric or []), *limits]
@@ -174,65 +174,21 @@ def command(
         depth=depth,
     )
     places = [_console.input_path(file) for file in files or []]
-    if len(places) > 1:
-        _refuse_for_several(dataset, split, qrels, per_query, trec)
-    if dataset or split:
-        from sbirctl.pipeline.embed import embed
-
-        if not places or qrels is not None:
-            raise UsageError("--dataset and --split are for a run or model.", "Name it first.")
-        report = _console.reporter()
-        places = [embed(places[0], dataset=dataset, split=split, leaks=leaks, report=report)]
-    if qrels is not None:
-        _refuse_beside_qrels(interval, per_class, per_query, trec, binary)
-    found = _measured(places, qrels, request, label or [])
-    failure = _below({title: scores["metrics"] for title, _, scores in found}, limits)
-    table = table_of([(title, scores) for title, _, scores in found])
-    rows = [{"run": title, "file": path, **scores} for title, path, scores in found]
+    found = evaluate_all(
+        places,
+        request,
+        qrels=qrels,
+        labels=label or [],
+        dataset=dataset,
+        split=split,
+        leaks=leaks,
+        report=_console.reporter(),
+    )
+    failure = _below({one.title: one.scores["metrics"] for one in found}, limits)
+    table = table_of([(one.title, one.scores) for one in found])
+    rows = [{"run": one.title, "file": one.path, **one.scores} for one in found]
     fields = rows[0] if len(rows) == 1 else {"rows": rows}
-    return Listing(fields, (table,), schema=found[0][2]["schema"], failure=failure)
-
-
-def _measured(
-    places: list[Path], qrels: Path | None, request: Request, labels: list[str]
-) -> list[tuple[str, Path, dict[str, Any]]]:
-    """Title, file and scores of each."""
-    from sbirctl.pipeline.evaluate import evaluate, evaluate_trec, find_embeddings
-    from sbirctl.pipeline.pictures import titles_of
-
-    report = _console.reporter()
-    if qrels is not None:
-        if not places:
-            raise UsageError("--qrels judges a ranking, and none is named.", "Name its file first.")
-        (title,) = titles_of(places, labels)
-        return [(title, places[0], evaluate_trec(places[0], qrels, request, report))]
-    wanted: list[Path] | list[None] = places or [None]
-    paths = [find_embeddings(place, report) for place in wanted]
-    titles = titles_of(paths, labels)
-    return [
-        (title, path, evaluate(path, request, report))
-        for title, path in zip(titles, paths, strict=True)
-    ]
-
-
-def _refuse_for_several(
-    dataset: str, split: str, qrels: Path | None, per_query: Path | None, trec: Path | None
-) -> None:
-    """Raise UsageError for an option that is about one file."""
-    given = {"--dataset": dataset, "--split": split, "--qrels": qrels, "--per-query": per_query}
-    for option, value in {**given, "--trec": trec}.items():
-        if value:
-            raise UsageError(f"{option} is for one file or run.", "Name one.")
-
-
-def _refuse_beside_qrels(
-    interval: str, per_class: bool, per_query: Path | None, trec: Path | None, binary: str | None
-) -> None:
-    """Raise UsageError for an option that a ranking without vectors and classes cannot serve."""
-    given = {"--ci": interval, "--per-class": per_class, "--per-query": per_query, "--trec": trec}
-    for option, value in {**given, "--binary": binary}.items():
-        if value:
-            raise UsageError(f"{option} needs embeddings, not a ranking.", "Leave it out.")
+    return Listing(fields, (table,), schema=found[0].scores["schema"], failure=failure)
 
 
 def definition_for(name: str, assignments: list[str], binary: str | None) -> Definition:

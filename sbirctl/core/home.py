@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,36 @@ def home_at(place: Path) -> Iterator[None]:
 def is_short(name: str) -> bool:
     """Whether a name is short enough for a data set, gallery or what is called after them."""
     return len(os.fsencode(name)) <= _LONGEST_NAME
+
+
+def remove_folders(
+    folders: Sequence[Path],
+    held: Callable[[Path], AbstractContextManager[object]],
+    *first: str,
+) -> list[Path]:
+    """Remove folders of the home while nobody writes to them; gives each once.
+
+    Args:
+        folders: what to remove.
+        held: keeps others from writing to one, or raises.
+        first: files that make such a folder whole: without them half of one is none.
+
+    Raises:
+        UsageError: one is a link (nothing is removed then).
+    """
+    folders = list(dict.fromkeys(folders))
+    for folder in folders:
+        if folder.is_symlink():
+            raise UsageError(
+                f"{display_path(folder)} is a link; what it leads to is not removed.",
+                "Remove the link by hand.",
+            )
+    for folder in folders:
+        with held(folder):
+            for name in first:
+                (folder / name).unlink(missing_ok=True)
+            shutil.rmtree(folder)
+    return folders
 
 
 def galleries_dir() -> Path:

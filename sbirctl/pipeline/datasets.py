@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError, nearest
 from sbirctl.core.files import disk_size, display_path
-from sbirctl.core.home import datasets_dir
+from sbirctl.core.home import datasets_dir, remove_folders
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.datasets import DATASETS
 from sbirctl.datasets.published.differences import against_published
@@ -80,24 +79,15 @@ def remove_datasets(names: Sequence[str]) -> list[Path]:
         SbirctlError: one is being prepared.
     """
     folders = []
-    for name in dict.fromkeys(names):
+    for name in names:
         if name in ("", ".", "..") or "/" in name:
             raise UsageError(f"{name!r} is no name of a data set.", "See `sbirctl datasets`.")
         folder = datasets_dir() / name
-        if folder.is_symlink():
-            raise UsageError(
-                f"{display_path(folder)} is a link; what it leads to is not removed.",
-                "Remove the link by hand.",
-            )
-        if not folder.is_dir():
+        if not folder.is_dir() and not folder.is_symlink():
             known = [one.name for one in list_datasets() if one.folder]
             raise MissingError(f"The data set {name!r} is not prepared.", nearest(name, known))
         folders.append(folder)
-    for folder in folders:
-        with store_lock(folder):
-            (folder / MANIFEST).unlink(missing_ok=True)  # first: half a store is none
-        shutil.rmtree(folder)
-    return folders
+    return remove_folders(folders, store_lock, MANIFEST)
 
 
 def _listed(folder: Path) -> Listed:

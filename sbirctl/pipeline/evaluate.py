@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sbirctl.core.errors import MissingError, SbirctlError
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.files import atomic_open, display_path, write_json
 from sbirctl.core.home import find_run, newest_run
 from sbirctl.core.progress import SILENT, Reporter
@@ -143,11 +143,21 @@ def evaluate_trec(
     Chance and classes are not known and left out.
 
     Raises:
+        UsageError: something is asked for that only vectors or classes give.
         MissingError, CorruptError, MismatchError: as `trec.read_trec` and `ranked_lists.measure`.
     """
     from sbirctl.retrieval.ranked_lists import measure
     from sbirctl.retrieval.trec import read_trec
 
+    asked = {
+        "--ci": request.interval,
+        "--per-class": request.per_class,
+        "--per-query": request.per_query,
+        "--trec": request.trec,
+    }
+    for option, value in asked.items():
+        if value:
+            raise UsageError(f"{option} needs embeddings, not a ranking.", "Leave it out.")
     metrics = [measures.parse(name) for name in dict.fromkeys(request.metrics or measures.DEFAULT)]
     lists = read_trec(run, judgements)
     if lists.unranked:

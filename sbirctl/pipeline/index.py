@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
 from sbirctl.core.files import display_path
-from sbirctl.core.home import galleries_dir
+from sbirctl.core.home import galleries_dir, remove_folders
 from sbirctl.core.progress import SILENT, Reporter, going_on
 
 if TYPE_CHECKING:
@@ -110,11 +109,7 @@ def remove(names: Sequence[str]) -> list[Path]:
             known = [info.name for info in list_galleries()]
             raise MissingError(f"There is no gallery {name!r}.", nearest(name, known))
         places.append(place)
-    for place in places:
-        with writing(place):
-            (place / DATABASE).unlink(missing_ok=True)  # first: half a gallery is none
-        shutil.rmtree(place)
-    return places
+    return remove_folders(places, writing, DATABASE)
 
 
 def _absolute(folder: Path) -> bytes:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypedDict
 
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError, nearest
-from sbirctl.core.files import display_path, lock, read_json
-from sbirctl.core.home import find_run, label_of, read_result, run_folders, set_label
+from sbirctl.core.files import lock, read_json
+from sbirctl.core.home import (
+    find_run,
+    label_of,
+    read_result,
+    remove_folders,
+    run_folders,
+    set_label,
+)
 
 RunRow = TypedDict(
     "RunRow",
@@ -49,23 +56,11 @@ def remove(names: list[str]) -> list[Path]:
         UsageError: there is no run of that name (nothing is removed then).
         SbirctlError: it is being trained.
     """
-    folders = []
-    for name in names:
-        folder = _known(name)
-        if folder.is_symlink():
-            raise UsageError(
-                f"{display_path(folder)} is a link; what it leads to is not removed.",
-                "Remove the link by hand.",
-            )
-        folders.append(folder)
-    folders = list(dict.fromkeys(folders))
-    for folder in folders:
-        with lock(folder / ".lock", busy=f"{folder.name} is being trained"):
-            # the result first: a run that is half removed is no finished one
-            (folder / "result.json").unlink(missing_ok=True)
-            (folder / "config.toml").unlink(missing_ok=True)
-        shutil.rmtree(folder)
-    return folders
+
+    def held(folder: Path) -> AbstractContextManager[None]:
+        return lock(folder / ".lock", busy=f"{folder.name} is being trained")
+
+    return remove_folders([_known(name) for name in names], held, "result.json", "config.toml")
 
 
 def label(name: str, text: str) -> Path:
