@@ -16,7 +16,6 @@ from sbirctl.retrieval import definitions
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Options, Result
-from sbirctl.retrieval.ranking import Plan, parse_memory
 from sbirctl.retrieval.statistics import Unit
 
 if TYPE_CHECKING:
@@ -255,11 +254,7 @@ def evaluate(
     request = Request(
         metrics=[metrics] if isinstance(metrics, str) else list(metrics),
         definition=definition,
-        options=Options(
-            binary=binary or "sign",
-            bits=bits,
-            plan=Plan(memory=parse_memory(memory), device=device),
-        ),
+        options=Options.typed(binary, bits, memory, device),
         interval=interval,
         per_class=per_class,
     )

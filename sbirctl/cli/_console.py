@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.models import ArgumentInfo
 
 from sbirctl.cli import _names, _streams
 from sbirctl.core import distributed
@@ -87,6 +88,17 @@ LabelOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def runs_argument(help_text: str) -> ArgumentInfo:
+    """The argument of commands that read embeddings or runs: what they do with them."""
+    return typer.Argument(  # type: ignore[no-any-return]
+        metavar="FILE|RUN|-",
+        autocompletion=_names.runs,
+        help=f"{help_text} [default: the newest run]",
+        show_default=False,
+    )
+
 
 DIGITS = 4  # of a figure behind the point
 

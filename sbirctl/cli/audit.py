@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from sbirctl.cli import _console, _names
+from sbirctl.cli import _console
 from sbirctl.cli._output import Listing, Table
 from sbirctl.cli.evaluate import (
     BinaryOption,
     BitsOption,
     MemoryOption,
     RankDeviceOption,
-    ranking_options,
 )
 
 if TYPE_CHECKING:
@@ -27,12 +24,7 @@ panel = "Pictures and tables"
 def command(
     files: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="FILE|RUN|-",
-            autocompletion=_names.runs,
-            help="Embeddings or runs; - reads a path from stdin. [default: the newest run]",
-            show_default=False,
-        ),
+        _console.runs_argument("Embeddings or runs; - reads a path from stdin."),
     ] = None,
     label: _console.LabelOption = None,
     binary: BinaryOption = None,
@@ -46,8 +38,9 @@ def command(
     """
     from sbirctl.pipeline.audit import audit
     from sbirctl.pipeline.pictures import titles_of
+    from sbirctl.retrieval.evaluation import Options
 
-    options = ranking_options(binary, bits, memory, device)
+    options = Options.typed(binary, bits, memory, device)
     report = _console.reporter()
     found: list[tuple[Path, Audit]] = []
     places: list[Path | None] = [_console.input_path(file) for file in files or []]

@@ -18,7 +18,6 @@ from sbirctl.cli.evaluate import (
     PartsOption,
     RankDeviceOption,
     definition_for,
-    ranking_options,
     unit_for,
 )
 from sbirctl.core.errors import UsageError
@@ -66,6 +65,7 @@ def command(
     figures are their mean and standard deviation; the test is on each query's mean over the seeds.
     """
     from sbirctl.pipeline.compare import compare
+    from sbirctl.retrieval.evaluation import Options
 
     wanted = unit_for(unit, "--unit")
     sides = [[_console.input_path(file) for file in side] for side in _sides(files)]
@@ -74,7 +74,7 @@ def command(
         sides[1],
         metric or [],
         definition_for(definition, assignments or [], binary),
-        ranking_options(binary, bits, memory, device),
+        Options.typed(binary, bits, memory, device),
         _console.reporter(),
         None if wanted == "auto" else wanted,
         label or (),

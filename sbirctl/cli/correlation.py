@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sbirctl.cli import _console, _names
+from sbirctl.cli import _console
 from sbirctl.cli._output import Made, made
 
 panel = "Pictures and tables"
@@ -17,12 +17,7 @@ order = 3
 def command(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="FILE|RUN|-",
-            autocompletion=_names.runs,
-            help="Embeddings or runs, to draw side by side. [default: the newest run]",
-            show_default=False,
-        ),
+        _console.runs_argument("Embeddings or runs, to draw side by side."),
     ] = None,
     output: _console.PictureOption = None,
     classes: Annotated[

@@ -20,12 +20,7 @@ _EACH, _MOST = 20, 200
 def command(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="FILE|RUN|-",
-            autocompletion=_names.runs,
-            help="Runs or embeddings, to draw in one picture. [default: the newest run]",
-            show_default=False,
-        ),
+        _console.runs_argument("Runs or embeddings, to draw in one picture."),
     ] = None,
     output: _console.PictureOption = None,
     training: Annotated[

@@ -16,7 +16,6 @@ from sbirctl.core.errors import SbirctlError, UsageError
 
 if TYPE_CHECKING:
     from sbirctl.retrieval.definitions import Definition
-    from sbirctl.retrieval.evaluation import Options
 
 panel = "Pipeline"
 order = 40
@@ -86,12 +85,9 @@ RankDeviceOption = Annotated[
 def command(
     files: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="FILE|RUN|-",
-            autocompletion=_names.runs,
-            help="Embeddings or scores of pairs (HDF5, NPZ), or runs; - reads a path from "
-            "stdin; with --qrels a TREC ranking. [default: the newest run]",
-            show_default=False,
+        _console.runs_argument(
+            "Embeddings or scores of pairs (HDF5, NPZ), or runs; - reads a path from "
+            "stdin; with --qrels a TREC ranking."
         ),
     ] = None,
     metric: MetricOption = None,
@@ -156,6 +152,7 @@ def command(
     """
     from sbirctl.pipeline.evaluate import Request
     from sbirctl.pipeline.evaluate_all import evaluate_all
+    from sbirctl.retrieval.evaluation import Options
 
     limits = _limits(minimum or [])
     wanted = [*(metric or []), *limits]
@@ -166,7 +163,7 @@ def command(
     request = Request(
         metrics=list(dict.fromkeys(_canonical(name) for name in wanted)),
         definition=definition_for(definition, assignments or [], binary),
-        options=ranking_options(binary, bits, memory, device),
+        options=Options.typed(binary, bits, memory, device),
         interval=unit_for(interval, "--ci") if interval else "",
         per_class=per_class,
         per_query=per_query,
@@ -212,22 +209,6 @@ def unit_for(text: str, option: str) -> Literal["auto", "class", "query"]:
         case "query" | "queries":
             return "query"
     raise UsageError(f"{option} {text!r} is no unit.", f"Type {option} class or {option} query.")
-
-
-def ranking_options(binary: str | None, bits: int, memory: str, device: str) -> Options:
-    """How the options say to rank.
-
-    Raises:
-        UsageError: no such binary code.
-    """
-    from sbirctl.retrieval.codes import BINARY
-    from sbirctl.retrieval.evaluation import Options
-    from sbirctl.retrieval.ranking import Plan, parse_memory
-
-    if binary is not None and binary not in BINARY:
-        raise UsageError(f"There is no binary code {binary!r}.", "Choose sign or itq.")
-    plan = Plan(memory=parse_memory(memory), device=device)
-    return Options(binary=binary or "sign", bits=bits, plan=plan)
 
 
 def _canonical(name: str) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from sbirctl.cli import _console, _names
 from sbirctl.cli._output import Listing, Made, Table, Text
-from sbirctl.cli.evaluate import MemoryOption, MetricOption, RankDeviceOption, ranking_options
+from sbirctl.cli.evaluate import MemoryOption, MetricOption, RankDeviceOption
 from sbirctl.core.errors import SbirctlError
 
 if TYPE_CHECKING:
@@ -88,13 +88,14 @@ def command(
     from sbirctl.pipeline.report import Request, report
     from sbirctl.report import tables
     from sbirctl.retrieval import definitions
+    from sbirctl.retrieval.evaluation import Options
 
     chosen = _format(form, output)
     request = Request(
         against=against,
         metrics=metric or [],
         definition=None if definition is None else definitions.get(definition),
-        options=ranking_options(None, 64, memory, device),
+        options=Options.typed(memory=memory, device=device),
         labels=label or (),
     )
     places = [_console.input_path(run) for run in runs or []]

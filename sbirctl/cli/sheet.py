@@ -17,13 +17,7 @@ order = 2
 def command(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="FILE|RUN|-",
-            autocompletion=_names.runs,
-            help="Embeddings or runs of the same queries, to show side by side. [default: "
-            "the newest run]",
-            show_default=False,
-        ),
+        _console.runs_argument("Embeddings or runs of the same queries, to show side by side."),
     ] = None,
     output: Annotated[
         Path | None,

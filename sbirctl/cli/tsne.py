@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from sbirctl.cli import _console, _names
+from sbirctl.cli import _console
 from sbirctl.cli._output import Made, made
 
 panel = "Pictures and tables"
@@ -16,12 +16,9 @@ order = 1
 def command(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="FILE|RUN|-",
-            autocompletion=_names.runs,
-            help="Embeddings (HDF5, NPZ) or runs, to draw side by side in the same colours; - "
-            "reads a path from stdin. [default: the newest run]",
-            show_default=False,
+        _console.runs_argument(
+            "Embeddings (HDF5, NPZ) or runs, to draw side by side in the same colours; - "
+            "reads a path from stdin."
         ),
     ] = None,
     output: _console.PictureOption = None,

@@ -34,18 +34,17 @@ def encoder(embeddings: Embeddings, name: str, bits: int = 64) -> Encoder:
     """The encoder for these embeddings.
 
     Args:
-        name: "sign" takes the sign of each dimension; "itq" rotates the `bits` first principal
-            components of the training side (Gong and Lazebnik, CVPR 2011, Eqs. 2-4).
+        name: one of `BINARY`: "sign" takes the sign of each dimension; "itq" rotates the `bits`
+            first principal components of the training side (Gong and Lazebnik, CVPR 2011,
+            Eqs. 2-4).
         bits: code length of ITQ.
 
     Raises:
-        UsageError: another name, or more bits than dimensions.
+        UsageError: more bits than dimensions.
         MissingError: ITQ without training embeddings in the file.
     """
     if name == "sign":
         return Encoder("sign", embeddings.query.shape[1], lambda x: _signs(x.astype(np.float32)))
-    if name != "itq":
-        raise UsageError(f"There is no binary code {name!r}.", "Choose sign or itq.")
     train = embeddings.train
     if train is None:
         raise MissingError(

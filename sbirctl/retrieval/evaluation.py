@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sbirctl.core.errors import MismatchError, MissingError
+from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import rng_for
 from sbirctl.retrieval import metrics as measures
-from sbirctl.retrieval.codes import Encoder, encoder
+from sbirctl.retrieval.codes import BINARY, Encoder, encoder
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.metrics import Metric
-from sbirctl.retrieval.ranking import Plan, rank
+from sbirctl.retrieval.ranking import Plan, parse_memory, rank
 from sbirctl.retrieval.ranking_problem import Consumer, RankingProblem
 from sbirctl.retrieval.ranks import Ranks
 
@@ -29,12 +29,27 @@ class Options:
         bits: code length of ITQ.
         seed: of galleries that are drawn.
         plan: memory, threads, device.
+
+    Raises:
+        UsageError: there are no such codes.
     """
 
     binary: str = "sign"
     bits: int = 64
     seed: int = 0
     plan: Plan = field(default_factory=Plan)
+
+    def __post_init__(self) -> None:
+        if self.binary not in BINARY:
+            raise UsageError(f"There is no binary code {self.binary!r}.", "Choose sign or itq.")
+
+    @classmethod
+    def typed(
+        cls, binary: str | None = None, bits: int = 64, memory: str = "auto", device: str = "cpu"
+    ) -> Options:
+        """Options as a person types them: codes or none, "2G" or "auto", "cuda:1"."""
+        plan = Plan(memory=parse_memory(memory), device=device)
+        return cls(binary="sign" if binary is None else binary, bits=bits, plan=plan)
 
 
 @dataclass(frozen=True)
