@@ -92,7 +92,7 @@ LabelOption = Annotated[
 
 def runs_argument(help_text: str) -> ArgumentInfo:
     """The argument of commands that read embeddings or runs: what they do with them."""
-    return typer.Argument(  # type: ignore[no-any-return]
+    return typer.Argument(
         metavar="FILE|RUN|-",
         autocompletion=_names.runs,
         help=f"{help_text} [default: the newest run]",

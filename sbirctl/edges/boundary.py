@@ -141,4 +141,5 @@ def _filter_spectra(
     radius: int, size: tuple[int, int], device: torch.device, dtype: torch.dtype
 ) -> Tensor:
     spectra = torch.fft.rfft2(gradient_filters(radius), s=size).conj()
-    return spectra.to(device=device, dtype=dtype.to_complex()).resolve_conj()
+    moved: Tensor = spectra.to(device=device, dtype=dtype.to_complex()).resolve_conj()
+    return moved

@@ -108,4 +108,5 @@ def _calibrated(
 
 
 def _logistic(exponent: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(exponent))
+    shares: np.ndarray = 1 / (1 + np.exp(exponent))
+    return shares

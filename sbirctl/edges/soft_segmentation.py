@@ -90,7 +90,8 @@ def _hypotheses(words: Tensor, known: int) -> Tensor:
     foreground = (mean + projected).clamp(min=0)
     background = (mean - projected).clamp(min=0)
     total = foreground + background
-    return (foreground / torch.where(total > 0, total, 1)).T
+    shares: Tensor = (foreground / torch.where(total > 0, total, 1)).T
+    return shares
 
 
 def _presence(words: Tensor, step: int, known: int) -> Tensor:

@@ -55,4 +55,5 @@ def combine(
         raise UsageError(
             "The weights leave nothing to search with.", "Give a drawing, a photo or words weight."
         )
-    return (total / length).astype(np.float32)
+    combined: np.ndarray = (total / length).astype(np.float32)
+    return combined

@@ -259,7 +259,7 @@ class Gallery:
                 found = self._connection.execute("SELECT state FROM gallery").fetchone()
         except SbirctlError:
             return True
-        return found != (self.state,)
+        return bool(found != (self.state,))
 
     def close(self) -> None:
         """Close the database; the vectors stay mapped."""

@@ -308,4 +308,5 @@ def _unit(half: np.ndarray) -> np.ndarray:
     """(n, dim) float32 unit vectors of half-precision ones, whose length rounding has changed."""
     vectors = half.astype(np.float32)
     length = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]
-    return vectors / np.maximum(length, 1e-12)
+    unit: np.ndarray = vectors / np.maximum(length, 1e-12)
+    return unit

@@ -217,7 +217,8 @@ class Searcher:
         known = as_modality(modality)
         pixels = self.embedder.pixels(image, known)
         with self._busy:
-            return self.embedder.embed(pixels[None], known)[0]
+            vector: np.ndarray = self.embedder.embed(pixels[None], known)[0]
+            return vector
 
     def embed_photo(self, data: bytes) -> np.ndarray:
         """The vector of a photo file's bytes, the very one that indexing gives it.
@@ -227,7 +228,8 @@ class Searcher:
         """
         pixels = load_bounded(data, "photo", self.embedder.record.size)
         with self._busy:
-            return self.embedder.embed(pixels[None], "photo")[0]
+            vector: np.ndarray = self.embedder.embed(pixels[None], "photo")[0]
+            return vector
 
     def embed_text(self, text: str) -> np.ndarray:
         """(dim,) float32, L2-normalised.
@@ -236,7 +238,8 @@ class Searcher:
             UsageError: the model has no text tower.
         """
         with self._busy:
-            return self.embedder.embed_text([text])[0]
+            vector: np.ndarray = self.embedder.embed_text([text])[0]
+            return vector
 
     def search(self, vector: np.ndarray, k: int) -> list[Hit]:
         """The k photos nearest to a unit vector, best first; fewer where the gallery is small.

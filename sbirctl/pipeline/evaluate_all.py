@@ -64,7 +64,8 @@ def evaluate_all(
             raise UsageError("--qrels judges a ranking, and none is named.", "Name its file first.")
         (title,) = titles_of(places, labels)
         return [Evaluated(title, places[0], evaluate_trec(places[0], qrels, request, report))]
-    paths = [find_embeddings(place, report) for place in places or [None]]
+    wanted: Sequence[Path | None] = places or [None]
+    paths = [find_embeddings(place, report) for place in wanted]
     titles = titles_of(paths, labels)
     return [
         Evaluated(title, path, evaluate(path, request, report))

@@ -128,7 +128,8 @@ def _shares(e: Embeddings, rows: np.ndarray, photos: np.ndarray) -> np.ndarray:
     asked = np.repeat(e.query_label[rows], there.sum(axis=1))
     cells = asked * size + e.gallery_label[photos[there]]
     counts = np.bincount(cells, minlength=size * size).reshape(size, size)
-    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares: np.ndarray = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return shares
 
 
 def _means(vectors: np.ndarray, label: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -147,4 +148,5 @@ def _order(centres: np.ndarray) -> np.ndarray:
     distance = 1 - np.clip(centres @ centres.T, -1, 1)
     np.fill_diagonal(distance, 0)
     condensed = squareform((distance + distance.T) / 2, checks=False)
-    return leaves_list(linkage(condensed, method="average", optimal_ordering=True))
+    order: np.ndarray = leaves_list(linkage(condensed, method="average", optimal_ordering=True))
+    return order

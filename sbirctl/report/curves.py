@@ -104,7 +104,8 @@ def ranking_curves(
 def _mean(values: np.ndarray, group: np.ndarray | None) -> np.ndarray:
     """(m,) means over the (n, m) values of the queries, or over the means of their groups."""
     parts = [values] if group is None else [values[group == g] for g in np.unique(group)]
-    return np.mean([part.mean(axis=0) for part in parts], axis=0)
+    means: np.ndarray = np.mean([part.mean(axis=0) for part in parts], axis=0)
+    return means
 
 
 def _cuts(most: int) -> np.ndarray:
@@ -129,4 +130,5 @@ def _at_recall(ranks: np.ndarray) -> np.ndarray:
 def _at_cut(ranks: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     """(n, cuts): precision at K."""
     found = [np.searchsorted(row, cuts, side="right") for row in ranks]
-    return np.array(found) / cuts
+    precision: np.ndarray = np.array(found) / cuts
+    return precision

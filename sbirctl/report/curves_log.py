@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def read_log(path: Path) -> list[Series]:
     return sorted(made, key=_place)
 
 
-def _lines(path: Path) -> Iterator[dict]:
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
     try:
         texts = path.read_bytes().split(b"\n")
     except FileNotFoundError as error:

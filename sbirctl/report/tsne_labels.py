@@ -39,7 +39,8 @@ def anchors(
 
 
 def _middle(points: np.ndarray) -> np.ndarray:
-    return points[((points - np.median(points, axis=0)) ** 2).sum(axis=1).argmin()]
+    nearest: np.ndarray = points[((points - np.median(points, axis=0)) ** 2).sum(axis=1).argmin()]
+    return nearest
 
 
 def arrange(

@@ -51,7 +51,8 @@ class Exact:
 
     def ids(self) -> np.ndarray:
         """See `Engine.ids`."""
-        return self._ids[self._ids != b""]
+        there: np.ndarray = self._ids[self._ids != b""]
+        return there
 
     def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
         """See `Engine.add`."""
@@ -100,7 +101,7 @@ class Exact:
     def _scores(self, first: int, queries: np.ndarray) -> np.ndarray:
         """(block, q) cosines of the block that begins at `first`; -inf for what is no number."""
         if self._moved is None:
-            scores = self._vectors[first : first + _BLOCK] @ queries.T
+            scores: np.ndarray = self._vectors[first : first + _BLOCK] @ queries.T
         else:
             import torch
 

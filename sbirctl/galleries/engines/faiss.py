@@ -68,7 +68,8 @@ class Faiss:
 
     def ids(self) -> np.ndarray:
         """See `Engine.ids`."""
-        return self._ids[self._ids != b""]
+        there: np.ndarray = self._ids[self._ids != b""]
+        return there
 
     def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
         """See `Engine.add`.
@@ -106,7 +107,8 @@ class Faiss:
         if not id or not len(numbers):
             return None
         found = self._index.reconstruct(int(numbers[0]))
-        return found / max(float(np.linalg.norm(found)), 1e-12)
+        vector: np.ndarray = found / max(float(np.linalg.norm(found)), 1e-12)
+        return vector
 
     def save(self, folder: Path) -> None:
         """See `SavedEngine.save`."""

@@ -178,7 +178,8 @@ def read_about(spec: str) -> dict[str, Any]:
         raise MissingError(
             f"{spec} is no gallery.", f"Type `sbirctl index FOLDER --gallery N --engine {spec}`."
         )
-    return json.loads(metadata[_ABOUT])
+    about: dict[str, Any] = json.loads(metadata[_ABOUT])
+    return about
 
 
 def point_id(name: str) -> str:

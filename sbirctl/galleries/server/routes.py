@@ -231,7 +231,7 @@ def _told(hits: list[Hit]) -> list[dict[str, Any]]:
 
 
 def _id(request: Request) -> str:
-    name = request.path_params["id"]
+    name: str = request.path_params["id"]
     if not _ID.fullmatch(name):
         raise HttpError(404, "There is no photo of that id.")
     return name

@@ -47,7 +47,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 def address_of(taken: socket.socket) -> str:
     """The address a socket listens at, without a zone."""
-    return taken.getsockname()[0].partition("%")[0]
+    host: str = taken.getsockname()[0]
+    return host.partition("%")[0]
 
 
 def url_of(taken: socket.socket, token: str | None) -> str:
