@@ -33,7 +33,8 @@ from sbirctl.core.config import file_layer, parse_assignments
 from sbirctl.core.files import read_json, write_json
 from sbirctl.models import create
 from sbirctl.pipeline.embed import embed
-from sbirctl.pipeline.evaluate import Request, evaluate
+from sbirctl.pipeline.evaluate import evaluate
+from sbirctl.pipeline.scores import Request
 from sbirctl.pipeline.train import train
 from sbirctl.tasks import Holdout
 from sbirctl.training.inputs import Inputs

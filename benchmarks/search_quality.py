@@ -21,7 +21,8 @@ from sbirctl.drawings.reading import read_drawing
 from sbirctl.galleries.engines import ID, engine_class, recall
 from sbirctl.galleries.searcher import Searcher
 from sbirctl.pipeline.embed import embed
-from sbirctl.pipeline.evaluate import Request, evaluate
+from sbirctl.pipeline.evaluate import evaluate
+from sbirctl.pipeline.scores import Request
 from sbirctl.retrieval.embeddings import Embeddings, write
 
 

@@ -27,7 +27,8 @@ from _data import SMALL_BACKBONE
 from sbirctl.cli._console import TerminalReporter
 from sbirctl.core.files import read_json, write_json
 from sbirctl.pipeline.embed import embed
-from sbirctl.pipeline.evaluate import Request, evaluate
+from sbirctl.pipeline.evaluate import evaluate
+from sbirctl.pipeline.scores import Request
 from sbirctl.pipeline.train import train
 
 SHARED = ("preset=small", *SMALL_BACKBONE, "backbone.pad_type=same", "val=none")

@@ -246,7 +246,8 @@ def evaluate(
         UsageError: an unknown name, or arrays that are not four.
         MismatchError, MissingError, CorruptError: the arrays or the file cannot be ranked.
     """
-    from sbirctl.pipeline.evaluate import Request, score
+    from sbirctl.pipeline.evaluate import score
+    from sbirctl.pipeline.scores import Request
 
     if isinstance(definition, str):
         changes = ["similarity=hamming"] if binary else []
@@ -259,7 +260,8 @@ def evaluate(
         per_class=per_class,
     )
     given = (query, gallery, query_label, gallery_label)
-    return Scores(*score(_embeddings(given, columns), request, PythonReporter()))
+    facts, result = score(_embeddings(given, columns), request, PythonReporter())
+    return Scores(dict(facts), result)
 
 
 def audit(

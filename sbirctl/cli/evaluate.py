@@ -150,8 +150,8 @@ def command(
 
     Of several files or runs, each is measured by itself; `compare` tests whether one is better.
     """
-    from sbirctl.pipeline.evaluate import Request
     from sbirctl.pipeline.evaluate_all import evaluate_all
+    from sbirctl.pipeline.scores import Request
     from sbirctl.retrieval.evaluation import Options
 
     limits = _limits(minimum or [])

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings, unit_of
+from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings
 from sbirctl.pipeline.pictures import titles_of
+from sbirctl.pipeline.scores import unit_of
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.comparison import Comparison, System, align, reorder
 from sbirctl.retrieval.comparison import compare as compare_systems

@@ -189,14 +189,18 @@ def _write_files(place: Path, drawing: dict[str, int], trained: Path) -> dict[st
 def _scores(
     untrained: Path, trained: Path
 ) -> tuple[dict[str, dict[str, float]], tuple[int, int, int]]:
-    from sbirctl.pipeline.evaluate import Request, evaluate
+    from sbirctl.pipeline.evaluate import evaluate
+    from sbirctl.pipeline.scores import Request
     from sbirctl.retrieval.embeddings import read
 
     found = {
         name: evaluate(path, Request(metrics=METRICS))
         for name, path in (("untrained", untrained), ("trained", trained))
     }
-    rows = {name: dict(scores["metrics"]) for name, scores in found.items()}
+    rows = {
+        name: {metric: value for metric, value in scores["metrics"].items() if value is not None}
+        for name, scores in found.items()
+    }
     rows["chance"] = dict(zip(METRICS, chance(read(trained)), strict=True))
     scores = found["trained"]
     return rows, (scores["queries"], scores["gallery"], scores["classes"])

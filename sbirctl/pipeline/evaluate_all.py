@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.pipeline.evaluate import Request, evaluate, evaluate_trec, find_embeddings
+from sbirctl.pipeline.evaluate import evaluate, evaluate_trec, find_embeddings
 from sbirctl.pipeline.pictures import titles_of
+from sbirctl.pipeline.scores import Request, Scores
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Evaluated:
 
     title: str
     path: Path
-    scores: dict[str, Any]
+    scores: Scores
 
 
 def evaluate_all(

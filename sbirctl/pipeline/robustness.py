@@ -123,7 +123,7 @@ def _measure(
 
 def _figure(e: Embeddings, vectors: np.ndarray, metric: str) -> tuple[Trial, float]:
     """A figure with its interval, and what chance scores."""
-    from sbirctl.pipeline.evaluate import Request, describe
+    from sbirctl.pipeline.scores import Request, describe
     from sbirctl.report.robustness_figure import Trial
     from sbirctl.retrieval import definitions
     from sbirctl.retrieval.evaluation import evaluate

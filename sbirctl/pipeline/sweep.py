@@ -12,7 +12,8 @@ from sbirctl.core.errors import UsageError
 from sbirctl.core.files import read_json
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.embed import embed
-from sbirctl.pipeline.evaluate import Request, evaluate
+from sbirctl.pipeline.evaluate import evaluate
+from sbirctl.pipeline.scores import Request
 from sbirctl.pipeline.train import epochs_layer, train
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.definitions import Definition

@@ -10,8 +10,9 @@ from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.progress import Reporter
 from sbirctl.pipeline.compare import compare
 from sbirctl.pipeline.curves import curves
-from sbirctl.pipeline.evaluate import Request, evaluate
+from sbirctl.pipeline.evaluate import evaluate
 from sbirctl.pipeline.rerank import rerank
+from sbirctl.pipeline.scores import Request
 from sbirctl.pipeline.sheet import sheet
 from sbirctl.report.subject import subject_of
 from sbirctl.report.training_checks import Pair, reranked
