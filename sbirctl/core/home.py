@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError, few
 from sbirctl.core.files import atomic_open, display_path, read_json
@@ -24,8 +24,26 @@ _RESULT = {
     "phases": {"train": {"history": [{"val_map@all": Maybe(float)}]}},
     "chosen_epochs": Each(NATURAL),
     "minutes": float,
+    "images_per_second": Maybe(float),
     "parameters": {"all": NATURAL},
 }
+
+
+class Phase(TypedDict):
+    """A pass through the recipe; `history` has an entry a validated epoch."""
+
+    history: list[dict[str, Any]]
+
+
+class RunResult(TypedDict):
+    """What `result.json` holds that others read; docs/formats.md lists the rest."""
+
+    finished: str
+    phases: dict[str, Phase]
+    chosen_epochs: dict[str, int]
+    minutes: float
+    images_per_second: float | None
+    parameters: dict[str, int]
 
 
 def home() -> Path:
@@ -107,7 +125,7 @@ def run_folders() -> list[Path]:
     return sorted(path.parent for path in runs_dir().glob("*/config.toml"))
 
 
-def read_result(folder: Path) -> dict[str, Any]:
+def read_result(folder: Path) -> RunResult:
     """What came of a run, `result.json`; its values may be compared with those of other runs.
 
     Raises:
@@ -116,7 +134,7 @@ def read_result(folder: Path) -> dict[str, Any]:
     """
     found = read_json(folder / "result.json")
     check_form(found, _RESULT, folder / "result.json", "Train again with --fresh.")
-    result: dict[str, Any] = found
+    result: RunResult = found
     return result
 
 

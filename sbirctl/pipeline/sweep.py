@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sbirctl.core.config import read_layers
 from sbirctl.core.errors import UsageError
-from sbirctl.core.files import read_json
+from sbirctl.core.home import read_result
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.embed import embed
 from sbirctl.pipeline.evaluate import evaluate
@@ -119,7 +119,7 @@ def _check(model: str, assignments: Sequence[str], options: Mapping[str, Any]) -
 
 
 def _figures(folder: Path) -> dict[str, Any]:
-    result = read_json(folder / "result.json")
+    result = read_result(folder)
     epochs = sum(result["chosen_epochs"].values())
     history: list[Mapping[str, Any]] = [
         entry for phase in result["phases"].values() for entry in phase["history"]

@@ -26,7 +26,7 @@ from sbirctl.core.files import (
 )
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.store.pixels import SCHEMA, checksum, checksum_name, digest_of
-from sbirctl.store.reader import EDGE_INDEX, Store, edges_file, read_edge_index
+from sbirctl.store.reader import EDGE_INDEX, EdgeIndex, Store, edges_file, read_edge_index
 
 SHARDS = "edge-shards"
 SHARD_MAPS = 64  # at most so many are made again after a stop
@@ -91,7 +91,7 @@ def write_edges(store: Store, source: EdgeSource, *, report: Reporter = SILENT) 
     return target
 
 
-def _index(store: Store) -> dict[str, Any]:
+def _index(store: Store) -> EdgeIndex:
     found = read_edge_index(store.folder / EDGE_INDEX)
     if found["store"] != store.digest:
         return {"schema": SCHEMA, "store": store.digest, "current": "", "maps": {}}

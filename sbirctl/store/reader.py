@@ -6,7 +6,7 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from sbirctl.core.errors import CorruptError, MismatchError, MissingError, Usage
 from sbirctl.core.files import display_path, read_json
 from sbirctl.core.forms import Each, check_form
 from sbirctl.core.home import datasets_dir, is_short
+from sbirctl.retrieval.provenance import EdgeMaps
 from sbirctl.store.arrays import Rows, StoredArray
 from sbirctl.store.manifest import FORM, Items, Modality, items_from_json
 from sbirctl.store.pixels import SCHEMA, checksum_name
@@ -31,6 +32,23 @@ _EDGE_FORM = {
     "current": str,
     "maps": Each({"method": str, "parameters": dict, "pixels": str}),
 }
+
+
+class EdgeRecord(TypedDict):
+    """What `edges.json` says of one set of maps, see `EdgeMaps`."""
+
+    method: str
+    parameters: dict[str, Any]
+    pixels: str
+
+
+class EdgeIndex(TypedDict):
+    """What `edges.json` holds: whose photos', which set is in use, all by name."""
+
+    schema: int
+    store: str
+    current: str
+    maps: dict[str, EdgeRecord]
 
 
 class Store:
@@ -57,7 +75,7 @@ class Store:
         self.folder = folder
         self.manifest = manifest
         self._arrays: dict[str, StoredArray] = {}
-        self._edges: dict[str, Any] | None = None
+        self._edges: EdgeMaps | None = None
 
     @classmethod
     def open(cls, name_or_path: str | Path) -> Store:
@@ -107,8 +125,8 @@ class Store:
         return self._array(IMAGES, modality, modality, (self.size, self.size, channels))
 
     @property
-    def edges(self) -> dict[str, Any] | None:
-        """Which edge maps `read_edges` gives: name, method, parameters, pixels (a digest).
+    def edges(self) -> EdgeMaps | None:
+        """Which edge maps `read_edges` gives.
 
         None where the store has none. Those that the last `prepare --edges` chose; once found they
         stay the same for this object.
@@ -117,7 +135,10 @@ class Store:
             path = self.folder / EDGE_INDEX
             index = read_edge_index(path)
             if index["store"] == self.digest:
-                self._edges = {"name": index["current"], **index["maps"][index["current"]]}
+                kept = index["maps"][index["current"]]
+                self._edges = EdgeMaps(
+                    index["current"], kept["method"], kept["parameters"], kept["pixels"]
+                )
         return self._edges
 
     def read_edges(self, rows: Rows) -> np.ndarray:
@@ -139,7 +160,7 @@ class Store:
         """(photo rows,) uint32: CRC-32 of every edge map, as it was written; see `read_edges`."""
         return self._checksums(self._edges_name(), "edge", "photo")
 
-    def require_edges(self) -> dict[str, Any]:
+    def require_edges(self) -> EdgeMaps:
         """`edges` of a store that has them.
 
         Raises:
@@ -161,7 +182,7 @@ class Store:
         return int(self.manifest["rows"][modality])
 
     def _edges_name(self) -> str:
-        return edges_file(self.folder, self.require_edges()["name"]).name
+        return edges_file(self.folder, self.require_edges().name).name
 
     def _checksums(self, file: str, name: str, modality: Modality) -> np.ndarray:
         array = self._array(file, checksum_name(name), modality, (), np.uint32)
@@ -185,7 +206,7 @@ class Store:
         return self._arrays[name]
 
 
-def read_edge_index(path: Path) -> dict[str, Any]:
+def read_edge_index(path: Path) -> EdgeIndex:
     """Which edge maps a store has; none where there is no index of this version.
 
     Raises:
@@ -201,7 +222,8 @@ def read_edge_index(path: Path) -> dict[str, Any]:
             raise CorruptError(
                 f"{display_path(path)} is damaged: it names edge maps that cannot be.", REMAKE_EDGES
             )
-    return {"schema": SCHEMA, "store": "", "current": "", "maps": {}} | index
+    found: EdgeIndex = {"schema": SCHEMA, "store": "", "current": "", "maps": {}, **index}
+    return found
 
 
 def _other_version(folder: Path, schema: int) -> MismatchError:

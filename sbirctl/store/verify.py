@@ -25,7 +25,7 @@ def verify(store: Store, *, report: Reporter = SILENT) -> None:
             "Prepare it again with the same command and --fresh.",
         )
     if store.edges is not None and (problem := _edges_problem(store, report)):
-        path = display_path(edges_file(store.folder, store.edges["name"]))
+        path = display_path(edges_file(store.folder, store.edges.name))
         raise CorruptError(f"The edge maps in {path} are damaged: {problem}.", REMAKE_EDGES)
 
 
@@ -72,7 +72,7 @@ def _pixels_problem(store: Store, report: Reporter) -> str:
 
 def _edges_problem(store: Store, report: Reporter) -> str:
     stated = store.edge_checksums()
-    if digest_of(stated) != store.require_edges()["pixels"]:
+    if digest_of(stated) != store.require_edges().pixels:
         return f"their checksums are not those {EDGE_INDEX} states"
     with report.bar("reading edge maps back", total=len(stated)) as advance:
         for row, expected in enumerate(stated):

@@ -155,7 +155,7 @@ def _edges(model: Model, data: Data, trained: EdgeMaps | None) -> EdgeMaps | Non
     if not model.needs_edges:
         return None
     store = data.target or data.store
-    edges = EdgeMaps(**store.require_edges())
+    edges = store.require_edges()
     if trained is not None and edges.name != trained.name:
         raise MismatchError(
             f"{store.name} holds the edge maps {edges.name}, the model was trained with "

@@ -55,7 +55,7 @@ class Run:
         """
         if not MODELS.get(self.config.model).edges_for(self.config.settings):
             return None
-        return EdgeMaps(**self.data.store.require_edges())
+        return self.data.store.require_edges()
 
     def run_id(self) -> str:
         """`<model>-<task>-<data set>-<split>-<seed>-<8 hex digits>`."""

@@ -377,4 +377,4 @@ def test_maps_belong_to_photos_in_any_unicode_form(tmp_path):
     write(tmp_path / "m", [unicodedata.normalize("NFD", "café/é.png")])
     own = ["folder", "--name", "m", "--photos", tmp_path / "p", "--sketches", tmp_path / "s"]
     assert prepare(*own, "--edges-from", tmp_path / "m") == 0
-    assert Store.open("m").edges["method"] == "folder"
+    assert Store.open("m").edges.method == "folder"

@@ -37,16 +37,16 @@ def test_maps_are_those_of_the_photos_in_the_store(own, capfd):
     expected = edge_maps(photos, "gb-color", chroma=1.5).permute(0, 2, 3, 1).numpy()
     assert np.array_equal(store.read_edges(range(6)), expected)
     assert (expected < 255).any()
-    assert store.edges["parameters"]["chroma"] == 1.5
+    assert store.edges.parameters["chroma"] == 1.5
 
 
 def test_maps_can_be_added_to_a_prepared_store_and_changed(own):
     assert sbirctl(*own) == 0
     assert Store.open("mine").edges is None
     assert sbirctl(*own, "--edges", "canny") == 0
-    assert Store.open("mine").edges["method"] == "canny"
+    assert Store.open("mine").edges.method == "canny"
     assert sbirctl(*own, "--edges", "gb") == 0
-    assert Store.open("mine").edges["method"] == "gb"
+    assert Store.open("mine").edges.method == "gb"
 
 
 def test_maps_made_elsewhere(own, tmp_path):

@@ -30,6 +30,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             {"epoch": 3, "loss": 1.0, "val_map@all": 0.2, "unseen_map@all": 0.7},
         ]
         result = {
+            "finished": "2026-01-01T00:00:00+00:00",
             "chosen_epochs": {"train": 2},
             "phases": {"train": {"history": history}},
             "minutes": 1.5,

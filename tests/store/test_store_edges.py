@@ -10,6 +10,7 @@ from PIL import Image
 
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, SbirctlError
 from sbirctl.core.progress import Reporter
+from sbirctl.retrieval.provenance import EdgeMaps
 from sbirctl.store import edges as store_edges
 from sbirctl.store.edge_folder import edge_folder_source
 from sbirctl.store.edges import EdgeSource, missing_rows, write_edges
@@ -50,12 +51,8 @@ def test_maps_are_read_row_for_row_with_the_photos():
     assert path.exists()
     assert not (store.folder / store_edges.SHARDS).exists()
     sums = np.array([checksum(one) for one in store.read_edges(range(10))])
-    assert store.edges == {
-        "name": path.stem.removeprefix("edges-"),
-        "method": "gb",
-        "parameters": {},
-        "pixels": digest_of(sums),
-    }
+    name = path.stem.removeprefix("edges-")
+    assert store.edges == EdgeMaps(name, "gb", {}, digest_of(sums))
 
 
 @pytest.mark.parametrize(
@@ -102,12 +99,12 @@ def test_made_maps_are_not_made_again_and_the_last_asked_for_are_used():
     inverted = EdgeSource("canny", {"low": 1}, lambda rows: 255 - green(store).make(rows))
     write_edges(store, green(store, calls))
     write_edges(store, inverted)
-    assert Store.open("s").edges["method"] == "canny"
+    assert Store.open("s").edges.method == "canny"
     calls.clear()
     write_edges(store, green(store, calls))
     assert calls == []
     again = Store.open("s")
-    assert again.edges["method"] == "gb"
+    assert again.edges.method == "gb"
     assert np.array_equal(again.read_edges([5]), again.read("photo", [5])[..., 1:2])
     assert len(list(store.folder.glob("edges-*.h5"))) == 2
 
@@ -170,7 +167,7 @@ def test_maps_made_elsewhere_are_found_by_name(drawn):
     for index in store.items.where("photo").tolist():
         value = 200 + int(store.items.path[index])
         assert (store.read_edges([store.items.row[index]]) == value).all()
-    assert store.edges["method"] == "folder"
+    assert store.edges.method == "folder"
     assert json.loads((store.folder / "edges.json").read_text())["current"] == made.name
     Image.fromarray(np.zeros((16, 16), dtype=np.uint8)).save(folder / "3.png")
     assert edge_folder_source(store, folder).name != made.name
