@@ -394,8 +394,6 @@ def _inode(place: Path) -> tuple[int, int] | None:
 
 
 def _typed(values: Sequence[Any], *types: type) -> list[Any]:
-    if len(values) != len(types) or any(
-        type(v) is not t for v, t in zip(values, types, strict=True)
-    ):
+    if [type(value) for value in values] != list(types):
         raise ValueError(f"a row is {tuple(values)!r:.200}")
     return list(values)
