@@ -79,8 +79,11 @@ def write_edges(store: Store, source: EdgeSource, *, report: Reporter = SILENT) 
         _check_space(store, len(todo))
         _make_shards(store, source, todo, report)
         stated = _assemble(store, source, target)
-        facts = {"method": source.method, "parameters": source.parameters, "pixels": stated}
-        index["maps"][source.name] = facts
+        index["maps"][source.name] = {
+            "method": source.method,
+            "parameters": source.parameters,
+            "pixels": stated,
+        }
     index["current"] = source.name
     write_json(store.folder / EDGE_INDEX, index)
     shutil.rmtree(store.folder / SHARDS, ignore_errors=True)
