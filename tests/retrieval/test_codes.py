@@ -101,7 +101,7 @@ def test_what_cannot_be_coded():
     with pytest.raises(UsageError, match="64 bits"):
         encoder(clusters(), "itq", 64)
     with pytest.raises(UsageError, match="lsh"):
-        encoder(clusters(), "lsh")
+        Options(binary="lsh")
 
 
 def test_signs_are_those_of_the_values_and_zero_is_positive():
