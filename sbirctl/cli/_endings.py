@@ -31,6 +31,14 @@ _HINTS = {
 }
 
 
+_NO_MEMORY = (
+    "allocate memory",  # torch, the C library
+    "out of memory",  # CUDA, MPS
+    "bad_alloc",
+    "bad allocation",
+)
+
+
 class Interrupted(BaseException):
     """Ctrl-C on its way through Typer, which would make a bare exit status of it."""
 
@@ -84,9 +92,10 @@ def _problem(error: BaseException) -> SbirctlError:
         return error
     if isinstance(error, OSError) and error.errno is not None:
         return _of_the_system(error)
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _is_shortage_of_memory(error):
+        said = str(error).partition("\n")[0].rstrip(".")
         return SbirctlError(
-            f"There is not enough memory{f': {error}' if str(error) else ''}.",
+            f"There is not enough memory{f': {said}' if said else ''}.",
             "Close other programs, or take smaller batches or fewer --workers.",
         )
     package = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
@@ -100,6 +109,11 @@ def _problem(error: BaseException) -> SbirctlError:
         f"This should not happen: {type(error).__name__}: {error}",
         "Run it again as `sbirctl -v …` and report what it prints.",
     )
+
+
+def _is_shortage_of_memory(error: BaseException) -> bool:
+    """Whether a library tells it in words alone, as torch and ONNX Runtime do."""
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _NO_MEMORY)
 
 
 def _of_the_system(error: OSError) -> SbirctlError:

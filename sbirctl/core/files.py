@@ -115,6 +115,8 @@ def read_json(path: Path) -> Any:
         SbirctlError: it cannot be read.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+            raise CorruptError(f"{display_path(path)} is no regular file.")
         return json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingError(f"There is no file {display_path(path)}.") from error

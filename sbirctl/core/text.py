@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sbirctl.core.errors import CorruptError, UsageError
-from sbirctl.core.files import display_path
+from sbirctl.core.files import display_path, human_bytes
 
 _MARKS = (  # UTF-32 first: its mark begins with UTF-16's
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -25,6 +25,7 @@ _LINE_END = re.compile(r"\r*\n|\r")  # CR CR LF is what text copied twice in tex
 # What the TOML reader does with a key grows with the square of its parts.
 _MOST_DOTS = 200
 _MOST_TOML = 1 << 18  # bytes
+_MOST_TEXT = 1 << 30  # bytes; rankings of TREC are the largest
 _SIGNS_PER_NUL = 8  # of a text in UTF-16, at most: line ends and blanks are ASCII
 
 
@@ -33,9 +34,16 @@ def read_text(place: Path | Traversable) -> str:
 
     Raises:
         OSError: it cannot be read.
-        CorruptError: it is in another encoding.
+        CorruptError: it is in another encoding, or larger than any text that is read.
     """
-    return decode(place.read_bytes(), display_path(str(place)))
+    shown = display_path(str(place))
+    with place.open("rb") as stream:
+        data = stream.read(_MOST_TEXT + 1)
+    if len(data) > _MOST_TEXT:
+        raise CorruptError(
+            f"{shown} has more than {human_bytes(_MOST_TEXT)}.", "Is it the right file?"
+        )
+    return decode(data, shown)
 
 
 def decode(data: bytes, where: str, errors: str = "strict") -> str:

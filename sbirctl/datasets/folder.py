@@ -58,7 +58,7 @@ class Folder(Dataset):
         """See `Dataset.read`."""
         ignored: Counter[str] = Counter()
         patterns = check_patterns(options.exclude or ())
-        inputs = [_without(t, patterns, ignored) for t in (*trees["photos"], *trees["sketches"])]
+        inputs = [_without(t, patterns) for t in (*trees["photos"], *trees["sketches"])]
         ids = Ids()
         items: list[RawItem] = []
         for index, tree in enumerate(inputs):
@@ -66,7 +66,7 @@ class Folder(Dataset):
             modality: Modality = "photo" if index < len(trees["photos"]) else "sketch"
             items += _items(tree, index, modality, ids, ignored)
         items = _one_class(items, name)
-        remarks = _check_classes(items, [tree.label for tree in inputs])
+        remarks = _check_classes(items, inputs)
         if options.pairs == "stem":
             items, unpaired = _pair(items)
             remarks += unpaired
@@ -89,11 +89,12 @@ class Folder(Dataset):
         )
 
 
-def _without(tree: Tree, patterns: Sequence[bytes], ignored: Counter[str]) -> Tree:
+def _without(tree: Tree, patterns: Sequence[bytes]) -> Tree:
     kept = tuple(file for file in tree.files if not excluded(file.path, patterns))
-    if len(kept) < len(tree.files):
-        ignored[EXCLUDED] += len(tree.files) - len(kept)
-    return replace(tree, files=kept)
+    if len(kept) == len(tree.files):
+        return tree
+    out = {EXCLUDED: len(tree.files) - len(kept)}
+    return replace(tree, files=kept, ignored={**tree.ignored, **out})
 
 
 def _items(
@@ -150,7 +151,7 @@ def _one_class(items: list[RawItem], name: str) -> list[RawItem]:
     ]
 
 
-def _check_classes(items: Sequence[RawItem], labels: Sequence[str]) -> list[str]:
+def _check_classes(items: Sequence[RawItem], trees: Sequence[Tree]) -> list[str]:
     """Remarks on classes that one side lacks.
 
     Raises:
@@ -161,9 +162,15 @@ def _check_classes(items: Sequence[RawItem], labels: Sequence[str]) -> list[str]
         modality: {item.class_name for item in items if item.modality == modality}
         for modality in ("photo", "sketch")
     }
-    for modality, label in zip(sides, (labels[0], labels[-1]), strict=True):
+    for modality, tree in zip(sides, (trees[0], trees[-1]), strict=True):
         if not sides[modality]:
-            raise MissingError(f"There are no images in {label}.", "Is it the right folder?")
+            left = [
+                f"{count:,} {reason}" for reason, count in sorted(tree.ignored.items()) if count
+            ]
+            why = f" (left aside: {few(left, _SHOWN)})" if left else ""
+            raise MissingError(
+                f"There are no images in {tree.label}{why}.", "Is it the right folder?"
+            )
     photos, sketches = sides["photo"], sides["sketch"]
     if not photos & sketches:
         raise MismatchError(

@@ -79,7 +79,7 @@ def _list(
         found.left.append((folder, UNREADABLE_FOLDER))
         found.unreadable.append(folder)
         return []
-    if folder not in named and any(entry.name == NO_MEDIA_FILE for entry in entries):
+    if folder not in named and any(entry.name.lower() == NO_MEDIA_FILE for entry in entries):
         found.left.append((folder, NO_MEDIA))
         return []
     inner = []

@@ -172,6 +172,8 @@ def score(e: Embeddings, request: Request, report: Reporter = SILENT) -> tuple[S
     if request.trec is not None:
         from sbirctl.retrieval.trec import write_trec
 
+        if request.trec.exists() and not request.trec.is_dir():
+            raise UsageError(f"{display_path(request.trec)} is a file.", "Name a folder.")
         request.trec.mkdir(parents=True, exist_ok=True)
         write_trec(e, request.trec / "run.txt", request.trec / "qrels.txt", request.depth)
     return scores, result

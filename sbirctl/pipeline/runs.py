@@ -82,7 +82,7 @@ def _known(name: str) -> Path:
     folder = find_run(name)
     if folder is None:
         known = [folder.name for folder in run_folders()]
-        raise UsageError(f"There is no run {name!r}.", nearest(name, known))
+        raise MissingError(f"There is no run {name!r}.", nearest(name, known))
     return folder
 
 

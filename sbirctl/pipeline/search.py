@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbirctl.core.errors import SbirctlError, UsageError
+from sbirctl.core.errors import CorruptError, SbirctlError, UsageError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.drawings import Drawing, read_bytes, readable
@@ -87,7 +87,7 @@ def search(
         MissingError: no such gallery or file.
         MismatchError: galleries of different models.
         UsageError: nothing to search with, or words of a model without a text tower.
-        CorruptError: a photo, or none of the drawings, can be read.
+        CorruptError: a photo, or none of the drawings, can be read; or a gallery holds no numbers.
     """
     import numpy as np
 
@@ -119,6 +119,11 @@ def search(
         for name, one in zip(labels, searcher.find(np.stack(vectors), k, wanted), strict=True)
     ]
     if not any(answer.hits for answer in answers):
+        if wanted == EVERYTHING:
+            raise CorruptError(
+                "No photo has a score: the vectors are no numbers, or there are none.",
+                f"Make them again: {searcher.info.renewal} with --fresh.",
+            )
         report.note("No photo is wanted: see --in, --since, --until and --min-score.")
     if searcher.embedder.caution:
         report.warn(searcher.embedder.caution)
@@ -151,7 +156,6 @@ def _picture(searcher: Searcher, drawing: Drawing, query: Query, report: Reporte
 
 def _common(searcher: Searcher, query: Query) -> list[tuple[str, np.ndarray]]:
     """What goes into every query: photos and words."""
-    from sbirctl.core.errors import CorruptError
     from sbirctl.datasets.readers.tree import MAX_FILE_BYTES
     from sbirctl.store.images import ImageError
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sbirctl.core.errors import UsageError, nearest
+from sbirctl.core.errors import SbirctlError, UsageError, nearest
 from sbirctl.core.home import datasets_dir
 from sbirctl.splits.audit import Finding, audit
-from sbirctl.splits.resolve import ClassSplit, find, published
+from sbirctl.splits.resolve import ClassSplit, find, known_classes, published
 
 
 def rows(dataset: str = "") -> list[dict[str, Any]]:
@@ -52,7 +52,7 @@ def get(name: str) -> ClassSplit:
             known = [split.name for split in published()]
             raise UsageError(f"There is no split {name!r}.", nearest(name, known))
         dataset, name = full[0].partition("/")[0], full[0]
-    return find(dataset, name, folders=_folders(dataset))
+    return find(dataset, name, folders=_folders(dataset), classes=_classes(dataset))
 
 
 def check(name: str) -> tuple[ClassSplit, list[Finding]]:
@@ -74,8 +74,29 @@ def _prepared(dataset: str) -> list[ClassSplit]:
     for place in places:
         owner = place.parent.parent.name
         if dataset in ("", owner):
-            found.append(find(owner, f"{owner}/{place.stem}", folders=[place.parent]))
+            found.append(_own(owner, place))
     return found
+
+
+def _own(dataset: str, place: Path) -> ClassSplit:
+    """A list of a prepared data set; one that cannot be read says so and stops no other."""
+    name = f"{dataset}/{place.stem}"
+    try:
+        return find(dataset, name, folders=[place.parent], classes=_classes(dataset))
+    except SbirctlError as error:
+        return ClassSplit(name, dataset, (), (), header={"status": f"damaged: {error.message}"})
+
+
+def _classes(dataset: str) -> tuple[str, ...]:
+    """The classes of a prepared data set, where no published list has them."""
+    if not dataset or known_classes(dataset):
+        return ()
+    from sbirctl.store.reader import Store
+
+    try:
+        return Store.open(dataset).items.classes
+    except SbirctlError:
+        return ()
 
 
 def _datasets() -> set[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sbirctl.core.errors import MismatchError
+from sbirctl.core.text import composed
 from sbirctl.retrieval import containers
 
 
@@ -47,10 +48,21 @@ def code_labels(
             )
     else:
         columns = [containers.to_text(column) for column in columns]
-    every, inverse = np.unique(np.concatenate(columns), return_inverse=True)
+    every, inverse = _told_apart(columns)
     cuts = np.cumsum([len(column) for column in columns])[:-1]
     codes = np.split(inverse.astype(np.int64), cuts)
     return codes, tuple(str(value) for value in every)
+
+
+def _told_apart(columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The different values of columns, and each entry's place in them; one name in two Unicode
+    forms is one value."""
+    every, inverse = np.unique(np.concatenate(columns), return_inverse=True)
+    if every.dtype.kind != "U":
+        return every, inverse
+    names = np.array([composed(str(name)) for name in every], dtype=every.dtype)
+    known, place = np.unique(names, return_inverse=True)
+    return known, place[inverse]
 
 
 def _alike(columns: list[np.ndarray]) -> list[np.ndarray]:
@@ -72,6 +84,6 @@ def code_instances(columns: list[np.ndarray]) -> list[np.ndarray]:
             return columns
         columns = [np.where(np.char.startswith(text, "-"), "", text) for text in columns]
     texts = [containers.to_text(column) for column in columns]
-    every, inverse = np.unique(np.concatenate(texts), return_inverse=True)
+    every, inverse = _told_apart(texts)
     codes = np.where(every[inverse] == "", -1, inverse).astype(np.int64)
     return np.split(codes, np.cumsum([len(text) for text in texts])[:-1])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sbirctl.core.errors import CorruptError, MissingError, SbirctlError
+from sbirctl.core.errors import CorruptError, MismatchError, MissingError, SbirctlError
 from sbirctl.core.files import atomic_path, display_path
 from sbirctl.retrieval.hdf5 import is_hdf5, read_hdf5
 from sbirctl.retrieval.npz import read_npz
@@ -27,6 +27,7 @@ _OTHERS = {
     b"\xff\xd8\xff": "a picture",
 }
 NAMES = ("classes", "train_classes", "groups")
+_SINGLE = ("schema", "scope", "model", "checkpoint", "store", "task", "split", "provenance")
 """Keys that are lists of names, not columns."""
 MATRICES = ("scores", "distances")
 """Keys that may be larger than memory."""
@@ -151,8 +152,8 @@ def _sort(arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Raw:
     for key, value in arrays.items():
         if key in NAMES and value.ndim == 1:
             raw.names[key] = tuple(str(name) for name in to_text(value))
-        elif value.ndim == 0:
-            raw.attributes[key] = _plain(value.item())
+        elif value.ndim == 0 or key in _SINGLE:
+            _keep_single(raw.attributes, key, value)
         else:
             raw.arrays[key] = value
     provenance = raw.attributes.get("provenance")
@@ -162,6 +163,23 @@ def _sort(arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Raw:
         except ValueError as error:
             raise CorruptError(f"the attribute provenance is not JSON: {error}.") from error
     return raw
+
+
+def _keep_single(attributes: dict[str, Any], key: str, value: np.ndarray) -> None:
+    """Keep the one value of an array.
+
+    Raises:
+        MismatchError: it has several, or an attribute says otherwise.
+    """
+    if value.size != 1:
+        raise MismatchError(f"{key} has {value.size} values, not one.", "Save it as one text.")
+    single = _plain(value.reshape(()).item())
+    if key in attributes and attributes[key] != single:
+        raise MismatchError(
+            f"{key} is {attributes[key]!r} as an attribute and {single!r} as an array.",
+            "Leave one of them out.",
+        )
+    attributes[key] = single
 
 
 def _plain(value: Any) -> Any:

@@ -127,7 +127,8 @@ def _choose(classes: Sequence[str], choice: UnseenChoice) -> tuple[tuple[str, ..
             ) from error
         shown = display_path(choice.file)
         return match(lists.parse(text, shown).names, classes, shown), "a list of one's own"
-    typed = [name for text in choice.names for name in _parted(text, classes)]
+    # Names that are no UTF-8 come from the command line as they do from a disk.
+    typed = [name for text in choice.names for name in _parted(display_path(text), classes)]
     if not typed:
         raise UsageError("--unseen names no class.", "Write it as --unseen cat,dog.")
     return match(typed, classes, "--unseen"), "named on the command line"

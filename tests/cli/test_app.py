@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from sbirctl.cli import _app
+from sbirctl.cli import _app, _endings
 
 HEAVY = (
     "torch",
@@ -115,3 +115,19 @@ def test_a_missing_package_is_named_with_what_brings_it(tmp_path, monkeypatch, c
     said = capsys.readouterr().err.splitlines()
     assert "matplotlib" in said[-2]
     assert "`pip install sbirctl`" in said[-1]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried "
+        "to allocate 30000000000 bytes. Error code 12 (Cannot allocate memory)",
+        "CUDA out of memory. Tried to allocate 2.00 GiB.\nSee the documentation.",
+        "std::bad_alloc",
+    ],
+)
+def test_a_librarys_shortage_of_memory_is_one(said, capfd):
+    assert _endings.end(RuntimeError(said), verbose=False) == 1
+    first, second = capfd.readouterr().err.splitlines()
+    assert first.startswith("error: There is not enough memory: ")
+    assert "smaller batches" in second

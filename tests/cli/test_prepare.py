@@ -175,6 +175,8 @@ def test_own_folders_are_never_fetched(capfd):
         (["sketchy", "--from", "x", "--encoding", "raw"], 2),
         (["demo", "--variant", "tx_000000000000"], 2),
         (["sketchy", "--from", "nowhere"], 3),
+        (["sketchy", "--from", "/dev/zero"], 2),
+        (["folder", "--photos", "/dev/zero", "--sketches", "/dev/zero", "--name", "m"], 2),
         (["folder", "--photos", "x", "--sketches", "y", "--name", "../m"], 2),
         (["folder", "--photos", "x", "--sketches", "y", "--name", "m" * 300], 2),
     ],
@@ -361,6 +363,15 @@ def test_unseen_names_may_have_any_letters(tmp_path, home):
     split = find("m", folders=[store.folder / "splits"], classes=store.items.classes)
     assert split.unseen == tuple(names[:-1])
     assert split.seen == ("plain",)
+
+
+def test_an_unseen_name_that_is_no_utf_8_is_typed_as_it_lies_on_the_disk(tmp_path):
+    for side in ("p", "s"):
+        write(tmp_path / side, [os.fsdecode(b"caf\xe9/1.png"), "dog/1.png"])
+    own = ["folder", "--name", "m", "--photos", tmp_path / "p", "--sketches", tmp_path / "s"]
+    assert prepare(*own, "--unseen", os.fsdecode(b"caf\xe9")) == 0
+    store = Store.open("m")
+    assert find("m", folders=[store.folder / "splits"]).unseen == ("caf\\xe9",)
 
 
 def test_a_name_with_a_comma_beside_its_parts_is_refused(tmp_path, capfd):

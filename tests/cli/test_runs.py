@@ -62,7 +62,7 @@ def test_rm_prints_what_it_removed(home, capfd):
 
 
 def test_rm_of_a_wrong_name_removes_nothing(home, capfd):
-    assert _app.run(["runs", "rm", "a", "nonsense"]) == 2
+    assert _app.run(["runs", "rm", "a", "nonsense"]) == 3
     assert "nonsense" in capfd.readouterr().err
     assert (home / "runs" / "a").exists()
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
@@ -186,6 +187,18 @@ def test_a_drawing_that_cannot_be_read_costs_itself(run, place):
     assert [row["drawing"] for row in json.loads(out)["rows"]] == ["drawing.png"]
     assert "warning: The drawing 'torn.png' cannot be read" in err
     assert run("search", "torn.png", "torn.png", "-g", "mine")[0] == 5
+
+
+def test_vectors_that_are_no_numbers_are_damage_and_no_empty_answer(run, place):
+    run("index", "photos", "--gallery", "nan", *MODEL)
+    vectors = place / "home" / "galleries" / "nan" / "vectors-1.f32"
+    vectors.write_bytes(np.full(vectors.stat().st_size // 4, np.nan, "<f4").tobytes())
+    code, out, err = run("search", "drawing.png", "-g", "nan")
+    assert (code, out) == (5, b"")
+    assert "no numbers" in err
+    assert run("index", "--gallery", "nan", "--fresh")[0] == 0
+    assert run("search", "drawing.png", "-g", "nan")[0] == 0
+    run("galleries", "rm", "nan")
 
 
 def test_folders_are_added_and_forgotten(run, place):

@@ -7,7 +7,9 @@ import sys
 from importlib.util import find_spec
 
 import pytest
+from PIL import Image
 
+from sbirctl.cli import _app
 from sbirctl.splits.resolve import find
 
 
@@ -64,6 +66,27 @@ def test_a_wrong_name_ends_in_two_lines_and_its_exit_code(tmp_path, name, code, 
     done = run("show", name, home=tmp_path, code=code)
     assert said in done.stderr
     assert done.stdout == ""
+
+
+def test_lists_of_a_prepared_set_know_its_seen_classes_and_a_damaged_one_stops_none(tmp_path):
+    for name in ("cat", "dog", "café"):
+        for side in ("p", "s"):
+            (tmp_path / side / name).mkdir(parents=True)
+            Image.new("RGB", (9, 9), name.encode()[0]).save(tmp_path / side / name / "1.png")
+    folders = ["--photos", f"{tmp_path}/p", "--sketches", f"{tmp_path}/s"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SBIRCTL_HOME", str(tmp_path))
+        words = ["prepare", "folder", "--name", "own", *folders, "--size", "8", "--unseen", "cat"]
+        assert _app.run([*words, "--workers", "1"]) == 0
+    assert run("show", "own/default", "--seen", home=tmp_path).stdout == "café\ndog\n"
+    (tmp_path / "datasets/own/splits/bad.txt").write_bytes("café\n".encode("latin-1"))
+    rows = json.loads(run("--json", "--dataset", "own", home=tmp_path).stdout)["rows"]
+    assert [(row["name"], row["unseen"], row["seen"]) for row in rows] == [
+        ("own/bad", 0, 0),
+        ("own/default", 1, 2),
+    ]
+    assert "damaged: " in rows[0]["status"]
+    run("show", "own/bad", home=tmp_path, code=5)
 
 
 @pytest.mark.skipif(find_spec("timm") is None, reason="timm ships ImageNet's class list")

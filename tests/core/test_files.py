@@ -219,3 +219,9 @@ def test_a_folder_in_a_json_files_place_is_corrupt(tmp_path):
 def test_text_that_is_no_unicode_can_be_written_and_read(tmp_path):
     files.write_json(tmp_path / "x.json", {"caf\udce9": "é"})
     assert files.read_json(tmp_path / "x.json") == {"caf\udce9": "é"}
+
+
+def test_a_pipe_in_a_records_place_is_damage_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "result.json")
+    with pytest.raises(CorruptError, match="no regular file"):
+        files.read_json(tmp_path / "result.json")

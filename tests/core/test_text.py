@@ -1,10 +1,13 @@
 """Text as other editors and systems write it."""
 
+from pathlib import Path
+
 import pytest
 
+from sbirctl.core import text as text_files
 from sbirctl.core.config import file_layer, parse_assignments
 from sbirctl.core.errors import CorruptError, UsageError
-from sbirctl.core.text import content, decode, lines, parse_toml
+from sbirctl.core.text import content, decode, lines, parse_toml, read_text
 
 WORDS = "café\nice cream\n"
 
@@ -80,3 +83,9 @@ def test_utf_16_without_a_mark_may_begin_with_any_letter(encoding):
 
 def test_joined_files_with_marks_and_dos_ends_are_read():
     assert decode(b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n\x1a", "x.txt") == "a\nb\n"
+
+
+def test_a_file_without_an_end_is_refused(monkeypatch):
+    monkeypatch.setattr(text_files, "_MOST_TEXT", 1 << 20)
+    with pytest.raises(CorruptError, match="more than 1.0 MB"):
+        read_text(Path("/dev/zero"))

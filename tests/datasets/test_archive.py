@@ -217,9 +217,9 @@ def test_an_encrypted_zip_member_is_left_aside(tmp_path):
 
 
 def test_what_is_no_archive(tmp_path):
-    (tmp_path / "x.zip").write_bytes(b"<html>Quota exceeded</html>")
+    (tmp_path / "x.html").write_bytes(b"<html>Quota exceeded</html>")
     with pytest.raises(UsageError, match="no archive"):
-        open_tree(peek(tmp_path / "x.zip"), tmp_path / "work")
+        open_tree(peek(tmp_path / "x.html"), tmp_path / "work")
     with pytest.raises(MissingError):
         open_tree(peek(tmp_path / "nope"), tmp_path / "work")
     with pytest.raises(MissingError):
@@ -371,3 +371,22 @@ def test_a_7z_that_claims_very_many_members_is_a_trap(tmp_path):
     path.write_bytes(magic + zlib.crc32(start).to_bytes(4, "little") + start + header)
     with pytest.raises(CorruptError, match=r"list of members of .* more than 1.0 GB of memory"):
         open_tree(path, tmp_path / "work")
+
+
+def test_a_zip_of_windows_with_backslashes_has_folders(tmp_path):
+    with zipfile.ZipFile(tmp_path / "w.zip", "w") as archive:
+        archive.writestr("photo\\cat\\1.png", b"\x89PNG\r\n one")
+        archive.writestr("photo/cat/2.png", b"\x89PNG\r\n two")
+        archive.writestr("photo/cat/1.png", b"\x89PNG\r\n three")
+    tree = open_tree(tmp_path / "w.zip", tmp_path)
+    assert [file.path for file in tree.files] == [b"photo/cat/1.png", b"photo/cat/2.png"]
+    assert tree.read(b"photo/cat/1.png").endswith(b"three")
+    assert tree.ignored == {"earlier member of the same name": 1}
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.TAR.GZ", "x.7z", "x.tbz2"])
+@pytest.mark.parametrize("content", [b"", b"PK", b"<html>404</html>", b"\x1f"])
+def test_what_is_named_as_an_archive_and_is_none_is_corrupt(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CorruptError, match="empty, cut, damaged or no archive"):
+        open_tree(tmp_path / name, tmp_path / "work")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from raw_files import packed, picture, write
 
 from sbirctl.core.config import resolve
-from sbirctl.core.errors import UsageError
+from sbirctl.core.errors import MissingError, UsageError
 from sbirctl.datasets.folder import Folder, FolderOptions
 from sbirctl.datasets.readers import tree
 from sbirctl.datasets.readers.archive import open_tree, peek
@@ -135,3 +135,37 @@ def test_an_empty_pattern_is_refused():
 def test_a_picture_of_one_kind_named_as_another_is_read(tmp_path):
     write(tmp_path, {"a/x.heic": picture(1, "JPEG")})
     assert len(open_tree(peek(tmp_path), tmp_path / "w").files) == 1
+
+
+def test_pictures_of_other_kinds_are_named_and_not_called_no_image(tmp_path):
+    names = {"a.jxl": "JPEG XL", "b.CR3": "raw picture", "c.psd": "a kind that is not read"}
+    write(tmp_path / "p", {f"cat/{name}": b"other bytes" for name in names})
+    tree = open_tree(peek(tmp_path / "p"), tmp_path)
+    assert all(any(said in reason for reason in tree.ignored) for said in names.values())
+    assert "no image" not in tree.ignored
+
+
+@pytest.mark.parametrize("name", ["#snapshot", "@Recently-Snapshot", "~snapshot", "@SynoEAStream"])
+def test_earlier_states_and_streams_of_a_network_disk_are_no_photos(tmp_path, name):
+    write(tmp_path / "p", [f"cat/{name}/1.jpg", "cat/1.jpg"])
+    assert [f.path for f in open_tree(peek(tmp_path / "p"), tmp_path).files] == [b"cat/1.jpg"]
+
+
+def test_a_mark_against_media_counts_in_any_case(tmp_path):
+    write(tmp_path / "p", ["cat/1.jpg", "dog/1.jpg"])
+    (tmp_path / "p/dog/.NoMedia").touch()
+    assert [f.path for f in open_tree(peek(tmp_path / "p"), tmp_path).files] == [b"cat/1.jpg"]
+    assert len(walk([os.fsencode(tmp_path / "p")]).files) == 1
+
+
+def test_a_side_without_images_says_what_was_left_aside(tmp_path):
+    write(tmp_path / "p", ["cat/1.jpg"])
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s/cat").symlink_to(tmp_path / "p/cat")
+    trees = {
+        role: [open_tree(peek(tmp_path / role[0]), tmp_path)] for role in ("photos", "sketches")
+    }
+    with pytest.raises(MissingError, match="1 links to folders, which are not followed"):
+        Folder().read(trees, FolderOptions(), name="m")
+    with pytest.raises(MissingError, match="left aside: 1 excluded"):
+        Folder().read(trees, resolve(FolderOptions, {"exclude": ["cat"]}), name="m")

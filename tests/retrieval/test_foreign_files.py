@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import unicodedata
 import zipfile
 
 import h5py
@@ -300,3 +301,32 @@ def test_files_of_other_kinds_are_named(write, words, tmp_path):
     with pytest.raises(CorruptError, match=words) as caught:
         read(tmp_path / "e.npz")
     assert "neither HDF5 nor NPZ" in caught.value.message
+
+
+@pytest.mark.parametrize("key", ["label", "instance"])
+def test_one_name_in_two_unicode_forms_is_one(key, tmp_path):
+    names = np.array(["dog", "café", "Å"])
+    sides = {"query": unicodedata.normalize("NFC", "café"), "gallery": "cafe\u0301"}
+    changed = arrays()
+    for side, name in sides.items():
+        rows = np.array([0, 1, 2] if side == "query" else [0, 1, 2, 2])
+        spelled = np.where(names == "café", name, names)[rows]
+        changed[f"{side}_{key}"] = spelled
+    np.savez(tmp_path / "made.npz", **changed)
+    found = read(tmp_path / "made.npz")
+    query, gallery = (getattr(found, f"{side}_{key}") for side in ("query", "gallery"))
+    assert (query == gallery[:3]).all()
+    if key == "label":
+        assert found.classes == ("café", "dog", "Å")
+
+
+def test_a_value_of_a_file_is_one_and_the_same_everywhere(make):
+    with pytest.raises(MismatchError, match="scope has 2 values"):
+        read(make(put("scope", np.array([b"class", b"class"]))))
+
+    def both(file):
+        file["scope"] = "all"
+        file.attrs["scope"] = "class"
+
+    with pytest.raises(MismatchError, match="'class' as an attribute and 'all' as an array"):
+        read(make(both))

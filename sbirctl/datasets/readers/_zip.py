@@ -94,9 +94,12 @@ def zip_tree(path: Path, identity: str) -> Tree:
         else:
             files.append(File(_zip_name(info), info.file_size))
     unique = list({file.path: file for file in files}.values())
+    if len(unique) < len(files):
+        left["earlier member of the same name"] = len(files) - len(unique)
     reader = ReadZip(os.path.abspath(path))
     return select(display_path(path), os.fsencode(path.stem), unique, reader, identity, left)
 
 
 def _zip_name(info: zipfile.ZipInfo) -> bytes:
-    return info.filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437", "replace")
+    name = info.filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437", "replace")
+    return name.replace(b"\\", b"/")  # some programs of Windows write it; the format has "/" alone

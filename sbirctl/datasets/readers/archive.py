@@ -19,6 +19,7 @@ from sbirctl.datasets.readers._unpack import is_tar, unpack, unpacked_tree, unta
 from sbirctl.datasets.readers.tree import Tree, folder_tree
 
 _SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c"
+_ENDINGS = (".zip", ".7z", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 _ENDS_BYTES = 1 << 20
 _DAMAGE = (*_zip.DAMAGE, tarfile.TarError)
 # First bytes, for the archives that are cut before anything else tells what they are.
@@ -32,8 +33,18 @@ _PACKED: dict[bytes, Callable[[Path], Any]] = {
 
 
 def peek(path: Path) -> Path | Tree:
-    """A folder's files, which are quick to list; an archive as it is."""
-    return folder_tree(path) if path.is_dir() else path
+    """A folder's files, which are quick to list; an archive as it is.
+
+    Raises:
+        UsageError: it is a pipe, device or the like.
+    """
+    if path.is_dir():
+        return folder_tree(path)
+    if path.exists() and not path.is_file():  # a pipe or device may have no end
+        raise UsageError(
+            f"{display_path(path)} is neither a folder nor a file.", "Give a folder or an archive."
+        )
+    return path
 
 
 def identity_of(source: Path | Tree) -> str:
@@ -117,6 +128,11 @@ def _kind(path: Path) -> str:
             with opened(path) as stream:
                 if len(stream.read(tarfile.BLOCKSIZE)) < tarfile.BLOCKSIZE:
                     raise EOFError("its end is missing")
+    if path.name.lower().endswith(_ENDINGS):
+        raise CorruptError(
+            f"{display_path(path)} is empty, cut, damaged or no archive at all.",
+            "Fetch it again; a download may have stopped half-way, or brought a web page.",
+        )
     raise UsageError(
         f"{display_path(path)} is no archive that can be read.",
         "Give a folder, or a .zip, .tar, .tar.gz, .tar.bz2, .tar.xz or .7z file that is whole.",

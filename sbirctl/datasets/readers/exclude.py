@@ -10,6 +10,7 @@ from sbirctl.core.errors import UsageError
 
 HIDDEN = "hidden"
 THUMBNAILS = "thumbnails of a network disk"
+SNAPSHOTS = "earlier states on a network disk"
 BIN = "bin of deleted files"
 NO_MEDIA = "folder with .nomedia"
 EXCLUDED = "excluded"
@@ -18,6 +19,11 @@ _SYSTEM = {
     b"__macosx": HIDDEN,
     b"@eadir": THUMBNAILS,  # Synology
     b"@__thumb": THUMBNAILS,  # QNAP
+    b"@synoeastream": THUMBNAILS,
+    b"@tmp": HIDDEN,
+    b"#snapshot": SNAPSHOTS,
+    b"@recently-snapshot": SNAPSHOTS,
+    b"~snapshot": SNAPSHOTS,
     b"#recycle": BIN,  # Synology
     b"@recycle": BIN,  # QNAP
     b"$recycle.bin": BIN,  # Windows

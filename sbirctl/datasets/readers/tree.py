@@ -21,6 +21,17 @@ IMAGE_ENDINGS = frozenset(
     b".jpg .jpeg .jpe .jfif .png .gif .bmp .tif .tiff .webp .ppm .pgm .avif .jp2".split()
 )
 _HEIC_ENDINGS = frozenset(b".heic .heif .hif".split())
+_OTHER_PICTURES = {
+    b".jxl": "JPEG XL picture, which is not read",
+    **dict.fromkeys(
+        b".arw .cr2 .cr3 .dng .nef .nrw .orf .pef .raf .rw2 .srw".split(),
+        "raw picture of a camera, which is not read",
+    ),
+    **dict.fromkeys(
+        b".dds .ico .j2c .j2k .pcx .psd .qoi .tga .xcf".split(),
+        "picture of a kind that is not read",
+    ),
+}
 # No images, but what some data sets also come as: file lists, strokes, vector drawings.
 DATA_ENDINGS = (b".txt", b".ndjson", b".svg", b"_coordinate")
 MAX_FILE_BYTES = 512 * 1024**2
@@ -178,7 +189,9 @@ def select(
 
 
 def _is_no_media(file: File) -> bool:
-    return file.path.endswith(b"/" + NO_MEDIA_FILE)  # the folder that was named itself is taken
+    return file.path.lower().endswith(
+        b"/" + NO_MEDIA_FILE
+    )  # the folder that was named itself is taken
 
 
 def is_named_image(name: bytes) -> bool:
@@ -209,7 +222,9 @@ def left_aside(file: File, read: ReadBytes) -> str:
     if is_heic(head):
         return "" if can_be_read() else ImageFault.HEIC
     ending = os.path.splitext(parts[-1])[1].lower()
-    return ImageFault.HEIC if ending in _HEIC_ENDINGS else NO_IMAGE
+    if ending in _HEIC_ENDINGS:
+        return ImageFault.HEIC
+    return _OTHER_PICTURES.get(ending, NO_IMAGE)
 
 
 def _walk(root: bytes) -> tuple[list[File], int]:
