@@ -87,3 +87,17 @@ def test_the_drawings_behind_the_first_are_counted(end):
     assert "left out: 2 more drawings" in listening.said[0]
     read_drawing(json.dumps(one).encode(), name="x", report=listening)
     assert len(listening.said) == 1
+
+
+def test_an_svg_that_would_cost_much_is_named_beside_a_plain_one():
+    text = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path {}d="M0 0L9 9"/></svg>'
+    hostile = {"letters": "a" * 45_000, "brackets": "a(" * 22_000}
+    drawings = [Drawing("plain", text.format("").encode())]
+    for name, transform in hostile.items():
+        drawings.append(Drawing(name, text.format(f'transform="{transform}" ').encode()))
+    listening = Listening()
+    ((found, _),) = readable(drawings, lambda one: read_drawing(one.data, name=one.name), listening)
+    assert found.name == "plain"
+    for said, name in zip(listening.said, hostile, strict=True):
+        assert f"'{name}' cannot be read" in said
+        assert "characters" in said
