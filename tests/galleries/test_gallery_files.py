@@ -308,3 +308,15 @@ def test_a_gallery_whose_first_call_was_stopped_is_none_yet(folder, tmp_path):
     with pytest.raises(MissingError, match="not indexed to the end"):
         Gallery.open(tmp_path / "g")
     assert Path(tmp_path / "g" / "gallery.sqlite").exists()
+
+
+def test_a_linked_gallery_is_not_removed_in_part(place, tmp_path, monkeypatch):
+    from sbirctl.pipeline.index import remove
+
+    monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path / "home"))
+    place.rename(tmp_path / "elsewhere")
+    place.symlink_to(tmp_path / "elsewhere")
+    before = sorted(path.name for path in (tmp_path / "elsewhere").iterdir())
+    with pytest.raises(CorruptError, match="a link"):
+        remove(["g"])
+    assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == before
