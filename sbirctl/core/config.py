@@ -205,8 +205,9 @@ def _declared(schema: type[Any], field: dataclasses.Field[Any], what: str) -> An
     """What a field, or the field of that name in the nearest base class, says of itself."""
     for owner in schema.__mro__:
         own = vars(owner).get("__dataclass_fields__", {}).get(field.name)
-        if own is not None and own.metadata.get(what):
-            return own.metadata[what]
+        said = None if own is None else own.metadata.get(what)
+        if said not in (None, "", ()):
+            return said
     return None
 
 

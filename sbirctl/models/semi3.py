@@ -98,7 +98,7 @@ class Semi3Settings(ModelSettings):
     pretrain_epochs: int = setting(
         10, help="epochs of stage 1, every branch by itself; 0: without", kind="recipe"
     )
-    epochs: int = setting(20, help="epochs of stage 2, all branches together; 0: without")
+    epochs: int = setting(20, help="epochs of stage 2, all branches together; 0: without", least=0)
     batch: int = setting(32, help="sketches of a step, each with two photos, over all processes")
     optimizer: Literal["adamw", "adam", "sgd"] = "sgd"
     lr: float = setting(2e-4, help="learning rate of embedding and attention")

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypedDict
 
-from sbirctl.core.errors import MissingError, SbirctlError, UsageError, nearest
+from sbirctl.core.errors import MissingError, SbirctlError, nearest
 from sbirctl.core.files import lock, read_json
 from sbirctl.core.home import (
     find_run,

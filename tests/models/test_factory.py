@@ -141,3 +141,11 @@ def test_kinds_of_settings_are_inherited_and_nested() -> None:
 @pytest.mark.parametrize("name", MODELS.names())
 def test_every_setting_has_a_help_text(name: str) -> None:
     assert [key for key, _, text in describe(MODELS.get(name).Settings) if not text] == []
+
+
+def test_a_model_may_allow_what_others_refuse():
+    assert resolve_settings("semi3", [{"epochs": 0}]).epochs == 0
+    with pytest.raises(UsageError, match="epochs=-1 cannot be"):
+        resolve_settings("semi3", [{"epochs": -1}])
+    with pytest.raises(UsageError, match="epochs=0 cannot be"):
+        resolve_settings("baseline", [{"epochs": 0}])
