@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from sbirctl.cli import _names, _streams
 from sbirctl.core import distributed
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.files import display_path
-from sbirctl.core.progress import Reporter
+from sbirctl.core.progress import Reporter, human_time
 
 SetOption = Annotated[
     list[str] | None,
@@ -100,6 +101,7 @@ def runs_argument(help_text: str) -> ArgumentInfo:
     )
 
 
+_EVERY = 60.0  # seconds between two lines of a bar in a log
 DIGITS = 4  # of a figure behind the point
 
 _quiet = False
@@ -237,9 +239,12 @@ class TerminalReporter(Reporter):
 
     @contextmanager
     def bar(self, label: str, total: int | None = None, done: int = 0) -> Iterator[Callable]:
-        if _quiet or not sys.stderr.isatty():
+        if _quiet:
             with super().bar(label, total, done) as advance:
                 yield advance
+            return
+        if not sys.stderr.isatty():
+            yield _minutes(label, total, done)
             return
         from rich.console import Console
         from rich.progress import (
@@ -266,6 +271,26 @@ class TerminalReporter(Reporter):
                 progress.update(task, rate=f"{speed:.1f}/s" if speed else "")
 
             yield advance
+
+
+def _minutes(label: str, total: int | None, done: int) -> Callable:
+    """The bar of a log: a line a minute, with the rate and what is left."""
+    made = 0
+    began = told = time.monotonic()
+
+    def advance(steps: int = 1) -> None:
+        nonlocal made, told
+        made += steps
+        now = time.monotonic()
+        if now - told < _EVERY:
+            return
+        told, rate = now, made / (now - began)
+        of = left = ""
+        if total is not None:
+            of, left = f" of {total:,}", f", {human_time((total - done - made) / rate)} left"
+        _say(f"{label}: {done + made:,}{of}, {rate:.1f}/s{left}", "")
+
+    return advance
 
 
 def reporter() -> Reporter:

@@ -50,15 +50,11 @@ def stop() -> None:
 
 
 def _memory() -> str:
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return ""
     from sbirctl.core.files import human_bytes
+    from sbirctl.core.memory import largest_memory
 
-    unit = 1 if sys.platform == "darwin" else 1024
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return f", at most {human_bytes(most)} of memory"
+    most = largest_memory()
+    return "" if most is None else f", at most {human_bytes(most)} of memory"
 
 
 def _listen(event: str, arguments: tuple[Any, ...]) -> None:

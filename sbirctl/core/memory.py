@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 from sbirctl.core.errors import SbirctlError
@@ -14,6 +15,16 @@ def available_memory() -> int | None:
     """Bytes this process could still take without swapping; None where the system does not say."""
     found = [limit for limit in (_system(), _address_space()) if limit is not None]
     return min(found, default=None)
+
+
+def largest_memory() -> int | None:
+    """The most bytes this process has held at once; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def check_fits(path: Path, size: int) -> None:

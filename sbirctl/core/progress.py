@@ -36,6 +36,13 @@ class Reporter:
         yield advance
 
 
+def human_time(seconds: float) -> str:
+    """A duration for people: 0:42, 1:02:05."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 class Listener(Reporter):
     """Hands on what is said, and knows whether anything was.
 

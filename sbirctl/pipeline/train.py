@@ -13,6 +13,7 @@ from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.distributed import joined
 from sbirctl.core.errors import SbirctlError, UsageError
 from sbirctl.core.files import lock
+from sbirctl.core.home import read_result
 from sbirctl.core.progress import SILENT, Listener, Reporter, going_on
 from sbirctl.models import MODELS, is_trainable, refuse_missing
 from sbirctl.training.calls import call_digest, finished_run, remember
@@ -181,7 +182,16 @@ def _say_start(run: Run, folder: Path, now: Mapping[str, int], report: Reporter)
 
 
 def _say_end(run: Run, folder: Path, report: Reporter) -> None:
-    """What was trained on, and how to train on all of it where something was held out."""
+    """What came of it, what was trained on, how to train on all of it, and how to go on."""
+    from sbirctl.training.summary import summary
+
+    for line in summary(read_result(folder)):
+        report.note(line)
+    _say_data(run, folder, report)
+    report.note(f"measure it: sbirctl evaluate {folder.name}")
+
+
+def _say_data(run: Run, folder: Path, report: Reporter) -> None:
     from sbirctl.training.checkpoint import read_checkpoint
 
     known = read_checkpoint(folder / "checkpoint.safetensors", tensors=False).provenance

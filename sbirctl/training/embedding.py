@@ -13,6 +13,7 @@ from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.errors import MismatchError
 from sbirctl.core.read_ahead import read_ahead
 from sbirctl.models import Model
+from sbirctl.retrieval.chance import chance_levels
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import evaluate
@@ -190,7 +191,7 @@ def validate(
     *,
     workers: int | None = None,
     group: ProcessGroup = SINGLE,
-) -> dict[str, float]:
+) -> tuple[dict[str, float], float]:
     """Retrieval figures in training: the validation subset chooses the epoch, the test never.
 
     They are those of a subset's sketches against its photos, by name, in the default definition.
@@ -199,6 +200,9 @@ def validate(
         provenance: the partition's; the fine-grained task has acc@K, too.
         group: the processes that embed; the first one evaluates.
 
+    Returns:
+        {metric: figure}, and the chance level of `SELECTION_METRIC`.
+
     Raises:
         MismatchError: no sketch of the subset has a photo of its class in it.
     """
@@ -206,14 +210,15 @@ def validate(
     gallery = embed_side(model, subset.photo, workers=workers, group=group)
     names = _ALWAYS + (_PAIRED if provenance.task == "fg" else ())
 
-    def figures() -> dict[str, float | None]:
+    def figures() -> tuple[dict[str, float | None], float]:
         embeddings = to_embeddings(subset, query, gallery, provenance)
         (result,) = evaluate(embeddings, [parse(name) for name in names], [Definition()])
-        return {name: result.mean(name) for name in names}
+        chance = chance_levels(embeddings, result, [parse(SELECTION_METRIC)])
+        return {name: result.mean(name) for name in names}, chance[SELECTION_METRIC] or 0.0
 
-    found = group.broadcast_from_first(figures)
+    found, chance = group.broadcast_from_first(figures)
     if found[SELECTION_METRIC] is None:
         raise MismatchError(
             "No sketch of the validation subset has a photo of its class.", "Use --set val=none."
         )
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in found.items() if value is not None}, chance

@@ -8,6 +8,7 @@ beyond the saved state is cut off when the run goes on.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,9 @@ from torch.amp import GradScaler
 
 from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.errors import SbirctlError, UsageError, nearest
-from sbirctl.core.progress import SILENT, Reporter, going_on
+from sbirctl.core.files import human_bytes
+from sbirctl.core.memory import largest_memory
+from sbirctl.core.progress import SILENT, Reporter, going_on, human_time
 from sbirctl.core.seeds import seed_for
 from sbirctl.models import Model, Stage
 from sbirctl.retrieval.provenance import Provenance
@@ -156,10 +159,14 @@ class Trainer:
             )
         while progress.epoch < epochs and not (patience and progress.stale >= patience):
             with going_on(f"after epoch {progress.epoch} of {epochs}"):
+                began, before = time.monotonic(), progress.images
                 self._run_epoch(stage, step, epochs)
+                rate = (progress.images - before) / (time.monotonic() - began)
                 progress.epoch += 1
                 progress.step = 0
-                self._end_epoch(stage, epochs)
+                told = self._end_epoch(stage, epochs)
+                left = (time.monotonic() - began) * (epochs - progress.epoch)
+                self.report.note(f"{told}; {self._cost(rate, left)}")
                 self._save(optimizer)
         self.checkpointer.load_best(stage.name)
         progress.chosen[stage.name] = progress.best_epoch
@@ -225,8 +232,12 @@ class Trainer:
         rate = optimizer.param_groups[0]["lr"]
         self.checkpointer.log.write("step", progress.steps, {**where, "lr": rate, **terms})
 
-    def _end_epoch(self, stage: Stage, epochs: int) -> None:
-        """Validate and keep the epoch if it is the best; the test subset is only looked at."""
+    def _end_epoch(self, stage: Stage, epochs: int) -> str:
+        """Validate and keep the epoch if it is the best; the test subset is only looked at.
+
+        Returns:
+            What is said of the epoch.
+        """
         progress = self.progress
         loss = progress.losses["last"]["total"]
         figures: dict[str, Any] = {"phase": self.checkpointer.phase, "stage": stage.name}
@@ -238,8 +249,9 @@ class Trainer:
         else:
             # A class has too few held-out instances (`fg`) to rank them within it.
             about = replace(self.partition.provenance, scope="all")
-            found = self._validate(self.partition.val, about)
+            found, chance = self._validate(self.partition.val, about)
             figures |= {f"val_{name}": value for name, value in found.items()}
+            figures[f"chance_{SELECTION_METRIC}"] = chance
             told += f", validation {SELECTION_METRIC} {found[SELECTION_METRIC]:.4f}"
             progress.stale += 1
             if progress.best is None or found[SELECTION_METRIC] > progress.best:
@@ -247,14 +259,29 @@ class Trainer:
                 self.checkpointer.save_best(stage.name)
                 told += " (best)"
         if self.monitor and stage.validate:
-            found = self._validate(self.partition.test, self.partition.provenance)
+            found, _ = self._validate(self.partition.test, self.partition.provenance)
             figures |= {f"unseen_{name}": value for name, value in found.items()}
             told += f", unseen {SELECTION_METRIC} {found[SELECTION_METRIC]:.4f} (only logged)"
         progress.history.append(figures)
         self.checkpointer.log.write("epoch", progress.steps, figures)
-        self.report.note(told)
+        return told
 
-    def _validate(self, part: Subset, about: Provenance) -> dict[str, float]:
+    def _cost(self, rate: float, left: float) -> str:
+        """What training takes, for people.
+
+        Args:
+            rate: images a second of this epoch. left: seconds until the stage's last epoch.
+        """
+        parts = [f"{rate:.0f} images/s"]
+        if self.device.type == "cuda":
+            parts.append(human_bytes(torch.cuda.max_memory_allocated(self.device)))
+        elif memory := largest_memory():
+            parts.append(human_bytes(memory))
+        if left:
+            parts.append(f"{human_time(left)} left")
+        return ", ".join(parts)
+
+    def _validate(self, part: Subset, about: Provenance) -> tuple[dict[str, float], float]:
         return validate(self.model, part, about, workers=self.workers, group=self.group)
 
     def _save(self, optimizer: torch.optim.Optimizer | None) -> None:

@@ -110,7 +110,8 @@ def run_phases(
     phases = {"train": trainer.run()}
     if run.config.refit:
         chosen = phases["train"].chosen
-        report.note(f"training again on all seen data for {chosen} epochs")
+        counts = ", ".join(f"{stage} {epochs}" for stage, epochs in chosen.items())
+        report.note(f"training again on all seen data, epochs: {counts}")
         data = run.data.inputs.open(Holdout(0.0, run.config.seed))
         trainer = _trainer(
             replace(run, data=data),

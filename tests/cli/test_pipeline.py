@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -138,7 +139,18 @@ def test_tsne_and_runs(trained):
 
 def test_the_end_of_a_training_says_what_was_held_out_and_the_command_for_all(prepared):
     done = shell(prepared, "sbirctl train baseline --weights none --seed 5")
-    *_, first, last = done.stderr.splitlines()
+    *_, best, losses, took, first, last, then = done.stderr.splitlines()
+    assert re.fullmatch(r"train: epoch . of . was best, validation map@all .* \(chance .*\)", best)
+    run = Path(done.stdout.strip())
+    history = json.loads((run / "result.json").read_text())["phases"]["train"]["history"]
+    figures = re.search(r"epoch (.) of .*all (\S+) \(chance (\S+)\)", best)
+    entry = history[int(figures[1]) - 1]
+    assert float(figures[2]) == pytest.approx(entry["val_map@all"], abs=5e-5)
+    assert float(figures[3]) == pytest.approx(entry["chance_map@all"], abs=5e-5)
+    assert losses.startswith("last losses: softmax ")
+    assert re.fullmatch(r"took \d+:\d\d at \d+ images/s", took)
+    assert then == f"measure it: sbirctl evaluate {run.name}"
+    assert re.search(r"epoch 1/.*; \d+ images/s, [\d.]+ [MG]B$", done.stderr, re.MULTILINE)
     assert first.strip().endswith(
         "trained on 94 seen classes: 10 of 104 seen classes held out for validation"
     )

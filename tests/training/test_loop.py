@@ -204,7 +204,7 @@ def test_without_validation_the_last_epoch_is_kept(tmp_path, make_model, partiti
 
 def test_patience_ends_a_stage(tmp_path, make_model, partition, monkeypatch):
     figures = iter([0.5, 0.6, 0.6, 0.4, 0.9])
-    monkeypatch.setattr(loop, "validate", lambda *_, **__: {"map@all": next(figures)})
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: ({"map@all": next(figures)}, 0.1))
     _, progress = train(make_model(epochs=40, patience=2), partition, tmp_path)
     assert progress.chosen == {"first": 2}  # of equal figures the first
     assert len(progress.history) == 4
@@ -217,7 +217,7 @@ def test_validation_ranks_across_classes_and_the_test_part_as_its_task_says(
 
     def recorded(model, part, provenance, **_):
         scopes.append((part is partition.val, provenance.scope))
-        return {"map@all": 0.5}
+        return {"map@all": 0.5}, 0.1
 
     monkeypatch.setattr(loop, "validate", recorded)
     partition = replace(partition, provenance=replace(partition.provenance, scope="class"))
