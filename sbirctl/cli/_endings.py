@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from sbirctl.cli import _console, _streams
-from sbirctl.core.errors import MissingError, SbirctlError, UsageError, few
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError, few, interruption
 from sbirctl.core.files import display_path
 
 INTERRUPTED = 130
@@ -49,7 +49,10 @@ def keep_interruption(invoke: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def invoked(context: Any) -> Any:
         try:
             return invoke(context)
-        except KeyboardInterrupt as stop:
+        except BaseException as error:
+            stop = interruption(error)
+            if stop is None:
+                raise
             raise Interrupted from stop
 
     return invoked

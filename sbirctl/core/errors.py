@@ -52,6 +52,21 @@ class CorruptError(SbirctlError):
     exit_code = 5
 
 
+def interruption(error: BaseException) -> KeyboardInterrupt | None:
+    """The interruption that an error is, or that a library made another error of; None where there
+    was none.
+
+    torch and HDF5 finish their files when an interruption passes through them, and what goes wrong
+    then takes its place. An error that says itself what to do is left as it is.
+    """
+    one: BaseException | None = error
+    while one is not None and not isinstance(one, SbirctlError):
+        if isinstance(one, KeyboardInterrupt):
+            return one
+        one = one.__context__
+    return None
+
+
 def few(names: Sequence[str], most: int) -> str:
     """The first names of a list, and how many more there are."""
     shown = ", ".join(names[:most])

@@ -7,16 +7,20 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import sys
-import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
 from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
 
 _BLOCK = 1 << 20
+_UNFINISHED = ".unfinished"  # ends the names of files that are being written
+_FORGOTTEN = 24 * 3600  # seconds
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _SHORTAGE = (errno.EMFILE, errno.ENFILE)
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -29,7 +33,8 @@ _NOT_CLOSED = "slist already enabled"  # HDF5, where an earlier write of its met
 def atomic_path(target: Path, *, durable: bool = True) -> Iterator[Path]:
     """A temporary path beside `target`; on leaving it is synced and renamed into place.
 
-    On any error the temporary file is removed and an earlier `target` stays as it was.
+    On any error the temporary file is removed and an earlier `target` stays as it was. What a kill
+    leaves is removed by a call that writes into that folder a day later.
 
     Args:
         target: the file to be.
@@ -42,20 +47,30 @@ def atomic_path(target: Path, *, durable: bool = True) -> Iterator[Path]:
     """
     if target.is_dir():
         raise UsageError(f"{display_path(target)} is a folder.", "Name a file in it.")
+    # cut, for a name may have 255 bytes, four a letter
+    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(8)}{_UNFINISHED}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
-    except OSError as error:
-        raise _disk_error(error, target) from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _drop_forgotten(target.parent)
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except OSError as error:
+            raise _disk_error(error, target) from error
         with disk_advice(target):
             yield temporary
-            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes private files
             move_into_place(temporary, target, durable=durable)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it is in place, or was never made
+            temporary.unlink()
+
+
+@cache  # once a process
+def _drop_forgotten(folder: Path) -> None:
+    """Remove what killed calls left half-written in a folder: nobody wrote to it for a day."""
+    for path in folder.glob(f".*{_UNFINISHED}"):
+        with suppress(OSError):  # another call removes it, or it stays
+            if path.lstat().st_mtime < time.time() - _FORGOTTEN:
+                path.unlink()
 
 
 def move_into_place(whole: Path, target: Path, *, durable: bool = True) -> None:
@@ -220,12 +235,6 @@ def human_bytes(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def sync_folder(folder: Path) -> None:

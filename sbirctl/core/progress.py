@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from sbirctl.core.errors import interruption
+
 Advance = Callable[..., None]
 
 
@@ -78,7 +80,10 @@ def going_on(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except KeyboardInterrupt as stop:
-        if stop.args:  # it was said further inside
+    except BaseException as error:
+        stop = interruption(error)
+        if stop is None:
             raise
+        if stop.args:  # it was said further inside
+            raise stop from None
         raise KeyboardInterrupt(f"Stopped {where}.", "Type the same command to go on.") from stop

@@ -22,6 +22,39 @@ def test_an_error_while_writing_leaves_the_old_file_and_no_litter(tmp_path):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
+def test_what_a_kill_left_is_removed_a_day_later(tmp_path):
+    code = (
+        "import os, signal, sys; from pathlib import Path; from sbirctl.core import files\n"
+        "with files.atomic_open(Path(sys.argv[1]) / 'a.txt', 'w') as stream:\n"
+        "    stream.write('half'); stream.flush(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    for folder in (tmp_path / "now", tmp_path / "later"):
+        folder.mkdir()
+        assert subprocess.run([sys.executable, "-c", code, folder]).returncode == -9
+        (left,) = folder.iterdir()
+        (folder / ".mine").write_text("a file of somebody")
+        if folder.name == "later":
+            for path in folder.iterdir():
+                os.utime(path, (0, path.stat().st_mtime - 25 * 3600))
+        with files.atomic_open(folder / "b.txt", "w") as stream:
+            stream.write("whole")
+        names = {".mine", "b.txt"} | ({left.name} if folder.name == "now" else set())
+        assert set(os.listdir(folder)) == names
+
+
+def test_names_of_any_length_can_be_written(tmp_path):
+    for name in ("x" * 255, "\U0001f431" * 63, "é" * 127):
+        with files.atomic_open(tmp_path / name, "w") as stream:
+            stream.write("x")
+        assert (tmp_path / name).read_text() == "x"
+
+
+def test_a_file_where_a_folder_should_be_is_said(tmp_path):
+    (tmp_path / "a").write_text("no folder")
+    with pytest.raises(SbirctlError, match="Cannot write"), files.atomic_open(tmp_path / "a/b/c"):
+        pass
+
+
 def test_a_folder_is_not_written_over(tmp_path):
     with pytest.raises(UsageError, match="is a folder"), files.atomic_open(tmp_path, "w"):
         pass
