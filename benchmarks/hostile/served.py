@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -27,6 +29,7 @@ from .world import FORMATS, SVG, command, encoded, picture
 
 HOSTILE = "127.0.0.2"  # another address: the server counts requests by address
 ATTACKERS = 4
+ROUNDS = 10
 PACE = 0.055  # seconds between ordinary searches, which keeps below the server's rate
 
 
@@ -37,7 +40,7 @@ class Served:
     Attributes:
         quiet, busy: seconds of each ordinary search, before and among hostile uploads.
         answers: statuses of hostile uploads, and of photos of the gallery that cost much.
-        memory: bytes of the server and its processes, at the start and after each tenth.
+        memory: bytes of the server and its processes, after each of the rounds, the first in quiet.
         said: by the server, that should not be.
     """
 
@@ -47,46 +50,87 @@ class Served:
     memory: list[int] = field(default_factory=list)
     said: str = ""
 
+    def asked(self) -> int:
+        """How many requests were made."""
+        return len(self.quiet) + len(self.busy) + self.answers.total()
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server.
+
+    Attributes:
+        pid: its process.
+        port: where it listens.
+        drawing: of an ordinary search.
+        slow: paths of small pictures that cost much to make.
+    """
+
+    pid: int
+    port: int
+    drawing: bytes
+    slow: list[str]
+
 
 def attack(world: Path, count: int, seed: int) -> Served:
     """`count` requests, a tenth of them in quiet, the others among hostile uploads."""
+    found = Served()
+    with serving(world, found) as server:
+        tenth = count // ROUNDS
+        in_quiet(server, tenth, found)
+        for number in range(1, ROUNDS):
+            more = tenth if number > 1 else count - tenth * (ROUNDS - 1)
+            among_hostile(server, more, f"{seed} {number}", found)
+    return found
+
+
+@contextmanager
+def serving(world: Path, found: Served) -> Iterator[Server]:
+    """A server of a gallery with photos that cost much, everything loaded."""
     slow = _gallery(world)
     own = {**os.environ, "SBIRCTL_HOME": str(world / "home"), "OMP_NUM_THREADS": "1"}
     words = [sys.executable, "-m", "sbirctl", "serve", "-g", "served", "--port", "0"]
     log = world / "served"
     with open(log, "w") as stderr:
         server = subprocess.Popen(words, env=own, stdout=subprocess.PIPE, stderr=stderr, text=True)
-    found, end = Served(), threading.Event()
     try:
         assert server.stdout is not None
         port = urlsplit(server.stdout.readline().strip()).port
         assert port is not None
         drawing = (world / "raw/sketch/cat/0.png").read_bytes()
-        for _ in range(20):  # until everything is loaded
+        for _ in range(20):
             ask(port, drawing)
-        found.quiet = [_timed(port, drawing) for _ in range(count // 10)]
-        found.memory.append(_memory(server.pid))
-        uploads = [Random(f"{seed} {number}") for number in range(ATTACKERS)]
-        threads = [
-            threading.Thread(target=_hostile, args=(port, rng, slow, end, found)) for rng in uploads
-        ]
-        for thread in threads:
-            thread.start()
-        while len(found.busy) + found.answers.total() < count - count // 10:
-            found.busy.append(_timed(port, drawing))
-            if len(found.busy) % max(1, count // 20) == 0:
-                found.memory.append(_memory(server.pid))
-        end.set()
-        for thread in threads:
-            thread.join()
-        found.memory.append(_memory(server.pid))
+        yield Server(server.pid, port, drawing, slow)
     finally:
-        end.set()
         server.terminate()
         server.wait()
     text = log.read_bytes()
     found.said = "\n".join(line.decode() for line in text.splitlines() if UNEXPECTED.search(line))
-    return found
+
+
+def in_quiet(server: Server, count: int, found: Served) -> None:
+    """`count` ordinary searches alone."""
+    found.quiet += [_timed(server) for _ in range(count)]
+    found.memory.append(_memory(server.pid))
+
+
+def among_hostile(server: Server, count: int, seed: str, found: Served) -> None:
+    """`count` requests: ordinary searches, while others send what is hostile."""
+    before, end = found.asked(), threading.Event()
+    threads = [
+        threading.Thread(target=_hostile, args=(server, Random(f"{seed} {number}"), end, found))
+        for number in range(ATTACKERS)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        while found.asked() - before < count:
+            found.busy.append(_timed(server))
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+    found.memory.append(_memory(server.pid))
 
 
 def _gallery(world: Path) -> list[str]:
@@ -119,9 +163,9 @@ def ask(port: int, body: bytes, address: str = "", path: str = "/api/search?k=3"
         line.close()
 
 
-def _timed(port: int, drawing: bytes) -> float:
+def _timed(server: Server) -> float:
     started = time.perf_counter()
-    status = ask(port, drawing)
+    status = ask(server.port, server.drawing)
     taken = time.perf_counter() - started
     if status != 200:
         sys.exit(f"an ordinary search was answered with {status}")
@@ -138,7 +182,7 @@ def costly(side: int = 3000, scans: int = 450) -> bytes:
     return data[:-2] + data[last:-2] * scans + b"\xff\xd9"
 
 
-def _hostile(port: int, rng: Random, slow: list[str], end: threading.Event, found: Served) -> None:
+def _hostile(server: Server, rng: Random, end: threading.Event, found: Served) -> None:
     heavy = costly()
     whole = [encoded(picture(5), kind) for kind in FORMATS]
     large = encoded(picture(5, side=5000), "PNG")
@@ -156,8 +200,8 @@ def _hostile(port: int, rng: Random, slow: list[str], end: threading.Event, foun
             body = rng.randbytes(rng.choice((0, 1, 5000)))
         path = rng.choice(("/api/search?k=3", "/api/search?k=3&as=photo", "/api/drawing"))
         if rng.random() < 0.03:
-            body, path = b"", rng.choice(slow)
-        found.answers[ask(port, body, HOSTILE, path)] += 1
+            body, path = b"", rng.choice(server.slow)
+        found.answers[ask(server.port, body, HOSTILE, path)] += 1
 
 
 def _memory(pid: int) -> int:
@@ -175,9 +219,8 @@ def summary(found: Served) -> list[str]:
     """Lines for the table."""
     quiet, busy = (np.percentile(times, 95) for times in (found.quiet, found.busy))
     mb = ", ".join(f"{size / 1e6:.0f}" for size in found.memory)
-    total = len(found.quiet) + len(found.busy) + found.answers.total()
     return [
-        f"{total} requests, {found.answers.total()} of them hostile: {dict(found.answers)}",
+        f"{found.asked()} requests, {found.answers.total()} of them hostile: {dict(found.answers)}",
         f"95th percentile of an ordinary search: {quiet:.3f} s in quiet, {busy:.3f} s among them",
         f"memory of the server and its processes, MB: {mb}",
     ]

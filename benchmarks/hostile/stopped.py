@@ -49,11 +49,12 @@ class Command:
     result: Callable[[Path], object]
 
 
-def _files(pattern: str) -> Callable[[Path], object]:
+def _files(*patterns: str) -> Callable[[Path], object]:
     """Digests of the files of a home that match."""
 
     def found(home: Path) -> object:
-        return {str(path.relative_to(home)): digest_file(path) for path in home.glob(pattern)}
+        paths = [path for pattern in patterns for path in home.glob(pattern)]
+        return {str(path.relative_to(home)): digest_file(path) for path in paths}
 
     return found
 
@@ -91,6 +92,13 @@ COMMANDS = (
     Command(
         "index", ("index", "WORLD/raw/photo", "--gallery", "new"), ("datasets", "runs"), _gallery
     ),
+    Command(
+        "evaluate",
+        ("evaluate", "--per-query", "WORLD/home/new.tsv", "--trec", "WORLD/home/new"),
+        ("datasets", "runs"),
+        _files("runs/*/scores.json", "new.tsv", "new/[!.]*"),
+    ),
+    Command("export", ("export", "-o", "WORLD/home/new"), ("datasets", "runs"), _files("new/*")),
 )
 
 
@@ -192,6 +200,9 @@ class Bench:
             sys.stdout, sys.stderr = os.fdopen(os.dup(1), "w"), os.fdopen(os.dup(2), "w")
             if fault.files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (fault.files, fault.files))
+            for number in SIGNALS:  # in the background a shell lets them be ignored
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.alarm(SECONDS)
             from sbirctl.cli import _app, _signals
 
@@ -306,6 +317,9 @@ def stop(bench: Bench, count: int, rng: Random) -> Tally:
         bench.clear()
         fault = Fault(rng.randint(1, bench.calls), -SIGNALS[number % len(SIGNALS)])
         bench.judge(fault, tally)
+        if left := [path.name for path in bench.home.rglob(".*.unfinished")]:
+            tally.outcomes["lost"] += 1
+            tally.failures.append(f"left behind: {fault}: {left}")
         bench.check([fault], tally)
     return tally
 
