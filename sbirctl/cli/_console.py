@@ -60,6 +60,15 @@ WeightsOption = Annotated[
         autocompletion=_names.weights,
     ),
 ]
+SplitOption = Annotated[
+    str,
+    typer.Option(
+        "--split",
+        help="Which classes are unseen: a list of `sbirctl splits`, or a file. [default:"
+        " the task's]",
+        autocompletion=_names.splits,
+    ),
+]
 SeedOption = Annotated[
     int, typer.Option("--seed", help="Seed of the random values of --weights none.")
 ]

@@ -171,15 +171,7 @@ def export(
             autocompletion=_names.prepared,
         ),
     ] = "",
-    split: Annotated[
-        str,
-        typer.Option(
-            "--split",
-            help="Which classes are unseen: a list of `sbirctl splits`, or a file. [default:"
-            " the task's]",
-            autocompletion=_names.splits,
-        ),
-    ] = "",
+    split: _console.SplitOption = "",
     assignments: Annotated[
         list[str] | None,
         typer.Option(

@@ -46,15 +46,7 @@ def command(
             autocompletion=_names.tasks,
         ),
     ] = "cg",
-    split: Annotated[
-        str,
-        typer.Option(
-            "--split",
-            help="Which classes are unseen: a list of `sbirctl splits`, or a file. [default:"
-            " the task's]",
-            autocompletion=_names.splits,
-        ),
-    ] = "",
+    split: _console.SplitOption = "",
     seed: Annotated[
         int,
         typer.Option(
