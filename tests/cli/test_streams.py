@@ -112,6 +112,8 @@ def interrupted(words, home, when, number=signal.SIGINT):
         stderr=subprocess.PIPE,
         env={**os.environ, "SBIRCTL_HOME": str(home)},
         text=True,
+        # what a shell runs in the background, tests too, ignores Ctrl-C, and so do its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     until = time.monotonic() + PATIENCE
     while not when() and process.poll() is None and time.monotonic() < until:

@@ -13,7 +13,7 @@ from sbirctl.galleries.engines.exact import Exact
 from sbirctl.galleries.filters import Filter, day_taken, make_filter
 from sbirctl.galleries.gallery import Gallery
 from sbirctl.galleries.searcher import Searcher
-from sbirctl.pipeline.search import read_drawings
+from sbirctl.pipeline.drawings import read_drawings
 
 DAYS = {"a/0": "2021:12:31", "a/1": "2022:01:01", "b/2": "2022:06:15", "b/3": "2023:02:01"}
 

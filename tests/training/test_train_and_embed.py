@@ -310,7 +310,7 @@ def test_runs_are_listed_newest_first_and_removed(home, run):
     (later / "result.json").unlink()
     assert newest_run() == run
     assert {row["state"] for row in runs.rows()} == {"begun", "finished"}
-    with pytest.raises(UsageError, match="no run"):
+    with pytest.raises(MissingError, match="no run"):
         runs.remove([run.name, "x"])
     assert run.exists()
     with lock(later / ".lock", busy="x"), pytest.raises(SbirctlError, match="being trained"):
