@@ -295,8 +295,9 @@ def _minutes(label: str, total: int | None, done: int) -> Callable:
             return
         told, rate = now, made / (now - began)
         of = left = ""
-        if total is not None:
-            of, left = f" of {total:,}", f", {human_time((total - done - made) / rate)} left"
+        if total is not None and rate:
+            to_do = max(total - done - made, 0)
+            of, left = f" of {total:,}", f", {human_time(to_do / rate)} left"
         _say(f"{label}: {done + made:,}{of}, {rate:.1f}/s{left}", "")
 
     return advance

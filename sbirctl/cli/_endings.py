@@ -174,5 +174,5 @@ def _known(error: Any) -> str:
     """The names that a missing argument may have, as the completion knows them."""
     if type(error).__name__ != "MissingParameter" or error.param is None:
         return ""
-    names = [item.value for item in error.param.shell_complete(error.ctx, "")]
+    names = [item.value for item in error.param.shell_complete(error.ctx, "") if item.value]
     return f"Known: {few(names, 5)}. " if names else ""

@@ -11,7 +11,9 @@ Precedence, rising: defaults, preset, `--config` file, environment, `--set`, fla
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_origin, get_type_hints
@@ -312,9 +314,13 @@ def _normalise(
 
 
 def _meant(schema: type, key: str) -> str:
-    """A hint for a key that is none: one whose help has its words, or the nearest."""
-    said = [k for k, _, text in describe(schema) if key.replace("_", " ") in text.lower()]
-    return f"Did you mean {few(said, 3)}?" if said else nearest(key, keys(schema))
+    """A hint for a key that is none: a near one, one whose help has its words, or all."""
+    if not difflib.get_close_matches(key, keys(schema), 1, 0.7) and len(key) > 3:
+        words = rf"\b{re.escape(key.replace('_', ' '))}"
+        said = [k for k, _, text in describe(schema) if re.search(words, text.lower())]
+        if said:
+            return f"Did you mean {few(said, 3)}?"
+    return nearest(key, keys(schema))
 
 
 def _check_least(value: Any, least: float, key: str) -> None:

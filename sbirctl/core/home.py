@@ -184,7 +184,7 @@ def set_label(folder: Path, label: str) -> None:
         raise UsageError(
             f"{label[:40]!r} is no label.", f"Give at most {_LONGEST} characters in one line."
         )
-    if text in (".", "..") or "/" in text or _LAST.fullmatch(text):
+    if text in ("-", ".", "..") or "/" in text or _LAST.fullmatch(text):
         raise UsageError(
             f"{text!r} cannot be a label: typed as a run it means something else.",
             "Leave out slashes, and @ before a number.",

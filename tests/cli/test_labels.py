@@ -66,7 +66,7 @@ def test_the_list_shows_labels_and_refuses_what_is_none(furnished, sbirctl):
     sbirctl("runs", "label", first, "größer, 2 %")
     rows = json.loads(sbirctl("runs", "--json")[1])["rows"]
     assert {row["run"]: row["label"] for row in rows}[first] == "größer, 2 %"
-    for text in ("x" * 81, "two\nlines", "\x1b[31m", "@1", "a/b", ".."):
+    for text in ("x" * 81, "two\nlines", "\x1b[31m", "@1", "a/b", "..", "-"):
         status, _, err = sbirctl("runs", "label", first, text)
         assert (status, len(err.splitlines())) == (2, 2)
     sbirctl("runs", "label", first, "")

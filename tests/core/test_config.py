@@ -171,3 +171,6 @@ def test_an_unknown_setting_is_looked_for_in_the_helps():
     with pytest.raises(UsageError, match="no setting 'learning_rate'") as raised:
         resolve(Bounded, {"learning_rate": "1"})
     assert raised.value.hint == "Did you mean lr?"
+    with pytest.raises(UsageError) as raised:
+        resolve(Bounded, {"batc": "1"})  # a near name goes before a word of a help
+    assert raised.value.hint == "Did you mean 'batch'?"

@@ -384,6 +384,18 @@ def test_a_zip_of_windows_with_backslashes_has_folders(tmp_path):
     assert tree.ignored == {"earlier member of the same name": 1}
 
 
+def test_a_letter_whose_second_byte_is_that_of_a_backslash_is_whole(tmp_path):
+    """Names in Shift-JIS, as zips of Japanese Windows hold them without the UTF-8 flag."""
+    name = "photo/表/1.png".encode("shift-jis")
+    assert b"\\" in name
+    with zipfile.ZipFile(tmp_path / "w.zip", "w") as archive:
+        archive.writestr("x" * len(name), b"\x89PNG\r\n one")
+    whole = (tmp_path / "w.zip").read_bytes().replace(b"x" * len(name), name)
+    (tmp_path / "w.zip").write_bytes(whole)
+    tree = open_tree(tmp_path / "w.zip", tmp_path)
+    assert [file.path for file in tree.files] == [name]
+
+
 @pytest.mark.parametrize("name", ["x.zip", "x.TAR.GZ", "x.7z", "x.tbz2"])
 @pytest.mark.parametrize("content", [b"", b"PK", b"<html>404</html>", b"\x1f"])
 def test_what_is_named_as_an_archive_and_is_none_is_corrupt(tmp_path, name, content):

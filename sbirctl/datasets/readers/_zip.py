@@ -101,5 +101,8 @@ def zip_tree(path: Path, identity: str) -> Tree:
 
 
 def _zip_name(info: zipfile.ZipInfo) -> bytes:
-    name = info.filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437", "replace")
+    utf8 = info.flag_bits & 0x800
+    name = info.filename.encode("utf-8" if utf8 else "cp437", "replace")
+    if not (utf8 or name.isascii()):
+        return name  # in GBK and Shift-JIS a letter's second byte may be that of "\\"
     return name.replace(b"\\", b"/")  # some programs of Windows write it; the format has "/" alone
