@@ -28,14 +28,14 @@ def link_outside(_app: Any, _page: str, source: list[str]) -> None:
 def show_formulas(
     _app: Any, _what: str, _name: str, _thing: Any, _options: Any, lines: list[str]
 ) -> None:
-    """Formulas as literal blocks, and bars as bars elsewhere; `lines` are changed in place."""
+    """Formulas as literal blocks; `|` and `@` are no markup; `lines` are changed in place."""
     formula = None  # how deep the line before a formula stands
     for i, line in enumerate(lines):
         if formula is not None and line.strip() and _depth(line) <= formula:
             formula = None
         if formula is None:
             lines[i] = "".join(
-                part if part.startswith("`") else part.replace("|", r"\|")
+                part if part.startswith("`") else re.sub(r"([|@])", r"\\\1", part)
                 for part in re.split(r"(`[^`]*`)", line)
             )
             if line.rstrip().endswith(":") and _followed_by_block(lines, i):
