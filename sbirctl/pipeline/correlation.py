@@ -55,9 +55,10 @@ def correlation(
     from sbirctl.core.errors import UsageError
     from sbirctl.report import style
 
+    if output is not None:
+        style.check_suffix(output)
     paths = embeddings_files(sources, report)
     picture = output or beside(paths[0], "correlation.png")
-    style.check_suffix(picture)
     from sbirctl.report import correlation_figure
     from sbirctl.report.correlation import confusions
     from sbirctl.report.correlation import correlation as measure

@@ -62,14 +62,14 @@ def sheet(
     from sbirctl.report.sheet_selection import Selection
     from sbirctl.report.sheet_table import write_table
 
+    if output is not None and output.suffix.lower() not in MOST:
+        raise UsageError(
+            f"{output.name!r} has no ending that says what sheet to make.",
+            f"End it in {', '.join(MOST)}.",
+        )
     paths = embeddings_files(sources, report)
     target = output or beside(paths[0], "sheet.png")
     kind = target.suffix.lower()
-    if kind not in MOST:
-        raise UsageError(
-            f"{target.name!r} has no ending that says what sheet to make.",
-            f"End it in {', '.join(MOST)}.",
-        )
     found = [read_embeddings(path, report, vectors=False) for path in paths]
     runs = [marked(name, e) for name, e in zip(titles_of(paths, names), found, strict=True)]
     side = round(size * _FINE[kind])

@@ -53,9 +53,10 @@ def tsne(
     """
     from sbirctl.report import style
 
+    if output is not None:
+        style.check_suffix(output)
     paths = embeddings_files(sources, report)
     picture = output or beside(paths[0], "tsne.png")
-    style.check_suffix(picture)
     from sbirctl.report import tsne_figure
     from sbirctl.report.tsne import TsneSettings, project, shared_classes
 
