@@ -62,3 +62,15 @@ def test_what_the_page_names_is_there():
         text = (ROOT / "sbirctl" / file).read_text("utf-8")
         for word in name.split("."):
             assert re.search(rf"(def|class) {word}\b", text), (file, name)
+
+
+def test_what_is_named_stands_in_a_file_beside_it():
+    """Functions, classes and settings of a point or row, in the files it links to."""
+    points = re.findall(r"^(?:\d\. |\| ).*(?:\n   .*)*", PAGE, re.MULTILINE)
+    names = 0
+    for point in points:
+        files = [ROOT / link for link in re.findall(r"\]\(\.\./([\w/]+\.py)\)", point)]
+        for name in re.findall(r"`([A-Za-z_]+)`", point):
+            names += 1
+            assert any(re.search(rf"\b{name}\b", file.read_text("utf-8")) for file in files), name
+    assert names > 15
