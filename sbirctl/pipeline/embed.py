@@ -129,6 +129,7 @@ def _open(
     report: Reporter,
 ) -> EmbeddingTarget:
     from sbirctl.models import refuse_missing
+    from sbirctl.pipeline.train import settings_told_first
     from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
     from sbirctl.training.inputs import Inputs
 
@@ -136,16 +137,9 @@ def _open(
     refuse_missing(weights or "pretrained")
     if is_model(source):
         layers = read_layers(config, assignments)
-        task = given["task"] or Inputs.task
         flags: Flags = {**given, "seed": seed, "weights": weights}
-        try:
-            found = Inputs(given["dataset"], given["target"], task, given["split"]).find()
-        except SbirctlError:
-            if any(layers):  # what is wrong with settings is told first: it is mended sooner
-                from sbirctl.training.config import training_config
-
-                training_config(source, layers, **flags)
-            raise
+        with settings_told_first(source, layers, flags):
+            found = Inputs.typed(flags).find()
         from sbirctl.training import embedding_target as targets
         from sbirctl.training.config import training_config
 
@@ -277,7 +271,6 @@ def _place(found: EmbeddingTarget, side: SideName) -> Path:
 
 def _fits(path: Path, wanted: Mapping[str, Any], with_train: bool) -> bool:
     """Whether the file holds just these embeddings."""
-    from sbirctl.core.errors import SbirctlError
     from sbirctl.retrieval.embeddings import read
 
     if not path.is_file():

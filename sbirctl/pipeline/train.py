@@ -114,24 +114,28 @@ def _named(model: str, layers: Sequence[Mapping[str, Any]], **flags: Unpack[Flag
     MODELS.refuse_unknown(model)
     if not is_trainable(model):
         raise UsageError(f"{model} is not trained.", f"Type `sbirctl embed {model}`.")
-    named = Inputs(
-        flags.get("dataset", ""),
-        flags.get("target", ""),
-        flags.get("task") or Inputs.task,
-        flags.get("split", ""),
-    )
-    try:
-        found = named.find()
+    with settings_told_first(model, layers, flags):
+        found = Inputs.typed(flags).find()
         refuse_missing(flags.get("weights") or "pretrained")
         if init := flags.get("init"):
             find_checkpoint(init)
+    return found
+
+
+@contextmanager
+def settings_told_first(
+    model: str, layers: Sequence[Mapping[str, Any]], flags: Flags
+) -> Iterator[None]:
+    """Where data or weights are missing, tell what is wrong with settings instead: it is mended
+    sooner. Their check imports torch."""
+    try:
+        yield
     except SbirctlError:
-        if any(layers):  # what is wrong with settings is told first: it is mended sooner
+        if any(layers):
             from sbirctl.training.config import training_config
 
             training_config(model, layers, **flags)
         raise
-    return found
 
 
 def _open(

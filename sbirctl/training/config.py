@@ -135,9 +135,7 @@ def training_config(
     config = TrainingConfig(
         model,
         settings,
-        Inputs(
-            flags.get("dataset", ""), flags.get("target", ""), task, flags.get("split", ""), options
-        ),
+        Inputs.typed(flags, options),
         seed=flags.get("seed", 0),
         weights=weights,
         refit=flags.get("refit", False),

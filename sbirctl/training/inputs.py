@@ -35,6 +35,12 @@ class Inputs:
     split: str = ""
     options: TaskOptions | None = None
 
+    @classmethod
+    def typed(cls, flags: Mapping[str, Any], options: TaskOptions | None = None) -> Inputs:
+        """Inputs as a person types them, see `training.config.Flags`; what is left out is ""."""
+        names = {key: flags.get(key, "") for key in ("dataset", "target", "split")}
+        return cls(**names, task=flags.get("task") or cls.task, options=options)
+
     def find(self) -> Found:
         """What the names mean.
 
