@@ -60,6 +60,14 @@ WeightsOption = Annotated[
         autocompletion=_names.weights,
     ),
 ]
+TargetOption = Annotated[
+    str,
+    typer.Option(
+        "--target",
+        help="Data set to test on, for the task cd.",
+        autocompletion=_names.prepared,
+    ),
+]
 SplitOption = Annotated[
     str,
     typer.Option(

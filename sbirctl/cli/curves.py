@@ -81,22 +81,20 @@ def command(
     same as CSV.
     """
     wide: Literal[1, 2] = 1 if columns == 1 else 2
-    _refuse_ignored(
-        {
-            "--strokes": {
-                "--target": target != "class",
-                "--each": each != _EACH,
-                "--dataset": dataset,
-                "--split": split,
-                "--leaks": leaks != "refuse",
-                "--device": device != "auto",
-            }
-            if strokes is None
-            else {},
-            "rankings": {"--max-k": most != _MOST} if strokes or training else {},
-            "rankings and --training": {"--label": label} if strokes else {},
+    if strokes is None:
+        for_strokes = {
+            "--target": target != "class",
+            "--each": each != _EACH,
+            "--dataset": dataset,
+            "--split": split,
+            "--leaks": leaks != "refuse",
+            "--device": device != "auto",
         }
-    )
+        _refuse(for_strokes, "--strokes")
+    if strokes is not None or training:
+        _refuse({"--max-k": most != _MOST}, "rankings")
+    if strokes is not None:
+        _refuse({"--label": label}, "rankings and --training")
     found = [_console.input_path(source) for source in sources or []]
     if strokes is not None:
         from sbirctl.pipeline.stroke_curves import stroke_curves
@@ -133,9 +131,8 @@ def command(
     return made(picture, values=picture.with_suffix(".csv"))
 
 
-def _refuse_ignored(given: dict[str, dict[str, object]]) -> None:
+def _refuse(given: dict[str, object], owner: str) -> None:
     """Refuse options that this picture has no use for; by what they belong to."""
-    for owner, options in given.items():
-        for name, typed in options.items():
-            if typed:
-                raise UsageError(f"{name} goes with {owner}.", f"Leave out {name}.")
+    for name, typed in given.items():
+        if typed:
+            raise UsageError(f"{name} goes with {owner}.", f"Leave out {name}.")

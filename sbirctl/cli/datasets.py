@@ -163,14 +163,7 @@ def export(
             autocompletion=_names.tasks,
         ),
     ] = "cg",
-    target: Annotated[
-        str,
-        typer.Option(
-            "--target",
-            help="Data set to test on, for the task cd.",
-            autocompletion=_names.prepared,
-        ),
-    ] = "",
+    target: _console.TargetOption = "",
     split: _console.SplitOption = "",
     assignments: Annotated[
         list[str] | None,

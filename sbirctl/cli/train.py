@@ -30,14 +30,7 @@ def command(
             autocompletion=_names.prepared,
         ),
     ] = "",
-    target: Annotated[
-        str,
-        typer.Option(
-            "--target",
-            help="Data set to test on, for the task cd.",
-            autocompletion=_names.prepared,
-        ),
-    ] = "",
+    target: _console.TargetOption = "",
     task: Annotated[
         str,
         typer.Option(

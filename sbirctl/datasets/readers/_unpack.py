@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 
 from sbirctl.core.errors import CorruptError, SbirctlError
 from sbirctl.core.files import digest_bytes, display_path, human_bytes, read_json, write_json
-from sbirctl.datasets.readers.exclude import NO_MEDIA_FILE
+from sbirctl.datasets.readers.exclude import is_no_media
 from sbirctl.datasets.readers.tree import MAX_FILE_BYTES, File, ReadFolder, Tree, select
 from sbirctl.store.manifest import quote_path
 
@@ -89,7 +89,7 @@ class Unpacker:
 
     def admit(self, path: bytes, size: int) -> bool:
         """Whether a member is taken; those that are not are counted."""
-        if not size and not path.endswith(b"/" + NO_MEDIA_FILE):
+        if not size and not is_no_media(path):
             self.left["empty"] += 1
         elif b".." in path.split(b"/"):
             self.left["path leading out of the archive"] += 1

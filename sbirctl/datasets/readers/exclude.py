@@ -38,6 +38,11 @@ def of_the_system(name: bytes) -> str:
     return HIDDEN if name.startswith(b".") else _SYSTEM.get(name.lower(), "")
 
 
+def is_no_media(path: bytes) -> bool:
+    """Whether a file says that its folder, below the one that was named, holds nothing to show."""
+    return path.lower().endswith(b"/" + NO_MEDIA_FILE)
+
+
 def check_patterns(patterns: Iterable[str]) -> tuple[bytes, ...]:
     """Patterns as `excluded` takes them.
 

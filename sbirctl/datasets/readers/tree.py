@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sbirctl.core.errors import MissingError, SbirctlError
 from sbirctl.core.files import digest_json, display_path, human_bytes, refuse_shortage
-from sbirctl.datasets.readers.exclude import NO_MEDIA, NO_MEDIA_FILE, of_the_system
+from sbirctl.datasets.readers.exclude import NO_MEDIA, NO_MEDIA_FILE, is_no_media, of_the_system
 from sbirctl.store.heic import can_be_read, is_heic
 from sbirctl.store.images import ImageError, ImageFault
 from sbirctl.store.manifest import quote_path
@@ -173,7 +173,7 @@ def select(
     kept: list[File] = []
     others: list[File] = []
     ignored: Counter[str] = Counter(left or {})
-    quiet = [file.path[: -len(NO_MEDIA_FILE)] for file in files if _is_no_media(file)]
+    quiet = [file.path[: -len(NO_MEDIA_FILE)] for file in files if is_no_media(file.path)]
     for file in sorted(files, key=lambda file: file.path):
         reason = left_aside(file, read)
         if not reason and file.path.startswith(tuple(quiet)):
@@ -186,12 +186,6 @@ def select(
             others.append(file)
     identity = identity or digest_json([[quote_path(f.path), f.size] for f in [*kept, *others]])
     return Tree(label, name, tuple(kept), read, identity, dict(ignored), tuple(others))
-
-
-def _is_no_media(file: File) -> bool:
-    return file.path.lower().endswith(
-        b"/" + NO_MEDIA_FILE
-    )  # the folder that was named itself is taken
 
 
 def is_named_image(name: bytes) -> bool:
