@@ -89,7 +89,7 @@ def export(
             f"{origin.name} reads the photos' edge maps, which only torch makes here.",
             "Leave it on torch: --runtime torch.",
         )
-    if not np.isfinite(_vectors(model, "photo", origin.size, 2)).all():
+    if not np.isfinite(_vectors(model, _pictures("photo", origin.size, 2), "photo")).all():
         raise ExportError(
             f"{origin.name} gives vectors that are no numbers.",
             "See how its training went: `sbirctl curves --training`.",
@@ -296,13 +296,12 @@ def _pictures(modality: Modality, size: int, count: int) -> torch.Tensor:
     return (values * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
-def _vectors(model: Any, modality: Modality, size: int, count: int) -> np.ndarray:
-    """(count, dim): what torch makes of `_pictures`."""
+def _vectors(model: Any, pixels: torch.Tensor, modality: Modality) -> np.ndarray:
+    """(n, dim): what torch makes of `_pictures`."""
     import torch
 
     with torch.inference_mode():
-        pixels = _pictures(modality, size, count).permute(0, 3, 1, 2)
-        vectors: np.ndarray = model.embed(pixels, modality).numpy()
+        vectors: np.ndarray = model.embed(pixels.permute(0, 3, 1, 2), modality).numpy()
     return vectors
 
 
@@ -312,8 +311,8 @@ def _parity(model: Any, exported: OnnxEncoder, size: int) -> dict[str, Any]:
 
     own, found = [], []
     for modality in MODALITIES:
-        own.append(_vectors(model, modality, size, _PICTURES))
         pixels = _pictures(modality, size, _PICTURES)
+        own.append(_vectors(model, pixels, modality))
         found.append(exported.embed(pixels.numpy(), modality))
     if exported.has_text:
         texts = ["a photo of a cat", "two dogs under a tree, drawn", "x"]

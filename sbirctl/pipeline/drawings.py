@@ -42,9 +42,9 @@ def read_drawings(path: Path, report: Reporter = SILENT) -> list[Drawing]:
     if not place.is_dir():
         return [_read_file(path)]
     found = walk([os.fsencode(place)])
-    files = [file.path for file in found.files]
-    files += [one for one, reason in found.left if reason == NO_IMAGE and _is_lines(one)]
-    left = Counter(reason for one, reason in found.left if one not in files)
+    lines = {one for one, reason in found.left if reason == NO_IMAGE and _is_lines(one)}
+    files = [*(file.path for file in found.files), *lines]
+    left = Counter(reason for one, reason in found.left if one not in lines)
     others = few([f"{count:,} {reason}" for reason, count in left.most_common()], 6)
     if not files:
         raise MissingError(

@@ -151,6 +151,8 @@ def score(e: Embeddings, request: Request, report: Reporter = SILENT) -> tuple[S
     Returns:
         The scores as `evaluate --json` prints them, and the values of each query.
     """
+    if request.trec is not None and request.trec.exists() and not request.trec.is_dir():
+        raise UsageError(f"{display_path(request.trec)} is a file.", "Name a folder.")
     metrics = [measures.parse(name) for name in dict.fromkeys(request.metrics or measures.DEFAULT)]
     (result,) = rank_and_measure(e, metrics, [request.definition], request.options, report)
     scores = describe(e, result, metrics, request)
@@ -172,8 +174,6 @@ def score(e: Embeddings, request: Request, report: Reporter = SILENT) -> tuple[S
     if request.trec is not None:
         from sbirctl.retrieval.trec import write_trec
 
-        if request.trec.exists() and not request.trec.is_dir():
-            raise UsageError(f"{display_path(request.trec)} is a file.", "Name a folder.")
         request.trec.mkdir(parents=True, exist_ok=True)
         write_trec(e, request.trec / "run.txt", request.trec / "qrels.txt", request.depth)
     return scores, result
