@@ -156,6 +156,9 @@ def test_a_mark_against_media_counts_in_any_case(tmp_path):
     (tmp_path / "p/dog/.NoMedia").touch()
     assert [f.path for f in open_tree(peek(tmp_path / "p"), tmp_path).files] == [b"cat/1.jpg"]
     assert len(walk([os.fsencode(tmp_path / "p")]).files) == 1
+    for kind in (".zip", ".tar.gz"):
+        tree = open_tree(peek(packed(tmp_path / "p", tmp_path / f"x{kind}")), tmp_path / "work")
+        assert [f.path for f in tree.files] == [b"p/cat/1.jpg"], kind
 
 
 def test_a_side_without_images_says_what_was_left_aside(tmp_path):
