@@ -22,7 +22,7 @@ def list_all(context: typer.Context) -> Listing | None:
         return None
     from sbirctl.pipeline.models import rows
 
-    header = ("name", "parameters", "dim", "input", "paper", "summary")
+    header = ("name", "parameters", "dim", "input", "paper", "trust", "summary")
     least = ("summary", "dim", "input", "paper")
     return listing(rows(_console.reporter()), header, least=least)
 
@@ -63,6 +63,8 @@ def show(
 
 
 def _facts(found: Mapping[str, Any]) -> dict[str, object]:
+    from sbirctl.pipeline.models import trust_facts
+
     paper = found["paper"]
     return {
         "name": found["name"],
@@ -70,6 +72,7 @@ def _facts(found: Mapping[str, Any]) -> dict[str, object]:
         "paper": f"{paper['title']} ({paper['venue']} {paper['year']})",
         "authors": paper["authors"],
         "url": paper["url"],
+        **trust_facts(found["trust"]),
         "input": found["input"],
         "preprocessing": found["preprocessing"],
         **({"architecture": found["architecture"]} if found["architecture"] else {}),

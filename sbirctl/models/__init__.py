@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from sbirctl.models._recipe import Stage as Stage
     from sbirctl.models._tables import Column as Column
     from sbirctl.models._tables import Table as Table
+    from sbirctl.models._trust import RUNGS as RUNGS
+    from sbirctl.models._trust import Trust as Trust
     from sbirctl.models._weights import WeightsRecord as WeightsRecord
 else:
     __getattr__, __dir__ = lazy_attributes(
@@ -56,6 +58,7 @@ else:
             "_pretraining": ("pretrained_on",),
             "_recipe": ("Augmentation", "ModelSettings", "ParamGroup", "Stage"),
             "_tables": ("Column", "Table"),
+            "_trust": ("RUNGS", "Trust"),
             "_weights": ("WeightsRecord",),
         },
     )

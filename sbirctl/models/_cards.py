@@ -14,6 +14,7 @@ from sbirctl.core.errors import CorruptError, UsageError, nearest
 from sbirctl.models._presets import Preset, parse_presets
 from sbirctl.models._registry import MODELS
 from sbirctl.models._tables import Table, parse_table
+from sbirctl.models._trust import OWN, Trust, parse_trust
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Card:
         preprocessing: the model's half.
         parameters: number with the default settings, without what grows with the classes.
         dim: size of the embedding with the default settings.
-        paper, weights, tables: see their classes.
+        paper, trust, weights, tables: see their classes.
         presets: the settings of each row of the tables that the model can make, `paper` first.
         architecture: the network in words.
         deviations: where the model differs from the paper, or reads it in one of several ways.
@@ -73,6 +74,7 @@ class Card:
     parameters: int
     dim: int
     paper: Paper
+    trust: Trust
     weights: tuple[StartingWeights, ...]
     tables: tuple[Table, ...] = ()
     presets: Mapping[str, Preset] = field(default_factory=dict)
@@ -113,9 +115,11 @@ def parse_card(name: str, data: dict[str, Any]) -> Card:
     _check_presets(tables, presets)
     weights = tuple(StartingWeights(**w) for w in data.pop("weights", []))
     deviations = tuple(data.pop("deviations", ()))
+    trust = parse_trust(data.pop("trust", None))
     return Card(
         name=name,
         paper=paper,
+        trust=trust,
         weights=weights,
         tables=tables,
         presets=presets,
@@ -172,4 +176,4 @@ def _in_one_file(name: str) -> bool:
 def _bare_card(name: str) -> Card:
     """What is known of a model in a file of its own that has no card beside it."""
     summary = (MODELS.get(name).__doc__ or "").strip().split("\n")[0]
-    return Card(name, summary, "", "", 0, 0, Paper("", "", "", 0, ""), ())
+    return Card(name, summary, "", "", 0, 0, Paper("", "", "", 0, ""), Trust(OWN), ())

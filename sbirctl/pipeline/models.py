@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -12,7 +13,7 @@ from sbirctl.core.config import describe, to_dict
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.kept import kept
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.models import MODELS, Paper, load_card
+from sbirctl.models import MODELS, RUNGS, Paper, load_card
 
 PRESET = "preset"
 _MEASURED = ("model", "dataset", "task", "split", "metric", "definition", "value")
@@ -37,6 +38,7 @@ def rows(report: Reporter = SILENT) -> list[dict[str, Any]]:
                 "dim": card.dim,
                 "input": card.input,
                 "paper": _cited(card.paper),
+                "trust": card.trust.short,
                 "title": card.paper.title,
                 "summary": card.summary,
             }
@@ -48,6 +50,16 @@ def _cited(paper: Paper) -> str:
     """Its first author and year, "" for a model without a paper."""
     names = paper.authors.split(",")[0].split()
     return f"{names[-1]} {paper.year}" if names else ""
+
+
+def trust_facts(trust: Mapping[str, str]) -> dict[str, str]:
+    """What a card's `trust` says, under the headings a person reads."""
+    facts = {
+        "trust": f"{trust['rung']}: {RUNGS[trust['rung']]}",
+        "evidence": trust["evidence"],
+        "partial": trust["partial"],
+    }
+    return {heading: text for heading, text in facts.items() if text}
 
 
 def show(name: str) -> dict[str, Any]:

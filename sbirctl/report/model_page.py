@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sbirctl.models import RUNGS
 from sbirctl.report.markdown import table
 from sbirctl.report.published import as_printed
 
@@ -27,6 +28,7 @@ def model_page(described: Mapping[str, Any], measured: Sequence[Mapping[str, Any
             described["summary"],
         ],
         _paper(described["paper"]),
+        _trust(described["trust"]),
         _network(described),
         _weights(described["weights"]),
         *([_published(described["tables"])] if described["tables"] else []),
@@ -53,6 +55,16 @@ def _paper(paper: Mapping[str, Any]) -> list[str]:
         *(f"- {what}: {where}" for what, where in places.items() if where),
         *([f"- {paper['figures']}"] if paper["figures"] else []),
     ]
+
+
+def _trust(trust: Mapping[str, str]) -> list[str]:
+    """What the model's claim to be the paper's rests on."""
+    lines = ["## Trust", "", f"- Rung: {trust['rung']}, {RUNGS[trust['rung']]}."]
+    if trust["evidence"]:
+        lines.append(f"- {trust['evidence']}")
+    if trust["partial"]:
+        lines.append(f"- Partial: {trust['partial']}")
+    return lines
 
 
 def _network(described: Mapping[str, Any]) -> list[str]:

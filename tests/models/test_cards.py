@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sbirctl.core.errors import UsageError
-from sbirctl.models import MODELS, create, load_card, parse_card
+from sbirctl.models import MODELS, Trust, card_file, create, load_card, parse_card
 
 CARD: dict[str, Any] = {
     "summary": "s",
@@ -31,6 +33,29 @@ def test_parameters_and_size_are_those_of_the_default_settings(name: str) -> Non
     # Proxies and classifiers, one row a class, are left out: they grow with the data.
     fixed = [p for p in model.parameters() if p.shape[:1] != (len(classes),)]
     assert sum(p.numel() for p in fixed) == card.parameters
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_every_card_of_ours_says_what_its_trust_rests_on(name: str) -> None:
+    given = tomllib.loads(card_file(name).read_text(encoding="utf-8"))["trust"]
+    assert load_card(name).trust == Trust(**given)
+    script = given.get("evidence", "").partition(":")[0]
+    if given["rung"] == "parity":
+        assert (Path(__file__).parents[2] / script).is_file()
+
+
+def test_the_rungs_of_trust_are_fixed_and_all_but_the_lowest_name_their_evidence() -> None:
+    assert parse_card("x", CARD).trust.short == "paper (unverified)"
+    assert parse_card("x", CARD).trust.remark == "from the paper only (unverified)"
+    with pytest.raises(ValueError, match="rung 'certain', not one of parity, checkpoint"):
+        parse_card("x", {**CARD, "trust": {"rung": "certain"}})
+    with pytest.raises(ValueError, match="rung parity and names no evidence"):
+        parse_card("x", {**CARD, "trust": {"rung": "parity"}})
+    trust = parse_card("x", {**CARD, "trust": {"rung": "parity", "evidence": "e"}}).trust
+    assert (trust.short, trust.remark) == ("parity", "")
+    trust = parse_card("x", {**CARD, "trust": {"rung": "paper", "partial": "no stage 2"}}).trust
+    assert trust.short == "paper (unverified), partial"
+    assert trust.remark == "from the paper only (unverified), partial"
 
 
 def test_a_card_is_read_whole() -> None:

@@ -43,6 +43,7 @@ DESCRIBED = {
         "code": "",
         "figures": "Single runs.",
     },
+    "trust": {"rung": "parity", "evidence": "a script: 1e-6.", "partial": "no second stage."},
     "weights": [{"name": "w|1", "source": "s", "licence": "MIT"}],
     "deviations": [],
     "tables": [],
@@ -89,6 +90,7 @@ def test_a_page_without_paper_tables_and_figures_leaves_those_out():
     page = model_page(DESCRIBED)
     assert [line for line in page.splitlines() if line.startswith("## ")] == [
         "## Paper",
+        "## Trust",
         "## Network",
         "## Weights it starts from",
         "## Settings",
@@ -98,6 +100,8 @@ def test_a_page_without_paper_tables_and_figures_leaves_those_out():
     assert "| w\\|1 | s | MIT |" in page
     assert "`lr=0.5`, `refit=true`, `mean=0.5,0.25`" in page
     assert "- Single runs." in page
+    assert "- Rung: parity, computes what the released code computes" in page
+    assert "- a script: 1e-6.\n- Partial: no second stage." in page
     assert "DOI" not in page
     assert not page.endswith("\n\n")
 
