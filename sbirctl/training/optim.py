@@ -56,6 +56,9 @@ def rate_factor(kind: str, step: int, total: int, warmup: int) -> float:
         step: 0-based, over the whole stage.
         total: steps of the stage.
         warmup: steps of the warm-up.
+
+    Raises:
+        ValueError: another kind.
     """
     if step < warmup:
         return (step + 1) / warmup
@@ -66,7 +69,9 @@ def rate_factor(kind: str, step: int, total: int, warmup: int) -> float:
         return 1.0 if done < 0.5 else 0.1 if done < 0.75 else 0.01
     if kind == "drop":
         return 1.0 if done < 2 / 3 else 0.1
-    return 1.0
+    if kind == "constant":
+        return 1.0
+    raise ValueError(f"There is no schedule {kind!r}.")
 
 
 def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:

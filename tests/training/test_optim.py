@@ -37,6 +37,11 @@ def test_schedules_by_hand(kind, step, total, warmup, expected):
     assert rate_factor(kind, step, total, warmup) == pytest.approx(expected)
 
 
+def test_a_schedule_that_is_not_there_is_no_constant():
+    with pytest.raises(ValueError, match="linear"):
+        rate_factor("linear", 5, 10, 0)
+
+
 def test_groups_keep_their_rates_in_proportion():
     a, b = nn.Parameter(torch.ones(1)), nn.Parameter(torch.ones(1))
     groups = [ParamGroup("a", [a], 0.1, 0.01), ParamGroup("b", [b], 0.02, 0.0)]
