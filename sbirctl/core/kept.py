@@ -51,10 +51,10 @@ def kept(name: str, make: Callable[[], Any]) -> Any:
         make: gives plain values that depend on the program's code and nothing else.
     """
     place = home() / "kept" / code_digest()[:16]
-    try:
-        return read_json(place / f"{name}.json")
-    except (SbirctlError, OSError):
-        value = json.loads(json.dumps(make()))
+    if (place / f"{name}.json").is_file():
+        with suppress(SbirctlError, OSError):  # damaged: made again
+            return read_json(place / f"{name}.json")
+    value = json.loads(json.dumps(make()))
     with suppress(SbirctlError, OSError):  # a home that cannot be written: made again next time
         for old in place.parent.glob("*"):
             if old != place:

@@ -167,6 +167,8 @@ def _old(place: Path, added: Sequence[bytes], *, guessed: bool, fresh: bool) -> 
     from sbirctl.galleries.gallery import Gallery
     from sbirctl.galleries.writer import discard
 
+    if not place.exists():
+        return None
     try:
         old = Gallery.open(place, with_vectors=False)
         old.close()  # what it says is read
