@@ -124,7 +124,7 @@ def load(
         MissingError, CorruptError, MismatchError: it is not there, or not what it should be.
     """
     from sbirctl.api.stages import assignments
-    from sbirctl.inference.starter import export_named
+    from sbirctl.inference.onnx import export_named
     from sbirctl.pipeline.gallery_model import ModelChoice, choose
 
     name = fspath(model)

@@ -50,8 +50,8 @@ def stop() -> None:
 
 
 def _memory() -> str:
+    from sbirctl.core.device import largest_memory
     from sbirctl.core.files import human_bytes
-    from sbirctl.core.memory import largest_memory
 
     most = largest_memory()
     return "" if most is None else f", at most {human_bytes(most)} of memory"

@@ -12,9 +12,8 @@ from PIL import Image
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.files import digest_json, display_path
 from sbirctl.galleries.model_record import ModelRecord
-from sbirctl.inference import starter
 from sbirctl.inference.encoder import Encoder
-from sbirctl.inference.onnx import OnnxEncoder
+from sbirctl.inference.onnx import STARTER_FOLDER, OnnxEncoder
 from sbirctl.inference.presence import Presence
 from sbirctl.store.images import to_pixels
 from sbirctl.store.manifest import MODALITIES, Modality
@@ -66,7 +65,7 @@ class Embedder:
             key=digest_json(decisive)[:16],
             placement=encoder.placement,
             runtime="onnx",
-            export="" if folder.absolute() == starter.FOLDER else str(folder.absolute()),
+            export="" if folder.absolute() == STARTER_FOLDER else str(folder.absolute()),
         )
         return cls.of(record, encoder)
 
@@ -174,7 +173,7 @@ class Embedder:
 
 def export_folder(record: ModelRecord) -> Path:
     """Where the exported model of a gallery lies; the starter's is part of the program."""
-    return Path(record.export) if record.export else starter.FOLDER
+    return Path(record.export) if record.export else STARTER_FOLDER
 
 
 def _in_torch(record: ModelRecord, device: str) -> Encoder:

@@ -1,4 +1,7 @@
-"""Reads an exported model: pixels and texts to vectors by ONNX Runtime."""
+"""Reads an exported model: pixels and texts to vectors by ONNX Runtime.
+
+One comes with the program, `sbirctl/starter/`.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ from sbirctl.store.manifest import MODALITIES, Modality
 
 SCHEMA = 1
 CARD = "card.toml"
+STARTER = "starter"
+STARTER_FOLDER = Path(__file__).absolute().parents[1] / STARTER
 _FILE = {"sha256": str, "size": range(1, (1 << 13) + 1)}
 _FORM: dict[str, Any] = {
     "model": str,
@@ -34,6 +39,17 @@ MERGES = "merges.txt.gz"
 WEIGHTS = "weights.bin"
 BATCH = 16
 """Pictures of one call: vectors of other batch sizes can differ in the last bits."""
+
+
+def export_named(text: str) -> Path | None:
+    """The folder of the exported model that is meant; None where `text` means none."""
+    folder = STARTER_FOLDER if text == STARTER else Path(text).expanduser()
+    return folder if (folder / CARD).is_file() else None
+
+
+def zero_shot_note() -> str:
+    """What the starter's card says of classes it knows, for figures that are measured with it."""
+    return str(read_card(STARTER_FOLDER)["zero_shot"]["note"])
 
 
 class OnnxEncoder:

@@ -14,7 +14,7 @@ from sbirctl.core.distributed import ProcessGroup, joined
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.files import lock, write_json
 from sbirctl.core.progress import SILENT, Reporter, going_on
-from sbirctl.inference.starter import export_named
+from sbirctl.inference.onnx import export_named
 
 if TYPE_CHECKING:
     from sbirctl.retrieval.embeddings import Embeddings

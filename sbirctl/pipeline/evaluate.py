@@ -10,7 +10,7 @@ from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.files import atomic_open, display_path, write_json
 from sbirctl.core.home import find_run, newest_run
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.inference import starter
+from sbirctl.inference.onnx import STARTER, zero_shot_note
 from sbirctl.pipeline.scores import SCHEMA, Request, Scores, describe
 from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval import metrics as measures
@@ -60,8 +60,8 @@ def read_embeddings(path: Path, report: Reporter = SILENT, *, vectors: bool = Tr
         MissingError, MismatchError, CorruptError: see `retrieval.embeddings.read`.
     """
     embeddings = files.read(path, vectors=vectors)
-    if embeddings.model == starter.NAME:
-        report.warn(f"These are vectors of the starter. {starter.zero_shot_note()}")
+    if embeddings.model == STARTER:
+        report.warn(f"These are vectors of the starter. {zero_shot_note()}")
     if embeddings.provenance.leak:
         report.warn(f"{display_path(path)}: {embeddings.provenance.leak}.")
     if embeddings.provenance.after_model:

@@ -14,8 +14,8 @@ from sbirctl.core.home import finished_runs
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.galleries.embedder import Embedder, export_folder
 from sbirctl.galleries.model_record import ModelRecord
-from sbirctl.inference import starter
 from sbirctl.inference.encoder import RUNTIMES
+from sbirctl.inference.onnx import STARTER, export_named
 
 if TYPE_CHECKING:
     from sbirctl.galleries.gallery import Gallery
@@ -95,8 +95,8 @@ def _chosen(choice: ModelChoice, old: Gallery | None, device: str, report: Repor
     if is_model(choice.name):
         return _as_it_comes(choice, read_layers(choice.config, choice.assignments), device, report)
     refuse_settings(given)
-    name = choice.name or next(map(str, finished_runs()), starter.NAME)
-    if (folder := starter.export_named(name)) is not None:
+    name = choice.name or next(map(str, finished_runs()), STARTER)
+    if (folder := export_named(name)) is not None:
         return _exported(folder, choice)
     return _trained(find_checkpoint(name), choice, device, report)
 

@@ -187,7 +187,7 @@ def _say_start(run: Run, folder: Path, now: Mapping[str, int], report: Reporter)
 
 def _say_end(run: Run, folder: Path, report: Reporter) -> None:
     """What came of it, what was trained on, how to train on all of it, and how to go on."""
-    from sbirctl.training.summary import summary
+    from sbirctl.training.metrics_log import summary
 
     for line in summary(read_result(folder)):
         report.note(line)

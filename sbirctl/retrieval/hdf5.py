@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from sbirctl.core.device import check_fits
 from sbirctl.core.errors import CorruptError, MismatchError, SbirctlError
 from sbirctl.core.files import announce_reading, display_path, refuse_shortage
-from sbirctl.core.memory import check_fits
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}

@@ -10,9 +10,9 @@ from typing import IO
 
 import numpy as np
 
+from sbirctl.core.device import check_fits
 from sbirctl.core.errors import CorruptError, SbirctlError
 from sbirctl.core.files import display_path, refuse_shortage
-from sbirctl.core.memory import check_fits
 
 
 def read_npz(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from sbirctl.splits.resolve import ClassSplit
     from sbirctl.store.reader import Store
     from sbirctl.tasks._apart import images_in_common as images_in_common
+    from sbirctl.tasks._common import dataset_of as dataset_of
+    from sbirctl.tasks._common import split_for as split_for
     from sbirctl.tasks._common import unseen_and_seen as unseen_and_seen
     from sbirctl.tasks._instances import Instances as Instances
 else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
         {
-            "_common": ("unseen_and_seen",),
+            "_common": ("dataset_of", "split_for", "unseen_and_seen"),
             "_instances": ("Instances",),
             "_apart": ("images_in_common",),
         },
@@ -106,20 +108,3 @@ class Task(ABC, Generic[O]):
 
 
 TASKS: Registry[Task[Any]] = Registry("task", "sbirctl.tasks", group="sbirctl.tasks")
-
-
-def split_for(store: Store, name: str = "") -> ClassSplit:
-    """The split of that name for a prepared data set, else its default.
-
-    Looks in `<store>/splits/`, then among the published lists; see `splits.resolve.find`.
-    """
-    from sbirctl.splits.resolve import find
-
-    folders = [store.folder / "splits"]
-    return find(dataset_of(store), name, folders=folders, classes=store.items.classes)
-
-
-def dataset_of(store: Store) -> str:
-    """The published data set a store holds, or the store's own name."""
-    known = store.manifest.get("dataset", "")
-    return known if known and known != "folder" else store.name

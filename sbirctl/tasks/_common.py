@@ -10,11 +10,26 @@ from sbirctl.core.config import to_dict
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.retrieval.provenance import Counts, Provenance
 from sbirctl.sampling.subsets import ImageSubset, Subset
-from sbirctl.splits.resolve import ClassSplit
+from sbirctl.splits.resolve import ClassSplit, find
 from sbirctl.splits.spellings import match
 from sbirctl.store.manifest import Modality
 from sbirctl.store.reader import Store
-from sbirctl.tasks import TaskOptions, dataset_of
+from sbirctl.tasks import TaskOptions
+
+
+def split_for(store: Store, name: str = "") -> ClassSplit:
+    """The split of that name for a prepared data set, else its default.
+
+    Looks in `<store>/splits/`, then among the published lists; see `splits.resolve.find`.
+    """
+    folders = [store.folder / "splits"]
+    return find(dataset_of(store), name, folders=folders, classes=store.items.classes)
+
+
+def dataset_of(store: Store) -> str:
+    """The published data set a store holds, or the store's own name."""
+    known = store.manifest.get("dataset", "")
+    return known if known and known != "folder" else store.name
 
 
 def gallery_photos(store: Store, gallery: str) -> tuple[np.ndarray, str]:

@@ -11,9 +11,8 @@ from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.splits.resolve import ClassSplit, find
 from sbirctl.store.manifest import Items, Modality
 from sbirctl.store.reader import Store
-from sbirctl.tasks import dataset_of
 from sbirctl.tasks._apart import digest_order, share, take_groups
-from sbirctl.tasks._common import unseen_and_seen
+from sbirctl.tasks._common import dataset_of, unseen_and_seen
 
 LISTED = "test-instances"
 HELD_OUT = 0.2

@@ -17,13 +17,15 @@ from sbirctl.sampling.subsets import Partition
 from sbirctl.splits.resolve import ClassSplit, find, published
 from sbirctl.splits.spellings import key
 from sbirctl.store.reader import Store
-from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task, dataset_of, split_for
+from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task
 from sbirctl.tasks._apart import held_apart, refuse_classes, val_classes
 from sbirctl.tasks._common import (
     class_subset,
+    dataset_of,
     gallery_photos,
     provenance,
     refuse_empty,
+    split_for,
     training_subset,
     unseen_and_seen,
 )

@@ -19,10 +19,11 @@ from sbirctl.sampling.subsets import Partition
 from sbirctl.splits.lists import read_table
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
-from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task, dataset_of
+from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task
 from sbirctl.tasks._apart import digest_order, share, take_groups, without_groups, without_shared
 from sbirctl.tasks._common import (
     class_subset,
+    dataset_of,
     gallery_photos,
     of_classes,
     provenance,

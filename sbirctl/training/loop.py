@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch.amp import GradScaler
 
+from sbirctl.core.device import largest_memory
 from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.errors import SbirctlError, UsageError, nearest
 from sbirctl.core.files import human_bytes
-from sbirctl.core.memory import largest_memory
 from sbirctl.core.progress import SILENT, Reporter, going_on, human_time
 from sbirctl.core.seeds import seed_for
 from sbirctl.models import Model, Stage

@@ -1,4 +1,4 @@
-"""The log of a run, and loss terms until they are logged.
+"""The log of a run, loss terms until they are logged, and what a finished training says of itself.
 
 One JSON object a line, cut back to the saved state when a run resumes.
 """
@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 
 from sbirctl.core.errors import MissingError, SbirctlError
+from sbirctl.core.progress import human_time
+from sbirctl.training.embedding import SELECTION_METRIC
 
 _SHOWN = 4
 
@@ -140,3 +142,35 @@ class LossMeter:
             if not math.isfinite(total):
                 raise NotFiniteError(f"The loss became {total}", epoch, step, ids)
         return dict(zip(self._names, values.double().mean(0).tolist(), strict=True))
+
+
+def summary(result: Mapping[str, Any]) -> list[str]:
+    """What a finished training says of itself: the epoch that was kept, its figures, its time.
+
+    Args:
+        result: what `core.home.read_result` gives.
+    """
+    phase = result["phases"]["train"]
+    lines = []
+    for stage, epoch in result["chosen_epochs"].items():
+        history = [entry for entry in phase["history"] if entry.get("stage") == stage]
+        kept = next((entry for entry in history if entry["epoch"] == epoch), None)
+        if kept is not None:
+            lines.append(f"{stage}: {_of_epoch(kept, len(history))}")
+    terms = phase["losses"].get("last", {})
+    if terms:
+        lines.append("last losses: " + ", ".join(f"{k} {v:.4g}" for k, v in terms.items()))
+    rate = result["images_per_second"]
+    took = f"took {human_time(60 * result['minutes'])}"
+    lines.append(took if rate is None else f"{took} at {rate:.0f} images/s")
+    return lines
+
+
+def _of_epoch(entry: Mapping[str, Any], epochs: int) -> str:
+    name = SELECTION_METRIC
+    value = entry.get(f"val_{name}")
+    if value is None:
+        return f"{epochs} epochs, the last one kept"
+    chance = entry.get(f"chance_{name}")
+    beside = "" if chance is None else f" (chance {chance:.4f})"
+    return f"epoch {entry['epoch']} of {epochs} was best, validation {name} {value:.4f}{beside}"

@@ -6,8 +6,7 @@ from PIL import Image
 
 import sbirctl
 from sbirctl.inference.encoder import Encoder
-from sbirctl.inference.onnx import OnnxEncoder
-from sbirctl.inference.starter import FOLDER
+from sbirctl.inference.onnx import STARTER_FOLDER, OnnxEncoder
 from sbirctl.store.images import to_pixels
 
 RNG = np.random.default_rng(0)
@@ -24,7 +23,7 @@ def test_the_starter_embeds_pictures_of_any_kind_alike(tmp_path):
     images = pictures(3)
     size = model.sizes["photo"]
     pixels = np.stack([to_pixels(image, "photo", size) for image in images])
-    expected = OnnxEncoder(FOLDER).embed(pixels, "photo")
+    expected = OnnxEncoder(STARTER_FOLDER).embed(pixels, "photo")
     files = []
     for number, image in enumerate(images):
         files.append(tmp_path / f"{number}.png")

@@ -11,9 +11,10 @@ from PIL import Image, ImageDraw
 from small_gallery import photo, picture
 
 from sbirctl.core.errors import CorruptError, UsageError
+from sbirctl.galleries import embedder
 from sbirctl.galleries.gallery import find_gallery
 from sbirctl.galleries.searcher import Searcher
-from sbirctl.inference import starter
+from sbirctl.inference import onnx
 from sbirctl.inference.onnx import OnnxEncoder
 from sbirctl.pipeline.gallery_model import ModelChoice
 from sbirctl.pipeline.index import index
@@ -49,10 +50,10 @@ def test_on_a_fresh_machine_two_commands_find_a_photo_without_torch(world):
 
 
 def test_its_folder_is_small_and_its_card_says_what_it_is():
-    files = list(starter.FOLDER.iterdir())
+    files = list(onnx.STARTER_FOLDER.iterdir())
     assert sum(path.stat().st_size for path in files) < 20_000_000
-    card = OnnxEncoder(starter.FOLDER).card
-    assert card["model"] == starter.NAME
+    card = OnnxEncoder(onnx.STARTER_FOLDER).card
+    assert card["model"] == onnx.STARTER
     assert 0 < card["dim"] <= 512
     assert card["zero_shot"]["is"] is False
     assert all(0 < one["chance"] < one["prec_at_10"] < 1 for one in card["figures"])
@@ -72,8 +73,9 @@ def test_a_gallery_does_not_name_where_the_program_lies(world):
 
 
 def test_a_damaged_starter_is_refused(world, monkeypatch):
-    copied = Path(shutil.copytree(starter.FOLDER, world / "starter"))
-    monkeypatch.setattr(starter, "FOLDER", copied)
+    copied = Path(shutil.copytree(onnx.STARTER_FOLDER, world / "starter"))
+    for module in (onnx, embedder):
+        monkeypatch.setattr(module, "STARTER_FOLDER", copied)
     index([world / "photos"])
     weights = copied / "weights.bin"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
@@ -89,7 +91,7 @@ def test_torch_does_not_run_it(world):
 
 
 def test_a_gallery_of_it_keeps_it_and_one_of_another_model_keeps_that(world):
-    copied = Path(shutil.copytree(starter.FOLDER, world / "other"))
+    copied = Path(shutil.copytree(onnx.STARTER_FOLDER, world / "other"))
     card = copied / "card.toml"
     card.write_text(card.read_text().replace('model = "starter"', 'model = "other"', 1))
     index([world / "photos"], model=ModelChoice(str(copied)))

@@ -6,9 +6,9 @@ import sys
 
 CODE = """
 import numpy as np
-from sbirctl.inference import starter
+from sbirctl.inference import onnx
 from sbirctl.inference.onnx import OnnxEncoder
-OnnxEncoder(starter.FOLDER).embed(np.zeros((1, 128, 128, 1), np.uint8), "sketch")
+OnnxEncoder(onnx.STARTER_FOLDER).embed(np.zeros((1, 128, 128, 1), np.uint8), "sketch")
 """
 
 

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from sbirctl.cli import _app
 from sbirctl.drawings.placement import ink_box, normalize_placement
-from sbirctl.inference import starter
+from sbirctl.inference import onnx
 from sbirctl.inference.onnx import OnnxEncoder
 from sbirctl.retrieval.embeddings import read
 from sbirctl.store.images import to_pixels
@@ -52,7 +52,7 @@ def test_vectors_are_those_of_search_and_figures_are_marked(run, place):
     assert run(*words)[0] == 0
     made = read(place / "e.h5")
     assert (made.model, len(made.query), len(made.gallery)) == ("starter", 6, 6)
-    encoder = OnnxEncoder(starter.FOLDER)
+    encoder = OnnxEncoder(onnx.STARTER_FOLDER)
     with Image.open(place / "sketches" / "bar" / "0.png") as image:
         placed = normalize_placement(image.convert("L"), encoder.placement)
     assert ink_box(np.asarray(placed)).longer / placed.width == pytest.approx(0.9, abs=0.03)

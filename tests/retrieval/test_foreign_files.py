@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from sbirctl.core import memory
+from sbirctl.core import device
 from sbirctl.core.errors import CorruptError, MismatchError, SbirctlError
 from sbirctl.retrieval.embeddings import read
 from sbirctl.retrieval.hdf5 import _failure
@@ -194,13 +194,13 @@ def test_arrays_larger_than_the_memory_are_refused_before_they_are_read(make, tm
 
 
 def test_a_file_that_fits_on_no_machine_of_this_memory(make, monkeypatch):
-    monkeypatch.setattr(memory, "available_memory", lambda: 100)
+    monkeypatch.setattr(device, "available_memory", lambda: 100)
     with pytest.raises(SbirctlError, match="100 B of memory are free"):
         read(make())
 
 
 def test_the_memory_that_is_free_is_a_plausible_number():
-    found = memory.available_memory()
+    found = device.available_memory()
     assert found is None or 2**20 < found < 2**60
 
 
