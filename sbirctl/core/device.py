@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sbirctl.core.distributed import local_world
 from sbirctl.core.errors import SbirctlError, UsageError, nearest
 from sbirctl.core.files import display_path, human_bytes
 
@@ -68,6 +69,13 @@ def pick_dtype(wanted: str, device: torch.device) -> torch.dtype:
         raise UsageError(f"There is no number format {wanted!r}.", nearest(wanted, PRECISIONS))
     chosen: torch.dtype = getattr(torch, PRECISIONS[wanted])
     return chosen
+
+
+def auto_workers(device: torch.device) -> int:
+    """Reading threads for a device: one where the processor computes too, else up to four."""
+    if device.type == "cpu":
+        return 1
+    return max(1, min(4, (os.cpu_count() or 2) // 2 // local_world()))
 
 
 def keep_freed_memory() -> bool:

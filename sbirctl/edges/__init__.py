@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sbirctl.core.errors import MissingError
 from sbirctl.edges.settings import METHODS, EdgeSettings, edge_digest, edge_settings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["METHODS", "EdgeSettings", "edge_digest", "edge_maps", "edge_settings"]
+__all__ = ["METHODS", "EdgeSettings", "edge_digest", "edge_maps", "edge_settings", "known_maps"]
 
 
 def edge_maps(photos: Tensor, method: str = "gb", **parameters: Any) -> Tensor:
@@ -31,3 +33,17 @@ def edge_maps(photos: Tensor, method: str = "gb", **parameters: Any) -> Tensor:
     from sbirctl.edges.batched import compute
 
     return compute(photos, edge_settings(method, parameters))
+
+
+def known_maps(photos: Tensor, method: str, parameters: Mapping[str, Any]) -> Tensor:
+    """Edge maps as a store's were made, see `edge_maps`.
+
+    Raises:
+        MissingError: the store's were taken from a folder.
+    """
+    if method not in METHODS:
+        raise MissingError(
+            f"The photos have no edge maps, and the model's own came from {method!r}.",
+            "Prepare a data set with their edge maps.",
+        )
+    return edge_maps(photos, method, **parameters)

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from sbirctl.losses._classification import classification as classification
     from sbirctl.losses._contrastive import ContrastiveLoss as ContrastiveLoss
     from sbirctl.losses._contrastive import contrastive as contrastive
+    from sbirctl.losses._cosine import at_least_float32 as at_least_float32
+    from sbirctl.losses._cosine import cosine as cosine
+    from sbirctl.losses._cosine import pairwise_cosine as pairwise_cosine
     from sbirctl.losses._cosine_triplet import cosine_triplet as cosine_triplet
-    from sbirctl.losses._distance import at_least_float32 as at_least_float32
-    from sbirctl.losses._distance import cosine as cosine
     from sbirctl.losses._distance import euclidean as euclidean
     from sbirctl.losses._distance import mean_or_zero as mean_or_zero
-    from sbirctl.losses._distance import pairwise_cosine as pairwise_cosine
     from sbirctl.losses._distance import pairwise_euclidean as pairwise_euclidean
     from sbirctl.losses._domain_triplets import TERMS as TERMS
     from sbirctl.losses._domain_triplets import DomainTripletLoss as DomainTripletLoss
@@ -64,14 +64,8 @@ else:
                 "contrastive",
             ),
             "_cosine_triplet": ("cosine_triplet",),
-            "_distance": (
-                "at_least_float32",
-                "cosine",
-                "euclidean",
-                "mean_or_zero",
-                "pairwise_cosine",
-                "pairwise_euclidean",
-            ),
+            "_cosine": ("at_least_float32", "cosine", "pairwise_cosine"),
+            "_distance": ("euclidean", "mean_or_zero", "pairwise_euclidean"),
             "_domain_triplets": (
                 "TERMS",
                 "DomainTripletLoss",

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from sbirctl.losses._distance import at_least_float32, mean_or_zero
+from sbirctl.losses._cosine import at_least_float32
+from sbirctl.losses._distance import mean_or_zero
 
 
 def alignment(photo: Tensor, edge: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from sbirctl.losses._distance import pairwise_cosine
+from sbirctl.losses._cosine import pairwise_cosine
 
 
 def class_logits(features: Tensor, texts: Tensor, temperature: float = 0.01) -> Tensor:

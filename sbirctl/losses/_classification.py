@@ -11,7 +11,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from sbirctl.losses._distance import at_least_float32, mean_or_zero
+from sbirctl.losses._cosine import at_least_float32
+from sbirctl.losses._distance import mean_or_zero
 
 
 def classification(logits: Tensor, labels: Tensor) -> Tensor:

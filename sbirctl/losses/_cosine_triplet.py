@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from sbirctl.losses._distance import cosine, mean_or_zero
+from sbirctl.losses._cosine import cosine
+from sbirctl.losses._distance import mean_or_zero
 
 
 def cosine_triplet(

@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sbirctl.losses._distance import at_least_float32, mean_or_zero, pairwise_euclidean
+from sbirctl.losses._cosine import at_least_float32
+from sbirctl.losses._distance import mean_or_zero, pairwise_euclidean
 from sbirctl.losses._gradient_weighting import Weighting, weighted_sum
 from sbirctl.losses._hinge import HingeKind, hinge
 from sbirctl.losses._loss import Loss

@@ -16,7 +16,8 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional as F
 
-from sbirctl.losses._distance import at_least_float32, mean_or_zero
+from sbirctl.losses._cosine import at_least_float32
+from sbirctl.losses._distance import mean_or_zero
 
 Direction = Literal["frozen-trained", "trained-frozen"]
 ShiftMean = Literal["classes", "images"]

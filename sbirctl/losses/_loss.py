@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
@@ -31,8 +31,15 @@ class Loss(nn.Module, ABC):
 
     @classmethod
     def takes(cls) -> frozenset[str]:
-        """Arguments of the constructor: a model's settings of these names hold for the loss."""
-        return frozenset(signature(cls).parameters) - {"dim", "classes"}
+        """Arguments of the constructor: a model's settings of these names hold for the loss.
+
+        Without those that an `of` of one's own does not pass on.
+        """
+        own = frozenset(signature(cls).parameters) - {"dim", "classes"}
+        passed = signature(cls.of).parameters
+        if any(one.kind is Parameter.VAR_KEYWORD for one in passed.values()):
+            return own
+        return own & frozenset(passed)
 
     @abstractmethod
     def forward(

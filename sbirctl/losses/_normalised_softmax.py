@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sbirctl.losses._distance import pairwise_cosine
+from sbirctl.losses._cosine import pairwise_cosine
 from sbirctl.losses._loss import Loss
 from sbirctl.losses._registry import LOSSES
 

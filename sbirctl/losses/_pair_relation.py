@@ -13,7 +13,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sbirctl.losses._distance import at_least_float32, mean_or_zero, pairwise_cosine
+from sbirctl.losses._cosine import at_least_float32, pairwise_cosine
+from sbirctl.losses._distance import mean_or_zero
 
 
 def pair_relation(

@@ -14,7 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sbirctl.losses._distance import mean_or_zero, pairwise_cosine, pairwise_euclidean
+from sbirctl.losses._cosine import pairwise_cosine
+from sbirctl.losses._distance import mean_or_zero, pairwise_euclidean
 from sbirctl.losses._loss import Loss
 from sbirctl.losses._mining import hardest_negative, hardest_positive, others
 from sbirctl.losses._registry import LOSSES

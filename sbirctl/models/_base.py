@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from sbirctl.core.errors import MissingError
-from sbirctl.models._recipe import ModelSettings, Stage
+from sbirctl.models._recipe import ModelSettings, Stage, remarks
 from sbirctl.models._weights import WeightsRecord
 from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.store.manifest import Modality
@@ -92,18 +91,7 @@ class Model(nn.Module, ABC):
         Args:
             stored: side of the stored images in pixels.
         """
-        found = []
-        if self.settings.resize != "bicubic" and stored == self.settings.size:
-            found.append(
-                f"resize={self.settings.resize} changes nothing: the stored images have {stored}"
-                " pixels already; prepare larger ones (--size)"
-            )
-        if self.settings.mirror and any("/" in name for name in self.classes or ()):
-            found.append(
-                "mirror=true makes a photo and its mirror image alike, where each instance is a"
-                " class of its own; --set mirror=false tells them apart"
-            )
-        return found
+        return remarks(self.settings, self.classes or (), stored)
 
     def make_edges(self, photos: Tensor) -> Tensor:
         """Edge maps as the model was trained with, for photos outside a store.
@@ -117,15 +105,9 @@ class Model(nn.Module, ABC):
         Raises:
             MissingError: the model's edge maps were taken from a folder.
         """
-        from sbirctl.edges import METHODS, edge_maps
+        from sbirctl.edges import known_maps
 
-        method, parameters = self.edge_source
-        if method not in METHODS:
-            raise MissingError(
-                f"The photos have no edge maps, and the model's own came from {method!r}.",
-                "Prepare a data set with their edge maps.",
-            )
-        return edge_maps(photos.expand(-1, 3, -1, -1), method, **parameters)
+        return known_maps(photos.expand(-1, 3, -1, -1), *self.edge_source)
 
     def preprocess(self, images: Tensor, modality: Modality) -> Tensor:
         """The model's half of preprocessing: resize to its own size, mean and std.

@@ -1,4 +1,4 @@
-"""Fetching published weights into the caches of torch and of the Hugging Face hub."""
+"""What `--weights` may say, and fetching published ones into the caches of torch and of the hub."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sbirctl.core.errors import MissingError
+from sbirctl.core.files import display_path
 
+PRETRAINED, RANDOM = "pretrained", "none"
 _PROBE_SECONDS = 10
 
 
@@ -35,6 +37,11 @@ class Published:
     def place(self) -> str:
         """Where it can be had, for people."""
         return self.url.rpartition("/")[0] or f"https://huggingface.co/{self.repo}"
+
+
+def missing_file(weights: str | Path) -> MissingError:
+    """What to say where `weights` is no file."""
+    return MissingError(f"There is no weights file {display_path(weights)}.", "Check --weights.")
 
 
 def fetch(published: Published) -> Path:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sbirctl.core.config import kinds
-from sbirctl.core.errors import MissingError, UsageError
-from sbirctl.core.files import display_path
+from sbirctl.core.errors import UsageError
 from sbirctl.core.kept import kept
 from sbirctl.core.progress import Reporter
+from sbirctl.models._download import PRETRAINED, RANDOM, missing_file
 from sbirctl.models._presets import flat
 from sbirctl.models._registry import MODELS
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sbirctl.models._recipe import ModelSettings
 
 _FILE = Path(__file__).with_name("_named_weights.toml")
-WORDS = ("pretrained", "none")
+WORDS = (PRETRAINED, RANDOM)
 _BYTES = 4  # a parameter in float32
 
 
@@ -123,14 +123,14 @@ def settings_layer(model: str, weights: str) -> dict[str, Any]:
 
 def publishers(weights: str) -> str:
     """ "pretrained" for a name: the settings that come with it say whose; else the same."""
-    return "pretrained" if find_named_weights(weights) else weights
+    return PRETRAINED if find_named_weights(weights) else weights
 
 
 def refuse_missing(weights: str) -> None:
     """Raise MissingError where `weights` is no word for weights, no name, and no file."""
     known = weights in WORDS or weights in named_weights()
     if not known and not Path(weights).expanduser().is_file():
-        raise MissingError(f"There is no weights file {display_path(weights)}.", "Check --weights.")
+        raise missing_file(weights)
 
 
 def warn_of_contradictions(settings: ModelSettings, weights: str, report: Reporter) -> None:

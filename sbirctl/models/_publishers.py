@@ -1,16 +1,51 @@
-"""Which weights torchvision and timm publish for a network, and timm's way of reading its own."""
+"""Weights for the networks of torchvision and timm: what they publish, as they read it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from sbirctl.core.errors import MissingError
-from sbirctl.models._download import Published
+from sbirctl.models._download import Published, fetch
+from sbirctl.models._weights import PRETRAINED, WeightsRecord, read_state, record_file
 
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+
+
+def read_backbone_weights(
+    library: str, name: str, net: nn.Module, extra: Mapping[str, Any], weights: str
+) -> tuple[Mapping[str, Tensor], WeightsRecord]:
+    """Tensors by the network's names, and what they are.
+
+    Args:
+        library: "torchvision" or "timm".
+        name: of the network `net`. extra: further arguments of its constructor.
+        weights: "pretrained" (the publisher's) or a file.
+
+    Raises:
+        MissingError: no such file, or no network and nothing cached, or there are none.
+        CorruptError: the file is damaged.
+    """
+    if weights != PRETRAINED:
+        path = Path(weights).expanduser()
+        return read_state(path), record_file(path)
+    path, record = fetch_published(library, name, net)
+    state = read_state(path)
+    return (timm_state(name, extra, state) if library == "timm" else state), record
+
+
+def fetch_published(library: str, name: str, net: nn.Module) -> tuple[Path, WeightsRecord]:
+    """The file of the publisher's weights, fetched where it is not cached, and what it is.
+
+    Raises:
+        MissingError: no network and nothing cached, or there are none.
+    """
+    published = timm_weights(name, net) if library == "timm" else torchvision_weights(name)
+    path = fetch(published)
+    return path, record_file(path, published.name)
 
 
 def torchvision_weights(name: str) -> Published:

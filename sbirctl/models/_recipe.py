@@ -28,7 +28,9 @@ class ModelSettings:
         "bicubic", help="how stored images of another size are brought to size, antialiased"
     )
     mean: tuple[float, ...] = setting(IMAGENET_MEAN, help="mean of the inputs, of 0..1")
-    std: tuple[float, ...] = setting(IMAGENET_STD, help="standard deviation of the inputs, of 0..1")
+    std: tuple[float, ...] = setting(
+        IMAGENET_STD, help="standard deviation of the inputs, of 0..1", least=1e-3
+    )
     epochs: int = setting(10, help="passes over the training data", kind="recipe", least=1)
     batch: int = setting(
         64,
@@ -78,6 +80,22 @@ class ModelSettings:
     patience: int = setting(
         0, help="epochs without a better validation before stopping, 0: never", kind="recipe"
     )
+
+
+def remarks(settings: ModelSettings, classes: Sequence[str], stored: int) -> list[str]:
+    """See `Model.remarks`: what of the settings has no effect, or one that is not wanted."""
+    found = []
+    if settings.resize != "bicubic" and stored == settings.size:
+        found.append(
+            f"resize={settings.resize} changes nothing: the stored images have {stored}"
+            " pixels already; prepare larger ones (--size)"
+        )
+    if settings.mirror and any("/" in name for name in classes):
+        found.append(
+            "mirror=true makes a photo and its mirror image alike, where each instance is a"
+            " class of its own; --set mirror=false tells them apart"
+        )
+    return found
 
 
 @dataclass(frozen=True)

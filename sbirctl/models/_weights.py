@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sbirctl.core.errors import CorruptError, MismatchError, MissingError, few
+from sbirctl.core.errors import CorruptError, MismatchError, few
 from sbirctl.core.files import digest_file, display_path, refuse_shortage
+from sbirctl.models._download import PRETRAINED as PRETRAINED
+from sbirctl.models._download import RANDOM as RANDOM
+from sbirctl.models._download import missing_file
 
-PRETRAINED = "pretrained"
-RANDOM = "none"
 _CONTAINERS = ("state_dict", "model_state_dict", "state_dict_ema", "model")
 _PREFIXES = ("module.", "_orig_mod.", "backbone.", "model.", "net.")
 _SHOWN = 3
@@ -59,7 +60,7 @@ def read_state(path: Path, *, trusted_archives: Collection[str] = ()) -> dict[st
     """
     path = path.expanduser()
     if not path.is_file():
-        raise MissingError(f"There is no weights file {display_path(path)}.", "Check --weights.")
+        raise missing_file(path)
     if _is_torchscript(path):
         return _read_torchscript(path, trusted_archives)
     return _unwrap(_read_tensors(path), path)

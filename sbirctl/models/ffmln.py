@@ -35,6 +35,7 @@ from sbirctl.models import (
     WeightsRecord,
     card_presets,
 )
+from sbirctl.models._publishers import fetch_published
 from sbirctl.models._weights import PRETRAINED, RANDOM, read_state, record_file
 from sbirctl.models.layers.attention import AttentionMap
 from sbirctl.models.layers.backbones import BackboneSettings
@@ -213,7 +214,8 @@ class Ffmln(Model):
         if chosen == RANDOM or not isinstance(self.network, AttentionNetwork):
             return record
         if chosen == PRETRAINED:
-            path, vit = build(BackboneSettings(VIT)).fetch_published()
+            known = build(BackboneSettings(VIT))
+            path, vit = fetch_published(known.library, VIT, known.net)
             state = read_state(path)
         else:
             path = Path(chosen).expanduser()

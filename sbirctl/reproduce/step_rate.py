@@ -64,10 +64,11 @@ def measure(config: TrainingConfig, part: Subset, device: str, seconds: float) -
     """
     from dataclasses import replace
 
+    from sbirctl.core.device import auto_workers
     from sbirctl.models import create
     from sbirctl.training.augment import augment
     from sbirctl.training.embedding import device_of
-    from sbirctl.training.loader import BatchLoader, auto_workers, to_rgb
+    from sbirctl.training.loader import BatchLoader, to_rgb
     from sbirctl.training.optim import make_optimizer, set_trainable
     from sbirctl.training.step import gradients
 

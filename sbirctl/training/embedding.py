@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sbirctl.core.device import auto_workers
 from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.errors import MismatchError
 from sbirctl.core.read_ahead import read_ahead
@@ -22,7 +23,7 @@ from sbirctl.retrieval.provenance import Provenance
 from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.store.manifest import Modality
 from sbirctl.store.reader import Store
-from sbirctl.training.loader import auto_workers, to_tensor
+from sbirctl.training.loader import to_tensor
 
 # Float32 products differ in the last bits with the batch's size, so it is no option.
 BATCH = 64

@@ -6,7 +6,6 @@ copy between processes. Nothing random happens here, so the number of workers ca
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 from typing import Any
@@ -15,19 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sbirctl.core.distributed import SINGLE, ProcessGroup, local_world
+from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.read_ahead import read_ahead
 from sbirctl.sampling.batch import Batch
 from sbirctl.sampling.global_batch import GlobalIndices, share_of
 from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.store.arrays import StoredArray
-
-
-def auto_workers(device: torch.device) -> int:
-    """Reading threads for a device: one where the processor computes too, else up to four."""
-    if device.type == "cpu":
-        return 1
-    return max(1, min(4, (os.cpu_count() or 2) // 2 // local_world()))
 
 
 class BatchLoader:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch.amp import GradScaler
 
-from sbirctl.core.device import largest_memory
+from sbirctl.core.device import auto_workers, largest_memory
 from sbirctl.core.distributed import SINGLE, ProcessGroup
 from sbirctl.core.errors import SbirctlError, UsageError, nearest
 from sbirctl.core.files import human_bytes
@@ -32,7 +32,7 @@ from sbirctl.training.compiled import compile_networks
 from sbirctl.training.config import Execution
 from sbirctl.training.embedding import SELECTION_METRIC, device_of, validate
 from sbirctl.training.inputs import DataRecord
-from sbirctl.training.loader import BatchLoader, auto_workers
+from sbirctl.training.loader import BatchLoader
 from sbirctl.training.metrics_log import LossMeter, NotFiniteError
 from sbirctl.training.optim import make_optimizer, rate_factor, set_rates, set_trainable
 from sbirctl.training.parallel import check_batch_norm, synchronise_batch_norm

@@ -75,3 +75,27 @@ def test_every_name_that_is_offered_is_there():
         assert getattr(losses, name) is not None
     assert not any(name.islower() and type(getattr(losses, name)).__name__ == "module"
                    for name in offered if name != "annotations")  # fmt: skip
+
+
+class OldLoss(TripletLoss):
+    """As plug-ins had it before `of` took options."""
+
+    name = "old"
+
+    @classmethod
+    def of(cls, dim, classes):
+        return cls()
+
+
+def test_a_loss_whose_own_of_takes_no_options_is_given_none(monkeypatch):
+    assert TripletLoss.takes() >= {"margin"}
+    assert OldLoss.takes() == frozenset()
+    monkeypatch.setattr(LOSSES, "_things", {**LOSSES.loaded(), "old": OldLoss})
+    layers = {"backbone": "resnet10t", "size": 32, "loss": "old"}
+    made = create("baseline", device="cpu", weights="none", classes=("a", "b"), layers=[layers])
+    assert isinstance(made.loss, OldLoss)
+    with pytest.raises(UsageError, match="the loss old has no margin"):
+        create(
+            "baseline", device="cpu", weights="none", classes=("a", "b"),
+            layers=[{**layers, "margin": 0.5}],
+        )  # fmt: skip

@@ -13,8 +13,7 @@ from small_models import SMALL, images
 from sbirctl.core.config import describe, kinds, parse_assignments
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.core.progress import Reporter
-from sbirctl.models import MODELS, create, rebuild, resolve_settings
-from sbirctl.models.layers import backbones
+from sbirctl.models import MODELS, _publishers, create, rebuild, resolve_settings
 from sbirctl.models.layers.backbones import BackboneSettings
 from sbirctl.models.layers.library_networks import build
 
@@ -81,7 +80,7 @@ def test_another_mean_than_the_published_weights_is_said(
 ) -> None:
     path = tmp_path / "published.safetensors"
     save_file(build(BackboneSettings("mobilenetv2_100")).net.state_dict(), path)
-    monkeypatch.setattr(backbones, "fetch", lambda published: path)
+    monkeypatch.setattr(_publishers, "fetch", lambda published: path)
     listener = Listener()
     layer = {"backbone": "mobilenetv2_100", "mean": mean}
     create("baseline", device="cpu", layers=[layer], report=listener)
@@ -149,3 +148,10 @@ def test_a_model_may_allow_what_others_refuse():
         resolve_settings("semi3", [{"epochs": -1}])
     with pytest.raises(UsageError, match="epochs=0 cannot be"):
         resolve_settings("baseline", [{"epochs": 0}])
+
+
+@pytest.mark.parametrize("std", [0, "0.5,0,0.5"])
+def test_a_deviation_of_nothing_is_refused_before_a_network_is_built(std):
+    with pytest.raises(UsageError, match="std=0(.0)? cannot be") as raised:
+        resolve_settings("baseline", [{"std": std}])
+    assert raised.value.hint == "It is 0.001 or more."

@@ -14,9 +14,8 @@ from safetensors.torch import save_file
 
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import digest_file
-from sbirctl.models import create
+from sbirctl.models import _publishers, create
 from sbirctl.models._download import Published, fetch
-from sbirctl.models.layers import backbones
 from sbirctl.models.layers.backbones import BackboneSettings
 from sbirctl.models.layers.library_networks import build
 
@@ -111,7 +110,7 @@ def test_published_weights_are_loaded_and_named(
         f"{classifier}.bias": torch.zeros(1000),
     }
     save_file({**source.net.state_dict(), **extra}, path)
-    monkeypatch.setattr(backbones, "fetch", lambda published: path)
+    monkeypatch.setattr(_publishers, "fetch", lambda published: path)
     model = create("baseline", device="cpu", layers=[{"backbone": name}])
     for key, value in source.state_dict().items():
         assert torch.equal(value, model.backbone.state_dict()[key])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sbirctl.core.config import parse_assignments
+from sbirctl.core.device import auto_workers
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, SbirctlError, UsageError
 from sbirctl.core.files import lock
 from sbirctl.core.home import label_of, newest_run, set_label
@@ -19,7 +20,6 @@ from sbirctl.retrieval import embeddings as files
 from sbirctl.training import resumable_embedding
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.config import training_config
-from sbirctl.training.loader import auto_workers
 from sbirctl.training.run import Run
 
 SMALL = ("backbone=mobilenetv3_small_050", "size=32", "batch=16", "per_class=2", "dim=16")

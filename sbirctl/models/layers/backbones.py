@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -12,10 +10,8 @@ from torch import Tensor, nn
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import UsageError
-from sbirctl.models import _weights as files
-from sbirctl.models._download import fetch
-from sbirctl.models._publishers import timm_state, timm_weights, torchvision_weights
-from sbirctl.models._weights import WeightsRecord
+from sbirctl.models._publishers import read_backbone_weights
+from sbirctl.models._weights import RANDOM, WeightsRecord, load_state
 
 _AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
 _HEADS = ("avgpool", "dropout", "fc")
@@ -164,30 +160,15 @@ class Backbone(nn.Module):
             MismatchError: the weights are another architecture's.
             CorruptError: the file is damaged.
         """
-        if weights == files.RANDOM:
+        if weights == RANDOM:
             return WeightsRecord()
-        if weights != files.PRETRAINED:
-            path = Path(weights).expanduser()
-            self._load(files.read_state(path), path.name)
-            return files.record_file(path)
-        path, record = self.fetch_published()
-        state = files.read_state(path)
-        if self.library == "timm":
-            state = timm_state(self.settings.name, self.settings.extra, state)
-        self._load(state, record.name)
+        options = self.settings
+        state, record = read_backbone_weights(
+            self.library, options.name, self.net, options.extra, weights
+        )
+        tolerated = (*self._classifier, *_AUXILIARY)
+        load_state(self.net, state, source=record.name, tolerated=tolerated)
         return record
-
-    def fetch_published(self) -> tuple[Path, WeightsRecord]:
-        """The file of the publisher's weights, fetched where it is not cached, and what it is.
-
-        Raises:
-            MissingError: no network and nothing cached, or there are none.
-        """
-        name = self.settings.name
-        own = self.library == "timm"
-        published = timm_weights(name, self.net) if own else torchvision_weights(name)
-        path = fetch(published)
-        return path, files.record_file(path, published.name)
 
     def ahead_of(self, count: int) -> frozenset[str]:
         """Names of the parameters that the map of that number, 1 the finest, depends on.
@@ -215,9 +196,6 @@ class Backbone(nn.Module):
         maps = self.feature_maps(torch.zeros(1, 3, height, width))
         self.train(was_training)
         return maps
-
-    def _load(self, state: Mapping[str, Tensor], source: str) -> None:
-        files.load_state(self.net, state, source=source, tolerated=(*self._classifier, *_AUXILIARY))
 
 
 def _trunk(net: nn.Module) -> list[nn.Module] | None:
