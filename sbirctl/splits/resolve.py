@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -87,13 +88,28 @@ def find(
 def published(dataset: str = "") -> Iterator[ClassSplit]:
     """The published lists, of one data set or of all, sorted by name."""
     for one in [dataset] if dataset else lists.datasets():
-        for stem in lists.list_names(one):
-            yield _load(lists.root() / one / f"{stem}.txt", f"{one}/{stem}", one, ())
+        yield from _published(lists.root(), one)
 
 
 def known_classes(dataset: str) -> tuple[str, ...]:
     """All classes of a data set as published, sorted; empty where there is no such list."""
-    place = lists.root() / dataset / "classes.txt"
+    return _known_classes(lists.root(), dataset)
+
+
+# What is published does not change while the program runs; a report asks for it thousands of times.
+
+
+@cache
+def _published(root: Traversable, dataset: str) -> tuple[ClassSplit, ...]:
+    return tuple(
+        _load(root / dataset / f"{stem}.txt", f"{dataset}/{stem}", dataset, ())
+        for stem in lists.list_names(dataset)
+    )
+
+
+@cache
+def _known_classes(root: Traversable, dataset: str) -> tuple[str, ...]:
+    place = root / dataset / "classes.txt"
     if not dataset or not place.is_file():
         return ()
     content = _read(place, f"{dataset}/classes")

@@ -9,6 +9,7 @@ import pytest
 
 import sbirctl
 from sbirctl import metrics
+from tests import forked
 
 RNG = np.random.default_rng(5)
 CENTRE = RNG.standard_normal((4, 12))
@@ -33,7 +34,7 @@ def file(arrays, tmp_path_factory):
 
 def command(*words):
     done = subprocess.run(
-        [sys.executable, "-m", "sbirctl", *map(str, words)], capture_output=True, check=True
+        [forked.python(), "-m", "sbirctl", *map(str, words)], capture_output=True, check=True
     )
     return json.loads(done.stdout)
 

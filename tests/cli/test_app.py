@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from sbirctl.cli import _app, _endings
+from tests import forked
 
 HEAVY = (
     "torch",
@@ -23,7 +24,7 @@ HEAVY = (
 
 
 def run(*words, **more):
-    command = [sys.executable, "-m", "sbirctl", *words]
+    command = [forked.python(), "-m", "sbirctl", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, **more)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from sbirctl.cli._completion import complete
 from sbirctl.cli._options_table import value_type
+from tests import forked
 from tests.cli.every_command import leaves
 
 SHELLS = ("bash", "zsh", "fish")
@@ -23,7 +24,7 @@ def tab(shell, line, **environment):
         "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
     }[shell]
     done = subprocess.run(
-        [sys.executable, "-m", "sbirctl"],
+        [forked.python(forked.PROGRAM), "-m", "sbirctl"],
         env={**os.environ, **asked, "_SBIRCTL_COMPLETE": f"complete_{shell}", **environment},
         capture_output=True,
         text=True,
@@ -182,7 +183,7 @@ def test_nothing_heavy_is_imported(what, furnished):
     )
     asked = {"_SBIRCTL_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": line}
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [forked.python(forked.PROGRAM), "-c", code],
         env={**os.environ, **asked, "SBIRCTL_HOME": str(furnished.home)},
         capture_output=True,
         text=True,

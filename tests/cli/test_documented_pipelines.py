@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests import forked
 from tests.cli.every_command import TINY
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
@@ -30,7 +30,7 @@ def place(furnished, tmp_path_factory):
         "\n".join(f'{key} = "{value}"' for key, value in (text.split("=") for text in TINY))
     )
     shutil.copytree(furnished.home, here / "home")
-    code = f'#!/bin/sh\nexec "{sys.executable}" -m sbirctl "$@"\n'
+    code = f'#!/bin/sh\nexec "{forked.python()}" -m sbirctl "$@"\n'
     (here / "bin").mkdir()
     (here / "bin" / "sbirctl").write_text(code)
     (here / "bin" / "sbirctl").chmod(0o755)

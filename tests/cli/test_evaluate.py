@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-COMMAND = f"{sys.executable} -m sbirctl"
+from tests import forked
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def vectors(tmp_path):
 def shell(text, tmp_path, **more):
     environment = {**os.environ, "SBIRCTL_HOME": str(tmp_path / "home")}
     return subprocess.run(
-        ["bash", "-c", text.replace("sbirctl ", f"{COMMAND} ")],
+        ["bash", "-c", text.replace("sbirctl ", f"{forked.python()} -m sbirctl ")],
         capture_output=True,
         text=True,
         env=environment,

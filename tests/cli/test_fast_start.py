@@ -3,10 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 from PIL import Image
+
+from tests import forked
 
 NETWORKS = {"torch", "torchvision", "timm", "open_clip", "onnx", "onnxruntime"}
 HEAVY = {*NETWORKS, "matplotlib", "sklearn", "scipy", "cv2", "ftfy", "starlette", "safetensors"}
@@ -21,7 +22,8 @@ def modules_of(home, *words):
         "print('\\n' + json.dumps([status, list(sys.modules)]))"
     )
     env = {**os.environ, "SBIRCTL_HOME": str(home)}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    started = forked.python(forked.ARGUMENTS)
+    done = subprocess.run([started, "-c", code], env=env, capture_output=True, text=True)
     status, modules = json.loads(done.stdout.splitlines()[-1])
     return status, set(modules)
 

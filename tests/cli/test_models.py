@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import sys
 
 from sbirctl.cli import _app
+from tests import forked
 
 
 def run(*words):
-    command = [sys.executable, "-m", "sbirctl", "models", *words]
+    command = [forked.python(), "-m", "sbirctl", "models", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 

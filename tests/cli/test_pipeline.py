@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import pytest
 from PIL import Image
 
 from sbirctl.splits.resolve import known_classes
+from tests import forked
 
 EACH = 5  # photos, and sketches, of a class
 SMALL = {  # what makes the default recipe a matter of seconds
@@ -45,7 +45,7 @@ def world(tmp_path_factory):
     bin_folder = root / "bin"
     bin_folder.mkdir()
     command = bin_folder / "sbirctl"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m sbirctl "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec {forked.python()} -m sbirctl "$@"\n')
     command.chmod(0o755)
     env = {
         **os.environ,

@@ -11,11 +11,12 @@ from PIL import Image
 
 from sbirctl.cli import _app
 from sbirctl.splits.resolve import find
+from tests import forked
 
 
 def run(*words, home, code=0):
     done = subprocess.run(
-        [sys.executable, "-m", "sbirctl", "splits", *map(str, words)],
+        [forked.python(), "-m", "sbirctl", "splits", *map(str, words)],
         capture_output=True,
         text=True,
         timeout=120,

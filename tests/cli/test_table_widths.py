@@ -6,13 +6,13 @@ import pty
 import re
 import struct
 import subprocess
-import sys
 import termios
 
 import numpy as np
 import pytest
 
 from sbirctl.cli._tables import print_fitting
+from tests import forked
 
 RUN = "baseline-cg-demo-unseen7-{}-3d299fb{}"
 
@@ -56,7 +56,7 @@ def terminal(home, words, columns):
     env = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
     env |= {"SBIRCTL_HOME": str(home / "home"), "TERM": "xterm"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "sbirctl", *words],
+        [forked.python(), "-m", "sbirctl", *words],
         stdin=follower, stdout=follower, stderr=follower, cwd=home, env=env,
     )  # fmt: skip
     os.close(follower)
@@ -125,7 +125,7 @@ def test_wide_shows_all_columns(home):
 
 def test_digits_in_pipes_too(home):
     done = subprocess.run(
-        [sys.executable, "-m", "sbirctl", "evaluate", "0.npz", "-m", "map@all", "--digits", "7"],
+        [forked.python(), "-m", "sbirctl", "evaluate", "0.npz", "-m", "map@all", "--digits", "7"],
         capture_output=True, text=True, cwd=home, check=True,
     )  # fmt: skip
     assert re.fullmatch(r"0\.[0-9]{7}", done.stdout.splitlines()[1].split("\t")[1])
@@ -134,7 +134,7 @@ def test_digits_in_pipes_too(home):
 def test_quiet_may_stand_behind_the_command(home):
     for words in (["-q", "evaluate"], ["evaluate", "-q"]):
         done = subprocess.run(
-            [sys.executable, "-m", "sbirctl", *words, "@1"],
+            [forked.python(), "-m", "sbirctl", *words, "@1"],
             capture_output=True, text=True, cwd=home,
             env={**os.environ, "SBIRCTL_HOME": str(home / "home")},
         )  # fmt: skip

@@ -4,16 +4,16 @@ import csv
 import json
 import os
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from sbirctl.cli import _app
+from tests import forked
 
 
 def run(*words, home, **more):
-    command = [sys.executable, "-m", "sbirctl", "tsne", *map(str, words)]
+    command = [forked.python(), "-m", "sbirctl", "tsne", *map(str, words)]
     environment = {**os.environ, "SBIRCTL_HOME": str(home), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         command, capture_output=True, text=True, timeout=120, env=environment, **more

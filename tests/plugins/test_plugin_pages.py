@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import sbirctl
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -50,7 +51,7 @@ def run(*words: object, where: Path, path: tuple[Path, ...] = (), status: int = 
         "SBIRCTL_HOME": str(where / "home"),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "sbirctl", *map(str, words)],
+        [forked.python(), "-m", "sbirctl", *map(str, words)],
         env=environment, cwd=where, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == status, done.stderr

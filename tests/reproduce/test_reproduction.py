@@ -16,6 +16,7 @@ from sbirctl.reproduce.results import all_made
 from sbirctl.reproduce.runner import Machine
 from sbirctl.reproduce.small import PER_CLASS
 from sbirctl.retrieval.embeddings import read
+from tests import forked
 
 WORDS = ("reproduce", "ffmln", "4", "figure-7", "--small", "--threads", "1")
 REQUEST = Request("ffmln", ("4", "figure-7"), small=True)
@@ -31,7 +32,7 @@ def command(home, *words, script=""):
     }
     called = ["-c", script] if script else ["-m", "sbirctl"]
     return subprocess.Popen(
-        [sys.executable, *called, *words],
+        [sys.executable if script else forked.python(), *called, *words],
         env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -2,12 +2,12 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import sbirctl
+from tests import forked
 
 TASK = """
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def run(tmp_path):
 
     def call(*words):
         return subprocess.run(
-            [sys.executable, "-m", "sbirctl", *words],
+            [forked.python(), "-m", "sbirctl", *words],
             env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
