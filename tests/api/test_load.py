@@ -49,6 +49,7 @@ def test_more_pictures_than_a_batch_are_all_embedded():
     np.testing.assert_allclose(found[149:], model.embed(pixels[149:], "sketch"), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_export_embeds_as_the_model_it_was_made_of(tmp_path):
     from sbirctl.pipeline.export import export
 

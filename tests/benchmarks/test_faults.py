@@ -37,6 +37,7 @@ def test_damage_depends_on_the_seed_alone():
     assert mutations.to_json({"x": mutations.DEEP}).startswith(b'{"x": ' + b"[" * 100_000)
 
 
+@pytest.mark.slow
 def test_damaged_files_are_read_or_refused(place):
     found = kinds.kinds(place)
     assert len(found) >= 20
@@ -65,6 +66,7 @@ def test_a_crash_is_seen(place):
     assert "ZeroDivisionError" in tally.failures[0][2]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 @pytest.mark.parametrize("part", ["kills", "writes"])
 def test_stopped_prepare_leaves_nothing_lost(place, part):

@@ -145,6 +145,7 @@ def untrained():
     return timm.create_model(network.MODEL).eval()
 
 
+@pytest.mark.slow
 def test_the_folder_gives_the_vectors_of_both_sides(untrained, tmp_path):
     drawing = network.lite0(untrained.state_dict())
     with torch.no_grad():

@@ -119,7 +119,16 @@ def test_the_pages_model_has_none(checked):
     assert [one.what for one in found.outcomes if one.skipped] == ["Its card can be read"]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault",
+    # a whole check takes seconds
+    [
+        fault
+        if fault in ("modality ignored by embed", "no gradient", "a setting without help")
+        else pytest.param(fault, marks=pytest.mark.slow)
+        for fault in FAULTS
+    ],
+)
 def test_a_planted_fault_is_found(checked, fault):
     before, after, what, why = FAULTS[fault]
     assert HERMANS.count(before) == 1

@@ -33,7 +33,7 @@ def furnished(tmp_path_factory):
         [*train, "--seed", "0"],
         [*train, "--seed", "1"],
         *(["embed", f"@{i}"] for i in (1, 2)),
-        ["index", str(photos), "--gallery", "mine"],
+        ["index", str(photos), "--gallery", "mine", "--model", "starter"],
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SBIRCTL_HOME", str(home))

@@ -1,7 +1,7 @@
 """All commands and what they print, for tests that go over all of them."""
 
 TINY = (
-    "backbone=mobilenetv3_small_050",
+    "backbone=squeezenet1_1",
     "size=32",
     "dim=8",
     "mirror=false",

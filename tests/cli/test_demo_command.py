@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from sbirctl.cli import _app
@@ -13,6 +14,7 @@ def run(capsys, *words):
     return capsys.readouterr()
 
 
+@pytest.mark.slow
 def test_the_demo_runs_every_stage_in_a_home_of_its_own(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path))
     first = run(capsys, "--json")

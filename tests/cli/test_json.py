@@ -62,7 +62,7 @@ WORDS = {
 # what a command removes is made first
 BEFORE = {
     "datasets rm": ["prepare", "demo", "--name", "small", "--set", "per_class=2", "--size", "16"],
-    "galleries rm": ["index", "photos", "--gallery", "second"],
+    "galleries rm": ["index", "photos", "--gallery", "second", "--model", "starter"],
     "runs rm": ["train", *WORDS["train"]],
 }
 

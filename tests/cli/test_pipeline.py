@@ -137,6 +137,7 @@ def test_tsne_and_runs(trained):
     assert run.name in shell(world, "sbirctl runs").stdout
 
 
+@pytest.mark.slow
 def test_the_end_of_a_training_says_what_was_held_out_and_the_command_for_all(prepared):
     done = shell(prepared, "sbirctl train baseline --weights none --seed 5")
     *_, best, losses, took, first, last, then = done.stderr.splitlines()
@@ -167,6 +168,7 @@ def test_the_end_of_a_training_says_what_was_held_out_and_the_command_for_all(pr
     assert "trained on all 104 seen classes" in whole.stderr
 
 
+@pytest.mark.slow
 def test_images_that_are_trained_on_and_tested_are_spoken_of_everywhere(prepared):
     line = "sbirctl train baseline --task gzs --weights none --set joined=trained"
     assert "leaks=allow" in shell(prepared, line, code=2).stderr

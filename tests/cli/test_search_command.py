@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from sbirctl.cli import _app
 from sbirctl.galleries.gallery import find_gallery
 
-SMALL = ("backbone=mobilenetv3_small_050", "size=32", "dim=8", "mirror=false")
+SMALL = ("backbone=squeezenet1_1", "size=32", "dim=8", "mirror=false")
 MODEL = ["--model", "baseline", "--weights", "none", *(w for s in SMALL for w in ("--set", s))]
 
 

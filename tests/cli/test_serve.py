@@ -21,7 +21,7 @@ from waiting import PATIENCE
 from sbirctl.cli import _app
 
 TOKEN = "one-of-sixteen-letters"
-TINY = ["--set", "backbone=mobilenetv3_small_050", "--set", "size=32"]
+TINY = ["--set", "backbone=squeezenet1_1", "--set", "size=32"]
 
 
 @pytest.fixture(scope="module")

@@ -147,7 +147,8 @@ def test_truncated_archives_are_refused_and_leave_nothing_that_counts(tmp_path, 
     write(tmp_path / "top", [f"a/{i}.png" for i in range(40)])
     archive = packed(tmp_path / "top", tmp_path / f"x{kind}")
     whole = archive.read_bytes()
-    for size in range(600 if kind == ".tar" else 8, len(whole) * 2 // 3, len(whole) // 40):
+    step = len(whole) // (10 if kind == ".7z" else 40)  # 7z starts a process each time
+    for size in range(600 if kind == ".tar" else 8, len(whole) * 2 // 3, step):
         archive.write_bytes(whole[:size])
         with pytest.raises(CorruptError, match="damaged or incomplete") as caught:
             open_tree(peek(archive), tmp_path / "work")

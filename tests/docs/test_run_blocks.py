@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from sbirctl.core.config import setting
 from sbirctl.retrieval.embeddings import read
@@ -65,6 +66,7 @@ def test_a_task_of_ones_own() -> None:
     assert names["MyTask"]().Options().least == 2
 
 
+@pytest.mark.slow
 def test_the_tutorial_for_authors(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)

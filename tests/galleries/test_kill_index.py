@@ -99,6 +99,7 @@ for most in map(int, sys.stdin):  # one process imports, its children index and 
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_at_ten_random_moments(folder, tmp_path):
     here = Path(__file__).parent

@@ -21,7 +21,7 @@ from sbirctl.pipeline.export import export
 from sbirctl.pipeline.gallery_model import ModelChoice
 from sbirctl.pipeline.index import index
 
-SETTINGS = ("backbone=mobilenetv3_small_050", "size=32", "mirror=false")
+SETTINGS = ("backbone=squeezenet1_1", "size=32", "mirror=false")
 MODEL = ModelChoice("baseline", "none", SETTINGS)
 
 
@@ -164,6 +164,7 @@ def test_a_drawing_is_given_at_the_size_the_sketch_side_takes(made, world):
     assert searcher.embedder.pixels(picture(1), "photo").shape == (32, 32, 3)
 
 
+@pytest.mark.slow
 def test_the_same_model_gives_the_same_files(made, world):
     again = export("baseline", output=world / "b", assignments=SETTINGS, weights="none")
     for name in ("photo.onnx", "sketch.onnx"):
@@ -185,7 +186,7 @@ def test_an_earlier_name_of_a_setting_is_told_once(made, world, monkeypatch, run
         size: int = setting(32, help="side of the input", aliases=("side",))
 
     monkeypatch.setattr(baseline, "Settings", Renamed)
-    settings = ("backbone=mobilenetv3_small_050", "side=32", "mirror=false")
+    settings = ("backbone=squeezenet1_1", "side=32", "mirror=false")
     told = Told()
     choice = ModelChoice("baseline", "none", settings, runtime=runtime)
     index([made / "photos"], name="other", model=choice, report=told)

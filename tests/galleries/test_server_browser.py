@@ -274,6 +274,7 @@ def test_the_printed_address_lets_in_and_shows_no_token(tabs, tmp_path):
     tabs.wrong.clear()
 
 
+@pytest.mark.slow
 def test_scrolling_to_the_end_brings_more_photos(tmp_path, tabs):
     (tmp_path / "photos").mkdir()
     paths = [tmp_path / "photos" / f"{number:03}.png" for number in range(120)]

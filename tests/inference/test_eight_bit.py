@@ -22,6 +22,7 @@ def test_the_loss_by_hand():
     assert found["same_nearest"] == 0.5
 
 
+@pytest.mark.slow
 def test_its_folder_is_apart_its_loss_in_the_card_and_its_vectors_so(tmp_path, monkeypatch):
     monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path))
     small = export_model("baseline", [SETTINGS], weights="none", int8=True)

@@ -42,11 +42,27 @@ def written(model, folder: Path, **options: bool) -> Path:
     return export(model, origin, folder, **options)
 
 
-@pytest.fixture(scope="module", params=[n for n in MODELS.names() if n != "semi3"])
-def pair(request, tmp_path_factory):
+@pytest.fixture(
+    scope="module",
+    params=[
+        name if name == "baseline" else pytest.param(name, marks=pytest.mark.slow)
+        for name in MODELS.names()
+        if name != "semi3"
+    ],
+)
+def pair(request, baseline, tmp_path_factory):
     """A model and its export."""
-    model = model_of(request.param, mirror=request.param == "baseline")
+    if request.param == "baseline":
+        return baseline
+    model = model_of(request.param, mirror=False)
     return model, written(model, tmp_path_factory.mktemp("export") / request.param)
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory):
+    """The baseline and its export, made once: it takes seconds."""
+    model = model_of("baseline", mirror=True)
+    return model, written(model, tmp_path_factory.mktemp("one") / "baseline")
 
 
 def pixels_of(modality: str, count: int) -> np.ndarray:
@@ -106,8 +122,8 @@ def test_vectors_that_are_no_numbers_are_refused(tmp_path, int8):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return written(model_of("baseline"), tmp_path_factory.mktemp("one") / "baseline")
+def folder(baseline):
+    return baseline[1]
 
 
 @pytest.fixture

@@ -178,6 +178,7 @@ def test_options_of_another_picture_are_refused(world, capsys, words):
     assert "goes with" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_robustness_card(world, tmp_path):
     _, run = world
     card = robustness(run, tmp_path / "card.svg", queries=6)

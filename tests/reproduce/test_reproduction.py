@@ -110,6 +110,7 @@ def test_a_second_call_does_nothing_and_needs_no_torch(made):
     assert before == {p: p.stat().st_mtime_ns for p in home.rglob("*") if p.is_file()}
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_and_continued_it_gives_the_same_table(made, tmp_path):
     process = command(tmp_path, *WORDS)
     runs = tmp_path / "reproduce" / "small" / "runs"

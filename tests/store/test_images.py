@@ -276,6 +276,7 @@ def test_what_follows_the_end_of_a_jpeg_is_no_scan():
     assert load_image(scanned(12, film), "photo", 8).shape == (8, 8, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["I;16", "RGBA"])
 def test_a_huge_picture_costs_less_than_a_gigabyte(mode):
     code = (

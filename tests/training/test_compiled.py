@@ -36,7 +36,9 @@ def train(folder, backend, **settings):
     return read_checkpoint(trainer.checkpoint).state
 
 
-@pytest.mark.parametrize("backend", ["aot_eager", compiled.BACKEND])
+@pytest.mark.parametrize(
+    "backend", ["aot_eager", pytest.param(compiled.BACKEND, marks=pytest.mark.slow)]
+)
 def test_a_compiled_run_is_the_plain_one(tmp_path, backend, monkeypatch):
     """Through dynamo and autograd's own compiler; where there is one, the machine's too."""
     monkeypatch.setenv("TORCHINDUCTOR_COMPILE_THREADS", "1")  # no pool of processes for so little

@@ -60,6 +60,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_killed_twice_the_checkpoint_is_the_same(tmp_path, one_thread):
     expected = train(tmp_path / "whole")
     cut = tmp_path / "cut"

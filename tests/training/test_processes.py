@@ -178,6 +178,7 @@ def check_gradients(name, group):
             assert near, (name, way, key, float((found[way][key] - value).abs().max()), scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_losses_step_by_step_and_weights_are_those_of_one_process(tmp_path, together, way):
     train(tmp_path, **WAYS[way])
@@ -185,6 +186,7 @@ def test_losses_step_by_step_and_weights_are_those_of_one_process(tmp_path, toge
     assert len(log(tmp_path)) == 3 * 6  # five steps and a validation each
 
 
+@pytest.mark.slow
 def test_embeddings_are_those_of_one_process(together):
     model = tiny_world.make_tiny(tiny_world.make_partition(tiny_world.FakeStore()).train.classes)
     model.load_checkpoint_state(read_checkpoint(together / "whole/state/train.safetensors").state)
@@ -195,6 +197,7 @@ def test_embeddings_are_those_of_one_process(together):
             assert np.array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_what_one_process_refuses_all_refuse(together):
     for rank in range(2):
         batch_norm, too_small = json.loads((together / f"refused-{rank}.json").read_text())
@@ -227,6 +230,7 @@ def one_is_killed(folder):
         os._exit(error.exit_code)
 
 
+@pytest.mark.slow
 def test_when_one_is_killed_the_other_says_so_and_one_process_goes_on(tmp_path):
     (code, out, err), (killed, _, _) = start("one_is_killed", tmp_path)
     assert killed == -signal.SIGKILL
@@ -239,6 +243,7 @@ def test_when_one_is_killed_the_other_says_so_and_one_process_goes_on(tmp_path):
     assert_alike(tmp_path / "whole", tmp_path / "cut")
 
 
+@pytest.mark.slow
 def test_the_commands_speak_once_and_write_what_one_process_writes(started, tmp_path, monkeypatch):
     together, ((_, out, err), (_, silent, other)) = started
     for rank in range(2):

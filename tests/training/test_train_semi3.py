@@ -92,7 +92,9 @@ def whole(with_edges, tmp_path_factory):
 
 
 # Five steps a stage: within the first, at its end, within the second.
-@pytest.mark.parametrize("steps", [3, 5, 8])
+@pytest.mark.parametrize(
+    "steps", [pytest.param(3, marks=pytest.mark.slow), pytest.param(5, marks=pytest.mark.slow), 8]
+)
 def test_a_crash_in_either_stage_leaves_no_trace(edged, whole, tmp_path, steps):
     folder = tmp_path / "cut"
     with pytest.raises(Crash):
