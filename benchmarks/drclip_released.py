@@ -224,7 +224,7 @@ def main() -> None:
     batches = draw_batches(options.steps)
     released = Released(options.checkout, options.forgetting)
     model = ours(released, options.forgetting).eval()
-    texts, _ = model._text_features()  # type: ignore[operator]
+    texts, _ = model.text_features()  # type: ignore[operator]
     print(f"text features: {_largest(texts - released.text):.1e}")
     print("before:", _shown(differences(model, released, batches[0])))
     (stage,) = model.recipe()

@@ -124,7 +124,7 @@ def step(options: argparse.Namespace, *, known: bool) -> Callable[[], int]:
     optimizer = make_optimizer(stage, model.settings)
     set_trainable(model, stage, 0)
     model.train()
-    model._text_features()  # once a run
+    model.text_features()  # once a run
     if known:
         values = F.normalize(torch.randn(len(batch.ids), model.dim, device=options.device), dim=-1)
         model._known_reference.update(zip(batch.ids, values, strict=True))

@@ -6,7 +6,7 @@ setting whose default is named in the card (drclip.toml) together with the reaso
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -31,31 +31,22 @@ from sbirctl.losses import (
 from sbirctl.models import (
     MODELS,
     Augmentation,
-    Model,
-    ParamGroup,
     Stage,
-    WeightsRecord,
     card_presets,
 )
+from sbirctl.models._prompted import PromptedModel
 from sbirctl.models._recipe import IMAGENET_MEAN, IMAGENET_STD
-from sbirctl.models._weights import RANDOM
 from sbirctl.models.layers.cduf_checkpoint import parse_cduf
-from sbirctl.models.layers.class_texts import FineGrained, class_texts
+from sbirctl.models.layers.class_texts import FineGrained
 from sbirctl.models.layers.clip_towers import (
     SMALL_CLIP,
     ClipSettings,
-    build_clip,
-    check_size,
-    encode_texts,
-    fill_clip,
-    read_clip_weights,
 )
 from sbirctl.models.layers.prompted_clip import PromptedEncoder, TrainedPart
 from sbirctl.sampling.batch import Batch, Encoded, Side
 from sbirctl.sampling.tuple_plans import QuadrupletPlan
 from sbirctl.store.manifest import Modality
 
-_DIGEST = "frozen.sha256"
 _REFERENCE_BLOCK = 32
 
 
@@ -111,7 +102,7 @@ class DrClipSettings(ClipSettings):
 
 
 @MODELS.register
-class DrClip(Model):
+class DrClip(PromptedModel):
     """Prompted CLIP encoder, frozen reference, frozen text encoder."""
 
     name = "drclip"
@@ -137,61 +128,31 @@ class DrClip(Model):
         },
     }
 
-    def __init__(self, settings: DrClipSettings, classes: tuple[str, ...] | None = None) -> None:
-        super().__init__(settings, classes)
-        clip: Any = build_clip(settings.backbone)
-        check_size(clip, settings)
-        width = clip.visual.ln_post.weight.shape[0]
-        self._adopt(clip, torch.randn(2, settings.prompts, width))
-
-    def _adopt(self, clip: Any, prompts: Tensor) -> None:
+    def make_encoder(self, clip: Any) -> PromptedEncoder:
+        """See `PromptedModel.make_encoder`."""
         options = self.settings
-        self.encoder = PromptedEncoder(
+        self._known_reference: dict[str, Tensor] = {}  # of these frozen weights only
+        return PromptedEncoder(
             clip.visual,
-            prompts,
+            self.prompt_values(clip, 2),
             position=options.prompt_position,
             branches=options.branches,
             train=options.train,
         )
-        clip.visual = torch.nn.Identity()  # the text tower is what is left
-        self.text = clip.requires_grad_(False)
-        self.dim = self.encoder.dim
-        # They hold for these frozen weights only.
-        self._frozen_digest = ""
-        self._known_reference: dict[str, Tensor] = {}
-        self._texts: tuple[Tensor, Tensor] | None = None
 
-    def load_weights(self, weights: str) -> WeightsRecord:
-        """See `Model.load_weights`; a file holds both towers of CLIP, or is a checkpoint of the
-        authors' code."""
-        if weights == RANDOM:
-            return WeightsRecord()
-        clip, backbone = build_clip(self.settings.backbone), self.settings.backbone
-        read = read_clip_weights(backbone, weights)
-        trained = parse_cduf(read.state, read.record.name)
+    def adopt_weights(self, state: dict[str, Tensor], source: str) -> None:
+        """See `PromptedModel.adopt_weights`; or a checkpoint of the authors' code."""
+        trained = parse_cduf(state, source)
         if trained is None:
-            fill_clip(clip, backbone, read.state, read.record.name)
-            self._adopt(clip, self.encoder.prompts.detach())
-            return read.record
-        self._check_released(trained.prompts.shape[1], read.record.name)
-        fill_clip(clip, backbone, trained.clip, read.record.name)
-        self._adopt(clip, trained.prompts)
+            super().adopt_weights(state, source)
+            return
+        self._check_released(trained.prompts.shape[1], source)
+        super().adopt_weights(trained.clip, source)
         trained.fill(self.encoder)
-        return read.record
 
     def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
         """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised."""
         return self.encoder(images, None) if modality == "sketch" else self.encoder(None, images)
-
-    @property
-    def text_tower(self) -> Any:
-        """open_clip's model whose `encode_text` embeds texts."""
-        return self.text
-
-    def embed_text(self, texts: Sequence[str]) -> Tensor:
-        """Texts to (n, dim) L2-normalised float32 embeddings of the frozen text encoder."""
-        with self.autocast():
-            return encode_texts(self.text, self.settings.backbone, texts, self._mean.device)
 
     def encode(self, batch: Batch) -> Encoded:
         """One pass over sketches and photos; the reference's features where L_FS needs them."""
@@ -215,7 +176,7 @@ class DrClip(Model):
         options = self.settings
         tuples = batch.tuple_rows()
         anchor, positive, negative = tuples[:, :3].unbind(1)
-        texts, text_of = self._text_features()
+        texts, text_of = self.text_features()
         sketch_logits = class_logits(encoded.embeddings("sketch"), texts, options.temperature)
         photo_logits = class_logits(encoded.embeddings("photo"), texts, options.temperature)
         sketch_label, photo_label = text_of[batch.sketch_label], text_of[batch.photo_label]
@@ -249,46 +210,13 @@ class DrClip(Model):
         if self.classes is None:
             raise UsageError("A model made without training classes cannot be trained.")
         options = self.settings
-        trained = {n: p for n, p in self.encoder.named_parameters() if p.requires_grad}
-        prompts = [p for n, p in trained.items() if n == "prompts"]
-        others = [p for n, p in trained.items() if n != "prompts"]
-        groups = [
-            ParamGroup("encoder", others, options.lr, options.weight_decay),
-            ParamGroup("prompts", prompts, options.lr_prompts, options.weight_decay),
-        ]
         plan = QuadrupletPlan(
             batch=options.batch,
             same_category=any("/" in name for name in self.classes),
             released=options.any_negative,
             negative_sketch=options.negative_sketch,
         )
-        return (Stage("train", options.epochs, plan, [g for g in groups if g.params]),)
-
-    def checkpoint_state(self) -> dict[str, Tensor]:
-        """The trained parameters, and the digest of the frozen ones they belong to."""
-        digest = bytearray.fromhex(self._digest())
-        return {**self.encoder.trained_state(), _DIGEST: torch.tensor(digest, dtype=torch.uint8)}
-
-    def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take back the trained parameters.
-
-        Raises:
-            MismatchError: they were trained on other frozen weights, or with other settings.
-        """
-        state = dict(state)
-        stored = bytes(state.pop(_DIGEST).tolist()).hex()
-        own = self.encoder.trained_state()
-        if stored != self._digest() or {n: p.shape for n, p in own.items()} != {
-            n: p.shape for n, p in state.items()
-        }:
-            raise MismatchError(
-                f"The checkpoint was not trained on these weights of {self.settings.backbone.name}"
-                f" ({self.weights.name}).",
-                "Give the CLIP it was trained on with --weights FILE.",
-            )
-        with torch.no_grad():
-            for name, value in state.items():
-                own[name].copy_(value)
+        return (Stage("train", options.epochs, plan, self.trained_groups()),)
 
     def _metric(self, encoded: Encoded, tuples: Tensor) -> Tensor:
         anchor, positive, negative = tuples[:, :3].unbind(1)
@@ -345,21 +273,6 @@ class DrClip(Model):
             found = self.encoder.reference(padded).float()
             known.update((ids[row], found[place].clone()) for place, row in enumerate(block))
         return torch.stack([known[name] for name in ids])
-
-    def _text_features(self) -> tuple[Tensor, Tensor]:
-        """((texts, dim) features, (classes,) index of each class's text); computed once."""
-        if self._texts is not None:
-            return self._texts
-        assert self.classes is not None
-        texts, index = class_texts(self.classes, self.settings.fg_text)
-        features = self.embed_text([self.settings.template.format(text) for text in texts])
-        self._texts = features, torch.tensor(index, device=features.device)
-        return self._texts
-
-    def _digest(self) -> str:
-        """`PromptedEncoder.frozen_digest`, computed once: what it is of does not change."""
-        self._frozen_digest = self._frozen_digest or self.encoder.frozen_digest()
-        return self._frozen_digest
 
     def _check_released(self, prompts: int, source: str) -> None:
         options = self.settings

@@ -252,14 +252,14 @@ def test_category_texts_need_two_categories():
     with pytest.raises(UsageError, match="'shoe'"):
         loss_terms(drclip(classes, fg_text="category"), batch(), "train")
     two = drclip(("shoe/1", "shoe/2", "chair/3"), fg_text="category")
-    texts, index = two._text_features()
+    texts, index = two.text_features()
     assert len(texts) == 2
     assert index.tolist() == [0, 0, 1]
 
 
 def test_instances_of_one_name_in_two_categories_are_two_classes():
     model = drclip(("cow/1", "shoe/1", "shoe/2"))
-    texts, index = model._text_features()
+    texts, index = model.text_features()
     assert index.tolist() == [0, 1, 2]
     assert torch.equal(texts[0], texts[1])
     assert not torch.equal(texts[1], texts[2])
@@ -335,7 +335,7 @@ def test_the_digest_of_frozen_weights_is_computed_once(monkeypatch):
     state = model.checkpoint_state()
     model.load_checkpoint_state(state)
     assert len(calls) == 1
-    model._adopt(tower(), model.encoder.prompts.detach())  # other frozen weights, another digest
+    model.adopt(tower())  # other frozen weights, another digest
     assert model.checkpoint_state()["frozen.sha256"].tolist() != state["frozen.sha256"].tolist()
     assert len(calls) == 2
 

@@ -1,4 +1,4 @@
-"""Texts of training classes, which Dr. CLIP's text encoder reads."""
+"""Texts of training classes, which CLIP's text encoder reads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,24 @@ def text_of_class(name: str, fine_grained: FineGrained = "instance") -> str:
 def class_texts(
     names: Sequence[str], fine_grained: FineGrained
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """The texts that tell classes apart, and which of them each class has.
+    """The texts that tell classes apart; arguments and result as for `texts_of_classes`.
+
+    Raises:
+        UsageError: there is only one text.
+    """
+    texts, index = texts_of_classes(names, fine_grained)
+    if len(set(texts)) < 2:
+        raise UsageError(
+            f"All classes share the text {texts[0]!r}: nothing could be learnt from it.",
+            "Add --set fg_text=instance.",
+        )
+    return texts, index
+
+
+def texts_of_classes(
+    names: Sequence[str], fine_grained: FineGrained
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The texts of the classes, and which of them each class has.
 
     Classes of one category share its text; instances have one each, even where two categories
     have a photo of the same name.
@@ -32,9 +49,6 @@ def class_texts(
     Args:
         names: of the training classes, in the order of their labels.
         fine_grained: see `text_of_class`.
-
-    Raises:
-        UsageError: there is only one text.
     """
     texts = tuple(text_of_class(name, fine_grained) for name in names)
     index = tuple(range(len(texts)))
@@ -42,9 +56,4 @@ def class_texts(
         distinct = tuple(dict.fromkeys(texts))
         index = tuple(distinct.index(text) for text in texts)
         texts = distinct
-    if len(set(texts)) < 2:
-        raise UsageError(
-            f"All classes share the text {texts[0]!r}: Eqs. 1 to 4 and 9 would be constant.",
-            "Leave fg_text=instance.",
-        )
     return texts, index

@@ -77,7 +77,8 @@ class PromptedEncoder(nn.Module):
 
     Args:
         visual: the image tower; its LayerNorms are replaced in place, its weights stay.
-        prompts: (2, k, width) starting values of the prompt tokens, rows `PHOTO` and `SKETCH`.
+        prompts: (2, k, width) starting values of the prompt tokens, rows `PHOTO` and `SKETCH`; or
+            (1, k, width), common to both.
         position: "after" [CLS, patches], read-out at CLS; "before" CLS, read-out at the first
             prompt (what the released code of Dr. CLIP does).
         branches: 2, or 1 for one encoder that differs in the prompts only (CLIP-all).
@@ -181,12 +182,9 @@ class PromptedEncoder(nn.Module):
     def _with_prompts(self, tokens: Tensor, sketches: int) -> Tensor:
         if not self.prompts.shape[1]:
             return tokens
-        chosen = torch.cat(
-            [
-                self.prompts[SKETCH].expand(sketches, -1, -1),
-                self.prompts[PHOTO].expand(tokens.shape[0] - sketches, -1, -1),
-            ]
-        )
+        photos = tokens.shape[0] - sketches
+        first, second = self.prompts[-1], self.prompts[PHOTO]  # one and the same if common
+        chosen = torch.cat([first.expand(sketches, -1, -1), second.expand(photos, -1, -1)])
         tokens = at_least_float32(tokens)  # as the prompts, which half precision would round
         return torch.cat([tokens, chosen] if self.position == "after" else [chosen, tokens], 1)
 
