@@ -90,5 +90,5 @@ def _section(title: str, rows: list[dict[str, Any]], header: tuple[str, ...]) ->
 
 def _published(table: Mapping[str, Any]) -> Table:
     about = f"\n{table['title']} — {table['source']}"
-    about += f"\ntask {table['task']}; definition {table['definition']}"
+    about += f"\ntask {table['task']}; definition {table['definition'] or 'not stated'}"
     return Table(table["header"], table["rows"], before=about, after=table["note"])

@@ -73,8 +73,9 @@ class Table:
         id: the table's number in the paper.
         title: what the table shows.
         task: the task of all its columns.
-        definition: of the figures, a name `sbirctl evaluate --definition` knows. Rows of
-            origin "quoted" stand under the definition of the paper they come from.
+        definition: of the figures, a name `sbirctl evaluate --definition` knows; "" where the
+            paper states none, which leaves every column undetermined. Rows of origin "quoted"
+            stand under the definition of the paper they come from.
         keys: what the first values of a row are; the last keys are "origin" ("own" for the
             authors' own runs, "code" for others' public code run by them, "quoted" from other
             papers) and, where the model here can make rows of the table, "preset": the preset of
@@ -99,6 +100,11 @@ class Table:
     header: tuple[str, ...]
     note: str
 
+    @property
+    def measured_by(self) -> str:
+        """The definition that ours are measured by beside the table."""
+        return self.definition or "standard"
+
 
 def parse_table(
     data: Mapping[str, Any], paper: str, protocols: Mapping[str, Mapping[str, Any]]
@@ -119,6 +125,8 @@ def parse_table(
     header = (*data["keys"], *(c.heading for c in columns))
     if any(len(row) != len(header) for row in data["rows"]):
         raise ValueError(f"a row of table {data['id']} has not {len(header)} values")
+    if not data["definition"] and not all(c.undetermined for c in columns):
+        raise ValueError(f"table {data['id']} has no definition, and columns that are determined")
     places = [
         n.method if n.column is None else f"{n.method}, {columns[n.column].heading}" for n in notes
     ]

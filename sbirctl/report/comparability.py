@@ -33,7 +33,9 @@ def obstacles(
         for reason in check(Protocols(figure.column, figure.table.task, subject))
     ]
     found += [reason for training in TRAINING_CHECKS for reason in training(Pair(figure, subject))]
-    return (*found, *other_definition(figure.metric, figure.table.definition, definition))
+    if figure.table.definition:  # else its columns say that it is not stated
+        found += other_definition(figure.metric, figure.table.definition, definition)
+    return tuple(found)
 
 
 def recipe_remark(figure: Figure, subject: Subject) -> str:

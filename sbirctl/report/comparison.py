@@ -131,7 +131,7 @@ def _cell(
         return Cell(metric, definition or get_definition("standard"), None, (), ())
     return Cell(
         metric,
-        definition or get_definition(figure.table.definition),
+        definition or get_definition(figure.table.measured_by),
         printed_of(figure),
         obstacles(figure, subject, definition),
         (*remarks_on(figure, subject), *_elsewhere(figure, candidates)),
@@ -269,8 +269,7 @@ def about_interval(published: float, interval: tuple[float, float], seeds: int) 
 
 def printed_of(figure: Figure) -> Printed:
     """A card's figure in words."""
-    column = figure.column
-    definition = get_definition(figure.table.definition)
+    column, stated = figure.column, figure.table.definition
     words = [f"task {figure.table.task}"]
     if column.trained_on:
         words[0] += f" trained on {column.trained_on}"
@@ -281,7 +280,7 @@ def printed_of(figure: Figure) -> Printed:
     return Printed(
         figure.value,
         system,
-        explain(figure.metric, definition),
+        explain(figure.metric, get_definition(stated)) if stated else "not stated",
         "; ".join(words),
         f"{figure.table.source}, {system}",
     )

@@ -95,7 +95,8 @@ def _published(tables: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = ["## Published figures", "", "As the paper prints them, as fractions of 1."]
     for one in tables:
         lines += ["", f"### {one['title']}", ""]
-        lines += [f"{one['source']}; task {one['task']}, definition {one['definition']}."]
+        stated = one["definition"] or "not stated"
+        lines += [f"{one['source']}; task {one['task']}, definition {stated}."]
         lines += ["", *table(one["header"], _rows(one))]
         lines += ["", *(f"- {text}" for text in _remarks(one))]
     return lines

@@ -86,8 +86,9 @@ def _table(table: TableResult) -> str:
         for ours, cells in laid.rows
     )
     notes = "".join(f"<li>{escape(text)}</li>\n" for text in laid.told)
+    stated = escape(table.definition or "not stated")
     return (
-        f"<p class=source>{escape(table.source)}; definition {escape(table.definition)}.</p>\n"
+        f"<p class=source>{escape(table.source)}; definition {stated}.</p>\n"
         f"<div class=wide><table>\n<thead><tr>{blank}{above}</tr>\n<tr>{head}</tr></thead>\n"
         f"<tbody>\n{body}</tbody></table></div>\n<ul class=notes>\n{notes}</ul>\n"
     )

@@ -64,7 +64,7 @@ def _measure(source: Source, runner: Runner, table: Table, metrics: Sequence[str
     e = files.read(path)
     known = [name for name in metrics if e.query_instance is not None or name[:3] != "acc"]
     (found,) = evaluate(
-        e, [measures.parse(name) for name in known], [definitions.get(table.definition)]
+        e, [measures.parse(name) for name in known], [definitions.get(table.measured_by)]
     )
     return Measured(
         subject_of(e, path),
