@@ -39,6 +39,9 @@ from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.plans import BalancedPlan
 from sbirctl.store.manifest import MODALITIES, Modality
 
+# Of 12 blocks, each a level; its positions are resampled from 518 pixels.
+_DINOV2 = {"name": "vit_small_patch14_dinov2.lvd142m", "img_size": 224}
+
 
 @dataclass(frozen=True)
 class BaselineSettings(ModelSettings):
@@ -105,6 +108,13 @@ class Baseline(Model):
             "augment": "none",
             "mirror": False,
             "epochs": 12,
+        },
+        # A self-supervised transformer; untrained, its class token is the embedding.
+        "dinov2-frozen": {"backbone": {**_DINOV2, "freeze": 12}, "mirror": False},
+        "dinov2-tuned": {
+            "backbone": {**_DINOV2, "freeze": 8},
+            "mirror": False,
+            "lr_backbone": 1e-5,
         },
     }
 

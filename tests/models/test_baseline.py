@@ -8,7 +8,8 @@ from small_models import CLASSES, batch, images, small
 
 from sbirctl.core.errors import UsageError
 from sbirctl.losses import batch_hard_triplet, normalised_softmax
-from sbirctl.models import create
+from sbirctl.models import Model, create
+from sbirctl.models._publishers import timm_state
 from sbirctl.store.manifest import MODALITIES
 from sbirctl.training.step import loss_terms
 
@@ -202,3 +203,45 @@ def test_settings_that_a_chosen_loss_has_no_use_for_are_refused(settings, said) 
     with pytest.raises(UsageError, match=said):
         other(**settings)
     assert other(loss="contrastive", triplet=0.5, margin=0.1).loss.margin == 0.1
+
+
+SMALL_DINO = {"img_size": 56, "embed_dim": 32, "num_heads": 2}
+
+
+def _dino(preset: str, classes: tuple[str, ...] | None = CLASSES) -> Model:
+    layers = [{"preset": preset, "backbone": SMALL_DINO, "size": 56}]
+    return create("baseline", device="cpu", weights="none", classes=classes, layers=layers)
+
+
+@pytest.mark.parametrize(("preset", "moved"), [("dinov2-frozen", ()), ("dinov2-tuned", "89")])
+def test_dinov2_presets_train_the_last_blocks_or_none(preset: str, moved: str) -> None:
+    model = _dino(preset)
+    names = {id(p): n for n, p in model.backbone.net.named_parameters()}
+    (group,) = [g for g in model.recipe()[0].groups if g.name == "backbone"]
+    trained = {names[id(p)] for p in group.params}
+    blocks = {n.split(".")[1] for n in trained if n.startswith("blocks.")}
+    assert blocks == ({*moved, "10", "11"} if moved else set())
+    assert {n for n in trained if not n.startswith("blocks.")} == {"norm.weight", "norm.bias"}
+    assert model.expected_normalisation() == (model.settings.mean, model.settings.std)
+    terms = loss_terms(model.train(), batch(), "train")
+    assert torch.isfinite(terms["total"])
+
+
+def test_untrained_dinov2_embeds_the_class_token() -> None:
+    model = _dino("dinov2-frozen", None).eval()
+    given = images(2, side=56)
+    tokens = model.backbone.net.forward_features(model.preprocess(given, "photo"))
+    expected = torch.nn.functional.normalize(tokens[:, 0], dim=1).detach()
+    assert model.dim == 32
+    torch.testing.assert_close(model.embed(given, "photo"), expected)
+
+
+def test_published_dinov2_positions_are_resampled_to_the_preset_size() -> None:
+    import timm
+
+    name, small_net = "vit_small_patch14_dinov2.lvd142m", {"embed_dim": 32, "num_heads": 2}
+    published = timm.create_model(name, num_classes=0, **small_net).state_dict()  # of 518 pixels
+    state = timm_state(name, SMALL_DINO, published)
+    assert published["pos_embed"].shape == (1, 37 * 37 + 1, 32)
+    assert state["pos_embed"].shape == (1, 4 * 4 + 1, 32)
+    assert torch.equal(state["blocks.0.attn.qkv.weight"], published["blocks.0.attn.qkv.weight"])
