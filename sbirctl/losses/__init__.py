@@ -12,9 +12,14 @@ from sbirctl.core.lazy import lazy_attributes
 from sbirctl.losses._registry import LOSSES as LOSSES
 
 if TYPE_CHECKING:
+    from sbirctl.losses._adaptive_margin import CosineDistance as CosineDistance
+    from sbirctl.losses._adaptive_margin import adaptive_triplet as adaptive_triplet
+    from sbirctl.losses._adaptive_margin import text_margin as text_margin
     from sbirctl.losses._alignment import alignment as alignment
     from sbirctl.losses._class_logits import class_logits as class_logits
     from sbirctl.losses._classification import classification as classification
+    from sbirctl.losses._clipat import clipat_objective as clipat_objective
+    from sbirctl.losses._conditional_jigsaw import conditional_jigsaw as conditional_jigsaw
     from sbirctl.losses._contrastive import ContrastiveLoss as ContrastiveLoss
     from sbirctl.losses._contrastive import contrastive as contrastive
     from sbirctl.losses._cosine import at_least_float32 as at_least_float32
@@ -49,6 +54,9 @@ if TYPE_CHECKING:
     from sbirctl.losses._normalised_softmax import normalised_softmax as normalised_softmax
     from sbirctl.losses._pair_relation import pair_relation as pair_relation
     from sbirctl.losses._quadruplet import domain_balanced_quadruplet as domain_balanced_quadruplet
+    from sbirctl.losses._relative_distance import DistanceOrder as DistanceOrder
+    from sbirctl.losses._relative_distance import category_divergence as category_divergence
+    from sbirctl.losses._relative_distance import relative_distance as relative_distance
     from sbirctl.losses._semi3 import semi3_objective as semi3_objective
     from sbirctl.losses._triplet import TripletLoss as TripletLoss
     from sbirctl.losses._triplet import batch_hard_triplet as batch_hard_triplet
@@ -56,9 +64,16 @@ else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
         {
+            "_adaptive_margin": (
+                "CosineDistance",
+                "adaptive_triplet",
+                "text_margin",
+            ),
             "_alignment": ("alignment",),
             "_class_logits": ("class_logits",),
             "_classification": ("classification",),
+            "_clipat": ("clipat_objective",),
+            "_conditional_jigsaw": ("conditional_jigsaw",),
             "_contrastive": (
                 "ContrastiveLoss",
                 "contrastive",
@@ -106,6 +121,11 @@ else:
             ),
             "_pair_relation": ("pair_relation",),
             "_quadruplet": ("domain_balanced_quadruplet",),
+            "_relative_distance": (
+                "DistanceOrder",
+                "category_divergence",
+                "relative_distance",
+            ),
             "_semi3": ("semi3_objective",),
             "_triplet": (
                 "TripletLoss",

@@ -79,7 +79,7 @@ def _of_own(
         told.add(row)
         yield Cell(
             figure.metric,
-            definition or get_definition(figure.table.definition),
+            definition or get_definition(figure.table.measured_by),
             printed_of(figure),
             obstacles(figure, subject, definition),
             remarks_on(figure, subject),

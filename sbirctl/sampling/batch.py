@@ -27,8 +27,8 @@ class Batch:
         edge: (P, 1, H, W) uint8, row i belongs to photo i.
         photo_label: (P,) int64. sketch_label: (S,) int64.
         photo_instance: (P,) int64, -1 for none. sketch_instance: (S,) int64.
-        tuples: (T, k) int64: semi3 (s, p+, p-), drclip (s, p+, p-, s-) or (s, p+, p-), rows of
-            this batch; None in a share, the whole has them.
+        tuples: (T, k) int64: semi3 (s, p+, p-), drclip (s, p+, p-, s-) or (s, p+, p-),
+            clipat and splip (s, p+, p-), rows of this batch; None in a share, the whole has them.
         ids: ids of the photos, then of the sketches.
         share: where this belongs in the batch over all processes, None where it is all of it.
     """

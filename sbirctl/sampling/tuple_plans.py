@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sbirctl.core.errors import UsageError
 from sbirctl.core.seeds import rng_for
 from sbirctl.sampling.global_batch import GlobalIndices
 from sbirctl.sampling.plans import Positions, positions, usable_classes
@@ -64,6 +65,8 @@ class QuadrupletPlan:
             can be of the anchor's class and is never of the last one.
         negative_sketch: false for a loss that takes photos alone as negatives: a batch of n
             tuples (s, p+, p-) holds the n anchors alone.
+        per_category: so many anchors of a category stand one after the other (CLIP-AT); those
+            that are too few for that come at the end of the epoch. 0: in any order.
     """
 
     batch: int = 64
@@ -71,6 +74,14 @@ class QuadrupletPlan:
     same_category: bool = False
     released: bool = False
     negative_sketch: bool = True
+    per_category: int = 0
+
+    def __post_init__(self) -> None:
+        if self.per_category and self.batch % self.per_category:
+            raise UsageError(
+                f"batch={self.batch} is no multiple of per_category={self.per_category}.",
+                f"Take a batch of {self.per_category * max(1, self.batch // self.per_category)}.",
+            )
 
     def length(self, subset: Labelled) -> int:
         """See `BatchPlan.length`."""
@@ -79,7 +90,7 @@ class QuadrupletPlan:
     def batches(self, subset: Labelled, epoch: int, seed: int) -> Iterator[GlobalIndices]:
         """See `BatchPlan.batches`."""
         rng = rng_for(seed, "quadruplets", epoch)
-        tuples = Tuples.draw(rng, subset, self.same_category, self.released)
+        tuples = Tuples.draw(rng, subset, self.same_category, self.released, self.per_category)
         against = positions(subset)[1].draw(rng, tuples.other)
         for at in _pieces(len(tuples.anchor), self.batch, self.last):
             photo = np.stack([tuples.positive[at], tuples.negative[at]], axis=1).reshape(-1)
@@ -108,12 +119,20 @@ class Tuples:
 
     @classmethod
     def draw(
-        cls, rng: np.random.Generator, subset: Labelled, same_category: bool, released: bool = False
+        cls,
+        rng: np.random.Generator,
+        subset: Labelled,
+        same_category: bool,
+        released: bool = False,
+        per_category: int = 0,
     ) -> Tuples:
         """An epoch of tuples; the arguments are `QuadrupletPlan`'s."""
         photos, sketches = positions(subset)
         usable = usable_classes(subset, photos, sketches)
         anchor = rng.permutation(anchors(subset, photos))
+        if per_category:
+            own = categories(subset, photos)[subset.sketch.label[anchor]]
+            anchor = anchor[together(rng, own, per_category)]
         label = subset.sketch.label[anchor]
         if released:
             other = usable[rng.integers(len(usable) - 1, size=len(label))]
@@ -164,6 +183,17 @@ def categories(subset: Labelled, photos: Positions) -> np.ndarray:
     have = np.flatnonzero(photos.count)
     result[have] = label[photos.order[photos.start[have]]]
     return result
+
+
+def together(rng: np.random.Generator, category: np.ndarray, each: int) -> np.ndarray:
+    """(n,) int64: an order in which `each` of one category follow each other, then the rest."""
+    of = np.unique(category, return_inverse=True)[1]
+    rows, count = np.argsort(of, kind="stable"), np.bincount(of)
+    own = of[rows]
+    within = np.arange(len(rows)) - (np.cumsum(count) - count)[own]
+    whole = within < (count - count % each)[own]
+    groups = rows[whole].reshape(-1, each)
+    return np.concatenate([rng.permutation(groups).reshape(-1), rng.permutation(rows[~whole])])
 
 
 def anchors(subset: Labelled, photos: Positions) -> np.ndarray:

@@ -38,6 +38,7 @@ PLANS = [
     QuadrupletPlan(batch=5),
     QuadrupletPlan(batch=3, last=False),
     QuadrupletPlan(batch=3, negative_sketch=False),
+    QuadrupletPlan(batch=6, negative_sketch=False, per_category=3),
 ]
 
 
@@ -197,6 +198,18 @@ def test_the_other_instance_is_of_the_same_category_where_there_is_one():
         assert (anchor != other).all()
         in_group = category[anchor] != 2  # category 2 has one instance only
         assert np.array_equal(category[anchor][in_group], category[other][in_group])
+
+
+def test_anchors_of_a_category_stand_together_and_none_is_lost():
+    category = np.array([0, 0, 1, 1, 2, 2])
+    part = make_part([2] * 6, [5, 6, 4, 4, 1, 1], category)  # 11, 8 and 2 sketches
+    plan = QuadrupletPlan(6, same_category=True, negative_sketch=False, per_category=3)
+    drawn = [b.sketch[b.tuples[:, 0]] for b in plan.batches(part, 0, 0)]
+    assert sorted(np.concatenate(drawn)) == list(range(21))
+    groups = [category[part.sketch.label[at]].reshape(2, 3) for at in drawn[:2]]
+    assert all((group == group[:, :1]).all() for group in groups)
+    other = [b.sketch[b.tuples[:, 0]] for b in plan.batches(part, 1, 0)]
+    assert not np.array_equal(np.concatenate(drawn), np.concatenate(other))
 
 
 def test_anchors_without_a_photo_of_their_class_are_left_out():
