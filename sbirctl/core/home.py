@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -16,6 +17,8 @@ from sbirctl.core.forms import NATURAL, Each, Maybe, check_form
 
 LABEL = "label.txt"
 _LONGEST = 80  # characters of a label
+RESULT = "result.json"  # of a run that is finished
+_REMOVED = ".removed"  # ends the name of a folder that is being removed
 _LONGEST_NAME = 100  # bytes; a run's folder holds a data set's name and more, of 255 at most
 _LAST = re.compile(r"@([1-9][0-9]*)")
 _SHOWN = 5
@@ -98,10 +101,17 @@ def remove_folders(
                 "Remove the link by hand.",
             )
     for folder in folders:
+        for forgotten in folder.parent.glob(f".*{_REMOVED}"):  # a call was killed meanwhile
+            shutil.rmtree(forgotten, ignore_errors=True)
+        aside = folder.with_name(f".{folder.name[:40]}.{secrets.token_hex(8)}{_REMOVED}")
         with held(folder):
             for name in first:
                 (folder / name).unlink(missing_ok=True)
-            shutil.rmtree(folder)
+            try:
+                folder.rename(aside)
+            except OSError:  # Windows, where the lock is a file that is open
+                aside = folder
+        shutil.rmtree(aside)  # which takes long on network disks
     return folders
 
 
@@ -132,8 +142,8 @@ def read_result(folder: Path) -> RunResult:
         MissingError: the run is not finished.
         CorruptError: the file is damaged.
     """
-    found = read_json(folder / "result.json")
-    check_form(found, _RESULT, folder / "result.json", "Train again with --fresh.")
+    found = read_json(folder / RESULT)
+    check_form(found, _RESULT, folder / RESULT, "Train again with --fresh.")
     result: RunResult = found
     return result
 

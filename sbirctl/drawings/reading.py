@@ -18,6 +18,7 @@ MAX_BYTES = 32 * 1024**2
 MAX_PIXELS = 50_000_000
 _LARGEST = 1024  # pixels of a side beyond which a drawing is reduced first
 _CANVAS = 256
+_BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
 def read_drawing(
@@ -71,6 +72,11 @@ def read_drawing(
     return sheet.convert("RGB")
 
 
+def is_lines(data: bytes) -> bool:
+    """Whether a file holds lines, an SVG or strokes, rather than pixels."""
+    return data.lstrip(_BLANK)[:1] in (b"{", b"[", b"<")
+
+
 def _read(data: bytes, clean: str, max_bytes: int, max_pixels: int) -> tuple[Image.Image, str]:
     """The drawing in grey, and what of it is left out."""
     if len(data) > max_bytes:
@@ -78,9 +84,8 @@ def _read(data: bytes, clean: str, max_bytes: int, max_pixels: int) -> tuple[Ima
             f"it has {human_bytes(len(data))}, more than {human_bytes(max_bytes)}",
             "Make it smaller.",
         )
-    text = data.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if text[:1] in (b"{", b"[", b"<"):
-        return _lines(text)
+    if is_lines(data):
+        return _lines(data.lstrip(_BLANK))
     grey = decode_sketch(data, max_pixels=max_pixels)
     grey.thumbnail((_LARGEST, _LARGEST), Image.Resampling.LANCZOS)
     if clean == "yes" or (clean == "auto" and not is_clean(np.asarray(grey))):

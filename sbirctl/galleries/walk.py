@@ -21,6 +21,7 @@ from sbirctl.datasets.readers.exclude import (
 from sbirctl.datasets.readers.tree import MAGIC_BYTES, File, ReadFolder, is_named_image, left_aside
 
 UNREADABLE_FOLDER = "folder that cannot be read"
+GONE = "photo that is not there any more"
 LINKED_FOLDER = "link to a folder"
 SPECIAL = "no regular file"
 
@@ -76,7 +77,8 @@ def _list(
             entries = list(stream)
     except OSError as error:
         refuse_shortage(error)
-        found.left.append((folder, UNREADABLE_FOLDER))
+        gone = isinstance(error, FileNotFoundError) and is_named_image(os.path.basename(folder))
+        found.left.append((folder, GONE if gone else UNREADABLE_FOLDER))
         found.unreadable.append(folder)
         return []
     if folder not in named and any(entry.name.lower() == NO_MEDIA_FILE for entry in entries):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,10 +21,19 @@ _LINES = (b".svg", b".ndjson")
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawing to search with: what it is called, and the bytes of its file."""
+    """A drawing to search with: what it is called, and its file or the bytes of one."""
 
     name: str
-    data: bytes
+    source: bytes | Path
+
+    @property
+    def data(self) -> bytes:
+        """The bytes, read anew each time where it is a file.
+
+        Raises:
+            MissingError: it is not there any more or cannot be read.
+        """
+        return _read(self.source) if isinstance(self.source, Path) else self.source
 
 
 def read_drawings(path: Path, report: Reporter = SILENT) -> list[Drawing]:
@@ -40,7 +49,7 @@ def read_drawings(path: Path, report: Reporter = SILENT) -> list[Drawing]:
 
     place = path.expanduser()
     if not place.is_dir():
-        return [_read_file(path)]
+        return [Drawing(display_path(path), _read(path))]
     found = walk([os.fsencode(place)])
     lines = {one for one, reason in found.left if reason == NO_IMAGE and _is_lines(one)}
     files = [*(file.path for file in found.files), *lines]
@@ -53,31 +62,33 @@ def read_drawings(path: Path, report: Reporter = SILENT) -> list[Drawing]:
         )
     if others:
         report.note(f"Left out of {display_path(path)}: {others}.")
-    return [_read_file(Path(os.fsdecode(one))) for one in sorted(files)]
+    return [Drawing(display_path(one), Path(os.fsdecode(one))) for one in sorted(files)]
 
 
 def readable(
     drawings: Sequence[Drawing], read: Callable[[Drawing], Image.Image], report: Reporter = SILENT
-) -> list[tuple[Drawing, Image.Image]]:
-    """The drawings that can be read, with their pictures; of several, each other is warned of.
+) -> Iterator[tuple[Drawing, Image.Image]]:
+    """The drawings that can be read, with their pictures, one after the other.
+
+    Of several, each that cannot be read is warned of in the end.
 
     Raises:
-        CorruptError: none can be read.
+        CorruptError, MissingError: none can be read.
     """
-    found: list[tuple[Drawing, Image.Image]] = []
-    problems: list[CorruptError] = []
+    problems: list[CorruptError | MissingError] = []
     for drawing in drawings:
         try:
-            found.append((drawing, read(drawing)))
-        except CorruptError as error:
+            picture = read(drawing)
+        except (CorruptError, MissingError) as error:
             problems.append(error)
-    if problems and not found:
+        else:
+            yield drawing, picture
+    if problems and len(problems) == len(drawings):
         first = problems[0]
         more = f" (none of the {len(problems)} drawings can be)" if problems[1:] else ""
-        raise CorruptError(f"{first.message.removesuffix('.')}{more}.", first.hint) from first
+        raise type(first)(f"{first.message.removesuffix('.')}{more}.", first.hint) from first
     for problem in problems:
         report.warn(problem.message)
-    return found
 
 
 def read_bytes(path: Path, most: int) -> bytes:
@@ -101,10 +112,10 @@ def read_bytes(path: Path, most: int) -> bytes:
         ) from error
 
 
-def _read_file(path: Path) -> Drawing:
+def _read(path: Path) -> bytes:
     from sbirctl.drawings.reading import MAX_BYTES
 
-    return Drawing(display_path(path), read_bytes(path, MAX_BYTES + 1))
+    return read_bytes(path, MAX_BYTES + 1)
 
 
 def _is_lines(path: bytes) -> bool:

@@ -9,6 +9,7 @@ from typing import TypedDict
 from sbirctl.core.errors import MissingError, SbirctlError, nearest
 from sbirctl.core.files import lock, read_json
 from sbirctl.core.home import (
+    RESULT,
     find_run,
     label_of,
     read_result,
@@ -60,7 +61,7 @@ def remove(names: list[str]) -> list[Path]:
     def held(folder: Path) -> AbstractContextManager[None]:
         return lock(folder / ".lock", busy=f"{folder.name} is being trained")
 
-    return remove_folders([_known(name) for name in names], held, "result.json", "config.toml")
+    return remove_folders([_known(name) for name in names], held, RESULT, "config.toml")
 
 
 def label(name: str, text: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,11 +103,18 @@ def search(
     chosen: list[str | None] = [*dict.fromkeys(galleries)] or [None]
     searcher = join([Searcher.open(name, device=device, report=report) for name in chosen])
     common = _common(searcher, query)
+    labels: list[str] = []
+    vectors: list[np.ndarray] = []
+    pictures: list[Image.Image] = []
     drawn = readable(query.drawings, lambda one: _picture(searcher, one, query, report), report)
-    pictures = [image for _, image in drawn]
-    asked = [[("sketch", searcher.embed(image, "sketch")), *common] for image in pictures]
-    vectors = [combine(parts, query.weights) for parts in asked or [common]]
-    labels = [drawing.name for drawing, _ in drawn] or [_words(query)]
+    for drawing, image in drawn:
+        labels.append(drawing.name)
+        asked = [("sketch", searcher.embed(image, "sketch")), *common]
+        vectors.append(combine(asked, query.weights))
+        if len(pictures) < _ROWS:  # for the sheet
+            pictures.append(image)
+    if not labels:
+        labels, vectors = [_words(query)], [combine(common, query.weights)]
     wanted = query.wanted or EVERYTHING
     alone = bool(query.drawings) and not common
     answers = [
@@ -142,16 +150,20 @@ def search(
 
 
 def _picture(searcher: Searcher, drawing: Drawing, query: Query, report: Reporter) -> Image.Image:
-    from sbirctl.drawings.reading import read_drawing
+    from sbirctl.drawings.reading import is_lines, read_drawing
+    from sbirctl.store.bounded import is_cheap, within_bounds
 
-    return read_drawing(
-        drawing.data,
+    data = drawing.data
+    read = partial(
+        read_drawing,
+        data,
         name=drawing.name,
         clean=query.clean,
         centre=query.centre,
         placement=searcher.placement,
-        report=report,
     )
+    # what is warned of are parts of lines, which are never made elsewhere
+    return read(report=report) if is_lines(data) or is_cheap(data) else within_bounds(read)
 
 
 def _common(searcher: Searcher, query: Query) -> list[tuple[str, np.ndarray]]:

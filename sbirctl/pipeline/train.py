@@ -13,7 +13,7 @@ from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.distributed import joined
 from sbirctl.core.errors import SbirctlError, UsageError
 from sbirctl.core.files import lock
-from sbirctl.core.home import read_result
+from sbirctl.core.home import RESULT, read_result
 from sbirctl.core.progress import SILENT, Listener, Reporter, going_on
 from sbirctl.models import MODELS, is_trainable, refuse_missing
 from sbirctl.training.calls import call_digest, finished_run, remember
@@ -80,7 +80,7 @@ def train(
         if listener.heard:  # to be said again each time
             call = None
         folder = run.folder()
-        if group.broadcast_from_first(lambda: (folder / "result.json").is_file() and not fresh):
+        if group.broadcast_from_first(lambda: (folder / RESULT).is_file() and not fresh):
             if call:
                 remember(folder, call)
             report.note(FINISHED)

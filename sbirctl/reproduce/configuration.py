@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbirctl.core.files import atomic_open
-from sbirctl.core.home import runs_dir
+from sbirctl.core.home import RESULT, runs_dir
 from sbirctl.reproduce.plan import Training
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def run_folder(training: Training) -> Path | None:
     init = ""
     if training.init is not None:
         first = run_folder(training.init)
-        if first is None or not (first / "result.json").is_file():
+        if first is None or not (first / RESULT).is_file():
             return None
         init = str(first)
     config = configuration(training, init)

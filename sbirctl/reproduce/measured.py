@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sbirctl.core.files import read_json
+from sbirctl.core.home import RESULT
 from sbirctl.models import Column, Table
 from sbirctl.report.comparison import about_interval
 from sbirctl.reproduce.exhibits import Paper, table_system
@@ -166,7 +167,7 @@ def quantity(column: Column, run: Path) -> float | None:
     Raises:
         MissingError: the run is not finished.
     """
-    result = read_json(run / "result.json")
+    result = read_json(run / RESULT)
     if column.quantity == "parameters":
         return float(result["parameters"]["all"]) / 1e6
     if column.quantity == "convergence":

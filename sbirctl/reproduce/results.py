@@ -11,7 +11,7 @@ from sbirctl import __version__
 from sbirctl.core.config import environment_layer
 from sbirctl.core.errors import SbirctlError
 from sbirctl.core.files import atomic_open, digest_json, read_json, write_json
-from sbirctl.core.home import datasets_dir
+from sbirctl.core.home import RESULT, datasets_dir
 from sbirctl.reproduce.exhibits import Exhibit
 from sbirctl.reproduce.layout import FORMATS
 from sbirctl.reproduce.measured import TableResult
@@ -63,7 +63,7 @@ def read_made(exhibit: Exhibit, mark: str, folder: Path) -> Made | None:
         value = read_json(folder / f"{exhibit.stem}.json")
         made = _made(value["made"])
         files = [folder / name for name, _ in made.pictures]
-        files += [Path(run) / "result.json" for run in made.runs]
+        files += [Path(run) / RESULT for run in made.runs]
         same = value["fingerprint"] == mark and made.whole
     except (SbirctlError, LookupError, TypeError, AttributeError):
         return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import SbirctlError
 from sbirctl.core.files import read_json
-from sbirctl.core.home import runs_dir
+from sbirctl.core.home import RESULT, runs_dir
 
 if TYPE_CHECKING:
     from sbirctl.sampling.subsets import Subset
@@ -39,7 +39,7 @@ def known_rates(device: str) -> dict[str, float]:
         device: "cpu", "cuda" or "mps".
     """
     found: dict[str, tuple[str, float]] = {}
-    for path in runs_dir().glob("*/result.json"):
+    for path in runs_dir().glob(f"*/{RESULT}"):
         try:
             result = read_json(path)
             about = result["provenance"]

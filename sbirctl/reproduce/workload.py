@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sbirctl.core.config import to_dict
+from sbirctl.core.home import RESULT
 from sbirctl.reproduce.configuration import configuration, run_folder
 from sbirctl.reproduce.plan import Training
 from sbirctl.reproduce.step_rate import kind_of
@@ -147,4 +148,4 @@ def _partition(config: TrainingConfig, holdout: Holdout) -> Partition:
 def _state(folder: Path | None) -> str:
     if folder is None or not (folder / "config.toml").is_file():
         return "new"
-    return "finished" if (folder / "result.json").is_file() else "begun"
+    return "finished" if (folder / RESULT).is_file() else "begun"

@@ -8,7 +8,9 @@ own: they are decoded in another process, which is stopped at the limit.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
@@ -16,6 +18,8 @@ from sbirctl.core.bounded import BoundedProcesses, Bounds, CrashedError, OutOfBo
 from sbirctl.store.images import MAX_PIXELS, ImageError, ImageFault, count_scans, load_image
 from sbirctl.store.manifest import Modality
 
+P = ParamSpec("P")
+R = TypeVar("R")
 BOUNDS = Bounds(seconds=30, memory=10**9)
 _FEW_SCANS = 50  # of a JPEG; it is the number of scans that makes one costly
 _PLAIN = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"P1", b"P2", b"P3", b"P4", b"P5", b"P6")
@@ -30,10 +34,27 @@ def load_bounded(
         ImageError: as `load_image`, or it takes more.
         OSError: no process could be started.
     """
-    if not data or (data.startswith(_PLAIN) and count_scans(data, _FEW_SCANS) <= _FEW_SCANS):
+    if is_cheap(data):
         return load_image(data, modality, size, max_pixels=max_pixels)
+    return within_bounds(load_image, data, modality, size, max_pixels=max_pixels, heic=True)
+
+
+def is_cheap(data: bytes) -> bool:
+    """Whether a picture of so many pixels as its header says keeps to `BOUNDS` anyway."""
+    plain = data.startswith(_PLAIN) and count_scans(data, _FEW_SCANS) <= _FEW_SCANS
+    return not data or plain
+
+
+def within_bounds(decode: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> R:
+    """`decode(*arguments, **keywords)` in another process, which is stopped at `BOUNDS`.
+
+    Raises:
+        ImageError: it takes more.
+        Exception: what the function raises.
+        OSError: no process could be started.
+    """
     try:
-        return _processes().run(load_image, data, modality, size, max_pixels=max_pixels, heic=True)
+        return _processes().run(decode, *arguments, **keywords)
     except OutOfBoundsError as error:
         kind = ImageFault.BROKEN if isinstance(error, CrashedError) else ImageFault.TOO_LARGE
         raise ImageError(error.message, kind=kind) from error

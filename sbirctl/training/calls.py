@@ -14,7 +14,7 @@ from typing import Any
 from sbirctl.core.distributed import world
 from sbirctl.core.errors import SbirctlError
 from sbirctl.core.files import digest_file, digest_json
-from sbirctl.core.home import runs_dir
+from sbirctl.core.home import RESULT, runs_dir
 from sbirctl.core.kept import code_digest, file_states
 from sbirctl.models import MODELS
 from sbirctl.store.reader import Store
@@ -23,7 +23,6 @@ from sbirctl.training.find import find_checkpoint
 from sbirctl.training.inputs import Found
 
 CALLS = "calls"
-RESULT = "result.json"
 
 
 def call_digest(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sbirctl.core.errors import MismatchError, SbirctlError
 from sbirctl.core.files import read_json
+from sbirctl.core.home import RESULT
 from sbirctl.models import Model
 from sbirctl.retrieval.provenance import Beginning
 from sbirctl.training.checkpoint import read_checkpoint
@@ -61,7 +62,7 @@ def _earlier_stages(model: Model, path: Path, from_stage: str) -> bool | None:
     if from_stage not in names:
         return None
     try:
-        trained = read_json(path.with_name("result.json"))["chosen_epochs"]
+        trained = read_json(path.with_name(RESULT))["chosen_epochs"]
     except (SbirctlError, LookupError, TypeError):
         return None
     return list(trained) == names[: names.index(from_stage)]

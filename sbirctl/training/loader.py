@@ -54,10 +54,7 @@ class BatchLoader:
             array.open()  # a damaged file is so found before the first step
 
     def batches(self, indices: Iterable[GlobalIndices]) -> Iterator[Batch]:
-        """The batches of `indices`, or this process's shares of them, in order.
-
-        Sketches still have one channel (see `three`).
-        """
+        """The batches of `indices`, or this process's shares, in order; see also `to_rgb`."""
         for batch in read_ahead(indices, self._read, self.workers):
             yield batch.to(self.device)
 

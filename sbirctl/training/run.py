@@ -19,7 +19,7 @@ from sbirctl import __version__
 from sbirctl.core.config import RUN_TABLE, to_dict
 from sbirctl.core.distributed import ProcessGroup
 from sbirctl.core.files import atomic_open, atomic_path, digest_file, digest_json, write_json
-from sbirctl.core.home import LABEL, runs_dir
+from sbirctl.core.home import LABEL, RESULT, runs_dir
 from sbirctl.core.progress import Reporter
 from sbirctl.models import MODELS, Model, create
 from sbirctl.retrieval.provenance import EdgeMaps
@@ -211,7 +211,7 @@ def _write_config(folder: Path, run: Run, **more: Any) -> None:
 
 def clear(folder: Path) -> None:
     """Remove what a run left but its label, so that it starts anew; the result goes first."""
-    (folder / "result.json").unlink(missing_ok=True)
+    (folder / RESULT).unlink(missing_ok=True)
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.is_dir():
             shutil.rmtree(path)
@@ -234,7 +234,7 @@ def _finish(
     images = sum(p.images for p in phases.values())
     # Its being there means that the run is finished.
     write_json(
-        folder / "result.json",
+        folder / RESULT,
         {
             "schema": SCHEMA,
             "run": folder.name,

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from sbirctl.cli import _app
 from sbirctl.galleries.gallery import find_gallery
+from sbirctl.store import bounded
 
 SMALL = ("backbone=squeezenet1_1", "size=32", "dim=8", "mirror=false")
 MODEL = ["--model", "baseline", "--weights", "none", *(w for s in SMALL for w in ("--set", s))]
@@ -187,6 +188,21 @@ def test_a_drawing_that_cannot_be_read_costs_itself(run, place):
     assert [row["drawing"] for row in json.loads(out)["rows"]] == ["drawing.png"]
     assert "warning: The drawing 'torn.png' cannot be read" in err
     assert run("search", "torn.png", "torn.png", "-g", "mine")[0] == 5
+
+
+def test_a_drawing_that_may_be_costly_is_read_where_it_can_be_stopped(run, place, monkeypatch):
+    Image.open(place / "drawing.png").convert("RGB").save(place / "drawing.webp", lossless=True)
+    calls = []
+    within = bounded.within_bounds
+    monkeypatch.setattr(bounded, "within_bounds", lambda one: (calls.append(one), within(one))[1])
+    wanted = run("search", "drawing.png", "-k", "3", "-g", "mine")
+    assert calls == []
+    assert run("search", "drawing.webp", "-k", "3", "-g", "mine") == wanted
+    assert len(calls) == 1
+    (place / "torn.webp").write_bytes((place / "drawing.webp").read_bytes()[:60])
+    code, _, err = run("search", "torn.webp", "-g", "mine")
+    assert code == 5
+    assert "The drawing 'torn.webp' cannot be read" in err
 
 
 def test_vectors_that_are_no_numbers_are_damage_and_no_empty_answer(run, place):

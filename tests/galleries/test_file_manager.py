@@ -46,6 +46,8 @@ def test_it_is_marked_by_its_address(desktop, photos):
     told, _ = desktop("dbus-send", 0), desktop("xdg-open", 0)
     file_manager.show(photos["left"])
     words = told.read_text().splitlines()
+    (patience,) = [word.split("=")[1] for word in words if word.startswith("--reply-timeout=")]
+    assert int(patience) >= 2000 * file_manager._PATIENCE  # never both at once
     assert "org.freedesktop.FileManager1.ShowItems" in words
     (address,) = [word for word in words if word.startswith("array:string:")]
     assert address.startswith("array:string:file:///")

@@ -50,6 +50,7 @@ def test_a_deleted_file_leaves_and_one_on_a_missing_disk_stays(tmp_path):
     make(place, [kept, gone, away])
     assert names(place) == [b"1.png", b"3.png"]
     assert set(left_out(place)) == {"2.png", "3.png"}
+    assert left_out(place)["2.png"] == "photo that is not there any more"
 
 
 def test_a_gallery_of_files_is_called_like_their_folder(tmp_path, monkeypatch):

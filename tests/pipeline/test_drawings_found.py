@@ -55,6 +55,19 @@ def test_a_folder_gives_every_kind_of_drawing_and_counts_the_rest(tmp_path):
         assert count in said
 
 
+def test_drawings_of_a_folder_are_read_one_after_the_other(tmp_path):
+    for name in ("a.png", "b.png", "c.png"):
+        sketch(tmp_path / name)
+    found = read_drawings(tmp_path)
+    listening = Listening()
+    reading = readable(found, lambda one: read_drawing(one.data), listening)
+    assert next(reading)[0].name.endswith("a.png")
+    (tmp_path / "b.png").unlink()  # not looked into so far
+    assert [one.name[-5:] for one, _ in reading] == ["c.png"]
+    (said,) = listening.said
+    assert "b.png cannot be read: No such file" in said
+
+
 def test_a_folder_without_drawings_says_what_is_there(tmp_path):
     (tmp_path / "notes.txt").write_text("no drawing")
     with pytest.raises(MissingError, match="no drawing in .*: 1 no image"):
@@ -73,9 +86,9 @@ def test_what_cannot_be_read_is_named_and_costs_itself():
     assert image.width == image.height
     assert ["torn" in listening.said[0], "empty" in listening.said[1]] == [True, True]
     with pytest.raises(CorruptError, match="'torn'.*none of the 2 drawings"):
-        readable(drawings[1:], read)
+        list(readable(drawings[1:], read))
     with pytest.raises(CorruptError, match="'torn' cannot be read"):
-        readable(drawings[1:2], read)
+        list(readable(drawings[1:2], read))
 
 
 @pytest.mark.parametrize("end", ["lines", "list"])

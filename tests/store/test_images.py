@@ -66,12 +66,13 @@ def test_modes_and_transparency_onto_white(image, expected):
     assert first(load_image(encoded(image), "photo", 8)) == expected
 
 
-def test_white_ink_on_transparent_paper_is_drawn_dark_on_white():
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+def test_white_ink_on_transparent_paper_is_drawn_dark_on_white(kind):
     image = Image.new("RGBA", (8, 8), (255, 255, 255, 0))
     for x in range(4):
         for y in range(8):
             image.putpixel((x, y), (255, 255, 255, 255))
-    pixels = load_image(encoded(image), "sketch", 8)
+    pixels = load_image(encoded(image, kind), "sketch", 8)
     assert (pixels[:, :4] == 0).all()
     assert (pixels[:, 4:] == 255).all()
 

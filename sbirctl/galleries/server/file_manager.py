@@ -17,6 +17,7 @@ from urllib.parse import quote_from_bytes
 from sbirctl.galleries.server.http_errors import HttpError
 
 _PATIENCE = 4.0  # seconds; one that still runs then has opened its window
+_REPLY = 25.0  # seconds that D-Bus waits, longer: where both end at once, either may be first
 _GONE = "This photo is not there any more."
 _TOOLS = ("dbus-send", "xdg-open")
 
@@ -53,7 +54,7 @@ def _commands(path: Path) -> list[list[str | Path]]:
         "dbus-send",
         "--session",
         "--print-reply",
-        f"--reply-timeout={int(1000 * _PATIENCE)}",
+        f"--reply-timeout={int(1000 * _REPLY)}",
         "--dest=org.freedesktop.FileManager1",
         "/org/freedesktop/FileManager1",
         "org.freedesktop.FileManager1.ShowItems",

@@ -19,7 +19,7 @@ from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import human_bytes
 from sbirctl.core.progress import Reporter
 from sbirctl.drawings.placement import Placement
-from sbirctl.drawings.reading import read_drawing
+from sbirctl.drawings.reading import is_lines, read_drawing
 from sbirctl.galleries.server.http_errors import HttpError
 from sbirctl.galleries.server.limits import Limits
 from sbirctl.galleries.server.worker import Worker
@@ -27,7 +27,6 @@ from sbirctl.store.images import decode_photo, to_pixels
 from sbirctl.store.manifest import Modality
 
 T = TypeVar("T")
-_BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
 class Warnings(Reporter):
@@ -99,8 +98,7 @@ class Pictures:
         self._processes.close()
 
     def _check(self, data: bytes, modality: Modality) -> None:
-        lines = modality == "sketch" and data.lstrip(_BLANK)[:1] in (b"<", b"{", b"[")
-        if lines and len(data) > self._limits.strokes:
+        if modality == "sketch" and is_lines(data) and len(data) > self._limits.strokes:
             raise HttpError(
                 413,
                 f"A drawing of lines may have {human_bytes(self._limits.strokes)}.",
