@@ -88,28 +88,28 @@ def find(
 def published(dataset: str = "") -> Iterator[ClassSplit]:
     """The published lists, of one data set or of all, sorted by name."""
     for one in [dataset] if dataset else lists.datasets():
-        yield from _published(lists.root(), one)
+        yield from _published(str(lists.root()), one)
 
 
 def known_classes(dataset: str) -> tuple[str, ...]:
     """All classes of a data set as published, sorted; empty where there is no such list."""
-    return _known_classes(lists.root(), dataset)
+    return _known_classes(str(lists.root()), dataset)
 
 
 # What is published does not change while the program runs; a report asks for it thousands of times.
 
 
 @cache
-def _published(root: Traversable, dataset: str) -> tuple[ClassSplit, ...]:
+def _published(root: str, dataset: str) -> tuple[ClassSplit, ...]:  # noqa: ARG001 - a key
     return tuple(
-        _load(root / dataset / f"{stem}.txt", f"{dataset}/{stem}", dataset, ())
+        _load(lists.root() / dataset / f"{stem}.txt", f"{dataset}/{stem}", dataset, ())
         for stem in lists.list_names(dataset)
     )
 
 
 @cache
-def _known_classes(root: Traversable, dataset: str) -> tuple[str, ...]:
-    place = root / dataset / "classes.txt"
+def _known_classes(root: str, dataset: str) -> tuple[str, ...]:  # noqa: ARG001 - a key
+    place = lists.root() / dataset / "classes.txt"
     if not dataset or not place.is_file():
         return ()
     content = _read(place, f"{dataset}/classes")
