@@ -6,12 +6,12 @@ Records may come from elsewhere, or be damaged. What is checked here once is bel
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sbirctl.core.errors import CorruptError
+from sbirctl.core.errors import CorruptError, MismatchError
 from sbirctl.core.files import display_path
 
 NATURAL = range(2**53)  # what every reader of JSON takes for the same whole number
@@ -22,17 +22,17 @@ _NAMES = {str: "text", int: "a whole number", dict: "an object"}
 class Each:
     """An object with any keys, whose values have one form."""
 
-    form: Any
+    form: object
 
 
 @dataclass(frozen=True)
 class Maybe:
     """A value of a form, null, or a key that is not there."""
 
-    form: Any
+    form: object
 
 
-def check_form(value: Any, form: Any, path: Path, hint: str = "") -> None:
+def check_form(value: object, form: object, path: Path, hint: str = "") -> None:
     """Refuse what has not a form.
 
     Args:
@@ -50,7 +50,18 @@ def check_form(value: Any, form: Any, path: Path, hint: str = "") -> None:
         raise CorruptError(f"{display_path(path)} is damaged: {problem}.", hint)
 
 
-def _problem(value: Any, form: Any, where: str) -> str:
+def refuse_other_case(found: Collection[str], known: Collection[str], path: Path) -> None:
+    """Raise MismatchError where a file's name for a thing is a known one but for its capitals."""
+    missing = {key.casefold(): key for key in known if key not in found}
+    for name in found:
+        if name not in known and (key := missing.get(name.casefold())):
+            raise MismatchError(
+                f"{display_path(path)} has {display_path(name)!r}, which is read as {key!r} only.",
+                f"Write it again as {key!r}.",
+            )
+
+
+def _problem(value: object, form: Any, where: str) -> str:
     if isinstance(form, Maybe):
         return "" if value is None else _problem(value, form.form, where)
     if isinstance(form, Each):
@@ -75,7 +86,7 @@ def _problem(value: Any, form: Any, where: str) -> str:
     return f"{where or 'it'} is not {_NAMES.get(form, form)}"
 
 
-def _of_object(value: Any, form: Mapping[str, Any], where: str) -> str:
+def _of_object(value: object, form: Mapping[str, object], where: str) -> str:
     if not isinstance(value, Mapping):
         return f"{where or 'it'} is no object"
     for key, inner in form.items():

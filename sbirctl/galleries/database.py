@@ -91,6 +91,11 @@ class FileRecord:
     reason: str = ""
 
 
+def is_there(place: Path) -> bool:
+    """Whether a gallery's folder has a database, or what galleries had before that."""
+    return os.path.lexists(place / DATABASE) or (place / _OLD_MANIFEST).exists()
+
+
 def connect(place: Path, *, write: bool = False) -> sqlite3.Connection:
     """Open the database in a gallery's folder, checked but for its rows.
 

@@ -164,10 +164,11 @@ def _old(place: Path, added: Sequence[bytes], *, guessed: bool, fresh: bool) -> 
         UsageError: its name was only guessed from a folder, and it is one of other folders.
         CorruptError: it is damaged, and not to be made anew from folders that are named.
     """
+    from sbirctl.galleries.database import is_there
     from sbirctl.galleries.gallery import Gallery
     from sbirctl.galleries.writer import discard
 
-    if not place.exists():
+    if not is_there(place):
         return None
     try:
         old = Gallery.open(place, with_vectors=False)

@@ -15,6 +15,7 @@ import numpy as np
 from sbirctl.core.device import check_fits
 from sbirctl.core.errors import CorruptError, MismatchError, SbirctlError
 from sbirctl.core.files import announce_reading, display_path, refuse_shortage
+from sbirctl.core.forms import refuse_other_case
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
@@ -53,7 +54,7 @@ def read_hdf5(
     Raises:
         SbirctlError: the file is locked, or declares more than the memory holds.
         CorruptError: it is damaged, or a wanted name leads out of it or holds what no array can.
-        MismatchError: a wanted data set has a type that is not read.
+        MismatchError: a wanted data set has a type that is not read, or a name other capitals.
     """
     import h5py
 
@@ -64,6 +65,7 @@ def read_hdf5(
             data = {name: one for name, one in found.items() if one is not None}
             places = {name: _place(one) for name, one in data.items() if name in mapped}
             whole = [one for name, one in data.items() if places.get(name) is None]
+            names = {*file, *file.attrs}
             check_fits(path, sum(one.size * one.dtype.itemsize for one in whole))
             arrays = {name: _values(one, path, places.get(name)) for name, one in data.items()}
             attributes = {n: _attribute(n, file.attrs[n]) for n in wanted if n in file.attrs}
@@ -72,6 +74,7 @@ def read_hdf5(
         raise _failure(path, error) from error
     except (CorruptError, MismatchError) as error:
         raise type(error)(f"{display_path(path)}: {error.message}", error.hint) from error
+    refuse_other_case(names, wanted, path)
     return arrays, attributes
 
 

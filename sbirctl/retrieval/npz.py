@@ -13,6 +13,7 @@ import numpy as np
 from sbirctl.core.device import check_fits
 from sbirctl.core.errors import CorruptError, SbirctlError
 from sbirctl.core.files import display_path, refuse_shortage
+from sbirctl.core.forms import refuse_other_case
 
 
 def read_npz(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
@@ -22,6 +23,7 @@ def read_npz(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
         wanted: names to read; others are passed over, whatever they hold.
 
     Raises:
+        MismatchError: a name is a wanted one but for its capitals.
         CorruptError: it is damaged, a zip of something else, or a wanted array needs a pickle.
         SbirctlError: the arrays are larger than the memory.
     """
@@ -30,6 +32,7 @@ def read_npz(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
             members = {n.removesuffix(".npy"): n for n in file.namelist() if n.endswith(".npy")}
             if not members:
                 raise _not_npz(path, file)
+            refuse_other_case(members.keys(), wanted, path)
             chosen = {key: name for key, name in members.items() if key in wanted}
             sizes = [_declared(path, file, name) for name in chosen.values()]
             check_fits(path, sum(sizes))

@@ -54,6 +54,15 @@ def put(key, value, attribute=False, **more):
     return change
 
 
+@pytest.mark.parametrize(("key", "right"), [("Query_Path", "query_path"), ("SCOPE", "scope")])
+def test_a_key_in_other_capitals_is_named_and_not_passed_over(key, right, make, tmp_path):
+    value = np.array([b"a", b"b", b"c"])
+    np.savez(tmp_path / "made.npz", **arrays(), **{key: value})
+    for path in (make(put(key, value, attribute=key == "SCOPE")), tmp_path / "made.npz"):
+        with pytest.raises(MismatchError, match=f"has '{key}', which is read as '{right}'"):
+            read(path)
+
+
 @pytest.mark.parametrize("attribute", [False, True])
 @pytest.mark.parametrize("value", ["class", np.bytes_("class"), np.array([b"class"], "S5")[0]])
 def test_text_is_used_wherever_it_stands(value, attribute, make):
