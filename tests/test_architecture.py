@@ -17,6 +17,7 @@ RANK = {
     "edges": 1,
     "losses": 1,
     "retrieval": 1,
+    "sharing": 1,
     "store": 2,
     "drawings": 3,
     "datasets": 4,

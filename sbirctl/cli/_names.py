@@ -33,6 +33,15 @@ def runs(incomplete: str) -> Names:
     return [*labels.items(), *((label, name) for name, label in labels.items() if label)]
 
 
+def addresses() -> Names:
+    """Addresses that were pulled from."""
+    from sbirctl.core.home import received_runs
+    from sbirctl.sharing.received import read_origin
+
+    found = [(read_origin(folder), folder.name) for folder in received_runs()]
+    return [(one.source, name) for one, name in found if one is not None and one.commit]
+
+
 def runs_and_models(incomplete: str) -> Names:
     """What `embed` and `export` take."""
     return [*_pairs(runs(incomplete)), *_pairs(models())]

@@ -8,16 +8,17 @@ from typing import Annotated, Any, Literal
 import typer
 
 from sbirctl.cli import _console, _names
-from sbirctl.cli._output import Listing, Table, Text, listing
+from sbirctl.cli._output import Listing, Made, Table, Text, listing, made
+from sbirctl.cli.runs import LicenceOption, OnnxOption
 
 panel = "What there is"
 
-app = typer.Typer(help="List the models, or show one with its settings.")
+app = typer.Typer(help="List the models, show one, or exchange trained ones with the hub.")
 
 
 @app.callback(invoke_without_command=True)
 def list_all(context: typer.Context) -> Listing | None:
-    """List the models, or show one with its settings."""
+    """List the models, show one, or exchange trained ones with the hub."""
     if context.invoked_subcommand is not None:
         return None
     from sbirctl.pipeline.models import rows
@@ -60,6 +61,65 @@ def show(
         *_section("presets", presets, ("preset", "sets")),
     ]
     return Listing(found, tables)
+
+
+@app.command("push")
+def push(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="A run, as every command takes it.", autocompletion=_names.runs
+        ),
+    ],
+    repository: Annotated[
+        str, typer.Argument(metavar="OWNER/NAME", help="Repository of the hub; made if need be.")
+    ],
+    licence: LicenceOption = "",
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="Open a new repository to everybody; else it is private."),
+    ] = False,
+    no_onnx: OnnxOption = False,
+) -> Text:
+    """Put a trained run on the Hugging Face hub; prints its address with the commit.
+
+    Checkpoint, settings, log, figures, ONNX files and a page about them are sent, with the digest
+    of each. Log in first with `hf auth login`, or set HF_TOKEN.
+    """
+    from sbirctl.pipeline.sharing import push as push_run
+
+    address, package = push_run(
+        run,
+        repository,
+        licence=licence,
+        public=public,
+        onnx=not no_onnx,
+        report=_console.reporter(),
+    )
+    fields = {"address": address, "run": package.run, "files": package.to_json()["files"]}
+    return Text(fields, f"{address}\n")
+
+
+@app.command("pull")
+def pull(
+    address: Annotated[
+        str,
+        typer.Argument(
+            metavar="hf://OWNER/NAME[@REVISION]",
+            help="Address of a run: a branch, a tag or a commit; main if none is said.",
+            autocompletion=_names.addresses,
+        ),
+    ],
+) -> Made:
+    """Take a run of the Hugging Face hub in, as it is there now; prints its folder.
+
+    Digests are compared, and nothing is executed. Afterwards the address is a run for every
+    command, without a network.
+    """
+    from sbirctl.pipeline.sharing import pull as pull_run
+
+    folder = pull_run(address, _console.reporter())
+    return made(folder, run=folder.name)
 
 
 def _facts(found: Mapping[str, Any]) -> dict[str, object]:

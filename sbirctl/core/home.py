@@ -16,6 +16,8 @@ from sbirctl.core.files import atomic_open, display_path, read_json
 from sbirctl.core.forms import NATURAL, Each, Maybe, check_form
 
 LABEL = "label.txt"
+CHECKPOINT = "checkpoint.safetensors"
+ORIGIN = "origin.json"  # of a run that came from elsewhere
 _LONGEST = 80  # characters of a label
 RESULT = "result.json"  # of a run that is finished
 _REMOVED = ".removed"  # ends the name of a folder that is being removed
@@ -148,10 +150,18 @@ def read_result(folder: Path) -> RunResult:
     return result
 
 
+def received_runs() -> list[Path]:
+    """The folders of the runs that came from elsewhere, by name."""
+    return [folder for folder in run_folders() if (folder / ORIGIN).is_file()]
+
+
 def finished_runs() -> list[Path]:
-    """The folders of the finished runs, the one that finished last first."""
+    """The folders of the runs that finished here, the one that finished last first."""
     found = []
+    received = received_runs()
     for folder in run_folders():
+        if folder in received:
+            continue
         try:
             found.append((read_result(folder)["finished"], folder.name, folder))
         except SbirctlError:  # begun, or damaged: `sbirctl runs` says so

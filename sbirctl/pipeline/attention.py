@@ -55,7 +55,7 @@ def attention(
     from sbirctl.training.find import find_checkpoint
 
     check_suffix(output)
-    checkpoint = read_checkpoint(find_checkpoint(source))
+    checkpoint = read_checkpoint(find_checkpoint(source, report))
     size = checkpoint.data.size if checkpoint.data else 0
     model = restore(checkpoint, device=device, weights=weights, report=report)
     known = None if modality == "auto" else modality

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sbirctl.core.errors import MissingError
 from sbirctl.core.files import atomic_open, display_path
-from sbirctl.core.home import find_run, newest_run
+from sbirctl.core.home import newest_run
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import read_embeddings
 from sbirctl.pipeline.pictures import beside, embeddings_files, marked, titles_of
+from sbirctl.sharing.find import find_run
 
 if TYPE_CHECKING:
     from sbirctl.report.curves import RankingCurves
@@ -116,11 +117,11 @@ def _training(
     from sbirctl.report.curves_figure import draw_training
     from sbirctl.report.curves_log import read_log
 
-    logs = [_log_of(source) for source in sources]
+    logs = [_log_of(source, report) for source in sources]
     if not logs:
         newest = newest_run()
         report.note(f"Showing the newest run, {display_path(newest)}.")
-        logs = [_log_of(newest)]
+        logs = [_log_of(newest, report)]
     titles = titles_of(logs, names)
     found = [read_log(log) for log in logs]
     figure = draw_training(found, titles, columns=columns)
@@ -136,7 +137,7 @@ def _training_rows(found: Sequence[Sequence[Series]], titles: Sequence[str]) -> 
                 yield (title, series.phase, series.kind, series.name, int(x), value)
 
 
-def _log_of(source: Path) -> Path:
+def _log_of(source: Path, report: Reporter) -> Path:
     """The log of a run's folder or name, of a file in a run's folder, or a log itself.
 
     Raises:
@@ -144,7 +145,7 @@ def _log_of(source: Path) -> Path:
     """
     from sbirctl.report.curves_log import LOG
 
-    run = None if source.exists() else find_run(str(source))
+    run = None if source.exists() else find_run(str(source), report)
     for folder in (run or source, source.absolute().parent):
         if folder.is_dir() and (folder / LOG).is_file():
             return folder / LOG

@@ -146,7 +146,7 @@ def _open(
         chosen = training_config(source, layers, report=report, **flags)
         return targets.from_registry(chosen, device=device, found=found)
     refuse_settings([str(config)] if config else [])
-    checkpoint = find_checkpoint(source)
+    checkpoint = find_checkpoint(source, report)
     from sbirctl.training import embedding_target as targets
 
     return targets.from_checkpoint(

@@ -8,7 +8,7 @@ import numpy as np
 
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.files import atomic_open, display_path, write_json
-from sbirctl.core.home import find_run, newest_run
+from sbirctl.core.home import newest_run
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.inference.onnx import STARTER, zero_shot_note
 from sbirctl.pipeline.scores import SCHEMA, Request, Scores, describe
@@ -18,13 +18,15 @@ from sbirctl.retrieval.collapse import TIED, tie_rules, tie_sign, tied_share, ve
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Result
 from sbirctl.retrieval.evaluation import evaluate as rank_and_measure
+from sbirctl.sharing.find import find_run, refuse_changed
 
 EMBEDDINGS = "embeddings.h5"
 SCORES = "scores.json"
 
 
 def find_embeddings(where: Path | None, report: Reporter = SILENT) -> Path:
-    """The embeddings file meant by a file, a run's folder or name, or nothing (the newest run).
+    """The embeddings file meant by a file, a run's folder, name or address, or nothing (the newest
+    run).
 
     A run without embeddings is embedded.
 
@@ -35,7 +37,7 @@ def find_embeddings(where: Path | None, report: Reporter = SILENT) -> Path:
         where = newest_run()
         report.note(f"The newest run is {display_path(where)}.")
     elif not where.exists():
-        named = find_run(str(where))
+        named = find_run(str(where), report)
         if named is None:
             raise MissingError(
                 f"There is no file or run {display_path(where)}.",
@@ -44,6 +46,7 @@ def find_embeddings(where: Path | None, report: Reporter = SILENT) -> Path:
         where = named
     if not where.is_dir():
         return where
+    refuse_changed(where)
     path = where / EMBEDDINGS
     if path.is_file():
         return path

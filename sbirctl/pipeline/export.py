@@ -60,7 +60,12 @@ def export(
         )
     refuse_settings(assignments)
     return export_checkpoint(
-        find_checkpoint(what), weights=weights, output=output, fresh=True, int8=int8, report=report
+        find_checkpoint(what, report),
+        weights=weights,
+        output=output,
+        fresh=True,
+        int8=int8,
+        report=report,
     )
 
 

@@ -98,7 +98,7 @@ def _chosen(choice: ModelChoice, old: Gallery | None, device: str, report: Repor
     name = choice.name or next(map(str, finished_runs()), STARTER)
     if (folder := export_named(name)) is not None:
         return _exported(folder, choice)
-    return _trained(find_checkpoint(name), choice, device, report)
+    return _trained(find_checkpoint(name, report), choice, device, report)
 
 
 def _of_gallery(

@@ -47,7 +47,7 @@ def open_run(
     from sbirctl.training.find import find_checkpoint
 
     chosen = newest_run() if run is None else run
-    checkpoint = find_checkpoint(str(chosen))
+    checkpoint = find_checkpoint(str(chosen), report)
     if dataset or split or chosen.is_file():
         path = embed(
             checkpoint, dataset=dataset, split=split, leaks=leaks, device=device, report=report

@@ -17,6 +17,7 @@ from sbirctl.core.home import (
     run_folders,
     set_label,
 )
+from sbirctl.sharing.received import read_origin
 
 RunRow = TypedDict(
     "RunRow",
@@ -30,6 +31,7 @@ RunRow = TypedDict(
         "parameters": int | None,
         "images/s": float | None,
         "finished": str,
+        "origin": str,
         "path": str,
     },
 )
@@ -39,8 +41,8 @@ def rows() -> list[RunRow]:
     """One entry a run, the latest first: its state and what it cost.
 
     `run`, `label`, `state`, chosen `epochs`, best `validation`, `minutes` of training,
-    `parameters`, the `images/s` its test side was embedded with, `finished`, `path`; None for what
-    is not known.
+    `parameters`, the `images/s` its test side was embedded with, `finished`, `origin` (where it
+    came from, "" for trained here), `path`; None for what is not known.
     """
     found = [_row(folder) for folder in run_folders()]
     return sorted(found, key=lambda row: (row["finished"], row["run"]), reverse=True)
@@ -98,6 +100,7 @@ def _row(folder: Path) -> RunRow:
         "parameters": None,
         "images/s": None,
         "finished": "",
+        "origin": _origin(folder),
         "path": str(folder),
     }
     try:
@@ -117,6 +120,13 @@ def _row(folder: Path) -> RunRow:
         "parameters": result["parameters"]["all"],
         "images/s": _embedding_speed(folder),
     }
+
+
+def _origin(folder: Path) -> str:
+    try:
+        return str(read_origin(folder) or "")
+    except SbirctlError:
+        return "damaged record"
 
 
 def _embedding_speed(folder: Path) -> float | None:

@@ -13,7 +13,7 @@ from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.distributed import joined
 from sbirctl.core.errors import SbirctlError, UsageError
 from sbirctl.core.files import lock
-from sbirctl.core.home import RESULT, read_result
+from sbirctl.core.home import CHECKPOINT, RESULT, read_result
 from sbirctl.core.progress import SILENT, Listener, Reporter, going_on
 from sbirctl.models import MODELS, is_trainable, refuse_missing
 from sbirctl.training.calls import call_digest, finished_run, remember
@@ -198,7 +198,7 @@ def _say_end(run: Run, folder: Path, report: Reporter) -> None:
 def _say_data(run: Run, folder: Path, report: Reporter) -> None:
     from sbirctl.training.checkpoint import read_checkpoint
 
-    known = read_checkpoint(folder / "checkpoint.safetensors", tensors=False).provenance
+    known = read_checkpoint(folder / CHECKPOINT, tensors=False).provenance
     if not known.held_out:
         report.note(f"trained on all {known.learnt}")
         return

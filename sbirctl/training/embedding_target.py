@@ -10,13 +10,12 @@ from typing import Any
 from sbirctl.core.config import resolve, to_dict
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.core.files import digest_json, display_path
-from sbirctl.core.home import home
+from sbirctl.core.home import CHECKPOINT, home
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS, Model, create
 from sbirctl.retrieval.provenance import EdgeMaps, Provenance
 from sbirctl.training.checkpoint import Checkpoint, digest_state, read_checkpoint, restore
 from sbirctl.training.config import Flags, TrainingConfig, with_model
-from sbirctl.training.find import CHECKPOINT
 from sbirctl.training.inputs import Data, Found, reopen
 from sbirctl.training.other_data import on_other_data
 

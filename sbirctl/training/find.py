@@ -7,10 +7,10 @@ from pathlib import Path
 
 from sbirctl.core.errors import MissingError, UsageError, nearest
 from sbirctl.core.files import display_path
-from sbirctl.core.home import find_run
+from sbirctl.core.home import CHECKPOINT
+from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS
-
-CHECKPOINT = "checkpoint.safetensors"
+from sbirctl.sharing.find import find_run, refuse_changed
 
 
 def is_model(text: str) -> bool:
@@ -18,15 +18,16 @@ def is_model(text: str) -> bool:
     return text in MODELS.names() and not Path(text).exists()
 
 
-def find_checkpoint(text: str) -> Path:
-    """The checkpoint of a run's folder, a run as `core.home.find_run` reads it, or a file.
+def find_checkpoint(text: str, report: Reporter = SILENT) -> Path:
+    """The checkpoint of a run's folder, a run as `sharing.find.find_run` reads it, or a file.
 
     Raises:
         UsageError: the beginning of a name that several runs have.
         MissingError: the run is not finished, or there is no such thing.
+        CorruptError: a run that came from elsewhere is not what came.
     """
     path = Path(text).expanduser()
-    if not path.exists() and text not in MODELS.names() and (run := find_run(text)):
+    if not path.exists() and text not in MODELS.names() and (run := find_run(text, report)):
         path = run
     if path.is_dir():
         if not (path / CHECKPOINT).is_file():
@@ -39,6 +40,7 @@ def find_checkpoint(text: str) -> Path:
                 f"The run {display_path(path)} has no checkpoint yet.",
                 "Type the same `sbirctl train …` again; it continues.",
             )
+        refuse_changed(path)
         return path / CHECKPOINT
     if not path.is_file():
         if text in MODELS.names():

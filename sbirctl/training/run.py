@@ -19,7 +19,7 @@ from sbirctl import __version__
 from sbirctl.core.config import RUN_TABLE, to_dict
 from sbirctl.core.distributed import ProcessGroup
 from sbirctl.core.files import atomic_open, atomic_path, digest_file, digest_json, write_json
-from sbirctl.core.home import LABEL, RESULT, runs_dir
+from sbirctl.core.home import CHECKPOINT, LABEL, RESULT, runs_dir
 from sbirctl.core.progress import Reporter
 from sbirctl.models import MODELS, Model, create
 from sbirctl.retrieval.provenance import EdgeMaps
@@ -125,7 +125,7 @@ def run_phases(
         )
         phases["refit"] = trainer.run()
     if group.first:
-        with atomic_path(folder / "checkpoint.safetensors") as temporary:
+        with atomic_path(folder / CHECKPOINT) as temporary:
             shutil.copyfile(trainer.checkpoint, temporary)
         _finish(folder, trainer.model, phases, threads, group.world)
 
@@ -227,7 +227,7 @@ def _finish(
     processes: int,
 ) -> None:
     """Write what came of it; the state is of no more use."""
-    header = read_checkpoint(folder / "checkpoint.safetensors", tensors=False)
+    header = read_checkpoint(folder / CHECKPOINT, tensors=False)
     groups = [group for stage in model.recipe() for group in stage.groups]
     moving = {id(p): p.numel() for group in groups for p in group.params}
     seconds = sum(p.seconds for p in phases.values())

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image, ImageDraw
 
+from tests.cli import hub_server
 from tests.cli.every_command import SETTINGS
 
 
@@ -58,3 +59,17 @@ def sbirctl(furnished, monkeypatch, capfd):
         return status, *capfd.readouterr()
 
     return call
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A hub on this machine, which the hub's library takes for the real one; logged in."""
+    from huggingface_hub import constants
+
+    with hub_server.serving() as server:
+        template = f"{server.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setenv("HF_TOKEN", hub_server.TOKEN)
+        yield server

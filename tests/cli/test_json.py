@@ -38,6 +38,8 @@ WORDS = {
     "ledger": ["--flagged"],
     "metrics": [],
     "models": [],
+    "models pull": ["hf://ada/small"],
+    "models push": ["{run}", "ada/small", "--no-onnx"],
     "models show": ["baseline"],
     "prepare": ["demo", "--name", "small", "--set", "per_class=2", "--size", "16"],
     "report": ["{run}"],
@@ -47,7 +49,9 @@ WORDS = {
     "runs": [],
     "runs label": ["{run}", "ours"],
     "runs list": [],
+    "runs pack": ["{run}", "packed.sbirctl.zip", "--no-onnx"],
     "runs rm": ["{third}"],
+    "runs unpack": ["packed.sbirctl.zip"],
     "search": ["drawing.png", "-g", "mine"],
     "serve": ["--port", "0"],
     "sheet": ["{run}", "{other}"],
@@ -63,7 +67,9 @@ WORDS = {
 BEFORE = {
     "datasets rm": ["prepare", "demo", "--name", "small", "--set", "per_class=2", "--size", "16"],
     "galleries rm": ["index", "photos", "--gallery", "second", "--model", "starter"],
+    "models pull": ["models", "push", "{run}", "ada/small", "--no-onnx"],
     "runs rm": ["train", *WORDS["train"]],
+    "runs unpack": ["runs", "pack", "{run}", "packed.sbirctl.zip", "--no-onnx"],
 }
 
 
@@ -87,9 +93,11 @@ def test_every_command_is_tried():
 
 
 @pytest.mark.parametrize("name", sorted(set(WORDS) - {"serve"}))
-def test_stdout_is_one_object_with_its_schema(name, furnished, model, sbirctl):
+def test_stdout_is_one_object_with_its_schema(name, furnished, model, sbirctl, request):
+    if name in ("models pull", "models push"):
+        request.getfixturevalue("hub")
     if name in BEFORE:
-        assert sbirctl(*BEFORE[name])[0] == 0
+        assert sbirctl(*filled(BEFORE[name], furnished, model))[0] == 0
     status, out, err = sbirctl(*name.split(), *filled(WORDS[name], furnished, model), "--json")
     assert status == 0, err
     value = json.loads(out)

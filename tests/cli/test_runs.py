@@ -37,7 +37,9 @@ def test_the_latest_is_first_and_the_figures_are_the_best(home, words, capfd):
     assert _app.run(words) == 0
     out, err = capfd.readouterr()
     rows = [line.split("\t") for line in out.splitlines()]
-    assert " ".join(rows[0]) == "run label state epochs validation minutes parameters images/s path"
+    assert " ".join(rows[0]) == (
+        "run label state epochs validation minutes parameters images/s origin path"
+    )
     assert [row[:5] for row in rows[1:]] == [
         ["a", "", "finished", "2", "0.5000"],
         ["b", "", "finished", "2", ""],
