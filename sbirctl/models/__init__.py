@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sbirctl.models._named_weights import named_weights as named_weights
     from sbirctl.models._named_weights import publishers as publishers
     from sbirctl.models._named_weights import refuse_missing as refuse_missing
+    from sbirctl.models._named_weights import search_weights as search_weights
     from sbirctl.models._named_weights import starting_models as starting_models
     from sbirctl.models._parameters import count_parts as count_parts
     from sbirctl.models._presets import Preset as Preset
@@ -51,6 +52,7 @@ else:
                 "named_weights",
                 "publishers",
                 "refuse_missing",
+                "search_weights",
                 "starting_models",
             ),
             "_parameters": ("count_parts",),

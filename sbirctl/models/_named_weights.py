@@ -86,10 +86,20 @@ class NamedWeights:
         return {"backbone": backbone, **input_}
 
 
+def search_weights() -> NamedWeights:
+    """What a gallery's `clip` starts from where nobody says."""
+    return named_weights()[_file()["search"]]
+
+
+@cache
+def _file() -> dict[str, Any]:
+    return tomllib.loads(_FILE.read_text(encoding="utf-8"))
+
+
 @cache
 def named_weights() -> Mapping[str, NamedWeights]:
     """All of them by their names, in the file's order."""
-    data = tomllib.loads(_FILE.read_text(encoding="utf-8"))["weights"]
+    data = _file()["weights"]
     made = [NamedWeights(**{**w, "mean": tuple(w["mean"]), "std": tuple(w["std"])}) for w in data]
     return {one.name: one for one in made}
 

@@ -88,10 +88,14 @@ def _chosen(choice: ModelChoice, old: Gallery | None, device: str, report: Repor
     if not choice.name and old is not None:
         refuse_settings(given)
     if choice.name:
-        from sbirctl.models import find_named_weights
+        from sbirctl.models import find_named_weights, search_weights
 
         if named := find_named_weights(choice.name):
             choice = replace(choice, name=named.plain_model, weights=named.name)
+        usual = search_weights()
+        if choice.name == usual.plain_model and not (choice.weights or given):
+            report.note(f"{choice.name} with {usual.name}; --weights takes others.")
+            choice = replace(choice, weights=usual.name)
     if is_model(choice.name):
         return _as_it_comes(choice, read_layers(choice.config, choice.assignments), device, report)
     refuse_settings(given)

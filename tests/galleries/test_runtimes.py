@@ -12,7 +12,7 @@ from small_gallery import held, photo, picture
 
 from sbirctl.core.config import setting
 from sbirctl.core.errors import MismatchError, MissingError, UsageError
-from sbirctl.core.progress import Reporter
+from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.galleries.gallery import find_gallery
 from sbirctl.galleries.searcher import Searcher
 from sbirctl.inference.export import ExportError
@@ -191,3 +191,21 @@ def test_an_earlier_name_of_a_setting_is_told_once(made, world, monkeypatch, run
     choice = ModelChoice("baseline", "none", settings, runtime=runtime)
     index([made / "photos"], name="other", model=choice, report=told)
     assert told.messages.count("the setting side is called size now") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "weights"),
+    [
+        ({}, "clip-vit-b32-laion2b"),
+        ({"weights": "pretrained"}, "pretrained"),
+        ({"weights": "clip-vit-b32-openai"}, "clip-vit-b32-openai"),
+        ({"assignments": ["backbone.pretrained=openai"]}, ""),
+    ],
+)
+def test_clip_starts_from_the_weights_for_search_where_nobody_says(monkeypatch, given, weights):
+    from sbirctl.pipeline import gallery_model
+
+    asked = []
+    monkeypatch.setattr(gallery_model, "_as_it_comes", lambda choice, *more: asked.append(choice))
+    gallery_model._chosen(gallery_model.ModelChoice("clip", **given), None, "cpu", SILENT)
+    assert [(one.name, one.weights) for one in asked] == [("clip", weights)]

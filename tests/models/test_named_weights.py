@@ -15,6 +15,7 @@ from sbirctl.models import (
     named_weights,
     publishers,
     resolve_settings,
+    search_weights,
     starting_models,
 )
 from sbirctl.training.config import training_config
@@ -127,3 +128,13 @@ def test_a_file_of_that_name_comes_first(tmp_path, monkeypatch):
     (tmp_path / "mobilenetv2").write_bytes(b"")
     assert find_named_weights("mobilenetv2") is None
     assert publishers("mobilenetv2") == "mobilenetv2"
+
+
+def test_what_a_gallery_s_clip_starts_from_is_free_and_has_the_best_figure_of_its_network():
+    chosen = search_weights()
+    assert chosen.text
+    assert chosen.licence in ("MIT", "Apache-2.0", "BSD-3-Clause")
+    same = [one for one in named_weights().values() if one.model == chosen.model and one.figure]
+    figures = {one.name: float(one.figure.split()[1]) for one in same}
+    assert len(figures) >= 3
+    assert max(figures, key=figures.get) == chosen.name
