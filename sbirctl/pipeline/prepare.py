@@ -29,6 +29,7 @@ from sbirctl.datasets.published.downloads import choose_copy, describe, download
 from sbirctl.datasets.readers.archive import identity_of, open_tree, peek
 from sbirctl.datasets.readers.tree import Tree
 from sbirctl.splits.store_lists import UnseenChoice, choose, write_split, write_test_instances
+from sbirctl.store.captions import write_captions
 from sbirctl.store.manifest import MODALITIES
 from sbirctl.store.pool import Workers
 from sbirctl.store.raw import RawDataset
@@ -248,6 +249,7 @@ def _make(
     store = Store.open(folder)
     instances = store.items.instances if source.test_instances else ()
     write_test_instances(folder, folder.name, source.test_instances, instances)
+    write_captions(folder, source.captions)
     shutil.rmtree(folder / WORK, ignore_errors=True)
     return store
 

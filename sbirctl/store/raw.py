@@ -74,6 +74,7 @@ class RawDataset:
         facts: further plain values for the manifest (variant, comparison with published counts).
         remarks: lines for the person who prepares the data set.
         test_instances: the published test side of a fine-grained data set ("<class>/<stem>").
+        captions: what people say of their sketches, by the sketch's id.
     """
 
     dataset: str
@@ -86,3 +87,4 @@ class RawDataset:
     facts: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     test_instances: tuple[str, ...] = ()
+    captions: Mapping[str, str] = field(default_factory=dict)
