@@ -42,6 +42,11 @@ def addresses() -> Names:
     return [(one.source, name) for one, name in found if one is not None and one.commit]
 
 
+def licences() -> Names:
+    """Licences by the names that the hub has for them."""
+    return ["apache-2.0", "mit", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0"]
+
+
 def runs_and_models(incomplete: str) -> Names:
     """What `embed` and `export` take."""
     return [*_pairs(runs(incomplete)), *_pairs(models())]

@@ -32,6 +32,7 @@ LicenceOption = Annotated[
     typer.Option(
         "--licence",
         metavar="NAME",
+        autocompletion=_names.licences,
         help="Licence of the weights, as mit or cc-by-nc-4.0, for the page that goes with them.",
     ),
 ]

@@ -11,7 +11,7 @@ from sbirctl import __version__
 from sbirctl.core.files import human_bytes
 from sbirctl.datasets import DATASETS
 from sbirctl.datasets.published.catalogue import catalogue
-from sbirctl.models import Card, named_weights
+from sbirctl.models import RUNGS, Card, named_weights
 from sbirctl.report.markdown import table
 from sbirctl.retrieval.provenance import Pretraining, Provenance
 
@@ -155,7 +155,7 @@ def _figures(given: Given) -> list[str]:
     where = f"{tested.target or tested.dataset}, split {tested.split}, task {tested.task}"
     lines = ["## Figures", "", f"{of}; {where}. A figure is worth what its definition says.", ""]
     lines += table(("metric", "value", "chance", "definition"), rows)
-    for said in (tested.leak, tested.after_model):
+    for said in (tested.leak, tested.after_model, given.card.trust.remark):
         lines += ["", f"**{said}.**"] if said else []
     return lines
 
@@ -179,6 +179,7 @@ def _provenance(given: Given) -> list[str]:
         ("learnt", known.learnt),
         ("held out", known.held_out),
         ("seed", known.seed),
+        ("trust in the model", _trust(given.card)),
         ("started from", "random values" if random else weights and weights.name),
         *([] if random else [("SHA-256 of that file", weights and weights.sha256)]),
         *([] if random else [("which had learnt", before and _learnt(before))]),
@@ -191,6 +192,12 @@ def _provenance(given: Given) -> list[str]:
         *table(("what", ""), [(k, _NOT_STATED if v in (None, "") else v) for k, v in rows]),
         *(["", *(f"- {note}" for note in known.notes)] if known.notes else []),
     ]
+
+
+def _trust(card: Card) -> str:
+    trust = card.trust
+    partial = f"; partial: {trust.partial}" if trust.partial else ""
+    return f"{trust.rung}, {RUNGS[trust.rung]}{partial}"
 
 
 def _learnt(before: Pretraining) -> str:

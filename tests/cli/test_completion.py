@@ -132,7 +132,7 @@ def test_files_are_left_to_the_shell(shell, tmp_path):
 FREE = {
     "--classes", "--exclude", "--include", "--unseen", "--host", "--token", "--text", "--label",
     "--memory", "--max-bad", "--since", "--until", "--query", "--from-stage", "--name", "--variant",
-    "text", "drawings",
+    "text", "drawings", "address", "repository",
 }  # fmt: skip
 
 

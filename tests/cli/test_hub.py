@@ -86,6 +86,9 @@ def test_what_was_pushed_is_evaluated_by_its_address_and_says_where_it_came_from
     (row,) = json.loads(pushed.receiver("runs", "--json")[1])["rows"]
     assert row["origin"].startswith("hf://ada/small (commit ")
     assert row["run"].startswith(pushed.run)
+    from sbirctl.cli._names import addresses
+
+    assert addresses() == [("hf://ada/small", row["run"])]
 
 
 def test_a_pulled_run_is_not_the_newest_of_ones_own(pushed):
