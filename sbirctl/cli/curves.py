@@ -38,6 +38,14 @@ def command(
             help="Draw how soon these drawings (.ndjson, .svg, coordinates) find their targets.",
         ),
     ] = None,
+    captions: Annotated[
+        bool,
+        typer.Option(
+            "--captions",
+            help="Draw what captions add to their sketches, over the weight of the words; the run, "
+            "or an exported model's folder, has to read words.",
+        ),
+    ] = False,
     target: Annotated[
         str,
         typer.Option(
@@ -53,7 +61,7 @@ def command(
         str,
         typer.Option(
             "--dataset",
-            help="With --strokes: test the run on this data set.",
+            help="With --strokes or --captions: test the run on this data set.",
             autocompletion=_names.prepared,
         ),
     ] = "",
@@ -61,8 +69,16 @@ def command(
         str,
         typer.Option(
             "--split",
-            help="With --strokes: the classes tested: a list, or all.",
+            help="With --strokes or --captions: the classes tested: a list, or all.",
             autocompletion=_names.splits,
+        ),
+    ] = "",
+    task: Annotated[
+        str,
+        typer.Option(
+            "--task",
+            help="With --captions and an exported model: the task. [default: cg]",
+            autocompletion=_names.tasks,
         ),
     ] = "",
     leaks: LeaksOption = "refuse",
@@ -77,30 +93,49 @@ def command(
     """Draw precision over recall and at K, or with --training the logs; prints the path.
 
     With --strokes: the rank of the target after 10, 20, … 100 % of a drawing's lines, and the areas
-    under the curves. Bands are 95 % bootstrap intervals over queries. Beside the picture lies the
-    same as CSV.
+    under the curves. With --captions: each sketch is asked together with its caption, both weighed.
+    Bands are 95 % bootstrap intervals over queries. Beside the picture lies the same as CSV.
     """
     wide: Literal[1, 2] = 1 if columns == 1 else 2
+    if strokes is not None and captions:
+        raise UsageError("--strokes and --captions are two pictures.", "Leave one out.")
     if strokes is None:
-        for_strokes = {
-            "--target": target != "class",
-            "--each": each != _EACH,
+        _refuse({"--target": target != "class", "--each": each != _EACH}, "--strokes")
+    if not captions:
+        _refuse({"--task": task}, "--captions")
+    if strokes is None and not captions:
+        of_a_model = {
             "--dataset": dataset,
             "--split": split,
             "--leaks": leaks != "refuse",
             "--device": device != "auto",
         }
-        _refuse(for_strokes, "--strokes")
-    if strokes is not None or training:
+        _refuse(of_a_model, "--strokes or --captions")
+    if strokes is not None or training or captions:
         _refuse({"--max-k": most != _MOST}, "rankings")
-    if strokes is not None:
+    if strokes is not None or captions:
         _refuse({"--label": label}, "rankings and --training")
     found = [_console.input_path(source) for source in sources or []]
-    if strokes is not None:
+    if (strokes is not None or captions) and (training or len(found) > 1):
+        name = "--captions" if captions else "--strokes"
+        raise UsageError(f"{name} takes one run, without --training.", "Name one run.")
+    if captions:
+        from sbirctl.pipeline.text_curves import text_curves
+
+        picture = text_curves(
+            found[0] if found else None,
+            output,
+            dataset=dataset,
+            task=task,
+            split=split,
+            leaks=leaks,
+            device=device,
+            columns=wide,
+            report=_console.reporter(),
+        )
+    elif strokes is not None:
         from sbirctl.pipeline.stroke_curves import stroke_curves
 
-        if training or len(found) > 1:
-            raise UsageError("--strokes takes one run, without --training.", "Name one run.")
         picture = stroke_curves(
             found[0] if found else None,
             strokes.expanduser(),

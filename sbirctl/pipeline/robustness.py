@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sbirctl.core.errors import MismatchError
 from sbirctl.core.files import write_json
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import rng_for
 from sbirctl.pipeline.pictures import beside, marked, titles_of
-from sbirctl.pipeline.run_model import embed_sketches, open_run
+from sbirctl.pipeline.run_model import embed_sketches, measured, open_run, some_queries
 
 if TYPE_CHECKING:
     from sbirctl.inference.encoder import Encoder
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 LEVEL = 0.95
-_PER_QUERY = ("label", "instance", "group", "path", "digest")
 
 
 def robustness(
@@ -86,11 +84,7 @@ def _drawn(e: Embeddings, queries: int, seed: int) -> Embeddings:
     if queries >= size:
         return e
     rows = np.sort(rng_for("robustness queries", seed).choice(size, queries, replace=False))
-    columns: dict[str, Any] = {"query": e.query[rows]}
-    for key in _PER_QUERY:
-        column = getattr(e, f"query_{key}")
-        columns[f"query_{key}"] = None if column is None else column[rows]
-    return replace(e, **columns)
+    return some_queries(e, rows)
 
 
 def _measure(
@@ -123,21 +117,10 @@ def _measure(
 
 def _figure(e: Embeddings, vectors: np.ndarray, metric: str) -> tuple[Trial, float]:
     """A figure with its interval, and what chance scores."""
-    from sbirctl.pipeline.scores import Request, describe
     from sbirctl.report.robustness_figure import Trial
-    from sbirctl.retrieval import definitions
-    from sbirctl.retrieval.evaluation import evaluate
-    from sbirctl.retrieval.metrics import parse
 
-    changed = replace(e, query=vectors)
-    metrics = [parse(metric)]
-    (result,) = evaluate(changed, metrics, [definitions.get("standard")])
-    scores = describe(changed, result, metrics, Request(interval="auto"))
-    value = scores["metrics"][metric]
-    if value is None:
-        raise MismatchError("No query has a relevant photo.", "Choose another run or data set.")
-    low, high = scores["intervals"][metric] or (value, value)
-    return Trial(0.0, value, low, high), float(scores["chance"][metric] or 0.0)
+    value, low, high, chance = measured(replace(e, query=vectors), metric)
+    return Trial(0.0, value, low, high), chance
 
 
 def _facts(card: Card, e: Embeddings, seed: int) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sbirctl.core.errors import MismatchError
 from sbirctl.core.files import display_path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sbirctl.retrieval.embeddings import Embeddings
 
 _BATCH = 64
+_PER_QUERY = ("label", "instance", "group", "path", "digest")
 
 
 def open_run(
@@ -70,3 +72,37 @@ def embed_sketches(encoder: Encoder, pixels: np.ndarray) -> np.ndarray:
 
     starts = range(0, len(pixels), _BATCH)
     return np.concatenate([encoder.embed(pixels[i : i + _BATCH], "sketch") for i in starts])
+
+
+def some_queries(e: Embeddings, rows: np.ndarray) -> Embeddings:
+    """The embeddings with some of their queries.
+
+    Args:
+        rows: (n,) int64, which ones.
+    """
+    columns: dict[str, Any] = {"query": e.query[rows]}
+    for key in _PER_QUERY:
+        column = getattr(e, f"query_{key}")
+        columns[f"query_{key}"] = None if column is None else column[rows]
+    return replace(e, **columns)
+
+
+def measured(e: Embeddings, metric: str) -> tuple[float, float, float, float]:
+    """A figure under the definition `standard`, its 95 % interval, and what chance scores.
+
+    Raises:
+        MismatchError: no query has a relevant photo.
+    """
+    from sbirctl.pipeline.scores import Request, describe
+    from sbirctl.retrieval import definitions
+    from sbirctl.retrieval.evaluation import evaluate
+    from sbirctl.retrieval.metrics import parse
+
+    metrics = [parse(metric)]
+    (result,) = evaluate(e, metrics, [definitions.get("standard")])
+    scores = describe(e, result, metrics, Request(interval="auto"))
+    value = scores["metrics"][metric]
+    if value is None:
+        raise MismatchError("No query has a relevant photo.", "Choose another run or data set.")
+    low, high = scores["intervals"][metric] or (value, value)
+    return value, low, high, float(scores["chance"][metric] or 0.0)
