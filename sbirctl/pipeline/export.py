@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sbirctl.core.config import parse_assignments, to_dict
 from sbirctl.core.errors import SbirctlError, UsageError
 from sbirctl.core.files import digest_json, display_path
-from sbirctl.core.home import home
+from sbirctl.core.home import ORIGIN, home
 from sbirctl.core.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
@@ -93,7 +93,10 @@ def export_checkpoint(
     from sbirctl.training.checkpoint import read_checkpoint
 
     header = read_checkpoint(path, tensors=False)
-    folder = output or _named(_place(path, header), int8)
+    place = _place(path, header)
+    if fresh and (path.parent / ORIGIN).is_file():  # what came with a run stays as it came
+        place = _in_home(header.model, header.digest, header.settings)
+    folder = output or _named(place, int8)
     if not fresh and _is_export(folder, header.digest):
         return folder
     from sbirctl.galleries.training_placement import training_placement

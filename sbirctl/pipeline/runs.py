@@ -17,7 +17,8 @@ from sbirctl.core.home import (
     run_folders,
     set_label,
 )
-from sbirctl.sharing.received import read_origin
+from sbirctl.sharing.hub import parse
+from sbirctl.sharing.received import latest_from, read_origin
 
 RunRow = TypedDict(
     "RunRow",
@@ -52,7 +53,7 @@ def remove(names: list[str]) -> list[Path]:
     """Remove runs with everything in them; gives their folders.
 
     Args:
-        names: as `core.home.find_run` reads them.
+        names: as `core.home.find_run` reads them, or addresses that were pulled from.
 
     Raises:
         MissingError: `@N` counts further than there are finished runs.
@@ -70,7 +71,7 @@ def label(name: str, text: str) -> Path:
     """Keep a label with a run, for tables and pictures; gives the run's folder.
 
     Args:
-        name: as `core.home.find_run` reads it.
+        name: as `core.home.find_run` reads it, or an address that was pulled from.
         text: "" removes the label.
 
     Raises:
@@ -82,7 +83,9 @@ def label(name: str, text: str) -> Path:
 
 
 def _known(name: str) -> Path:
-    folder = find_run(name)
+    address = parse(name)
+    # What is damaged can be removed, too: nothing is compared here, and nothing pulled.
+    folder = find_run(name) if address is None else latest_from(str(address))
     if folder is None:
         known = [folder.name for folder in run_folders()]
         raise MissingError(f"There is no run {name!r}.", nearest(name, known))

@@ -178,7 +178,7 @@ def test_a_file_changed_in_the_home_is_refused_by_address_name_and_folder(pushed
         assert status == 5
         assert "config.toml of hf://ada/small has SHA-256" in err
         assert f"sbirctl runs rm {folder.name}" in err
-    assert pushed.receiver("runs", "rm", folder.name)[0] == 0
+    assert pushed.receiver("runs", "rm", "hf://ada/small")[0] == 0
     assert pushed.receiver("evaluate", "hf://ada/small")[0] == 0
 
 
@@ -283,3 +283,18 @@ def test_the_hub_is_asked_again_after_an_hour(pushed, hub, monkeypatch):
         hub.requests.clear()
         assert pushed.receiver("evaluate", "hf://ada/small")[0] == 0
         assert "GET /api/models/ada/small/revision/main" in hub.requests
+
+
+def test_an_export_made_here_leaves_what_came_as_it_came(pushed, monkeypatch):
+    from sbirctl.core.home import home
+
+    made = []
+
+    def write(model, origin, folder, report, *, int8):
+        made.append(folder)
+        return folder
+
+    monkeypatch.setattr("sbirctl.inference.export.export", write)
+    status, _, err = pushed.receiver("export", "hf://ada/small")
+    assert status == 0, err
+    assert made[0].parent == home() / "exports"
