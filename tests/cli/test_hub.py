@@ -298,3 +298,11 @@ def test_an_export_made_here_leaves_what_came_as_it_came(pushed, monkeypatch):
     status, _, err = pushed.receiver("export", "hf://ada/small")
     assert status == 0, err
     assert made[0].parent == home() / "exports"
+
+
+def test_runs_are_found_without_the_hub_s_library():
+    code = (
+        "import sys; from sbirctl.sharing.find import find_run; find_run('x'); "
+        "sys.exit('huggingface_hub' in sys.modules or 'torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
