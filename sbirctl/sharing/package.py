@@ -12,7 +12,7 @@ from sbirctl import __version__
 from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import digest_file, digest_json, display_path, read_json
 from sbirctl.core.forms import NATURAL, Each, check_form
-from sbirctl.core.home import CHECKPOINT
+from sbirctl.core.home import CHECKPOINT, RESULT
 
 PUBLISHED_SCORES = "published_scores.json"
 LIST = "sbirctl.json"
@@ -20,7 +20,7 @@ README = "README.md"
 MOST_LIST_BYTES = 1 << 20
 _SCHEMA = 1
 _MOST_FILES = 64
-_NEEDED = (CHECKPOINT, "config.toml", "result.json")
+_NEEDED = (CHECKPOINT, "config.toml", RESULT)
 _OTHERS = ("log.jsonl", PUBLISHED_SCORES)
 _EXPORTED = re.compile(r"onnx-[0-9a-f]{12}/[A-Za-z0-9][A-Za-z0-9._-]{0,80}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
