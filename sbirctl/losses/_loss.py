@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
 from inspect import Parameter, signature
 from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
+
+from sbirctl.core.errors import UsageError
 
 
 class Loss(nn.Module, ABC):
@@ -40,6 +43,28 @@ class Loss(nn.Module, ABC):
         if any(one.kind is Parameter.VAR_KEYWORD for one in passed.values()):
             return own
         return own & frozenset(passed)
+
+    @classmethod
+    def with_settings(
+        cls, dim: int, classes: int, given: Mapping[str, float], needed: Collection[str]
+    ) -> Self:
+        """The loss with those of a model's settings that it `takes`.
+
+        Args:
+            dim, classes: as for `of`.
+            given: values by the names of settings.
+            needed: names of those that would have no effect if the loss did not take them.
+
+        Raises:
+            UsageError: it does not take one of `needed`.
+        """
+        own = cls.takes()
+        for name in sorted(set(needed) - own):
+            raise UsageError(
+                f"{name}={given[name]} changes nothing: the loss {cls.name} has no {name}.",
+                f"Leave out {name}=….",
+            )
+        return cls.of(dim, classes, **{key: given[key] for key in given if key in own})
 
     @abstractmethod
     def forward(

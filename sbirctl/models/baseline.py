@@ -230,10 +230,11 @@ class Baseline(Model):
         if self.classes is None:
             raise UsageError("A model made without training classes cannot be trained.")
         options = self.settings
+        proxies = [self.proxies] if self.loss is None else list(self.loss.parameters())
         groups = [
             self._group("backbone", self.backbone.trained(self._used), options.lr_backbone),
             self._group("projection", list(self.projection.parameters()), options.lr),
-            self._group("proxies", self._loss_parameters(), options.lr_proxies),
+            self._group("proxies", proxies, options.lr_proxies),
         ]
         plan = BalancedPlan(batch=options.batch, per_class=options.per_class)
         return (Stage("train", options.epochs, plan, [g for g in groups if g.params]),)
@@ -247,17 +248,9 @@ class Baseline(Model):
                 "Leave out triplet=…, or train with another loss.",
             )
         given = {name: getattr(options, name) for name in ("margin", "temperature")}
-        own = {name: value for name, value in given.items() if name in loss.takes()}
-        for name in given.keys() - own.keys() - ({"margin"} if options.triplet else set()):
-            if given[name] != getattr(BaselineSettings, name):
-                raise UsageError(
-                    f"{name}={given[name]} changes nothing: the loss {options.loss} has no {name}.",
-                    f"Leave out {name}=….",
-                )
-        return loss.of(self.dim, classes, **own)
-
-    def _loss_parameters(self) -> list[nn.Parameter]:
-        return [self.proxies] if self.loss is None else list(self.loss.parameters())
+        changed = {name for name in given if given[name] != getattr(BaselineSettings, name)}
+        needed = changed - ({"margin"} if options.triplet else set())
+        return loss.with_settings(self.dim, classes, given, needed)
 
     def _group(self, name: str, params: list[nn.Parameter], lr: float) -> ParamGroup:
         return ParamGroup(name, params, lr, self.settings.weight_decay)

@@ -151,7 +151,8 @@ def search(
 
 def _picture(searcher: Searcher, drawing: Drawing, query: Query, report: Reporter) -> Image.Image:
     from sbirctl.drawings.reading import is_lines, read_drawing
-    from sbirctl.store.bounded import is_cheap, within_bounds
+    from sbirctl.store.bounded import within_bounds
+    from sbirctl.store.images import is_cheap
 
     data = drawing.data
     read = partial(

@@ -15,14 +15,12 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 
 from sbirctl.core.bounded import BoundedProcesses, Bounds, CrashedError, OutOfBoundsError
-from sbirctl.store.images import MAX_PIXELS, ImageError, ImageFault, count_scans, load_image
+from sbirctl.store.images import MAX_PIXELS, ImageError, ImageFault, is_cheap, load_image
 from sbirctl.store.manifest import Modality
 
 P = ParamSpec("P")
 R = TypeVar("R")
 BOUNDS = Bounds(seconds=30, memory=10**9)
-_FEW_SCANS = 50  # of a JPEG; it is the number of scans that makes one costly
-_PLAIN = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"P1", b"P2", b"P3", b"P4", b"P5", b"P6")
 
 
 def load_bounded(
@@ -37,12 +35,6 @@ def load_bounded(
     if is_cheap(data):
         return load_image(data, modality, size, max_pixels=max_pixels)
     return within_bounds(load_image, data, modality, size, max_pixels=max_pixels, heic=True)
-
-
-def is_cheap(data: bytes) -> bool:
-    """Whether a picture of so many pixels as its header says keeps to `BOUNDS` anyway."""
-    plain = data.startswith(_PLAIN) and count_scans(data, _FEW_SCANS) <= _FEW_SCANS
-    return not data or plain
 
 
 def within_bounds(decode: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> R:

@@ -26,6 +26,8 @@ from sbirctl.store.manifest import Modality
 
 MAX_PIXELS = 80_000_000
 # Each scan of a progressive JPEG goes over all pixels; cameras and editors write about ten.
+_FEW_SCANS = 50  # of a JPEG; it is the number of scans that makes one costly
+_PLAIN = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"P1", b"P2", b"P3", b"P4", b"P5", b"P6")
 MAX_SCANS = 500
 _BAND_PIXELS = 4_000_000  # of a large picture so many are converted at a time, to save memory
 # A JPEG is decoded with no side below this many times the square's, which is four to eight times as
@@ -137,6 +139,11 @@ def count_scans(data: bytes, few: int = MAX_SCANS) -> int:
             at += int.from_bytes(data[at : at + 2], "big")
         count += found[1] == b"\xda"
     return count
+
+
+def is_cheap(data: bytes) -> bool:
+    """Whether the size that its header says bounds what decoding a file takes."""
+    return not data or (data.startswith(_PLAIN) and count_scans(data, _FEW_SCANS) <= _FEW_SCANS)
 
 
 def _pairs(data: bytes, pair: int) -> int:
