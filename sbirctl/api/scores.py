@@ -353,4 +353,5 @@ def _embeddings(given: tuple[Any, Any, Any, Any], columns: Mapping[str, Any]) ->
 def _axes() -> Axes:
     from matplotlib import pyplot
 
-    return pyplot.subplots(layout="constrained")[1]
+    axes: Axes = pyplot.subplots(layout="constrained")[1]
+    return axes

@@ -36,7 +36,7 @@ def batch(dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor]:
 
 def _run(loss: Loss, embeddings: Tensor, labels: Tensor, sketch: Tensor | None) -> Tensor:
     """The value, after its gradient was looked at."""
-    value = loss(embeddings, labels, sketch)
+    value: Tensor = loss(embeddings, labels, sketch)
     require(isinstance(value, Tensor) and value.ndim == 0, "it is no scalar")
     require(torch.isfinite(value), f"it is {float(value.detach())}")
     require(value.requires_grad, "it has no gradient")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.models import ArgumentInfo
@@ -173,7 +173,7 @@ def print_path(path: Path, *, null: bool = False) -> None:
     sys.stdout.flush()
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """One JSON value on stdout, paths as text; NaN is refused, since it is no JSON."""
 
     def written(ascii_only: bool) -> str:

@@ -95,7 +95,7 @@ def listing(
     *,
     least: Sequence[str] = (),
     title: str = "",
-    **fields: Any,
+    **fields: object,
 ) -> Listing:
     """A list of objects: `rows` of the JSON, and a table of some of their values.
 
@@ -111,12 +111,12 @@ def listing(
     return Listing({**fields, "rows": list(rows)}, (table,))
 
 
-def made(path: Path, **fields: Any) -> Made:
+def made(path: Path, **fields: object) -> Made:
     """One thing made: `path` of the JSON, and the line on stdout."""
     return Made({"path": path, **fields}, (path,))
 
 
-def made_all(paths: Sequence[Path], **fields: Any) -> Made:
+def made_all(paths: Sequence[Path], **fields: object) -> Made:
     """Several things made or removed: `paths` of the JSON, and a line each."""
     return Made({"paths": list(paths), **fields}, paths)
 
@@ -146,7 +146,7 @@ def shown(command: Callable[..., Any], words: str) -> Callable[..., Any]:
     """A command that prints what it returns."""
 
     @wraps(command)
-    def called(*args: Any, **kwargs: Any) -> None:
+    def called(*args: object, **kwargs: object) -> None:
         if _json and _null:
             raise UsageError("--json prints no lines for --print0 to end.", "Leave one out.")
         output = command(*args, **kwargs)

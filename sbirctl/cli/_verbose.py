@@ -71,7 +71,7 @@ def _listen(event: str, arguments: tuple[Any, ...]) -> None:
         _tell("read", arguments[0])
 
 
-def _tell(verb: str, path: Any) -> None:
+def _tell(verb: str, path: object) -> None:
     if not isinstance(path, str | bytes | os.PathLike):
         return
     name = os.fsdecode(path)

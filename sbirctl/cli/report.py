@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -100,7 +100,7 @@ def command(
     )
     places = [_console.input_path(run) for run in runs or []]
     rows = report(places or [None], request, _console.reporter())
-    fields: dict[str, Any] = {"rows": [asdict(row) for row in rows]}
+    fields: dict[str, object] = {"rows": [asdict(row) for row in rows]}
     failure = None if tolerance is None else _failure(rows, tolerance)
     if output is not None:
         target = _written(rows, chosen, output.expanduser())

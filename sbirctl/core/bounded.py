@@ -168,7 +168,7 @@ class _Process:
         self._why = self._why or why
         self._child.kill()
 
-    def call(self, function: Any, arguments: Any, keywords: Any) -> Any:
+    def call(self, function: object, arguments: object, keywords: object) -> Any:
         sending, receiving = self._pipes()
         clock = threading.Timer(_CLOCK * self._bounds.seconds, self.stop, [self._too_slow()])
         clock.daemon = True
@@ -201,7 +201,7 @@ class _Process:
             raise OutOfBoundsError(f"it takes more than {most} of memory")
         raise value
 
-    def _ask(self, *what: Any) -> tuple[bool, Any]:
+    def _ask(self, *what: object) -> tuple[bool, Any]:
         sending, receiving = self._pipes()
         pickle.dump(what, sending, protocol=5)
         sending.flush()

@@ -230,13 +230,13 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return None
 
 
-def _show(value: Any) -> str:
+def _show(value: object) -> str:
     if isinstance(value, tuple | list):
         return ",".join(map(str, value))
     return "" if value is None or value == {} else str(value)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if dataclasses.is_dataclass(value):
         return to_dict(value)
     if isinstance(value, tuple | list):
@@ -246,7 +246,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
+def _put(tree: dict[str, Any], path: list[str], value: object) -> None:
     for part in path[:-1]:
         inner = tree.setdefault(part, {})
         if not isinstance(inner, dict):
@@ -323,7 +323,7 @@ def _meant(schema: type, key: str) -> str:
     return nearest(key, keys(schema))
 
 
-def _check_least(value: Any, least: float, key: str) -> None:
+def _check_least(value: object, least: float, key: str) -> None:
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, int | float) and not number >= least:  # NaN too
             raise UsageError(f"{key}={number} cannot be.", f"It is {least:g} or more.")

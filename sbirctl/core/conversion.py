@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin
 from sbirctl.core.errors import UsageError, nearest
 
 
-def guess(value: Any) -> Any:
+def guess(value: object) -> object:
     """A typed value for a key nobody declared: number, truth value or text."""
     if not isinstance(value, str):
         return value

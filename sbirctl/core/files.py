@@ -114,7 +114,7 @@ def atomic_open(target: Path, mode: str = "wb", *, durable: bool = True) -> Iter
         yield stream
 
 
-def write_json(target: Path, value: Any, *, indent: int | None = 1) -> None:
+def write_json(target: Path, value: object, *, indent: int | None = 1) -> None:
     """Write `value` as UTF-8 JSON, atomically, keys in the order given."""
     with atomic_open(target, "w") as stream:
         json.dump(value, stream, ensure_ascii=False, indent=indent, allow_nan=False)
@@ -162,7 +162,7 @@ def digest_bytes(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def digest_json(value: Any) -> str:
+def digest_json(value: object) -> str:
     """SHA-256 of a JSON value in canonical form (sorted keys, no blanks), in hexadecimal."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return digest_bytes(text.encode())

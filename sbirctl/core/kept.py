@@ -43,7 +43,7 @@ def file_states(folder: Path) -> list[tuple[str, int, int]]:
     return sorted(found)
 
 
-def kept(name: str, make: Callable[[], Any]) -> Any:
+def kept(name: str, make: Callable[[], object]) -> Any:
     """What `make` gives, as JSON gives it back; made again where the program has changed.
 
     Args:

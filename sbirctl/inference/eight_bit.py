@@ -6,7 +6,6 @@ import contextlib
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ def quantise(sides: Sequence[Path]) -> None:
         target.replace(path)
 
 
-def loss(own: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> dict[str, Any]:
+def loss(own: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> dict[str, object]:
     """What other vectors than the model's own cost.
 
     Args:

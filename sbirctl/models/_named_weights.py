@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from sbirctl.core.config import kinds
 from sbirctl.core.errors import UsageError
@@ -79,7 +79,7 @@ class NamedWeights:
         return self.parameters * _BYTES / 1e6
 
     @property
-    def layer(self) -> dict[str, Any]:
+    def layer(self) -> dict[str, object]:
         """The settings that belong to them."""
         backbone = {"name": self.model, **({"pretrained": self.tag} if self.tag else {})}
         input_ = {"size": self.size, "resize": self.resize, "mean": self.mean, "std": self.std}
@@ -114,7 +114,7 @@ def starting_models(weights: NamedWeights) -> tuple[str, ...]:
     return tuple(name for name in MODELS.names() if _library(name) == weights.library)
 
 
-def settings_layer(model: str, weights: str) -> dict[str, Any]:
+def settings_layer(model: str, weights: str) -> dict[str, object]:
     """The settings that come with weights named by `--weights`; {} for a file and the like.
 
     Raises:

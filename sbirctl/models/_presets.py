@@ -41,7 +41,7 @@ class Preset:
         """Whether it makes the paper's own final figures."""
         return self.name == PAPER
 
-    def other_method(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def other_method(self, given: Mapping[str, object]) -> dict[str, object]:
         """What else the figures of a run depend on: {key: its value, None for not recorded}.
 
         A setting that the preset does not state counts as one of the method, unless it is the
@@ -55,7 +55,7 @@ class Preset:
         stated = {*self.method, *self.recipe, *MACHINE}
         return differing | {key: value for key, value in ours.items() if key not in stated}
 
-    def other_recipe(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def other_recipe(self, given: Mapping[str, object]) -> dict[str, object]:
         """{key: value} of a run's recipe where it differs."""
         ours = flat(given)
         return {k: ours[k] for k, v in self.recipe.items() if k in ours and ours[k] != v}
@@ -76,9 +76,9 @@ def parse_presets(data: Mapping[str, Mapping[str, Any]]) -> dict[str, Preset]:
     return found
 
 
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(settings: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Nested settings under dotted keys; tuples become lists, empty groups go."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):
             found |= flat(value, f"{prefix}{key}.")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -161,7 +161,7 @@ def _task(data: Data, metrics: Sequence[Metric], definition: Definition) -> str:
     )
     suffix = re.sub(r"[^A-Za-z0-9]+", "_", definition.name)
     cutoffs = {1, 5, 10, 100, *(metric.k or len(test.photo) for metric in metrics)}
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "name": name,
         "description": description,
         "quoted": repr(description),

@@ -175,7 +175,7 @@ def _write(
     workers: int | None,
     group: ProcessGroup,
     report: Reporter,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Write the file; gives what was embedded how fast, {} if nothing had to be."""
     import numpy as np
 
@@ -223,7 +223,7 @@ def _write(
     return _speed(gatherer, group)
 
 
-def _speed(gatherer: ResumableEmbedder, group: ProcessGroup) -> dict[str, Any]:
+def _speed(gatherer: ResumableEmbedder, group: ProcessGroup) -> dict[str, object]:
     import torch
 
     from sbirctl.training.embedding import device_of
@@ -241,7 +241,7 @@ def _speed(gatherer: ResumableEmbedder, group: ProcessGroup) -> dict[str, Any]:
     }
 
 
-def _attributes(found: EmbeddingTarget, side: SideName) -> dict[str, Any]:
+def _attributes(found: EmbeddingTarget, side: SideName) -> dict[str, object]:
     """What names the vectors: model, digests, task, split and provenance."""
     provenance = replace(found.provenance, side=side)
     return {

@@ -54,7 +54,7 @@ def sweep(
     definition: Definition | None = None,
     report: Reporter = SILENT,
     **options: Any,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """One run a combination of values; finished ones are found, a stopped one goes on.
 
     Args:
@@ -84,7 +84,7 @@ def sweep(
     texts = [[f"{k}={v}" for k, v in zip(keys, values, strict=True)] for values in chosen]
     for own in texts:
         _check(model, [*assignments, *own], options)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for values, own in zip(chosen, texts, strict=True):
         report.note(f"run {len(rows) + 1} of {len(chosen)}: {' '.join(own)}")
         folder = train(model, assignments=[*assignments, *own], report=report, **options)
@@ -118,7 +118,7 @@ def _check(model: str, assignments: Sequence[str], options: Mapping[str, Any]) -
     training_config(model, layers, **cast("Flags", flags))
 
 
-def _figures(folder: Path) -> dict[str, Any]:
+def _figures(folder: Path) -> dict[str, object]:
     result = read_result(folder)
     epochs = sum(result["chosen_epochs"].values())
     history: list[Mapping[str, Any]] = [

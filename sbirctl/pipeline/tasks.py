@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sbirctl.core.config import describe
 from sbirctl.tasks import TASKS
 
 
-def rows() -> list[dict[str, Any]]:
+def rows() -> list[dict[str, object]]:
     """One row a task: name, whether it takes a split and a second data set, what it is."""
     tasks = [TASKS.get(name) for name in TASKS.names()]
     return [

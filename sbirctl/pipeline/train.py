@@ -104,7 +104,7 @@ def train(
     return folder
 
 
-def epochs_layer(epochs: int | None) -> dict[str, Any]:
+def epochs_layer(epochs: int | None) -> dict[str, object]:
     """The flag `--epochs` as a layer of settings."""
     return {} if epochs is None else {"epochs": epochs}
 

@@ -192,7 +192,7 @@ def _settings(described: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     """A setting's value as it is typed."""
     if isinstance(value, tuple | list):
         return ",".join(_plain(one) for one in value)

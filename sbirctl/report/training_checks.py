@@ -6,7 +6,7 @@ Each check gives its reasons in words, none where nothing differs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import few
@@ -25,7 +25,7 @@ class Pair(NamedTuple):
     subject: Subject
 
 
-def value_of(value: Any) -> str:
+def value_of(value: object) -> str:
     """A setting's value as it is typed."""
     if isinstance(value, tuple | list):
         return ",".join(map(value_of, value))

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from sbirctl.core.errors import MismatchError, MissingError
 from sbirctl.core.home import home
@@ -88,7 +87,7 @@ class Cost:
         runs = sum(row.work.bytes for row in self.left if row.work is not None)
         return runs + sum(row.bytes for row in self.data)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain values, with the schema's number."""
         trainings = [
             {

@@ -242,7 +242,7 @@ class Planner:
         return list(dict.fromkeys(placed))
 
 
-def _typed(value: Any) -> str:
+def _typed(value: object) -> str:
     """A setting as it is typed after --set."""
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))

@@ -105,4 +105,4 @@ def _is_small(folder: Path) -> bool:
         counts = Store.open(folder).manifest["counts"][""]
     except (SbirctlError, LookupError):
         return False
-    return counts.get("sketches", 0) + counts.get("photos", 0) <= MOST
+    return int(counts.get("sketches", 0) + counts.get("photos", 0)) <= MOST

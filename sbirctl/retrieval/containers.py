@@ -182,5 +182,5 @@ def _keep_single(attributes: dict[str, Any], key: str, value: np.ndarray) -> Non
     attributes[key] = single
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value

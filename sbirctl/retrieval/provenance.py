@@ -262,7 +262,7 @@ class Provenance:
 NEEDED = ("task", "dataset", "store_digest", "seed", "model", "settings", "weights", "trained")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if dataclasses.is_dataclass(value):
         known = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
         return {name: _plain(v) for name, v in known.items() if v is not None}
@@ -293,7 +293,7 @@ def _made(kind: type, value: object, name: str) -> Any:
     return kind(**made)
 
 
-def _typed(kind: Any, value: Any, name: str) -> Any:
+def _typed(kind: Any, value: object, name: str) -> Any:
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (types.UnionType, typing.Union):
         (kind,) = (one for one in inner if one is not type(None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from sbirctl.core.errors import MismatchError
 
@@ -72,7 +72,7 @@ class Batch:
             return slice(0, len(self.photo_label)), slice(0, len(self.sketch_label))
         return self.share.photo, self.share.sketch
 
-    def to(self, device: Any, non_blocking: bool = True) -> Batch:
+    def to(self, device: torch.device | str, non_blocking: bool = True) -> Batch:
         """The same batch on `device`; the instances, which no network sees, stay where they are.
 
         Augmentation reads them, and would else wait for the device in every step.

@@ -7,7 +7,6 @@ import mmap
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -104,7 +103,7 @@ class StoredArray:
                 f"{display_path(self.path)} cannot be read: {error}.", self.hint
             ) from error
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return self.__dict__ | {"_mapped": None, "_process": 0}
 
 

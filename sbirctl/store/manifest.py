@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -124,9 +125,9 @@ def quote_path(path: bytes) -> str:
     return quote_from_bytes(path, safe=_PLAIN)
 
 
-def items_to_json(items: Items) -> dict[str, Any]:
+def items_to_json(items: Items) -> dict[str, object]:
     """The columns as JSON values; paths are quoted (`quote_path`)."""
-    columns: dict[str, Any] = {name: list(getattr(items, name)) for name in _TEXTS}
+    columns: dict[str, object] = {name: list(getattr(items, name)) for name in _TEXTS}
     columns["path"] = [quote_path(path) for path in items.path]
     columns |= {name: getattr(items, name).tolist() for name in _INTEGERS}
     return columns
@@ -182,7 +183,7 @@ def count_items(items: Items) -> dict[str, dict[str, int]]:
     return {"": dict(sorted(total.items()))} | named
 
 
-def store_digest(items: Items, settings: dict[str, Any]) -> str:
+def store_digest(items: Items, settings: Mapping[str, object]) -> str:
     """A store's identity: SHA-256 over its items and settings.
 
     Where the files lay is no part of it, so a folder and an archive of it give one digest.
@@ -192,10 +193,10 @@ def store_digest(items: Items, settings: dict[str, Any]) -> str:
     return digest_json({"settings": settings, "items": columns})
 
 
-def write_manifest(target: Path, manifest: dict[str, Any]) -> None:
+def write_manifest(target: Path, manifest: Mapping[str, Any]) -> None:
     """JSON with one key a line, and one column of the items a line."""
 
-    def lines(value: dict[str, Any]) -> str:
+    def lines(value: Mapping[str, object]) -> str:
         return ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in value.items())
 
     head = lines({key: value for key, value in manifest.items() if key != "items"})

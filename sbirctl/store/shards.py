@@ -8,7 +8,7 @@ what was found out; a shard whose pixels have the checksums of its record is not
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ class ShardRecord:
 
 
 def plan_shards(
-    items: Sequence[RawItem], settings: dict[str, Any], identity: str
+    items: Sequence[RawItem], settings: Mapping[str, object], identity: str
 ) -> tuple[tuple[Shard, ...], dict[Modality, int]]:
     """Cut the sorted items at fixed places, photos and sketches apart.
 

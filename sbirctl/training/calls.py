@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 from sbirctl.core.distributed import world
 from sbirctl.core.errors import SbirctlError
@@ -22,11 +22,14 @@ from sbirctl.tasks import TASKS
 from sbirctl.training.find import find_checkpoint
 from sbirctl.training.inputs import Found
 
+if TYPE_CHECKING:
+    from sbirctl.training.config import Flags
+
 CALLS = "calls"
 
 
 def call_digest(
-    model: str, layers: Sequence[Mapping[str, Any]], found: Found, **flags: Any
+    model: str, layers: Sequence[Mapping[str, object]], found: Found, **flags: Unpack[Flags]
 ) -> str | None:
     """A call, by what the name of its run depends on; None for one that is not remembered.
 
@@ -57,7 +60,7 @@ def call_digest(
     )
 
 
-def _store(store: Store) -> list[Any]:
+def _store(store: Store) -> list[object]:
     """A data set with its splits and edge maps, by their files."""
     return [store.name, store.digest, file_states(store.folder)]
 

@@ -47,7 +47,7 @@ class MetricsLog:
         self._stream.truncate(min(position, self._stream.tell()))
         self._board = _board(tensorboard) if tensorboard else None
 
-    def write(self, event: str, step: int, values: Mapping[str, Any]) -> None:
+    def write(self, event: str, step: int, values: Mapping[str, object]) -> None:
         """One line: {"event": …, "step": …, …}; numbers that are not finite become null."""
         if self._stream is None:
             return
@@ -76,7 +76,7 @@ class MetricsLog:
             self._board.close()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

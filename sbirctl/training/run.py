@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import tomli_w
 import torch
@@ -183,7 +182,7 @@ def _trainer(
     )
 
 
-def _write_config(folder: Path, run: Run, **more: Any) -> None:
+def _write_config(folder: Path, run: Run, **more: object) -> None:
     """`config.toml`: the settings that held, readable back with `--config`.
 
     Args:
@@ -259,7 +258,7 @@ def _finish(
     shutil.rmtree(folder / "state", ignore_errors=True)
 
 
-def _figures(progress: Progress) -> dict[str, Any]:
+def _figures(progress: Progress) -> dict[str, object]:
     return {
         "chosen_epochs": progress.chosen,
         "history": progress.history,

@@ -103,16 +103,18 @@ def _pose(rng: np.random.Generator) -> Points:
 
 def _project(points: Points, place: Points) -> Points:
     """The thing's points in the picture, -1..1; lines that run away from the viewer converge."""
-    moved = points @ place[:2]
+    moved: Points = points @ place[:2]
     depth = 1 + place[3, 1] * (moved[:, :1] + moved[:, 1:])
-    return moved / depth + place[2]
+    seen: Points = moved / depth + place[2]
+    return seen
 
 
 def _colour(material: str, rng: np.random.Generator) -> np.ndarray:
     low_h, high_h, low_s, high_s, low_v, high_v = MATERIALS[material]
     hue = rng.uniform(low_h, high_h) % 1
     rgb = colorsys.hsv_to_rgb(hue, rng.uniform(low_s, high_s), rng.uniform(low_v, high_v))
-    return np.array(rgb, np.float32) * 255
+    colour: np.ndarray = np.array(rgb, np.float32) * 255
+    return colour
 
 
 def _light(height: Image.Image, rng: np.random.Generator) -> np.ndarray:
@@ -124,7 +126,8 @@ def _light(height: Image.Image, rng: np.random.Generator) -> np.ndarray:
     relief = strength * (down * np.sin(angle) + right * np.cos(angle))
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j].astype(np.float32)
     ramp = rng.uniform(0, 0.25) * (x * np.cos(angle) + y * np.sin(angle))
-    return np.clip(1 + relief + ramp, 0.25, 1.6).astype(np.float32)
+    lit: np.ndarray = np.clip(1 + relief + ramp, 0.25, 1.6).astype(np.float32)
+    return lit
 
 
 def _shadow(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:

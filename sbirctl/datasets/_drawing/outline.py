@@ -74,14 +74,16 @@ def curve(*pairs: tuple[float, float], closed: bool = False) -> Points:
 
 def moved(points: Points, x: float, y: float) -> Points:
     """Shift."""
-    return points + np.array([x, y])
+    shifted: Points = points + np.array([x, y])
+    return shifted
 
 
 def turn(points: Points, degrees: float) -> Points:
     """Rotate about the origin."""
     angle = np.radians(degrees)
     cos, sin = np.cos(angle), np.sin(angle)
-    return points @ np.array([[cos, sin], [-sin, cos]])
+    turned: Points = points @ np.array([[cos, sin], [-sin, cos]])
+    return turned
 
 
 def turned(pieces: Sequence[Piece], degrees: float) -> list[Piece]:

@@ -105,7 +105,10 @@ def _shaky(points: Points, hand: _Hand, rng: np.random.Generator) -> Points:
     knots = max(len(line) // 5, 2)
     at = np.linspace(0, knots - 1, len(line))
     tremble = rng.normal(0, hand.wobble, (knots, 2))
-    return line + np.stack([np.interp(at, np.arange(knots), tremble[:, k]) for k in (0, 1)], axis=1)
+    shaken: Points = line + np.stack(
+        [np.interp(at, np.arange(knots), tremble[:, k]) for k in (0, 1)], axis=1
+    )
+    return shaken
 
 
 def _strokes(line: Points, hand: _Hand, rng: np.random.Generator) -> list[Points]:

@@ -101,7 +101,7 @@ def _name(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape").lstrip(b"/")
 
 
-class _Factory(WriterFactory):
+class _Factory(WriterFactory):  # type: ignore[misc]
     """Makes the writers.
 
     Attributes:
@@ -116,7 +116,7 @@ class _Factory(WriterFactory):
         return _Writer(self._unpacker, _name(filename), self.sums)
 
 
-class _Writer(Py7zIO):
+class _Writer(Py7zIO):  # type: ignore[misc]
     """Streams one member to disk. py7zr writes it in order and asks for nothing back."""
 
     def __init__(self, unpacker: Unpacker, name: bytes, sums: dict[bytes, int]) -> None:

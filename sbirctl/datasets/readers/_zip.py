@@ -11,7 +11,6 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from sbirctl.core.errors import CorruptError
 from sbirctl.core.files import display_path
@@ -69,7 +68,7 @@ class ReadZip:
             self._open = os.getpid(), archive, members
         return self._open[1:]
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {"path": self.path, "_open": None}
 
 

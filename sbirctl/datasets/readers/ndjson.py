@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from sbirctl.datasets.readers.tree import ReadBytes, Tree
 from sbirctl.drawings.strokes import Pen, as_png, parse_drawing, render
@@ -73,7 +72,7 @@ class ReadDrawings:
             self._held = (tree, path, self.readers[tree](path))
         return self._held[2]
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {"readers": self.readers, "pen": self.pen, "_held": None}
 
 

@@ -108,7 +108,7 @@ class ReadPairs:
             self._held = (tree, path, read_coordinates(self.readers[tree](path)))
         return self._held[2]
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {"readers": self.readers, "pen": self.pen, "_held": None}
 
 

@@ -124,7 +124,7 @@ class Qdrant:
         """See `Engine.open`."""
         return cls(gallery.engine, gallery.dim)
 
-    def describe(self, about: dict[str, Any], files: Mapping[str, list[Any]]) -> None:
+    def describe(self, about: Mapping[str, object], files: Mapping[str, list[Any]]) -> None:
         """Keep the model with the collection, and the files of some photos with their points."""
         models = library()
         names = list(files)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from starlette.responses import JSONResponse
 
@@ -35,7 +34,7 @@ class HttpError(SbirctlError):
 class PlainJSON(JSONResponse):
     """JSON in plain ASCII: names of files may hold what cannot be sent as UTF-8."""
 
-    def render(self, content: Any) -> bytes:
+    def render(self, content: object) -> bytes:
         """The body."""
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
 

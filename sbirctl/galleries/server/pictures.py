@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -105,7 +105,7 @@ class Pictures:
                 "Send a picture.",
             )
 
-    async def _run(self, function: Callable[..., T], data: bytes, *more: Any) -> T:
+    async def _run(self, function: Callable[..., T], data: bytes, *more: object) -> T:
         def work() -> T:
             return self._processes.run(function, data, self._limits.pixels, *more)
 

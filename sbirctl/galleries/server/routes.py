@@ -115,7 +115,7 @@ class Routes:
         """Open a gallery, so that the first search does not wait for its model."""
         self._rate.take(_address(request))
 
-        def work() -> dict[str, Any]:
+        def work() -> dict[str, object]:
             one = self._open(request)
             if self._renewal is not None:
                 self._renewal.ask(one.names)
@@ -136,7 +136,9 @@ class Routes:
         async with self._uploads.body(request) as data:
             return PlainJSON(await _unless_gone(request, self._answer(request, wanted, data)))
 
-    async def _answer(self, request: Request, wanted: SearchRequest, data: bytes) -> dict[str, Any]:
+    async def _answer(
+        self, request: Request, wanted: SearchRequest, data: bytes
+    ) -> dict[str, object]:
         started = time.perf_counter()
         one = await self._searching.run(lambda: self._open(request))
         picture, warnings = None, list[str]()
@@ -145,7 +147,7 @@ class Routes:
                 data, wanted.modality, one.size, one.placement
             )
 
-        def work() -> dict[str, Any]:
+        def work() -> dict[str, object]:
             vector = wanted.vector(one, picture)
             embedded = time.perf_counter()
             those = filter_of(request.query_params, one, self._limits)
@@ -166,7 +168,7 @@ class Routes:
         self._rate.take(_address(request))
         name, k = _id(request), number_of(request.query_params, self._limits)
 
-        def work() -> dict[str, Any]:
+        def work() -> dict[str, object]:
             one = self._open(request)
             those = filter_of(request.query_params, one, self._limits)
             found = one.find(one.vector(name)[None], k, those)[0]
@@ -226,7 +228,7 @@ class Routes:
         return self._galleries.together(request.query_params.getlist("gallery"))
 
 
-def _told(hits: list[Hit]) -> list[dict[str, Any]]:
+def _told(hits: list[Hit]) -> list[dict[str, object]]:
     return [{"id": hit.id, "score": round(float(hit.score), 4), "path": hit.path} for hit in hits]
 
 
