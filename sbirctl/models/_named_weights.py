@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sbirctl.core.config import kinds
 from sbirctl.core.errors import UsageError
