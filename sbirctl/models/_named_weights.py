@@ -79,7 +79,7 @@ class NamedWeights:
         return self.parameters * _BYTES / 1e6
 
     @property
-    def layer(self) -> dict[str, object]:
+    def layer(self) -> dict[str, Any]:
         """The settings that belong to them."""
         backbone = {"name": self.model, **({"pretrained": self.tag} if self.tag else {})}
         input_ = {"size": self.size, "resize": self.resize, "mean": self.mean, "std": self.std}
