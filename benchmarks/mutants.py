@@ -3,6 +3,7 @@
     python benchmarks/mutants.py                 every fault of mutants.toml, a line each
     python benchmarks/mutants.py --only augment  those whose file, text or tests name that word
     python benchmarks/mutants.py --jobs 2        so many at a time
+    python benchmarks/mutants.py --draw 40 --seed 1   so many of them, drawn by chance
 
 A fault is a text that stands once in the package, what it is replaced with, and the tests that
 should fail. The package and its tests are copied into a temporary folder, where they are changed
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -101,6 +103,8 @@ def main() -> int:
     """Plant, run and print; the number of unexplained survivors decides the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="word in the file, the text or the tests")
+    parser.add_argument("--draw", type=int, default=0, help="so many by chance, 0 for all")
+    parser.add_argument("--seed", type=int, default=0, help="of --draw")
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time")
     parser.add_argument("--allowed", type=int, default=5, help="survivors that are no failure")
     options = parser.parse_args()
@@ -111,6 +115,9 @@ def main() -> int:
         for m, path in chosen
         if options.only in str(path) or options.only in m.find or options.only in " ".join(m.tests)
     ]
+
+    if options.draw:
+        chosen = random.Random(options.seed).sample(chosen, min(options.draw, len(chosen)))
 
     def run(pair: tuple[Mutant, Path]) -> tuple[Mutant, Path, bool, float]:
         mutant, path = pair
