@@ -59,4 +59,5 @@ def _remarks(scores: Mapping[str, Any]) -> str:
     from sbirctl.retrieval.provenance import Provenance
 
     known = Provenance.from_json(scores.get("provenance", {}))
-    return "".join(f"; {text}" for text in (known.leak, known.after_model) if text)
+    about = (known.leak, known.after_model, scores.get("trust", ""))
+    return "".join(f"; {text}" for text in about if text)

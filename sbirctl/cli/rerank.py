@@ -28,9 +28,10 @@ def command(
         str,
         typer.Option(
             "--method",
-            metavar="alpha-qe|dba|k-reciprocal|rrf|score-sum",
+            metavar="alpha-qe|dba|k-reciprocal|pairs|rrf|score-sum",
             autocompletion=_names.reranking,
-            help="Expand queries or gallery, re-rank by mutual neighbours, or fuse rankings.",
+            help="Expand queries or gallery, re-rank by mutual neighbours or by the run's model on "
+            "pairs, or fuse rankings.",
             show_default=False,
         ),
     ],
@@ -55,8 +56,8 @@ def command(
 ) -> Made:
     """Re-rank after the model: a new file for `evaluate` and the others, which they mark.
 
-    Settings: alpha-qe and dba have k and alpha, k-reciprocal has k1, k2 and lambda, rrf has
-    constant, score-sum has normalise (min-max or z-score).
+    Settings: alpha-qe and dba have k and alpha, k-reciprocal has k1, k2 and lambda, pairs has top,
+    rrf has constant, score-sum has normalise (min-max or z-score).
     """
     from sbirctl.pipeline.rerank import rerank
 

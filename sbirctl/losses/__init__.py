@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from sbirctl.losses._gradient_weighting import weighted_sum as weighted_sum
     from sbirctl.losses._hinge import HingeKind as HingeKind
     from sbirctl.losses._hinge import hinge as hinge
+    from sbirctl.losses._label_preservation import label_preservation as label_preservation
     from sbirctl.losses._loss import Loss as Loss
     from sbirctl.losses._mining import hardest_negative as hardest_negative
     from sbirctl.losses._mining import hardest_positive as hardest_positive
@@ -106,6 +107,7 @@ else:
                 "HingeKind",
                 "hinge",
             ),
+            "_label_preservation": ("label_preservation",),
             "_loss": (
                 "LOSSES",
                 "Loss",

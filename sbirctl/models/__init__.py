@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sbirctl.models._cards import card_presets as card_presets
     from sbirctl.models._cards import load_card as load_card
     from sbirctl.models._cards import parse_card as parse_card
+    from sbirctl.models._cards import trust_remark as trust_remark
     from sbirctl.models._factory import create as create
     from sbirctl.models._factory import rebuild as rebuild
     from sbirctl.models._factory import resolve_settings as resolve_settings
@@ -44,7 +45,15 @@ else:
         __name__,
         {
             "_base": ("Model",),
-            "_cards": ("Card", "Paper", "card_file", "card_presets", "load_card", "parse_card"),
+            "_cards": (
+                "Card",
+                "Paper",
+                "card_file",
+                "card_presets",
+                "load_card",
+                "parse_card",
+                "trust_remark",
+            ),
             "_factory": ("create", "rebuild", "resolve_settings"),
             "_named_weights": (
                 "NamedWeights",

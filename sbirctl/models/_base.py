@@ -28,6 +28,7 @@ class Model(nn.Module, ABC):
     check_settings: ClassVar[dict[str, Any]] = {}  # that make it small and quick to check
     trainable: ClassVar[bool] = True
     settings_version: ClassVar[int] = 1  # raised when `upgrade` has something to do
+    scores_pairs: ClassVar[bool] = False  # whether `tokens` and `pair_scores` are there
     # What `embed --set` may change of a trained model: no step of training reads them.
     embedding_settings: ClassVar[tuple[str, ...]] = ("mirror",)
 
@@ -180,6 +181,21 @@ class Model(nn.Module, ABC):
         with torch.no_grad(), self.autocast():
             found = self.features(self.preprocess(images, modality), modality, edges)
         return nn.functional.normalize(found.float(), dim=-1)
+
+    def tokens(self, images: Tensor, modality: Modality) -> Tensor:
+        """What `pair_scores` takes of images, without gradient; models with `scores_pairs` alone.
+
+        Args:
+            images: (n, 1 or 3, H, W) uint8.
+
+        Returns:
+            (n, ...) float32.
+        """
+        raise NotImplementedError
+
+    def pair_scores(self, sketch: Tensor, photo: Tensor) -> Tensor:
+        """(n,) float32 scores from 0 to 1 of n pairs, from the `tokens` of their sides."""
+        raise NotImplementedError
 
     @abstractmethod
     def recipe(self) -> Sequence[Stage]:

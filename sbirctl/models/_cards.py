@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sbirctl.core.errors import CorruptError, UsageError, nearest
+from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
 from sbirctl.models._presets import Preset, parse_presets
 from sbirctl.models._registry import MODELS
 from sbirctl.models._tables import Table, parse_table
@@ -135,6 +135,17 @@ def card_presets(name: str) -> dict[str, dict[str, Any]]:
         UsageError, CorruptError: see `load_card`.
     """
     return {preset.name: preset.settings for preset in load_card(name).presets.values()}
+
+
+def trust_remark(name: str) -> str:
+    """What must stand beside figures of a model: that it is unverified, or partial; else ""."""
+    if name not in MODELS:
+        return ""
+    try:
+        remark = load_card(name).trust.remark
+    except (CorruptError, MissingError):
+        return ""
+    return f"{name} is {remark}" if remark else ""
 
 
 def _check_presets(tables: tuple[Table, ...], presets: Mapping[str, Preset]) -> None:

@@ -89,6 +89,9 @@ def timm_state(
         name: of the network.
         extra: further arguments of its constructor.
         published: tensors by the names of the published file.
+
+    Returns:
+        Tensors by the network's names, and the classifier's as they are published.
     """
     import timm
 
@@ -99,7 +102,10 @@ def timm_state(
         num_classes=0,
         **extra,
     )
-    return net.state_dict()
+    named = net.pretrained_cfg.get("classifier") or ()
+    names = tuple(f"{one}." for one in ((named,) if isinstance(named, str) else named))
+    classifier = {key: value for key, value in published.items() if key.startswith(names)}
+    return {**classifier, **net.state_dict()}
 
 
 def _unpublished(library: str, name: str) -> MissingError:

@@ -47,8 +47,10 @@ class ModelSettings:
     lr: float = setting(1e-4, help="highest learning rate", kind="recipe")
     weight_decay: float = setting(5e-4, help="weight decay of the optimizer", kind="recipe")
     momentum: float = setting(0.9, help="momentum of optimizer=sgd", kind="recipe")
-    schedule: Literal["constant", "cosine", "step", "drop"] = setting(
-        "cosine", help="how the learning rate falls: constant, cosine, step or drop", kind="recipe"
+    schedule: Literal["constant", "cosine", "step", "drop", "exponential"] = setting(
+        "cosine",
+        help="how the learning rate falls: constant, cosine, step, drop or exponential",
+        kind="recipe",
     )
     warmup: float = setting(
         0.0, help="epochs in which the learning rate rises from 0", kind="recipe"

@@ -84,6 +84,7 @@ class Table:
         rows: keys and values.
         ours: the method whose rows are the paper's own final figures.
         notes: remarks on single cells.
+        quoted_in: the paper that the figures were read in, where it is not their own.
         source, header, note: the same in words, for printing.
     """
 
@@ -99,6 +100,7 @@ class Table:
     source: str
     header: tuple[str, ...]
     note: str
+    quoted_in: str = ""
 
     @property
     def measured_by(self) -> str:
@@ -137,10 +139,16 @@ def parse_table(
             "columns": columns,
             "notes": notes,
             "header": header,
-            "source": f"{paper}, Table {data['id']}",
+            "source": _source(data, paper),
             "note": words,
         }
     )
+
+
+def _source(data: Mapping[str, Any], paper: str) -> str:
+    if quoted := data.get("quoted_in"):
+        return f"{paper}, as quoted in {quoted}"
+    return f"{paper}, Table {data['id']}"
 
 
 def _column(data: Mapping[str, Any], protocols: Mapping[str, Mapping[str, Any]]) -> Column:

@@ -14,6 +14,7 @@ from sbirctl.core.errors import UsageError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings
+from sbirctl.pipeline.run_model import pair_scorer
 from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval import rerank as methods
 from sbirctl.retrieval.embeddings import Embeddings
@@ -21,6 +22,7 @@ from sbirctl.retrieval.provenance import Provenance, Reranking
 from sbirctl.retrieval.rerank.blocks import score_type
 from sbirctl.retrieval.rerank.expansion import expand_gallery, expand_queries
 from sbirctl.retrieval.rerank.fusion import fuse, refuse_others
+from sbirctl.retrieval.rerank.pairs import pair_blocks
 from sbirctl.retrieval.rerank.reciprocal import k_reciprocal
 
 _SUM = ("leaks_dropped", "leaks_allowed", "notes")
@@ -48,7 +50,8 @@ def rerank(
     Raises:
         UsageError: no such method or setting, too few or too many files, or `out` is one of them.
         MissingError: a file holds scores of pairs and the method needs vectors.
-        MismatchError: files to be fused rank different pictures.
+        MismatchError: files to be fused rank different pictures, or the method needs a run whose
+            model scores pairs.
     """
     chosen = methods.get(method)
     settings = resolve(chosen.Settings, parse_assignments(assignments))
@@ -72,6 +75,10 @@ def rerank(
         return target
     (e,) = found
     made = _marked(e, step)
+    if chosen.needs_model:
+        scorer = pair_scorer(e, paths[0])
+        files.write(made, target, (np.dtype(np.float64), pair_blocks(e, settings, scorer, report)))
+        return target
     if method == "k-reciprocal":
         files.write(made, target, (score_type(e), k_reciprocal(e, settings, report)))
     else:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sbirctl.core.errors import MismatchError
+from sbirctl.core.errors import MismatchError, MissingError
 from sbirctl.core.files import display_path
 from sbirctl.core.home import newest_run
 from sbirctl.core.progress import SILENT, Reporter
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from sbirctl.inference.encoder import Encoder
     from sbirctl.retrieval.embeddings import Embeddings
+    from sbirctl.retrieval.rerank.pairs import PairScorer
 
 _BATCH = 64
 _PER_QUERY = ("label", "instance", "group", "path", "digest")
@@ -64,6 +65,52 @@ def open_run(
             "Embed again: `sbirctl embed RUN --fresh`.",
         )
     return path, e, encoder
+
+
+def pair_scorer(e: Embeddings, path: Path) -> PairScorer:
+    """What scores pairs of a run's own test pictures, by their rows in its embeddings.
+
+    Args:
+        e, path: its embeddings of the test side, and where they lie.
+
+    Raises:
+        MissingError: the embeddings do not lie in a run.
+        MismatchError: its model scores no pairs, or the embeddings are of other weights or
+            pictures.
+    """
+    import numpy as np
+
+    from sbirctl.core.home import CHECKPOINT
+    from sbirctl.training.embedding import digests
+    from sbirctl.training.embedding_target import from_checkpoint
+    from sbirctl.training.pair_scoring import StoredPairs
+
+    checkpoint = path.with_name(CHECKPOINT)
+    if not checkpoint.is_file():
+        raise MissingError(
+            f"{display_path(path)} lies in no run, and pairs need its model.",
+            "Name a run: see `sbirctl runs`.",
+        )
+    found = from_checkpoint(checkpoint, {}, device="auto", weights="")
+    if not found.model.scores_pairs:
+        raise MismatchError(
+            f"{found.model.name} scores no pairs of pictures.",
+            "Train a model that does, such as zse, or take another method.",
+        )
+    test = found.data.partition.test
+    same = (
+        e.checkpoint == found.digest
+        and e.query_digest is not None
+        and e.gallery_digest is not None
+        and np.array_equal(e.query_digest, digests(test.sketch))
+        and np.array_equal(e.gallery_digest, digests(test.photo))
+    )
+    if not same:
+        raise MismatchError(
+            f"{display_path(path)} is not of the run's weights and test pictures.",
+            "Embed again: `sbirctl embed RUN --fresh`.",
+        )
+    return StoredPairs(found.model, test)
 
 
 def embed_sketches(encoder: Encoder, pixels: np.ndarray) -> np.ndarray:

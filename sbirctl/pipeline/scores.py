@@ -9,6 +9,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 
+from sbirctl.models import trust_remark
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.chance import chance_levels
 from sbirctl.retrieval.definitions import Definition
@@ -48,6 +49,7 @@ class Scores(TypedDict):
     scope: NotRequired[str]
     binary: NotRequired[BinaryCode]
     model: NotRequired[str]
+    trust: NotRequired[str]
     checkpoint: NotRequired[str]
     store: NotRequired[str]
     task: NotRequired[str]
@@ -115,6 +117,7 @@ def describe(
         "gallery_duplicates": count_duplicates(e),
         "scope": e.scope,
         "model": e.model,
+        "trust": trust_remark(e.model),
         "checkpoint": e.checkpoint,
         "store": e.store,
         "task": e.task,

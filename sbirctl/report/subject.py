@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sbirctl.core.files import digest_json, display_path
+from sbirctl.models import trust_remark
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.provenance import Provenance
 
@@ -51,7 +52,7 @@ class Subject:
         gallery = self.provenance.gallery
         convention = f" ({gallery})" if gallery else ""
         named = self.split or self.dataset or "unnamed data"
-        about = (self.provenance.leak, self.provenance.after_model)
+        about = self.provenance.leak, self.provenance.after_model, trust_remark(self.model)
         remarks = "".join(f"; {text}" for text in about if text)
         return (
             f"task {self.task or 'unknown'}{across}; {named}; {self.queries:,} queries, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -67,6 +68,7 @@ class QuadrupletPlan:
             tuples (s, p+, p-) holds the n anchors alone.
         per_category: so many anchors of a category stand one after the other (CLIP-AT); those
             that are too few for that come at the end of the epoch. 0: in any order.
+        second_sketch: the class of s-: "other", or "own", the anchor's (ZSE-SBIR).
     """
 
     batch: int = 64
@@ -75,6 +77,7 @@ class QuadrupletPlan:
     released: bool = False
     negative_sketch: bool = True
     per_category: int = 0
+    second_sketch: Literal["other", "own"] = "other"
 
     def __post_init__(self) -> None:
         if self.per_category and self.batch % self.per_category:
@@ -91,7 +94,9 @@ class QuadrupletPlan:
         """See `BatchPlan.batches`."""
         rng = rng_for(seed, "quadruplets", epoch)
         tuples = Tuples.draw(rng, subset, self.same_category, self.released, self.per_category)
-        against = positions(subset)[1].draw(rng, tuples.other)
+        own = self.second_sketch == "own"
+        of = subset.sketch.label[tuples.anchor] if own else tuples.other
+        against = positions(subset)[1].draw(rng, of)
         for at in _pieces(len(tuples.anchor), self.batch, self.last):
             photo = np.stack([tuples.positive[at], tuples.negative[at]], axis=1).reshape(-1)
             n = np.arange(len(photo) // 2)

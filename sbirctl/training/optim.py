@@ -49,10 +49,10 @@ def rate_factor(kind: str, step: int, total: int, warmup: int) -> float:
 
     With t = (step - warmup) / (total - warmup) after a linear warm-up (step + 1) / warmup:
     constant 1; cosine (1 + cos(pi t)) / 2; step 1, from t = 1/2 on 0.1, from t = 3/4 on 0.01;
-    drop 1, from t = 2/3 on 0.1.
+    drop 1, from t = 2/3 on 0.1; exponential 0.001^t.
 
     Args:
-        kind: constant, cosine, step or drop.
+        kind: constant, cosine, step, drop or exponential.
         step: 0-based, over the whole stage.
         total: steps of the stage.
         warmup: steps of the warm-up.
@@ -69,6 +69,8 @@ def rate_factor(kind: str, step: int, total: int, warmup: int) -> float:
         return 1.0 if done < 0.5 else 0.1 if done < 0.75 else 0.01
     if kind == "drop":
         return 1.0 if done < 2 / 3 else 0.1
+    if kind == "exponential":
+        return float(0.001**done)
     if kind == "constant":
         return 1.0
     raise ValueError(f"There is no schedule {kind!r}.")

@@ -114,7 +114,13 @@ def test_a_model_of_another_library_is_refused_with_what_to_type():
     with pytest.raises(UsageError, match="drclip does not start from mobilenetv2") as caught:
         create("drclip", weights="mobilenetv2")
     assert "sbirctl weights --model drclip" in caught.value.hint
-    assert starting_models(named_weights()["mobilenetv2"]) == ("baseline", "ffmln", "semi3")
+    assert starting_models(named_weights()["mobilenetv2"]) == (
+        "baseline",
+        "ffmln",
+        "sake",
+        "semi3",
+        "zse",
+    )
 
 
 def test_a_run_is_the_same_however_its_weights_are_named():

@@ -13,13 +13,15 @@ from sbirctl.models import Card, Table, parse_card
 
 FOLDER = Path(sbirctl.models.__file__).parent
 LISTS = Path(__file__).parents[2] / "splits"
-NAMES = ("clipat", "drclip", "ffmln", "semi3", "splip")
+NAMES = ("clipat", "drclip", "ffmln", "sake", "semi3", "splip", "zse")
 TABLES = {
     "clipat": ("1", "1-FG"),
     "drclip": ("2", "3", "4", "5", "6", "7"),
     "ffmln": ("1", "2", "3", "4", "5"),
+    "sake": ("main",),
     "semi3": ("I", "II", "III", "IV", "IV-D"),
     "splip": ("1", "2", "3"),
+    "zse": ("1",),
 }
 
 
@@ -194,6 +196,25 @@ def test_ffmln_gains_stated_in_the_abstract() -> None:
     ours, egff = (_values(_table("ffmln", "1"), m, dim=512) for m in ("FFMLN", "EGFF"))
     gains = [round(ours[i] - egff[i], 3) for i in (0, 1, 3)]
     assert gains == [0.033, 0.015, 0.012]
+
+
+def test_sake_is_as_two_later_papers_quote_it() -> None:
+    table = _table("sake", "main")
+    assert table.source == "Qing Liu et al. 2019, as quoted in Fengyin Lin et al. 2023, Table 1"
+    ours = _values(table, "SAKE")
+    assert ours == [0.475, 0.599, 0.547, 0.692, 0.497, 0.598]
+    assert _values(_table("zse", "1"), "SAKE")[:6] == ours
+    # Honggang Zhao et al. 2023 name another list of TU-Berlin's classes for the same figures.
+    assert _values(_table("ffmln", "1"), "SAKE")[2:] == [*ours[4:], *ours[:2]]
+
+
+def test_zse_is_what_other_places_say_of_it() -> None:
+    """Dr. CLIP's Table 2 quotes ZSE-Ret; its columns are TU-Berlin, Sketchy split, QuickDraw."""
+    ours = _values(_table("zse", "1"), "ZSE-Ret")
+    assert _values(_table("drclip", "2"), "ZSE-Ret") == [*ours[:2], *ours[4:]]
+    assert ours == [0.569, 0.637, 0.736, 0.808, 0.504, 0.602, 0.142, 0.202]
+    assert _values(_table("zse", "1"), "ZSE-RN")[6:] == [0.145, 0.216]
+    assert _values(_table("zse", "1"), "TVT")[:2] == _values(_table("drclip", "2"), "TVT")[:2]
 
 
 def test_semi3_gains_stated_in_the_text() -> None:

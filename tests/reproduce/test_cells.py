@@ -40,7 +40,7 @@ def cells(plan, value=0.5, **changes):
             yield figure, cell_of(table, place, sources, measured, plan, runner)
 
 
-@pytest.mark.parametrize("name", ["clipat", "drclip", "ffmln", "semi3", "splip"])
+@pytest.mark.parametrize("name", ["clipat", "drclip", "ffmln", "sake", "semi3", "splip", "zse"])
 def test_a_run_of_the_row_has_a_difference_unless_the_paper_leaves_its_protocol_open(name):
     found = list(cells(planner(name)))
     assert found
@@ -53,7 +53,7 @@ def test_a_run_of_the_row_has_a_difference_unless_the_paper_leaves_its_protocol_
             assert cell.reason == ""
 
 
-@pytest.mark.parametrize("name", ["clipat", "drclip", "ffmln", "semi3", "splip"])
+@pytest.mark.parametrize("name", ["clipat", "drclip", "ffmln", "sake", "semi3", "splip", "zse"])
 def test_an_untrained_run_never_has_a_difference(name):
     for _, cell in cells(planner(name), trained=False):
         assert cell.difference is None

@@ -117,7 +117,7 @@ def test_while_a_reason_stands_there_is_no_difference():
     assert undefined.reason == "ours is undefined"
 
 
-@pytest.mark.parametrize("name", ["clipat", "drclip", "ffmln", "semi3", "splip"])
+@pytest.mark.parametrize("name", ["clipat", "drclip", "ffmln", "sake", "semi3", "splip", "zse"])
 def test_every_table_of_a_card_keeps_the_papers_rows_and_columns(name):
     paper = load_paper(name)
     for table in load_card(name).tables:

@@ -20,7 +20,7 @@ from sbirctl.reproduce.results import fingerprint
 from sbirctl.reproduce.small import Stores, paper_datasets
 from sbirctl.reproduce.tables import figure_at
 
-PAPERS = ("clipat", "drclip", "ffmln", "semi3", "splip")
+PAPERS = ("clipat", "drclip", "ffmln", "sake", "semi3", "splip", "zse")
 
 
 def planner(name, small=None, seeds=1):
@@ -40,6 +40,7 @@ def test_the_papers_have_all_their_tables_and_figures():
     assert ids["splip"] == ["1", "2", "3"]
     assert ids["semi3"] == ["I", "II", "III", "IV", "IV-D", "figure-3", "figure-4"]
     assert ids["ffmln"] == [*"12345", *(f"figure-{n}" for n in (1, 5, 6, 7, 8, 9, 10))]
+    assert (ids["sake"], ids["zse"]) == (["main"], ["1"])
     assert ids["drclip"] == [*"1234567", *(f"figure-{n}" for n in (2, 4, 5, 6, 7, 8))]
 
 

@@ -280,3 +280,13 @@ def test_others_reach_every_other_class_of_the_category():
     assert found[0] == {2, 3}
     assert found[4] == {1}
     assert found[5] == {0, 1, 2, 3, 4}
+
+
+def test_a_second_sketch_may_be_of_the_anchors_own_class():
+    part = make_part([3, 4, 5], [4, 5, 6])
+    for found in QuadrupletPlan(batch=4, second_sketch="own").batches(part, 0, 0):
+        labels = part.sketch.label[found.sketch]
+        sketch, photo, other, second = found.tuples.T
+        assert (labels[sketch] == labels[second]).all()
+        assert (labels[sketch] == part.photo.label[found.photo][photo]).all()
+        assert (labels[sketch] != part.photo.label[found.photo][other]).all()

@@ -31,6 +31,9 @@ from sbirctl.training.optim import make_optimizer, rate_factor, set_rates, set_t
         ("drop", 5, 9, 0, 1.0),
         ("drop", 6, 9, 0, 0.1),
         ("drop", 8, 9, 0, 0.1),
+        ("exponential", 0, 9, 0, 1.0),
+        ("exponential", 3, 9, 0, 0.1),
+        ("exponential", 6, 9, 0, 0.01),
     ],
 )
 def test_schedules_by_hand(kind, step, total, warmup, expected):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -162,13 +163,36 @@ class Backbone(nn.Module):
         """
         if weights == RANDOM:
             return WeightsRecord()
+        state, record = self.read_weights(weights)
+        self.fill(state, record)
+        return record
+
+    def read_weights(self, weights: str) -> tuple[Mapping[str, Tensor], WeightsRecord]:
+        """The tensors of "pretrained" or of a file, the classifier's among them, and what they are.
+
+        Raises:
+            MissingError, CorruptError: see `load_weights`.
+        """
         options = self.settings
-        state, record = read_backbone_weights(
-            self.library, options.name, self.net, options.extra, weights
-        )
+        return read_backbone_weights(self.library, options.name, self.net, options.extra, weights)
+
+    def fill(self, state: Mapping[str, Tensor], record: WeightsRecord) -> None:
+        """Take the values of `read_weights`.
+
+        Raises:
+            MismatchError: they are another architecture's.
+        """
         tolerated = (*self._classifier, *_AUXILIARY)
         load_state(self.net, state, source=record.name, tolerated=tolerated)
-        return record
+
+    def classifier_in(self, state: Mapping[str, Tensor]) -> tuple[Tensor, Tensor] | None:
+        """(classes, width) weight and (classes,) bias of the network's own classifier, which it
+        goes without here; None where the tensors do not hold one."""
+        for prefix in self._classifier:
+            weight, bias = state.get(f"{prefix}weight"), state.get(f"{prefix}bias")
+            if weight is not None and bias is not None:
+                return weight.flatten(1), bias
+        return None
 
     def ahead_of(self, count: int) -> frozenset[str]:
         """Names of the parameters that the map of that number, 1 the finest, depends on.

@@ -2,7 +2,7 @@
 
 Liu et al., "Semantic-Aware Knowledge Preservation for Zero-Shot Sketch-Based Image Retrieval",
 ICCV 2019, append a bit to the squeezed features of every block, ahead of the second layer. That is
-the same as adding, for sketches, one learned vector to that layer's output.
+the same as adding, where it is set, one learned vector to that layer's output.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sbirctl.models.layers.backbones import Backbone
 
 
 class ConditionedSE(nn.Module):
-    """One vector a block of the backbone, added to its excitation where the image is a sketch.
+    """One vector a block of the backbone, added to its excitation where the image is marked.
 
     The vectors start at 0, so the network starts as its published weights; the backbone's own
     parameters keep their names.
@@ -37,24 +37,24 @@ class ConditionedSE(nn.Module):
                 "Take seresnet50, or leave the backbone out.",
             )
         self.vectors = nn.ParameterList(torch.zeros(fc2.out_channels) for fc2 in blocks)
-        self._is_sketch: Tensor | None = None
+        self._marked: Tensor | None = None
         for index, fc2 in enumerate(blocks):
             fc2.register_forward_hook(self._hook(index))
 
     @contextmanager
-    def given(self, is_sketch: Tensor) -> Iterator[None]:
-        """Passes inside are of images of these modalities, (n,) bool."""
-        self._is_sketch = is_sketch
+    def given(self, marked: Tensor) -> Iterator[None]:
+        """Passes inside are of images whose bit is this, (n,) bool."""
+        self._marked = marked
         try:
             yield
         finally:
-            self._is_sketch = None
+            self._marked = None
 
     def _hook(self, index: int) -> Any:
         def add(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-            if self._is_sketch is None:
+            if self._marked is None:
                 return output
-            bit = self._is_sketch.to(output.dtype).view(-1, 1, 1, 1)
+            bit = self._marked.to(output.dtype).view(-1, 1, 1, 1)
             return output + bit * self.vectors[index].to(output.dtype).view(1, -1, 1, 1)
 
         return add
