@@ -139,7 +139,7 @@ def sheet_dataset(
         MissingError: it is not prepared.
         UsageError: an unknown class or a wrong ending.
     """
-    from sbirctl.report import sheet_paint
+    from sbirctl.report import sheet_paint, sheet_pdf
     from sbirctl.report.sheet_samples import samples_page
 
     store = Store.open(name)
@@ -155,7 +155,7 @@ def sheet_dataset(
     if limit:
         report.warn(f"{display_path(target.name)} shows {limit}.")
     if kind == ".pdf":
-        sheet_paint.save_pdf([page], target, report)
+        sheet_pdf.save_pdf([page], target, report)
     else:
         sheet_paint.save_png(page, target, report)
     return target

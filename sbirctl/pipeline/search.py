@@ -203,7 +203,6 @@ def _write_sheet(
     target: Path, searcher: Searcher, answers: Sequence[Answer], pictures: Sequence[Image.Image]
 ) -> None:
     from sbirctl.report.search_sheet import CaptionedPicture, SearchRow, search_page
-    from sbirctl.report.sheet_paint import save_pdf, save_png
 
     rows: list[SearchRow] = []
     for number, answer in enumerate(answers):
@@ -215,8 +214,12 @@ def _write_sheet(
     about = f"{searcher.info.photos:,} photos, {searcher.info.model}, {searcher.info.engine}"
     page = search_page(display_path(searcher.info.name), about, rows, _SIDE)
     if target.suffix.lower() == ".pdf":
+        from sbirctl.report.sheet_pdf import save_pdf
+
         save_pdf([page], target)
     else:
+        from sbirctl.report.sheet_paint import save_png
+
         save_png(page, target)
 
 

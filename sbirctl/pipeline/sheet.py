@@ -84,15 +84,21 @@ def sheet(
 
 
 def _write(made: Sheet, pictures: Pictures, size: int, target: Path, report: Reporter) -> None:
-    from sbirctl.report import sheet_html, sheet_layout, sheet_paint
+    from sbirctl.report import sheet_layout
 
     kind = target.suffix.lower()
     if kind == ".html":
+        from sbirctl.report import sheet_html
+
         sheet_html.write_html(made, pictures, size, target)
     elif kind == ".pdf":
         pages = sheet_layout.retrieval_pages(made, pictures, size, most_rows=PAGE_ROWS)
-        sheet_paint.save_pdf(pages, target, report)
+        from sbirctl.report import sheet_pdf
+
+        sheet_pdf.save_pdf(pages, target, report)
     else:
+        from sbirctl.report import sheet_paint
+
         (page,) = sheet_layout.retrieval_pages(made, pictures, size)
         sheet_paint.save_png(page, target, report)
 

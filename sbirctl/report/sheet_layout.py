@@ -14,6 +14,7 @@ from sbirctl.report.text_layout import ellipsize, font, wrapped, wrapped_name
 
 RIGHT, WRONG = "#009E73", "#D55E00"  # green and red that colour-blind eyes tell apart
 FRAME = 4
+BADGE, MARK = 18, 14  # side of the corner with ✓ or ✗, and size of the sign
 MARGIN, GAP = 18, 10
 TITLE, TEXT, SMALL = 20, 13, 11  # sizes of text
 _LINE = 1.35  # of the size

@@ -5,13 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pictured
 import pytest
+from matplotlib.backend_bases import RendererBase
 from PIL import Image
 
 from sbirctl.core.errors import MismatchError, MissingError
 from sbirctl.report import sheet_layout
 from sbirctl.report.sheet import build
 from sbirctl.report.sheet_layout import FRAME, Page, Pictures, retrieval_pages
-from sbirctl.report.sheet_paint import _figure, save_pdf, save_png
+from sbirctl.report.sheet_paint import save_png
+from sbirctl.report.sheet_pdf import paint, save_pdf
 from sbirctl.report.sheet_samples import samples_page
 from sbirctl.report.sheet_selection import Selection
 from sbirctl.report.sheet_thumbnails import Album, store_of, thumbnail
@@ -155,10 +157,23 @@ def test_names_of_runs_are_broken_and_end_as_they_end():
 
 def test_a_pdfs_frames_lie_over_the_pictures(store):
     _, (page,) = pages_of(store)
-    (axes,) = _figure(page).axes
-    frames = [patch for patch in axes.patches if not patch.get_fill()]
-    assert len(frames) == len(page.pictures)
-    assert min(frame.get_zorder() for frame in frames) > max(i.get_zorder() for i in axes.images)
+    drawn = []
+
+    class Recording(RendererBase):
+        def draw_image(self, gc, x, y, im, transform=None):
+            drawn.append("image")
+
+        def draw_path(self, gc, path, transform, rgbFace=None):
+            drawn.append("badge" if rgbFace else "frame")
+
+        def draw_text(self, *_):
+            drawn.append("text")
+
+    paint(page, Recording(), {})
+    assert drawn.count("frame") == len(page.pictures) == drawn.count("image")
+    assert drawn.count("badge") == sum(bool(picture.mark) for picture in page.pictures)
+    assert drawn.index("frame") == len(page.pictures)
+    assert drawn.count("text") == len(page.texts) + drawn.count("badge")
 
 
 def test_png_shows_frames_and_photos(store, tmp_path):
@@ -182,6 +197,8 @@ def test_pdf_has_its_pages_and_fonts_and_equal_bytes(store, tmp_path):
     assert data.count(b"/Type /Page\n") + data.count(b"/Type /Page ") == len(pages) == 2
     assert b"/FontFile2" in data
     assert data == (tmp_path / "b.pdf").read_bytes()
+    photos = {id(p.image) for page in pages for p in page.pictures if p.image.mode == "RGB"}
+    assert data.count(b"/DCTDecode") == len(photos)  # each once, as it came
 
 
 def test_samples_are_of_their_class(store):
