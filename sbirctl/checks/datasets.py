@@ -70,7 +70,7 @@ def is_described(subject: DatasetSubject) -> None:
     require(dataclasses.is_dataclass(reader.Options), "Options is no dataclass")
     frozen = reader.Options.__dataclass_params__.frozen  # type: ignore[attr-defined]
     require(frozen, f"{reader.Options.__name__} is not frozen")
-    bare = [key for key, _, text in describe(reader.Options) if not text]
+    bare = [one.key for one in describe(reader.Options) if not one.help]
     require(not bare, f"no help for {', '.join(bare)}")
     reader.Options()
 

@@ -90,7 +90,7 @@ def settings_are_frozen(subject: ModelSubject) -> None:
         f"Settings is {schema.__name__}, no dataclass that inherits from ModelSettings",
     )
     require(schema.__dataclass_params__.frozen, f"{schema.__name__} is not frozen")  # type: ignore[attr-defined]
-    bare = [key for key, _, text in describe(schema) if not text]
+    bare = [one.key for one in describe(schema) if not one.help]
     require(not bare, f"no help for {', '.join(bare)}")
     made = subject.make().settings
     require(resolve(schema, to_dict(made)) == made, "other settings come back")

@@ -306,9 +306,15 @@ def _minutes(label: str, total: int | None, done: int) -> Callable:
         if total is not None and rate:
             to_do = max(total - done - made, 0)
             of, left = f" of {total:,}", f", {human_time(to_do / rate)} left"
-        _say(f"{label}: {done + made:,}{of}, {rate:.1f}/s{left}", "")
+        pace = f"{rate:.1f}/s" if rate >= 0.1 else f"{rate * 60:.1f} a minute"
+        _say(f"{label}: {done + made:,}{of}, {pace}{left}", "")
 
     return advance
+
+
+def can_ask() -> bool:
+    """Whether somebody reads the result and can answer."""
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def reporter() -> Reporter:

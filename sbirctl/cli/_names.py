@@ -120,10 +120,10 @@ def definitions() -> Names:
 
 def parts(incomplete: str) -> Names:
     """Parts of a definition, and their choices once one is typed."""
-    from sbirctl.core.settings_source import schema_settings
+    from sbirctl.core.settings_source import schema_named
 
-    whole = schema_settings("sbirctl.retrieval.definitions", "Definition")
-    return _assignments([one for one in whole if one.choices], incomplete)
+    found = _described(schema_named("sbirctl.retrieval.definitions", "Definition"))
+    return _assignments([one for one in found if one.choices], incomplete)
 
 
 def metrics() -> Names:
@@ -147,18 +147,16 @@ def limits() -> Names:
 
 def settings(context: typer.Context, incomplete: str) -> Names:
     """Settings of the model that is named and options of the task; a setting's choices."""
-    from sbirctl.core.settings_source import entries_of, settings_of
-    from sbirctl.models import MODELS, card_presets
+    from sbirctl.models import presets_of, settings_schema
 
     model = _model(context)
     if model is None:
         return []
-    found = settings_of(MODELS.module_of(model), "Settings")
+    found = _described(settings_schema(model))
     if "task" in context.params:
         found = found + _task_options(_given(context, "task") or "cg")
     if incomplete.startswith("preset="):
-        own = entries_of(MODELS.module_of(model), "presets")
-        return [f"preset={name}" for name in (*card_presets(model), *own, "none")]
+        return [f"preset={name}" for name in (*presets_of(model), "none")]
     return _assignments(found, incomplete)
 
 
@@ -169,13 +167,13 @@ def task_options(context: typer.Context, incomplete: str) -> Names:
 
 def edge_parameters(context: typer.Context, incomplete: str) -> Names:
     """Parameters of an edge method."""
-    from sbirctl.core.settings_source import schema_settings
+    from sbirctl.core.settings_source import schema_named
     from sbirctl.edges.settings import METHODS
 
     method = _given(context, "method") or _given(context, "edges") or "gb"
     if method not in METHODS:
         return []
-    found = schema_settings("sbirctl.edges.settings", METHODS[method].__name__)
+    found = _described(schema_named("sbirctl.edges.settings", METHODS[method].__name__))
     return _assignments(found, incomplete)
 
 
@@ -188,13 +186,14 @@ def edge_methods() -> Names:
 
 def dataset_options(context: typer.Context, incomplete: str) -> Names:
     """Options of a data set's reader."""
-    from sbirctl.core.settings_source import settings_of
+    from sbirctl.core.settings_source import schema_of
     from sbirctl.datasets import DATASETS
 
     name = _given(context, "dataset")
     if name not in known_datasets():
         return []
-    return _assignments(settings_of(DATASETS.module_of(name), "Options"), incomplete)
+    found = _described(schema_of(DATASETS.module_of(name), "Options"))
+    return _assignments(found, incomplete)
 
 
 def galleries() -> Names:
@@ -245,14 +244,15 @@ def reranking() -> Names:
 
 def rerank_settings(context: typer.Context, incomplete: str) -> Names:
     """Settings of a method of re-ranking."""
-    from sbirctl.core.settings_source import schema_settings
+    from sbirctl.core.settings_source import schema_named
     from sbirctl.retrieval.rerank import METHODS
 
     method = _given(context, "method")
     if method not in METHODS:
         return []
     schema = METHODS[method].Settings
-    return _assignments(schema_settings(schema.__module__, schema.__name__), incomplete)
+    found = _described(schema_named(schema.__module__, schema.__name__))
+    return _assignments(found, incomplete)
 
 
 def checked() -> Names:
@@ -289,12 +289,10 @@ def kinds_of_query() -> Names:
 
 
 def _task_options(task: str) -> list[Any]:
-    from sbirctl.core.settings_source import settings_of
+    from sbirctl.core.settings_source import schema_of
     from sbirctl.tasks import TASKS
 
-    if task not in TASKS:
-        return []
-    return settings_of(TASKS.module_of(task), "Options")
+    return _described(schema_of(TASKS.module_of(task), "Options")) if task in TASKS else []
 
 
 def _model(context: typer.Context) -> str | None:
@@ -316,6 +314,13 @@ def _model(context: typer.Context) -> str | None:
 def _given(context: typer.Context, key: str) -> str:
     value = context.params.get(key)
     return value if isinstance(value, str) else ""
+
+
+def _described(schema: type | None) -> list[Any]:
+    """The settings of a schema, none where its source says nothing."""
+    from sbirctl.core.config import describe
+
+    return describe(schema) if schema else []
 
 
 def _assignments(found: Iterable[Any], incomplete: str) -> Names:

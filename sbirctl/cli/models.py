@@ -41,24 +41,23 @@ def show(
     """Print a model's card, its settings with their defaults, and its presets."""
     from sbirctl.pipeline.models import markdown as page
     from sbirctl.pipeline.models import show as describe
+    from sbirctl.report.model_page import MARK, marked
 
     found = describe(name)
     if form == "md":
         return Text(found, page(name))
     parts = [{"part": k, "parameters": v} for k, v in found["parameters_by_part"].items()]
     deviations = [{"deviation from the paper": text} for text in found["deviations"]]
-    presets = [
-        {"preset": preset, "sets": " ".join(f"{k}={v}" for k, v in values.items())}
-        for preset, values in found["presets"].items()
-    ]
+    presets = [{"preset": preset, "sets": sets} for preset, sets in marked(found).items()]
+    about = "\n" if found["beside_the_paper"] is None else f"\n{MARK}\n"
     tables = [
         Table(("what", "value"), list(_facts(found).items())),
         *_section("weights", found["weights"], ("name", "source", "licence")),
         *_section("parameters (of one training class)", parts, ("part", "parameters")),
         *_section("", deviations, ("deviation from the paper",)),
         *(_published(table) for table in found["tables"]),
-        *_section("settings", found["settings"], ("key", "default", "help")),
-        *_section("presets", presets, ("preset", "sets")),
+        *_settings(found["settings"]),
+        *_section("presets (--set preset=NAME)", presets, ("preset", "sets"), about),
     ]
     return Listing(found, tables)
 
@@ -142,10 +141,23 @@ def _facts(found: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-def _section(title: str, rows: list[dict[str, Any]], header: tuple[str, ...]) -> list[Table]:
+def _settings(settings: list[dict[str, Any]]) -> list[Table]:
+    """A table a kind of settings."""
+    from sbirctl.report.model_page import KINDS
+
+    found = []
+    for kind, title in KINDS.items():
+        rows = [one for one in settings if one["kind"] == kind]
+        found += _section(f"settings: {title}", rows, ("key", "default", "help"))
+    return found
+
+
+def _section(
+    title: str, rows: list[dict[str, Any]], header: tuple[str, ...], before: str = "\n"
+) -> list[Table]:
     """A table of its own, none where it has no rows."""
     cells = [[row[key] for key in header] for row in rows]
-    return [Table(header, cells, title, before="\n")] if rows else []
+    return [Table(header, cells, title, before=before)] if rows else []
 
 
 def _published(table: Mapping[str, Any]) -> Table:

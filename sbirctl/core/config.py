@@ -15,8 +15,9 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from sbirctl.core.conversion import convert, guess
 from sbirctl.core.errors import MissingError, UsageError, few, nearest
@@ -30,7 +31,28 @@ RUN_TABLE = "run"  # of a run's config.toml: what the run is besides its setting
 _DEEPEST = 20  # dots in a key
 
 
-Kind = Literal["method", "recipe", "machine"]
+Kind = Literal["network", "loss", "input", "recipe", "machine"]
+METHOD: tuple[Kind, ...] = ("network", "loss", "input")
+"""Kinds of settings that the figures of a paper depend on; the others say how it is trained."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """A setting in words.
+
+    Attributes:
+        key: as a person types it, dotted inside a group.
+        default: as a person types it, "" for none.
+        help: one line.
+        kind: see `setting`.
+        choices: of a Literal or bool; () where any value may be.
+    """
+
+    key: str
+    default: str
+    help: str
+    kind: Kind
+    choices: tuple[str, ...]
 
 
 def setting(
@@ -49,14 +71,14 @@ def setting(
         default: default value; for mutable ones pass `default_factory=`.
         key: the name a person types where it is no Python name (`lambda`).
         help: one line for `sbirctl models show`.
-        kind: "method" for what the figures of a paper depend on (network, losses, input),
+        kind: "network", "loss" or "input" for what the figures of a paper depend on,
             "recipe" for how it is trained (learning rates, epochs), "machine" for what only the
             machine at hand asks for.
         aliases: names it had in earlier versions; they are understood wherever the key is.
         least: smallest number it may be (each of several), 0 where nothing is said.
 
     A subclass that gives a field another default inherits what it leaves out here; without any
-    declaration the kind is "method".
+    declaration the kind is "network".
     """
     about = {"key": key, "help": help, "kind": kind, "aliases": aliases, "least": least}
     return dataclasses.field(default=default, metadata=about, **more)
@@ -159,15 +181,7 @@ def keys(schema: type, *, former: bool = False) -> tuple[str, ...]:
 
 def kinds(schema: type) -> dict[str, Kind]:
     """{key: kind} of every setting, nested ones with dotted keys; see `setting`."""
-    found: dict[str, Kind] = {}
-    hints = get_type_hints(schema)
-    for field in dataclasses.fields(schema):
-        inner = hints[field.name]
-        if dataclasses.is_dataclass(inner) and isinstance(inner, type):
-            found |= {f"{_key(field)}.{key}": kind for key, kind in kinds(inner).items()}
-        else:
-            found[_key(field)] = _declared(schema, field, "kind") or "method"
-    return found
+    return {one.key: one.kind for one in describe(schema)}
 
 
 def to_dict(settings: Any) -> dict[str, Any]:
@@ -180,23 +194,34 @@ def to_dict(settings: Any) -> dict[str, Any]:
     return result
 
 
-def describe(schema: type) -> list[tuple[str, str, str]]:
-    """(key, default, help) of every setting, nested ones with dotted keys."""
-    rows: list[tuple[str, str, str]] = []
+def describe(schema: type) -> list[Described]:
+    """Every setting, nested ones with dotted keys."""
+    rows: list[Described] = []
     hints = get_type_hints(schema)
     for field in dataclasses.fields(schema):
-        kind = hints[field.name]
-        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-            default = _default(field)
-            for key, inner, text in describe(kind):
-                own = getattr(default, key.replace("lambda", "lambda_"), None) if default else None
-                shown = inner if own is None else _show(own)
-                rows.append((f"{_key(field)}.{key}", shown, text))
+        key, hint = _key(field), hints[field.name]
+        default = _default(field)
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            for inner in describe(hint):
+                name = inner.key.replace("lambda", "lambda_")
+                own = getattr(default, name, None) if default else None
+                shown = inner.default if own is None else _show(own)
+                rows.append(replace(inner, key=f"{key}.{inner.key}", default=shown))
         else:
-            rows.append(
-                (_key(field), _show(_default(field)), _declared(schema, field, "help") or "")
-            )
+            text = _declared(schema, field, "help") or ""
+            kind: Kind = _declared(schema, field, "kind") or "network"
+            rows.append(Described(key, _show(default), text, kind, _choices(hint)))
     return rows
+
+
+def _choices(hint: Any) -> tuple[str, ...]:
+    if hint is bool:
+        return ("true", "false")
+    inner = get_args(hint)
+    if get_origin(hint) is Literal:
+        return tuple(map(str, inner))
+    alternatives = [_choices(one) for one in inner if one is not Ellipsis]
+    return tuple(choice for found in alternatives for choice in found)
 
 
 def _key(field: dataclasses.Field[Any]) -> str:
@@ -231,6 +256,8 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def _show(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple | list):
         return ",".join(map(str, value))
     return "" if value is None or value == {} else str(value)
@@ -317,7 +344,7 @@ def _meant(schema: type, key: str) -> str:
     """A hint for a key that is none: a near one, one whose help has its words, or all."""
     if not difflib.get_close_matches(key, keys(schema), 1, 0.7) and len(key) > 3:
         words = rf"\b{re.escape(key.replace('_', ' '))}"
-        said = [k for k, _, text in describe(schema) if re.search(words, text.lower())]
+        said = [one.key for one in describe(schema) if re.search(words, one.help.lower())]
         if said:
             return f"Did you mean {few(said, 3)}?"
     return nearest(key, keys(schema))

@@ -45,7 +45,7 @@ def pick_device(wanted: str = "auto") -> torch.device:
     if (device.index or 0) >= here.get(device.type, 0):
         raise UsageError(
             f"This machine has no device {wanted!r} that torch {torch.__version__} can use.",
-            "Use --device auto; `sbirctl env` lists what there is.",
+            "Use --device auto; `sbirctl env --devices` lists what there is.",
         )
     return device
 

@@ -10,7 +10,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -66,11 +66,21 @@ def atomic_path(target: Path, *, durable: bool = True) -> Iterator[Path]:
 
 @cache  # once a process
 def _drop_forgotten(folder: Path) -> None:
-    """Remove what killed calls left half-written in a folder: nobody wrote to it for a day."""
-    for path in folder.glob(f".*{_UNFINISHED}"):
+    """Remove what killed calls left half-written in a folder."""
+    for path in forgotten(folder.glob(f".*{_UNFINISHED}")):
         with suppress(OSError):  # another call removes it, or it stays
-            if path.lstat().st_mtime < time.time() - _FORGOTTEN:
-                path.unlink()
+            path.unlink()
+
+
+def forgotten(paths: Iterable[Path]) -> list[Path]:
+    """Those of the files that killed calls left half-written: nobody wrote to them for a day."""
+    found = []
+    for path in paths:
+        with suppress(OSError):  # removed meanwhile
+            old = path.lstat().st_mtime < time.time() - _FORGOTTEN
+            if old and path.name.startswith(".") and path.name.endswith(_UNFINISHED):
+                found.append(path)
+    return found
 
 
 def move_into_place(whole: Path, target: Path, *, durable: bool = True) -> None:

@@ -1,57 +1,51 @@
 """Settings of a dataclass, read from its source text: their module is not imported.
 
-Completion needs the names within a fraction of a second, and the modules of models import torch.
+The modules of models import torch, which takes seconds. Completion needs the names within a
+fraction of one, and a misspelled setting is to be told as soon.
 """
 
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, Union
+
+_PLAIN = {"int": int, "float": float, "bool": bool, "str": str}
+_EMPTY = object()
 
 
-@dataclass(frozen=True)
-class SettingText:
-    """A setting as its source says it.
+def schema_of(module: str, attribute: str) -> type | None:
+    """The dataclass that a class of a module names, rebuilt from source for `core.config`.
 
-    Attributes:
-        key: as a person types it, `backbone.name` inside a group.
-        choices: of a Literal or bool; empty where any value may be.
-        help: the text of `setting(help=…)`, "" where a base class has it.
-    """
-
-    key: str
-    choices: tuple[str, ...]
-    help: str
-
-
-def settings_of(module: str, attribute: str) -> list[SettingText]:
-    """The settings of the dataclass that a class of a module names.
+    It has the keys, types, help, former names and limits of the original. Types that the source
+    does not spell out are `Any`, defaults that are no literals None; what the original checks
+    itself (`__post_init__`) it does not.
 
     Args:
         module: dotted name.
         attribute: of a class in it, as `Settings` in `Settings = BaselineSettings`.
 
     Returns:
-        Base classes first; empty where the source cannot be found or says nothing.
+        None where the source cannot be found or says nothing.
     """
     source = _source(module)
-    if source is None:
-        return []
-    for one in source.tree.body:
+    for one in source.tree.body if source else []:
         named = _assigned(one.body, attribute) if isinstance(one, ast.ClassDef) else None
         if isinstance(named, ast.Name):
-            return _fields(source, named.id)
-    return []
+            return _schema(source, named.id) if source else None
+    return None
 
 
-def schema_settings(module: str, name: str) -> list[SettingText]:
-    """The settings of the dataclass of that name in a module, as `settings_of` gives them."""
+def schema_named(module: str, name: str) -> type | None:
+    """The dataclass of that name in a module, as `schema_of` gives it."""
     source = _source(module)
-    return [] if source is None else _fields(source, name)
+    return None if source is None else _schema(source, name)
 
 
 def entries_of(module: str, attribute: str) -> list[str]:
@@ -60,11 +54,11 @@ def entries_of(module: str, attribute: str) -> list[str]:
     for one in source.tree.body if source else []:
         value = _assigned(one.body, attribute) if isinstance(one, ast.ClassDef) else None
         if isinstance(value, ast.Dict):
-            return [text for key in value.keys if (text := _text(key))]
+            return [text for key in value.keys if isinstance(text := _literal(key), str)]
     return []
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Source:
     tree: ast.Module
     imported: dict[str, str]  # name: module
@@ -104,23 +98,21 @@ def _source(module: str) -> _Source | None:
     return _Source(tree, imported)
 
 
-def _fields(source: _Source, name: str) -> list[SettingText]:
-    """Fields of a class and its bases; the last declaration of a key wins."""
+@cache
+def _schema(source: _Source, name: str) -> type | None:
+    """A class as a dataclass, its bases first."""
     found = _definition(source, name)
     if found is None:
-        return []
+        return None
     source, node = found
-    fields: dict[str, SettingText] = {}
-    for base in node.bases:
-        if isinstance(base, ast.Name):
-            fields |= {one.key: one for one in _fields(source, base.id)}
-    for line in node.body:
-        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
-            for one in _field(source, line):
-                before = fields.get(one.key)
-                text = one.help or (before.help if before else "")
-                fields[one.key] = SettingText(one.key, one.choices, text)
-    return list(fields.values())
+    bases = (_schema(source, base.id) for base in node.bases if isinstance(base, ast.Name))
+    fields = [
+        _field(source, line, line.target.id)
+        for line in node.body
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
+    ]
+    known = tuple(base for base in bases if base is not None)
+    return dataclasses.make_dataclass(name, fields, bases=known, frozen=True)
 
 
 def _definition(source: _Source, name: str) -> tuple[_Source, ast.ClassDef] | None:
@@ -138,34 +130,52 @@ def _followed(source: _Source, name: str) -> _Source | None:
     return None if module is None else _source(module)
 
 
-def _field(source: _Source, line: ast.AnnAssign) -> list[SettingText]:
-    assert isinstance(line.target, ast.Name)
+def _field(source: _Source, line: ast.AnnAssign, name: str) -> tuple[str, Any, Any]:
+    """(name, type, field) of an annotated line, with the metadata that `setting` gives it."""
+    kind: Any = _type(source, line.annotation)
     call = line.value if isinstance(line.value, ast.Call) else None
-    words = {word.arg: word.value for word in call.keywords} if call else {}
-    key = _text(words.get("key")) or line.target.id
-    if isinstance(line.annotation, ast.Name) and _definition(source, line.annotation.id):
-        inner = _fields(source, line.annotation.id)
-        return [SettingText(f"{key}.{one.key}", one.choices, one.help) for one in inner]
-    return [SettingText(key, _choices(source, line.annotation), _text(words.get("help")))]
+    words = {word.arg: _literal(word.value) for word in call.keywords if word.arg} if call else {}
+    if kind is dict or dataclasses.is_dataclass(kind):
+        made: Any = kind
+        return name, kind, dataclasses.field(default_factory=made, metadata=words)
+    node = line.value if call is None else call.args[0] if call.args else None
+    default = _literal(node)
+    value = None if default is _EMPTY or isinstance(default, list | dict) else default
+    return name, kind, dataclasses.field(default=value, metadata=words)
 
 
-def _choices(source: _Source, node: ast.expr | None) -> tuple[str, ...]:
+def _type(source: _Source, node: ast.expr | None) -> Any:
+    """The type an annotation says; Any where that cannot be told from the text."""
     if isinstance(node, ast.BinOp):  # `Literal[…] | None`
-        return (*_choices(source, node.left), *_choices(source, node.right))
+        return Union[_type(source, node.left), _type(source, node.right)]  # noqa: UP007
+    if isinstance(node, ast.Constant) and node.value is None:
+        return NoneType
     if isinstance(node, ast.Name):
-        if node.id == "bool":
-            return ("true", "false")
-        other = _followed(source, node.id)
-        own = source.value(node.id)
-        if own is None and other is not None and other is not source:
-            return _choices(other, ast.Name(node.id))
-        return _choices(source, own)
+        return _named_type(source, node.id)
     if not isinstance(node, ast.Subscript) or not isinstance(node.value, ast.Name):
-        return ()
+        return Any
     inside = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    values = tuple(str(one.value) for one in inside if isinstance(one, ast.Constant))
-    return values if node.value.id == "Literal" else ()
+    if node.value.id == "Literal":
+        return Literal[tuple(one.value for one in inside if isinstance(one, ast.Constant))]
+    if node.value.id == "tuple":
+        return tuple[_type(source, inside[0]), ...]  # type: ignore[misc]
+    return dict if node.value.id == "dict" else Any
 
 
-def _text(node: ast.expr | None) -> str:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+def _named_type(source: _Source, name: str) -> Any:
+    if name in _PLAIN:
+        return _PLAIN[name]
+    if (own := source.value(name)) is not None:
+        return _type(source, own)
+    if source.class_(name) is not None:
+        return _schema(source, name)
+    other = _followed(source, name)
+    return Any if other is None or other is source else _named_type(other, name)
+
+
+def _literal(node: ast.expr | None) -> Any:
+    """The value of an expression, `_EMPTY` where it is none that can be told."""
+    try:
+        return _EMPTY if node is None else ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return _EMPTY

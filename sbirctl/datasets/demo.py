@@ -41,9 +41,9 @@ THINGS: dict[str, Thing] = dict(sorted((thing.__name__, thing) for thing in _EVE
 class DemoOptions:
     """What is drawn."""
 
-    seed: int = setting(0, help="another seed, other pictures")
+    seed: int = setting(0, help="seed of the pictures: another one, others")
     per_class: int = setting(40, help="photos, and as many sketches, of a class")
-    pixels: int = setting(96, help="side of the drawn pictures")
+    pixels: int = setting(96, help="side of the drawn pictures in pixels")
 
 
 @DATASETS.register

@@ -15,7 +15,7 @@ from sbirctl.core.files import digest_json
 class GbColorSettings:
     """Gb on the three CIELAB channels. Radii are shares of the image's diagonal."""
 
-    radius: float = setting(0.016, help="radius of the colour filters, of the diagonal")
+    radius: float = setting(0.016, help="radius of the colour filters, a share of the diagonal")
     chroma: float = setting(1.9, help="weight of a and b beside L")
     thin: bool = setting(False, help="keep only the crest of a boundary")
     low: float = setting(0.0, help="weakest pixel that continues a boundary, of 0..1")
@@ -37,7 +37,9 @@ class GbColorSettings:
 class GbSettings(GbColorSettings):
     """Gb on colour, multiplied by Gb on the layers of a soft segmentation."""
 
-    soft_radius: float = setting(0.041, help="radius of the filters on soft segments")
+    soft_radius: float = setting(
+        0.041, help="radius of filters on soft segments, share of the diagonal"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

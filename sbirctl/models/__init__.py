@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sbirctl.core.lazy import lazy_attributes
 from sbirctl.models._registry import MODELS as MODELS
 from sbirctl.models._registry import is_trainable as is_trainable
+from sbirctl.models._registry import settings_schema as settings_schema
 
 if TYPE_CHECKING:
     from sbirctl.models._base import Model as Model
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from sbirctl.models._cards import card_presets as card_presets
     from sbirctl.models._cards import load_card as load_card
     from sbirctl.models._cards import parse_card as parse_card
+    from sbirctl.models._cards import presets_of as presets_of
+    from sbirctl.models._cards import refuse_preset as refuse_preset
     from sbirctl.models._cards import trust_remark as trust_remark
     from sbirctl.models._factory import create as create
     from sbirctl.models._factory import rebuild as rebuild
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from sbirctl.models._named_weights import search_weights as search_weights
     from sbirctl.models._named_weights import starting_models as starting_models
     from sbirctl.models._parameters import count_parts as count_parts
+    from sbirctl.models._presets import PAPER as PAPER
     from sbirctl.models._presets import Preset as Preset
     from sbirctl.models._presets import flat as flat
     from sbirctl.models._pretraining import pretrained_on as pretrained_on
@@ -53,6 +57,8 @@ else:
                 "load_card",
                 "parse_card",
                 "trust_remark",
+                "presets_of",
+                "refuse_preset",
             ),
             "_factory": ("create", "rebuild", "resolve_settings"),
             "_named_weights": (
@@ -65,7 +71,7 @@ else:
                 "starting_models",
             ),
             "_parameters": ("count_parts",),
-            "_presets": ("Preset", "flat"),
+            "_presets": ("PAPER", "Preset", "flat"),
             "_pretraining": ("pretrained_on",),
             "_recipe": ("Augmentation", "ModelSettings", "ParamGroup", "Stage"),
             "_tables": ("Column", "Table"),

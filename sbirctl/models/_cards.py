@@ -148,6 +148,21 @@ def trust_remark(name: str) -> str:
     return f"{name} is {remark}" if remark else ""
 
 
+def presets_of(name: str) -> tuple[str, ...]:
+    """Presets of a model of a known name; it is not imported."""
+    from sbirctl.core.settings_source import entries_of
+
+    model = MODELS.loaded().get(name)
+    own = model.presets if model else entries_of(MODELS.module_of(name), "presets")
+    return tuple(dict.fromkeys((*card_presets(name), *own)))
+
+
+def refuse_preset(name: str, preset: str) -> None:
+    """Raise UsageError where a model has no such preset; "" and "none" are none."""
+    if preset not in ("", "none") and preset not in (known := presets_of(name)):
+        raise UsageError(f"{name} has no preset {preset!r}.", nearest(preset, known))
+
+
 def _check_presets(tables: tuple[Table, ...], presets: Mapping[str, Preset]) -> None:
     for table in tables:
         if "preset" not in table.keys:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sbirctl.core.config import keys, resolve
 from sbirctl.core.device import pick_device, pick_dtype
-from sbirctl.core.errors import MismatchError, SbirctlError, UsageError, nearest
+from sbirctl.core.errors import MismatchError, SbirctlError, UsageError
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import seed_for
+from sbirctl.models._cards import refuse_preset
 from sbirctl.models._named_weights import publishers, settings_layer, warn_of_contradictions
 from sbirctl.models._registry import MODELS
 from sbirctl.store.manifest import MODALITIES
@@ -43,8 +44,7 @@ def resolve_settings(
     model = MODELS.get(name)
     layers = [_without_preset(layer) for layer in layers]
     preset = next((str(x["preset"]) for x in reversed(layers) if "preset" in x), "")
-    if preset and preset not in model.presets:
-        raise UsageError(f"{name} has no preset {preset!r}.", nearest(preset, model.presets))
+    refuse_preset(name, preset)
     known = (model.presets.get(preset, {}), settings_layer(name, weights))
     settings = resolve(model.Settings, *known, *layers, report=report)
     warn_of_contradictions(settings, weights, report)

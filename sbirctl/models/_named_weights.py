@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sbirctl.core.config import kinds
 from sbirctl.core.errors import UsageError
-from sbirctl.core.kept import kept
 from sbirctl.core.progress import Reporter
 from sbirctl.models._download import PRETRAINED, RANDOM, missing_file
 from sbirctl.models._presets import flat
-from sbirctl.models._registry import MODELS
+from sbirctl.models._registry import MODELS, settings_schema
 
 if TYPE_CHECKING:
     from sbirctl.models._recipe import ModelSettings
@@ -159,21 +158,10 @@ def warn_of_contradictions(settings: ModelSettings, weights: str, report: Report
             report.warn(f"{weights} was trained with {key}={value}, not {held}.")
 
 
+@cache
 def _library(model: str) -> str:
     """Whose networks a model starts from, "" for neither."""
-    known = _of_own_models()
-    return known[model] if model in known else _declared(model)
-
-
-@cache
-def _of_own_models() -> dict[str, str]:
-    own = [name for name in MODELS.names() if MODELS.is_own(name)]
-    found: dict[str, str] = kept("libraries", lambda: {name: _declared(name) for name in own})
-    return found
-
-
-def _declared(model: str) -> str:
-    known = kinds(MODELS.get(model).Settings)
+    known = kinds(settings_schema(model) or MODELS.get(model).Settings)
     if "backbone.pretrained" in known:
         return "open_clip"
     return "timm" if "backbone.name" in known else ""

@@ -23,13 +23,17 @@ class ModelSettings:
     preset: str = setting(
         "", help="named set of settings, see `sbirctl models show`", kind="machine"
     )
-    size: int = setting(224, help="side of the square input in pixels", least=1)
+    size: int = setting(224, help="side of the square input in pixels", least=1, kind="input")
     resize: Literal["bicubic", "bilinear"] = setting(
-        "bicubic", help="how stored images of another size are brought to size, antialiased"
+        "bicubic",
+        help="how stored images of another size are brought to size, antialiased",
+        kind="input",
     )
-    mean: tuple[float, ...] = setting(IMAGENET_MEAN, help="mean of the inputs, of 0..1")
+    mean: tuple[float, ...] = setting(
+        IMAGENET_MEAN, help="mean of the inputs, of 0..1", kind="input"
+    )
     std: tuple[float, ...] = setting(
-        IMAGENET_STD, help="standard deviation of the inputs, of 0..1", least=1e-3
+        IMAGENET_STD, help="standard deviation of the inputs, of 0..1", least=1e-3, kind="input"
     )
     epochs: int = setting(10, help="passes over the training data", kind="recipe", least=1)
     batch: int = setting(
@@ -46,7 +50,7 @@ class ModelSettings:
     )
     lr: float = setting(1e-4, help="highest learning rate", kind="recipe")
     weight_decay: float = setting(5e-4, help="weight decay of the optimizer", kind="recipe")
-    momentum: float = setting(0.9, help="momentum of optimizer=sgd", kind="recipe")
+    momentum: float = setting(0.9, help="share of the last step kept by sgd", kind="recipe")
     schedule: Literal["constant", "cosine", "step", "drop", "exponential"] = setting(
         "cosine",
         help="how the learning rate falls: constant, cosine, step, drop or exponential",
@@ -67,7 +71,7 @@ class ModelSettings:
         kind="recipe",
     )
     mirror: bool = setting(
-        False, help="embed an image and its mirror image, and take the mean of both"
+        False, help="embed an image and its mirror image, and take the mean of both", kind="input"
     )
     val: Literal["auto", "none"] = setting(
         "auto",

@@ -59,21 +59,29 @@ class BaselineSettings(ModelSettings):
     modality_norm: bool = setting(
         False, help="batch norm of photos' features and of sketches' apart, before the projection"
     )
-    dim: int = setting(512, help="size of the embedding, 0 for the pooled features themselves")
+    dim: int = setting(512, help="dimensions of the embedding, 0: the pooled features themselves")
     freeze_bn: bool = setting(True, help="batch norm keeps its running statistics", kind="recipe")
     loss: str = setting(
-        NormalisedSoftmaxLoss.name, help="what is trained with, see docs/adding-a-loss.md"
+        NormalisedSoftmaxLoss.name,
+        help="what is trained with, see docs/adding-a-loss.md",
+        kind="loss",
     )
-    temperature: float = setting(0.2, help="t of the softmax (0.05 in the paper) or of the loss")
-    triplet: float = setting(0.0, help="weight of the batch-hard triplet loss")
-    margin: float = setting(0.2, help="margin of the triplet loss or of the chosen one")
+    temperature: float = setting(
+        0.2, help="temperature t of the softmax (0.05 in the paper) or of the loss", kind="loss"
+    )
+    triplet: float = setting(0.0, help="weight of the batch-hard triplet loss", kind="loss")
+    margin: float = setting(
+        0.2, help="margin of the triplet loss or of the chosen one, a distance", kind="loss"
+    )
     per_class: int = setting(
         2, help="images of a class in a batch, half of them sketches", kind="recipe", least=2
     )
     augment: Augmentation = "strong"
     mirror: bool = setting(True, help="embed an image and its mirror image, take the mean")
     embed_size: int = setting(
-        0, help="side of the square input in embedding, 0: size; a little more finds more"
+        0,
+        help="side of the square input in embedding, in pixels; 0: size; a little more finds more",
+        kind="input",
     )
     epochs: int = setting(4, help="passes over the images")
     lr: float = setting(1e-3, help="highest learning rate of the embedding layer")

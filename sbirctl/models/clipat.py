@@ -58,28 +58,40 @@ class ClipAtSettings(ClipSettings):
 
     prompts: int = setting(3, help="number of prompt tokens")
     common_prompt: bool = setting(False, help="the same prompts for sketches and photos")
-    branches: int = setting(2, help="1: sketches and photos share the LayerNorms too")
+    branches: int = setting(2, help="branches; 1: sketches and photos share the LayerNorms too")
     train: tuple[TrainedPart, ...] = setting(
         ("norms", "prompts"), help="what is trained: norms, prompts, proj, attention, embeddings"
     )
-    temperature: float = setting(0.01, help="tau of the classification loss")
-    margin: float = setting(0.3, help="mu of the triplet loss")
-    cls_weight: float = setting(0.5, help="lambda_1 or lambda_2, of the classification losses")
+    temperature: float = setting(
+        0.01, help="temperature tau of the classification loss", kind="loss"
+    )
+    margin: float = setting(0.3, help="margin mu of the triplet loss", kind="loss")
+    cls_weight: float = setting(
+        0.5, help="weight of the classification losses, lambda_1 or 2", kind="loss"
+    )
     divergence: float = setting(
-        0.0, help="lambda_3, of the divergence of relative distances across categories"
+        0.0,
+        help="weight lambda_3, of the divergence of relative distances across categories",
+        kind="loss",
     )
     per_category: int = setting(
         4, help="triplets of a category in a batch, which the divergence compares", least=2
     )
     divergence_order: DistanceOrder = setting(
-        "drawn", help="relative distances of a category as drawn, or sorted from near to far"
+        "drawn",
+        help="relative distances of a category as drawn, or sorted from near to far",
+        kind="loss",
     )
-    shuffle: float = setting(0.0, help="lambda_4, of the patch shuffling loss")
-    shuffle_grid: int = setting(2, help="cells of a row and of a column in shuffling", least=2)
-    shuffle_margin: float = setting(0.3, help="mu_ps of the patch shuffling loss")
-    template: str = setting("a photo of a {}", help="text of a class")
+    shuffle: float = setting(0.0, help="weight lambda_4 of the patch shuffling loss", kind="loss")
+    shuffle_grid: int = setting(
+        2, help="cells of a row and of a column in shuffling", least=2, kind="loss"
+    )
+    shuffle_margin: float = setting(
+        0.3, help="margin mu_ps of the patch shuffling loss", kind="loss"
+    )
+    template: str = setting("a photo of a {}", help="text of a class", kind="input")
     fg_text: FineGrained = setting(
-        "category", help="text of a photo instance: its own name, or its category's"
+        "category", help="text of a photo instance: its own name, or its category's", kind="input"
     )
     lr: float = setting(1e-5, help="learning rate of the encoder's trained parts")
     lr_prompts: float = setting(1e-5, help="learning rate of the prompts", kind="recipe")

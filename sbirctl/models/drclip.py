@@ -58,37 +58,50 @@ class DrClipSettings(ClipSettings):
     prompt_position: Literal["after", "before"] = setting(
         "after", help="prompts after [CLS, patches], or before, with read-out at the first prompt"
     )
-    branches: int = setting(2, help="1: sketches and photos share the LayerNorms too")
+    branches: int = setting(2, help="branches; 1: sketches and photos share the LayerNorms too")
     train: tuple[TrainedPart, ...] = setting(
         ("norms", "prompts"), help="what is trained: norms, prompts, proj, attention, embeddings"
     )
-    temperature: float = setting(0.01, help="t of Eqs. 1 and 4")
-    cls_weight: float = setting(1.0, help="weight of Eqs. 2 and 3")
-    lambda1: float = setting(15.0, help="weight of L_FS, Eq. 5; 0: without the reference")
-    lambda2: float = setting(4.0, help="weight of L_DBQ, Eq. 12")
-    lambda3: float = setting(4.0, help="weight of L_RP, Eq. 12")
-    margin: float = setting(0.3, help="m of Eqs. 6 and 7")
-    negative_sketch: bool = setting(True, help="Eq. 7; false: photos are the only negatives")
+    temperature: float = setting(0.01, help="temperature t of Eqs. 1 and 4", kind="loss")
+    cls_weight: float = setting(1.0, help="weight of Eqs. 2 and 3", kind="loss")
+    lambda1: float = setting(
+        15.0, help="weight of L_FS, Eq. 5; 0: without the reference", kind="loss"
+    )
+    lambda2: float = setting(4.0, help="weight of L_DBQ, Eq. 12", kind="loss")
+    lambda3: float = setting(4.0, help="weight of L_RP, Eq. 12", kind="loss")
+    margin: float = setting(0.3, help="margin m of Eqs. 6 and 7, a distance", kind="loss")
+    negative_sketch: bool = setting(
+        True, help="Eq. 7; false: photos are the only negatives", kind="loss"
+    )
     fs_direction: Direction = setting(
         "frozen-trained",
         help="Eq. 4: KL(frozen || trained); trained-frozen: KL(trained || frozen), as printed",
+        kind="loss",
     )
     fs_mean: ShiftMean = setting(
-        "classes", help="mean of Eq. 4: over images and classes, or images alone, as printed"
+        "classes",
+        help="mean of Eq. 4: over images and classes, or images alone, as printed",
+        kind="loss",
     )
     fs_temperature: Literal["eq1", "none"] = setting(
-        "eq1", help="temperature of Eq. 4: that of Eq. 1, or none, as printed"
+        "eq1", help="temperature of Eq. 4: that of Eq. 1, or none, as printed", kind="loss"
     )
-    fs_l1: float = setting(0.0, help="weight of the embeddings' L1 distance within L_FS")
+    fs_l1: float = setting(
+        0.0, help="weight of the embeddings' L1 distance within L_FS", kind="loss"
+    )
     reference: Literal["frozen", "sketch-branch"] = setting(
-        "frozen", help="what L_FS holds to: untouched CLIP, or the trained branch without prompts"
+        "frozen",
+        help="what L_FS holds to: untouched CLIP, or the trained branch without prompts",
+        kind="loss",
     )
-    rp_center: bool = setting(False, help="remove the mean logit vector before Eq. 10")
-    rp_gradient: bool = setting(True, help="false: L_RP is logged but trains nothing")
-    any_negative: bool = setting(False, help="the released sampler, whose negatives can be wrong")
-    template: str = setting("a photo of a {}", help="text of a class")
+    rp_center: bool = setting(False, help="remove the mean logit vector before Eq. 10", kind="loss")
+    rp_gradient: bool = setting(True, help="false: L_RP is logged but trains nothing", kind="loss")
+    any_negative: bool = setting(
+        False, help="the released sampler, whose negatives can be wrong", kind="loss"
+    )
+    template: str = setting("a photo of a {}", help="text of a class", kind="input")
     fg_text: FineGrained = setting(
-        "instance", help="text of a photo instance: its own name, or its category's"
+        "instance", help="text of a photo instance: its own name, or its category's", kind="input"
     )
     lr: float = setting(1e-4, help="learning rate of the encoder's trained parts")
     lr_prompts: float = setting(1e-3, help="learning rate of the prompts", kind="recipe")

@@ -58,14 +58,14 @@ class FfmlnSettings(ModelSettings):
     )
     backbone: BackboneSettings = field(default_factory=lambda: BackboneSettings("auto"))
     freeze_bn: bool = setting(False, help="batch norm keeps its running statistics", kind="recipe")
-    dim: int = setting(512, help="size of the embedding; the paper has 512 and 64")
+    dim: int = setting(512, help="dimensions of the embedding; the paper has 512 and 64")
     levels: tuple[int, ...] = setting(
         (2, 3, 4),
         help="levels (resolutions) that amff and egff fuse, 4 the last",
         aliases=("stages",),
     )
-    patch: int = setting(7, help="side of amff's patches, at most that of the map")
-    width: int = setting(768, help="numbers of a token of amff's transformer")
+    patch: int = setting(7, help="side of amff's patches in pixels of the map, at most its own")
+    width: int = setting(768, help="dimensions of a token of amff's transformer")
     depth: int = setting(12, help="blocks of amff's transformer")
     heads: int = setting(12, help="attention heads of amff's transformer")
     fusion_weights: str = setting(
@@ -80,26 +80,35 @@ class FfmlnSettings(ModelSettings):
     )
     energy_guide: bool = setting(False, help="egff: the last level guides the energy of the others")
     terms: tuple[Term, ...] = setting(
-        ("norm", "cls", "sin", "mul", "cro"), help="losses that take part (Table 3)"
+        ("norm", "cls", "sin", "mul", "cro"), help="losses that take part (Table 3)", kind="loss"
     )
-    objective: Literal["text", "eq9"] = setting("text", help="eq9: without cro, as Eq. 9 prints it")
-    lambda_: float = setting(0.8, key="lambda", help="weight of all terms but norm, Eq. 9")
-    temperature: float = setting(0.05, help="t of Eq. 5")
-    margin: float = setting(0.2, help="margin of the triplet terms, Euclidean distance")
+    objective: Literal["text", "eq9"] = setting(
+        "text", help="eq9: without cro, as Eq. 9 prints it", kind="loss"
+    )
+    lambda_: float = setting(
+        0.8, key="lambda", help="weight of all terms but norm, Eq. 9", kind="loss"
+    )
+    temperature: float = setting(0.05, help="temperature t of Eq. 5", kind="loss")
+    margin: float = setting(
+        0.2, help="margin of the triplet terms, Euclidean distance", kind="loss"
+    )
     hinge: Literal["soft", "hard"] = setting(
-        "soft", help="hinge of the triplet terms: soft (softplus) or hard"
+        "soft", help="hinge of the triplet terms: soft (softplus) or hard", kind="loss"
     )
-    beta: float = setting(20.0, help="sharpness of the soft hinge")
+    beta: float = setting(20.0, help="sharpness of the soft hinge", kind="loss")
     weighting: Literal["gradient", "released", "none"] = setting(
-        "gradient", help="how the triplet terms are weighted: gradient, none, released"
+        "gradient", help="how the triplet terms are weighted: gradient, none, released", kind="loss"
     )
     single_term: Literal["weighted", "released"] = setting(
         "weighted",
         help="one triplet term alone: as among others, or the authors' hard hinge with a third of"
         " the gradient",
+        kind="loss",
     )
     mining: Literal["valid", "released"] = setting(
-        "valid", help="released: an anchor may be its own positive, anchors without one count"
+        "valid",
+        help="released: an anchor may be its own positive, anchors without one count",
+        kind="loss",
     )
     classifier_bias: bool = setting(
         True, help="whether the classifier has a bias, the beta of Eq. 6"

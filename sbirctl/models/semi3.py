@@ -61,40 +61,51 @@ class Semi3Settings(ModelSettings):
     co_attention: bool = setting(
         True, help="channel attention in all branches, and the co-mask (Table III)"
     )
-    hybrid: bool = setting(True, help="alignment and sketch-edge contrastive loss (Table III)")
-    edges: bool = setting(True, help="false: two branches, no edge maps (Section IV-D)")
+    hybrid: bool = setting(
+        True, help="alignment and sketch-edge contrastive loss (Table III)", kind="loss"
+    )
+    edges: bool = setting(
+        True, help="false: two branches, no edge maps (Section IV-D)", kind="input"
+    )
     feature: Literal["photo", "edge"] = setting(
         "photo", help="what of a photo is searched: its own embedding or its edge map's (Table IV)"
     )
     reduction: int = setting(
         16, help="how many times fewer outputs the attention's first layer has"
     )
-    fc: int = setting(4096, help="outputs of FC6 and FC7")
-    grid: int = setting(0, help="side of the map FC6 sees; 0: as in the backbone, else 1")
-    dropout: float = setting(0.5, help="dropout after FC6 and FC7, in training")
-    dim: int = setting(256, help="size of the embedding")
+    fc: int = setting(4096, help="outputs of FC6 and of FC7")
+    grid: int = setting(0, help="side of FC6's map in its pixels; 0: as in the backbone, else 1")
+    dropout: float = setting(0.5, help="share of outputs dropped after FC6 and FC7, in training")
+    dim: int = setting(256, help="dimensions of the embedding")
     classify: Classify = setting(
         "fc7",
         help="what Eq. 10 classifies: FC7, the embedding (by normalised softmax), or the embedding"
         " before it is normalised (raw)",
+        kind="loss",
     )
     temperature: float = setting(
-        0.2, help="temperature of the normalised softmax of classify=embedding"
+        0.2, help="temperature of the normalised softmax of classify=embedding", kind="loss"
     )
-    alpha: float = setting(10.0, help="weight of the sketch-photo contrastive loss, Eq. 12")
-    beta: float = setting(100.0, help="weight of the alignment loss")
-    gamma: float = setting(10.0, help="weight of the sketch-edge contrastive loss")
+    alpha: float = setting(
+        10.0, help="weight of the sketch-photo contrastive loss, Eq. 12", kind="loss"
+    )
+    beta: float = setting(100.0, help="weight of the alignment loss", kind="loss")
+    gamma: float = setting(10.0, help="weight of the sketch-edge contrastive loss", kind="loss")
     beta_ramp: float = setting(
         0.0, help="share of stage 2 over which beta rises from 0 to its value", kind="recipe"
     )
     squared: bool = setting(
-        False, help="Eqs. 9 and 11 with squared distances, d^2 and max(0, m - d)^2, as in Caffe"
+        False,
+        help="Eqs. 9 and 11 with squared distances, d^2 and max(0, m - d)^2, as in Caffe",
+        kind="loss",
     )
     halves: bool = setting(
-        False, help="halve Eqs. 8, 9 and 11, as Caffe's Euclidean and contrastive losses do"
+        False,
+        help="halve Eqs. 8, 9 and 11, as Caffe's Euclidean and contrastive losses do",
+        kind="loss",
     )
-    margin_photo: float = setting(0.3, help="m_2 of Eq. 11, Euclidean distance")
-    margin_edge: float = setting(0.3, help="m_1 of Eq. 9")
+    margin_photo: float = setting(0.3, help="margin m_2 of Eq. 11, Euclidean distance", kind="loss")
+    margin_edge: float = setting(0.3, help="margin m_1 of Eq. 9, Euclidean distance", kind="loss")
     pretrain_epochs: int = setting(
         10, help="epochs of stage 1, every branch by itself; 0: without", kind="recipe"
     )

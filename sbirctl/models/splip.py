@@ -45,23 +45,35 @@ class SplipSettings(ClipSettings):
     visual_prompts: int = setting(2, help="n, prompts of each layer from all class texts; 0: none")
     guided: bool = setting(True, help="prompts of the image encoder from the words of the text")
     mapping_layers: int = setting(3, help="linear layers of a mapping block", least=1)
-    mapping_width: int = setting(512, help="width between them", least=1)
+    mapping_width: int = setting(512, help="dimensions between them", least=1)
     norms: bool = setting(True, help="train the LayerNorms of the image encoder")
-    temperature: float = setting(0.01, help="tau of the classification loss")
+    temperature: float = setting(
+        0.01, help="temperature tau of the classification loss", kind="loss"
+    )
     distance: CosineDistance = setting(
-        "squared", help="of the triplet loss: squared Euclidean of unit vectors, or cosine"
+        "squared",
+        help="of the triplet loss: squared Euclidean of unit vectors, or cosine",
+        kind="loss",
     )
     fixed_margin: float = setting(
-        0.0, help="one margin for all triplets; 0: the likeness of the two class texts"
+        0.0, help="one margin for all triplets; 0: the likeness of the two class texts", kind="loss"
     )
-    cls_weight: float = setting(1.0, help="alpha, of the classification losses")
-    jigsaw: float = setting(0.1, help="beta, of the conditional jigsaw loss")
-    jigsaw_grid: int = setting(3, help="cells of a row and of a column of the jigsaw", least=2)
-    jigsaw_orders: int = setting(30, help="orders that the solver tells apart", least=2)
-    template: str = setting("photo of a {}", help="text of a class for photos, and for the margin")
-    sketch_template: str = setting("sketch of a {}", help="text of a class for sketches")
+    cls_weight: float = setting(1.0, help="weight alpha of the classification losses", kind="loss")
+    jigsaw: float = setting(0.1, help="weight beta of the conditional jigsaw loss", kind="loss")
+    jigsaw_grid: int = setting(
+        3, help="cells of a row and of a column of the jigsaw", least=2, kind="loss"
+    )
+    jigsaw_orders: int = setting(
+        30, help="orders that the solver tells apart", least=2, kind="loss"
+    )
+    template: str = setting(
+        "photo of a {}", help="text of a class for photos, and for the margin", kind="input"
+    )
+    sketch_template: str = setting(
+        "sketch of a {}", help="text of a class for sketches", kind="input"
+    )
     fg_text: FineGrained = setting(
-        "category", help="text of a photo instance: its own name, or its category's"
+        "category", help="text of a photo instance: its own name, or its category's", kind="input"
     )
     lr: float = setting(1e-3, help="learning rate of all that is trained")
     optimizer: Literal["adamw", "adam", "sgd"] = "adam"

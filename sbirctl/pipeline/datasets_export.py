@@ -36,7 +36,11 @@ FINE = ("acc@1", "acc@5", "acc@10")
 # MTEB keeps the list of every query in memory, about 100 bytes a document.
 _LONGEST, _SMALL_GALLERY = 1000, 5000
 _PARTS = ("interpolation", "denominator", "precision", "average", "no_hits")
-_ALLOWED = {"ties": "gallery", "gallery": "photos", "nonpositive": "count"}
+_ALLOWED = {
+    "ties": "gallery",
+    "gallery": "photos",
+    "nonpositive": "count",
+}
 _BATCH = 256
 
 
@@ -77,13 +81,16 @@ def export_task(
         raise UsageError(f"{display_path(folder)} is there already.", "Remove it, or name another.")
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    with disk_advice(folder), report.bar("writing images", _images(test)) as advance:
-        unfinished.mkdir(parents=True)
-        _write_side(test.sketch, test.classes, unfinished, "queries", advance)
-        _write_side(test.photo, test.classes, unfinished, "corpus", advance)
-        text = _task(data, wanted, chosen)
-        (unfinished / "task.py").write_text(text, "utf-8")
-        os.replace(unfinished, folder)
+    try:
+        with disk_advice(folder), report.bar("writing images", _images(test)) as advance:
+            unfinished.mkdir(parents=True)
+            _write_side(test.sketch, test.classes, unfinished, "queries", advance)
+            _write_side(test.photo, test.classes, unfinished, "corpus", advance)
+            text = _task(data, wanted, chosen)
+            (unfinished / "task.py").write_text(text, "utf-8")
+            os.replace(unfinished, folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
     for note in data.partition.provenance.notes:
         report.note(note)
     return folder
@@ -98,6 +105,11 @@ def _refuse(metrics: Sequence[Metric], definition: Definition, test: Subset, tas
                 "MTEB's lists of documents do not allow.",
                 "Choose another definition; `sbirctl metrics` lists them.",
             )
+    if definition.similarity == "hamming":
+        raise UsageError(
+            f"The definition {definition.name} has similarity=hamming; MTEB compares vectors.",
+            "Choose another definition; `sbirctl metrics` lists them.",
+        )
     for metric in metrics:
         kinds = ("acc",) if task == "fg" else ("map", "prec")
         if metric.kind not in kinds or (metric.kind == "prec" and definition.precision == "next"):
@@ -154,6 +166,7 @@ def _task(data: Data, metrics: Sequence[Metric], definition: Definition) -> str:
     known, test = data.partition.provenance, data.partition.test
     words = re.split(r"[^A-Za-z0-9]+", data.label())
     name = "".join(word[:1].upper() + word[1:] for word in words) + "I2IRetrieval"
+    name = name if name[:1].isalpha() else f"Set{name}"  # of a class in Python
     split = f", unseen classes by {known.split}" if known.split else ""
     description = (
         f"{len(test.sketch):,} sketches query {len(test.photo):,} photos of "

@@ -102,6 +102,8 @@ def embed(
                 seed,
                 report,
             )
+        for note in found.data.partition.provenance.notes:
+            report.note(note)
         target_file = out.expanduser() if out else _place(found, side)
         wanted = _attributes(found, side)
         if group.broadcast_from_first(lambda: not fresh and _fits(target_file, wanted, with_train)):
@@ -129,17 +131,17 @@ def _open(
     report: Reporter,
 ) -> EmbeddingTarget:
     from sbirctl.models import refuse_missing
-    from sbirctl.pipeline.train import settings_told_first
     from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
     from sbirctl.training.inputs import Inputs
+    from sbirctl.training.layers import refuse_wrong
 
     # What is misspelled is told before torch is imported, which takes seconds.
     refuse_missing(weights or "pretrained")
     if is_model(source):
         layers = read_layers(config, assignments)
         flags: Flags = {**given, "seed": seed, "weights": weights}
-        with settings_told_first(source, layers, flags):
-            found = Inputs.typed(flags).find()
+        refuse_wrong(source, flags.get("task") or Inputs.task, layers)
+        found = Inputs.typed(flags).find()
         from sbirctl.training import embedding_target as targets
         from sbirctl.training.config import training_config
 
@@ -187,8 +189,6 @@ def _write(
     keep_freed_memory()
     partition = found.data.partition
     part = _part(partition, side)
-    for note in partition.provenance.notes:
-        report.note(note)
     identity = {"checkpoint": found.digest, "precision": str(found.model.compute_dtype)}
     identity |= {
         key: str(getattr(found.model.settings, key)) for key in found.model.embedding_settings

@@ -23,8 +23,12 @@ PACKAGES = (
 )
 
 
-def describe() -> dict[str, str]:
-    """Facts about the installation, each a line of text; torch may be absent."""
+def describe(devices: bool = False) -> dict[str, str]:
+    """Facts about the installation, each a line of text; torch may be absent.
+
+    Args:
+        devices: ask torch what it can compute on, which imports it.
+    """
     facts = {
         "sbirctl": __version__,
         "python": platform.python_version(),
@@ -36,7 +40,8 @@ def describe() -> dict[str, str]:
             facts[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             facts[name] = "not installed"
-    facts |= _devices()
+    if devices:
+        facts |= _devices()
     facts["home"] = str(home())
     return facts
 

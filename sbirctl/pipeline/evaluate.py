@@ -159,7 +159,7 @@ def score(e: Embeddings, request: Request, report: Reporter = SILENT) -> tuple[S
     metrics = [measures.parse(name) for name in dict.fromkeys(request.metrics or measures.DEFAULT)]
     (result,) = rank_and_measure(e, metrics, [request.definition], request.options, report)
     scores = describe(e, result, metrics, request)
-    _warn(scores, e, report)
+    _warn(scores, e, result, report)
     for sign in vector_signs(e):
         report.warn(sign)
     ranked = [metric for metric in metrics if metric.kind != "acc"]
@@ -195,7 +195,7 @@ def write_per_query(path: Path, e: Embeddings, result: Result) -> None:
             print(i, shown, name, result.relevant[i], *cells, sep="\t", file=stream)
 
 
-def _warn(scores: Scores, e: Embeddings, report: Reporter) -> None:
+def _warn(scores: Scores, e: Embeddings, result: Result, report: Reporter) -> None:
     if scores["queries_without_relevant"]:
         report.warn(
             f"{scores['queries_without_relevant']} of {len(e.query)} queries have no photo of "
@@ -203,6 +203,8 @@ def _warn(scores: Scores, e: Embeddings, report: Reporter) -> None:
         )
     if scores.get("interval_unit") == "class" and scores["classes"] == 1:
         report.warn("All queries are of one class: there is no interval over classes (--ci query).")
+    if len(e.query) and (result.relevant == len(e.gallery)).all() and len(e.gallery) > 1:
+        report.warn("Every photo is right for every query: these figures are chance.")
     for name in scores["metrics"]:
         cut = name.partition("@")[2]
         if cut != "all" and int(cut) > len(e.gallery):

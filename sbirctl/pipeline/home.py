@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sbirctl.core.errors import SbirctlError
-from sbirctl.core.files import disk_size, lock
+from sbirctl.core.files import disk_size, forgotten, lock
 from sbirctl.core.home import datasets_dir, galleries_dir, home, runs_dir
 
 _LOCK = ".lock"
+_FILE = "file"
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Entry:
     """One thing in the home folder.
 
     Attributes:
-        kind: "data set", "run", "gallery", or the name of another folder.
+        kind: "data set", "run", "gallery", "file", or the name of another folder.
         name: of the thing, "" for the whole folder.
         bytes: on the disk.
         left_over: why it is of no use, "" where it may be.
@@ -43,7 +44,7 @@ def entries() -> list[Entry]:
             found += sorted(own, key=lambda one: (-one.bytes, one.name))
         else:
             found.append(Entry(folder.name, "", disk_size(folder), "", folder))
-    return found
+    return found + _half_written(root)
 
 
 def clean(plan: list[Entry]) -> list[Path]:
@@ -56,6 +57,10 @@ def clean(plan: list[Entry]) -> list[Path]:
     for entry in plan:
         if not entry.left_over:
             continue
+        if entry.kind == _FILE:
+            entry.path.unlink(missing_ok=True)
+            removed.append(entry.path)
+            continue
         try:
             with lock(entry.path / _LOCK, busy=f"{entry.name} is in use"):
                 if not _entry(entry.kind, entry.path).left_over:
@@ -65,6 +70,15 @@ def clean(plan: list[Entry]) -> list[Path]:
         shutil.rmtree(entry.path)
         removed.append(entry.path)
     return removed
+
+
+def _half_written(root: Path) -> list[Entry]:
+    """Files that a killed call was writing, wherever they lie."""
+    why = "half-written by a call that was killed"
+    return [
+        Entry(_FILE, path.name, disk_size(path), why, path)
+        for path in sorted(forgotten(root.rglob(".*")))
+    ]
 
 
 def _entry(kind: str, place: Path) -> Entry:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from sbirctl.core.config import describe, to_dict
+from sbirctl.core.config import Described, describe, to_dict
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.kept import kept
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.models import MODELS, RUNGS, Paper, load_card
+from sbirctl.models import MODELS, PAPER, RUNGS, Card, Paper, load_card
 
 PRESET = "preset"
 _MEASURED = ("model", "dataset", "task", "split", "metric", "definition", "value")
@@ -83,17 +84,14 @@ def _described(name: str) -> dict[str, Any]:
 
     parts = count_parts(model, model.Settings())
     hidden = set() if model.trainable else _recipe()
-    settings = [
-        {"key": key, "default": default, "help": text}
-        for key, default, text in describe(model.Settings)
-        if key not in hidden
-    ]
+    settings = [_setting(one) for one in describe(model.Settings) if one.key not in hidden]
     facts = {"trainable": model.trainable, "parameters_by_part": parts}
     return {
         **asdict(card),
         **facts,
         "settings": settings,
         "presets": {preset: _beside_the_default(name, preset) for preset in model.presets},
+        "beside_the_paper": _beside_the_paper(name, card, model.presets),
         "commands": [asdict(command) for command in main_commands(card)],
     }
 
@@ -140,9 +138,38 @@ def _beside_the_default(name: str, preset: str) -> dict[str, Any]:
     return {key: value for key, value in held.items() if value != usual.get(key) and key != PRESET}
 
 
+def _beside_the_paper(
+    name: str, card: Card, presets: Iterable[str]
+) -> dict[str, dict[str, Any]] | None:
+    """{preset: {dotted key: value}} of what is not as in the card's preset `paper`.
+
+    "" stands for the settings without a preset. None where no paper's settings are stated.
+    """
+    if PAPER not in card.presets:
+        return None
+    from sbirctl.models import flat, resolve_settings
+
+    def held(preset: str) -> dict[str, Any]:
+        return flat(to_dict(resolve_settings(name, [{"preset": preset}])))
+
+    paper = held(PAPER)
+    return {
+        preset: {k: v for k, v in held(preset).items() if v != paper.get(k) and k != PRESET}
+        for preset in ("", *presets)
+    }
+
+
+def _setting(one: Described) -> dict[str, Any]:
+    """A setting with its choices; those its help does not name are added to it."""
+    unnamed = [c for c in one.choices if not re.search(rf"\b{re.escape(c)}\b", one.help)]
+    listed = unnamed and set(one.choices) != {"true", "false"}
+    text = f"{one.help} ({', '.join(one.choices)})" if listed else one.help
+    return {**asdict(one), "choices": list(one.choices), "help": text}
+
+
 def _recipe() -> set[str]:
     """Settings all models have that say how to train: a model that is not trained hides them."""
     from sbirctl.models import ModelSettings
 
     preprocessing = {PRESET, "size", "mean", "std"}
-    return {key for key, _, _ in describe(ModelSettings)} - preprocessing
+    return {one.key for one in describe(ModelSettings)} - preprocessing

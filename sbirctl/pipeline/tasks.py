@@ -14,11 +14,14 @@ def rows() -> list[dict[str, object]]:
     ]
 
 
-def options(name: str) -> list[dict[str, str]]:
-    """One row an option of a task: key, default, help.
+def options(name: str) -> list[dict[str, Any]]:
+    """One row an option of a task: key, default, choices, help.
 
     Raises:
         UsageError: there is no such task.
     """
     found = describe(TASKS.get(name).Options)
-    return [{"option": key, "default": default, "help": text} for key, default, text in found]
+    return [
+        {"option": one.key, "default": one.default, "choices": list(one.choices), "help": one.help}
+        for one in found
+    ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from sbirctl.core.config import RUN_TABLE, file_layer, read_layers
 from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.distributed import joined
-from sbirctl.core.errors import SbirctlError, UsageError
+from sbirctl.core.errors import UsageError
 from sbirctl.core.files import lock
 from sbirctl.core.home import CHECKPOINT, RESULT, read_result
 from sbirctl.core.progress import SILENT, Listener, Reporter, going_on
@@ -19,6 +19,7 @@ from sbirctl.models import MODELS, is_trainable, refuse_missing
 from sbirctl.training.calls import call_digest, finished_run, remember
 from sbirctl.training.find import find_checkpoint
 from sbirctl.training.inputs import Found, Inputs
+from sbirctl.training.layers import refuse_wrong
 
 if TYPE_CHECKING:
     from sbirctl.training.config import Flags
@@ -112,30 +113,14 @@ def epochs_layer(epochs: int | None) -> dict[str, object]:
 def _named(model: str, layers: Sequence[Mapping[str, Any]], **flags: Unpack[Flags]) -> Found:
     """The data that is meant. What is misspelled is told here, before torch is imported."""
     MODELS.refuse_unknown(model)
+    refuse_wrong(model, flags.get("task") or Inputs.task, layers)
     if not is_trainable(model):
         raise UsageError(f"{model} is not trained.", f"Type `sbirctl embed {model}`.")
-    with settings_told_first(model, layers, flags):
-        found = Inputs.typed(flags).find()
-        refuse_missing(flags.get("weights") or "pretrained")
-        if init := flags.get("init"):
-            find_checkpoint(init)
+    found = Inputs.typed(flags).find()
+    refuse_missing(flags.get("weights") or "pretrained")
+    if init := flags.get("init"):
+        find_checkpoint(init)
     return found
-
-
-@contextmanager
-def settings_told_first(
-    model: str, layers: Sequence[Mapping[str, Any]], flags: Flags
-) -> Iterator[None]:
-    """Where data or weights are missing, tell what is wrong with settings instead: it is mended
-    sooner. Their check imports torch."""
-    try:
-        yield
-    except SbirctlError:
-        if any(layers):
-            from sbirctl.training.config import training_config
-
-            training_config(model, layers, **flags)
-        raise
 
 
 def _open(

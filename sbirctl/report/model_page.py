@@ -9,6 +9,17 @@ from sbirctl.models import RUNGS
 from sbirctl.report.markdown import table
 from sbirctl.report.published import as_printed
 
+KINDS = {
+    "input": "input",
+    "network": "network",
+    "loss": "losses",
+    "recipe": "recipe",
+    "machine": "machine and preset",
+}
+"""Kinds of settings in the order they are shown, with a heading each."""
+MARK = "* is not as in the paper's settings (the preset paper)."
+"""What the star behind a preset's setting means."""
+
 
 def model_page(described: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = ()) -> str:
     """The page of one model.
@@ -175,21 +186,43 @@ def _deviations(deviations: Sequence[str]) -> list[str]:
 
 
 def _settings(described: Mapping[str, Any]) -> list[str]:
-    rows = [(f"`{s['key']}`", s["default"], s["help"]) for s in described["settings"]]
-    lines = ["## Settings", "", *table(("key", "default", "what"), rows)]
+    lines = ["## Settings"]
+    for kind, title in KINDS.items():
+        rows = [
+            (f"`{s['key']}`", s["default"], s["help"])
+            for s in described["settings"]
+            if s["kind"] == kind
+        ]
+        if rows:
+            heading = title[0].upper() + title[1:]
+            lines += ["", f"### {heading}", "", *table(("key", "default", "what"), rows)]
     if described["presets"]:
-        lines += ["", "Presets, chosen with `--set preset=NAME`:", ""]
-        lines += table(
-            ("preset", "sets beside the defaults"),
-            [
-                (
-                    f"`{name}`",
-                    ", ".join(f"`{k}={_plain(v)}`" for k, v in values.items()) or "the defaults",
-                )
-                for name, values in described["presets"].items()
-            ],
-        )
+        lines += ["", "### Presets", "", "Chosen with `--set preset=NAME`."]
+        if described["beside_the_paper"] is not None:
+            lines[-1] += f" {MARK}"
+        shown = [(f"`{name}`", sets or "the defaults") for name, sets in marked(described).items()]
+        lines += ["", *table(("preset", "sets"), shown)]
     return lines
+
+
+def marked(described: Mapping[str, Any]) -> dict[str, str]:
+    """{preset: its settings beside the defaults}, a star behind what differs from the paper.
+
+    Where a paper's settings are stated "(none)" is what differs without a preset.
+
+    Args:
+        described: what `pipeline.models.show` gives.
+    """
+    presets, beside = described["presets"], described["beside_the_paper"]
+    if beside is None:
+        return {name: _line(values, {}) for name, values in presets.items()}
+    bare = {"(none)": _line({}, beside[""])} if beside[""] else {}
+    return bare | {name: _line(values, beside[name]) for name, values in presets.items()}
+
+
+def _line(sets: Mapping[str, Any], differs: Mapping[str, Any]) -> str:
+    both = {**sets, **differs}
+    return " ".join(f"{k}={_plain(v)}{'*' * (k in differs)}" for k, v in both.items())
 
 
 def _plain(value: object) -> str:

@@ -42,6 +42,11 @@ class ClassSplit:
     path: str = ""
 
     @property
+    def all_classes(self) -> bool:
+        """Whether it is the split `all`, which tests every class and leaves none to train on."""
+        return self.name == f"{self.dataset}/{ALL}"
+
+    @property
     def seen(self) -> tuple[str, ...]:
         """The other classes, sorted."""
         unseen = set(self.unseen)
@@ -155,7 +160,7 @@ def _default(dataset: str, folders: Sequence[Path]) -> tuple[Traversable, str]:
             return place, f"{dataset}/{stem}"
     raise UsageError(
         f"{dataset} has no split of its own.",
-        "Name one with --split FILE.txt, unseen classes one a line.",
+        "Name one with --split FILE.txt, unseen classes one a line; --split all tests every class.",
     )
 
 

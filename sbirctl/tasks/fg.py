@@ -65,7 +65,8 @@ class FineGrained(Task[FineOptions]):
         held = _val(instances, trainable, holdout)
         test = refuse_empty(instance_subset(source, instances, gallery), "test")
         train = instance_subset(source, instances, np.setdiff1d(trainable, held), trained=True)
-        if len(train.classes) < 2:
+        everything = split is not None and split.all_classes
+        if len(train.classes) < 2 and not everything:
             raise MismatchError(
                 f"{source.name} leaves {len(train.classes)} instances to train on; two are needed.",
                 "Prepare it with --pairs, or with more pairs.",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
-from sbirctl.core.config import kinds, to_dict
+from sbirctl.core.config import METHOD, kinds, to_dict
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError
 from sbirctl.core.files import announce_reading, atomic_path, display_path, refuse_shortage
 from sbirctl.core.forms import Maybe, check_form
@@ -218,7 +218,9 @@ def restore(
 
 def recipe_keys(schema: type) -> list[str]:
     """Settings outside groups that do not say what the model is, sorted."""
-    return sorted(key for key, kind in kinds(schema).items() if kind != "method" and "." not in key)
+    return sorted(
+        key for key, kind in kinds(schema).items() if kind not in METHOD and "." not in key
+    )
 
 
 def portable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
-from sbirctl.core.config import keys, resolve, to_dict
-from sbirctl.core.errors import UsageError, nearest
+from sbirctl.core.config import resolve, to_dict
+from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import (
     MODELS,
@@ -24,8 +23,7 @@ from sbirctl.splits.audit import overlaps
 from sbirctl.tasks import TASKS, Holdout, TaskOptions
 from sbirctl.training.find import find_checkpoint
 from sbirctl.training.inputs import Data, Found, Inputs
-
-Layers = Sequence[Mapping[str, Any]]
+from sbirctl.training.layers import Layers, parted
 
 
 @dataclass(frozen=True)
@@ -193,31 +191,7 @@ def resolve_layers(
     Raises:
         UsageError: an unknown model, task, key or value, or an option of another task.
     """
-    own_settings = MODELS.get(model).Settings
-    settings, options = keys(own_settings, former=True), keys(TASKS.get(task).Options)
-    for key in dict.fromkeys(key for layer in layers for key in layer):
-        if key not in settings and key not in options:
-            raise _unknown(key, task, [*keys(own_settings), *options])
-    own = resolve(TASKS.get(task).Options, *_only(layers, options))
-    own_layers = _only(layers, settings)
-    return resolve_settings(model, own_layers, weights=weights, report=report), own
-
-
-def _only(layers: Layers, names: Sequence[str]) -> list[dict[str, Any]]:
-    return [{key: value for key, value in layer.items() if key in names} for layer in layers]
-
-
-def _unknown(key: str, task: str, known: Sequence[str]) -> UsageError:
-    """Why a key is none of the model's settings and none of the task's options."""
-    elsewhere: dict[str, list[str]] = {}
-    for other in TASKS.names():
-        for name in keys(TASKS.get(other).Options):
-            if name not in known:
-                elsewhere.setdefault(name, []).append(other)
-    if key in elsewhere:
-        owners = elsewhere[key]
-        return UsageError(
-            f"{key!r} is an option of the task {' and '.join(owners)}, not of {task}.",
-            f"Add --task {owners[0]}, or leave {key} out: see `sbirctl tasks {task}`.",
-        )
-    return UsageError(f"There is no setting {key!r}.", nearest(key, [*known, *elsewhere]))
+    options = TASKS.get(task).Options
+    own, chosen = parted(MODELS.get(model).Settings, task, layers)
+    found = resolve(options, *chosen)
+    return resolve_settings(model, own, weights=weights, report=report), found

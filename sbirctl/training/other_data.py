@@ -119,24 +119,46 @@ def _never_seen(
         near, photo = int(alike.sum()), photo & ~alike
     said = []
     if common:
-        shown = ", ".join(common[:_SHOWN]) + (", …" if len(common) > _SHOWN else "")
         what = "instances" if data.inputs.task == "fg" else "classes"
-        said.append(f"{len(common)} of {len(test.classes)} {what} were trained on: {shown}")
+        share = f"{len(common)} of {len(test.classes)} {what}"
+        share = f"the only {what[:-2]}" if len(test.classes) == 1 else share
+        verb = "was" if len(test.classes) == 1 else "were"
+        said.append(f"{share} {verb} trained on: {_few(common)}")
     if images:
         said.append(f"{images} test images were trained on")
     if near:
         said.append(f"{near} test photos look like photos that were trained on")
-    if said and leaks == "refuse":
-        raise MismatchError(
-            f"{'; '.join(said)}.", "Leave them out of the test: --leaks drop. Or name a --split."
-        )
     kept = _without(test, photo, sketch, common)
-    if not (len(kept.photo) and len(kept.sketch)):
-        raise MismatchError("Nothing is left to test: all of it was trained on.", "Add data.")
-    notes = tuple(f"Left out of the test: {one}." for one in said)
-    for note in notes:
-        report.note(note)
-    return kept, notes
+    left = len(kept.photo) and len(kept.sketch)
+    if said and leaks == "refuse":
+        hint = "Leave them out of the test: --leaks drop. Or name a --split."
+        raise MismatchError(f"{'; '.join(said)}.", hint if left else _other_test(data))
+    if not left:
+        raise MismatchError("Nothing is left to test: all of it was trained on.", _other_test(data))
+    notes = [f"Left out of the test: {one}." for one in said]
+    if data.inputs.task == "fg" and (shared := _classes_in_common(data, known)):
+        notes.append(f"Classes of the test that were trained on, by other images: {shared}.")
+    return kept, tuple(notes)
+
+
+def _classes_in_common(data: Data, known: set[str]) -> str:
+    """Classes whose instances are tested and that were trained on as classes, in words."""
+    items, tested = data.store.items, data.partition.test.photo.instance
+    photos = np.isin(items.instance, tested) & (items.instance >= 0)
+    names = [items.classes[label] for label in np.unique(items.label[photos])]
+    return _few(tuple(name for name in names if key(name) in known))
+
+
+def _other_test(data: Data) -> str:
+    """What can be tested where every class or instance was trained on."""
+    if data.inputs.task == "cg" and (data.partition.test.sketch.instance >= 0).any():
+        name = data.store.name
+        return f"Test single photos of theirs: `sbirctl embed RUN --dataset {name} --task fg`."
+    return "Test classes that it was not trained on."
+
+
+def _few(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
 
 
 def _without(

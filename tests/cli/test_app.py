@@ -71,7 +71,7 @@ def test_a_table_in_a_pipe_is_tab_separated():
 def test_an_unforeseen_error_has_no_traceback_unless_asked(tmp_path):
     code = (
         "import sys\nimport sbirctl.pipeline.env as e\n"
-        "def broken(): raise RuntimeError('boom')\n"
+        "def broken(*_): raise RuntimeError('boom')\n"
         "e.describe = broken\n"
         "from sbirctl.__main__ import main\nmain(sys.argv[1:])"
     )

@@ -1,6 +1,7 @@
 """`sbirctl home` and `sbirctl datasets rm`."""
 
 import json
+import os
 
 import pytest
 
@@ -47,6 +48,29 @@ def test_clean_shows_a_plan_and_then_does_it(home, capfd):
     assert not (home / "runs" / "refused").exists()
     assert (home / "runs" / "one").is_dir()
     assert _app.run(["home", "--yes"]) == 2
+
+
+def test_what_a_killed_call_left_is_in_the_plan_with_its_reason_and_asked_for(
+    home, capfd, monkeypatch
+):
+    old = home / "runs" / "one" / f".state.{'0' * 16}.unfinished"
+    new = home / "datasets" / "mine" / f".images.{'1' * 16}.unfinished"
+    for path in (old, new):
+        path.write_bytes(b"x" * 70)
+    os.utime(old, (0, 0))
+    (home / "runs" / "refused" / ".lock").unlink()
+    (home / "runs" / "refused").rmdir()
+    (row,) = listed(capfd, "--clean")["rows"]
+    assert (row["kind"], row["bytes"], row["path"]) == ("file", 70, str(old))
+    assert "killed" in row["left_over"]
+    monkeypatch.setattr("sbirctl.cli._console.can_ask", lambda: True)
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    assert _app.run(["home", "--clean"]) == 0
+    assert "killed" in capfd.readouterr().out
+    assert old.exists()
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: True)
+    assert _app.run(["home", "--clean"]) == 0
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_datasets_are_removed_by_name(home, capfd):

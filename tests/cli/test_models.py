@@ -33,6 +33,23 @@ def test_show_prints_card_and_settings(capsys):
     assert "temperature\t0.2" in shown
 
 
+def test_settings_are_grouped_and_what_differs_from_the_paper_is_marked(capsys):
+    assert _app.run(["models", "show", "ffmln"]) == 0
+    shown = capsys.readouterr().out
+    titles = ["input", "network", "losses", "recipe", "machine and preset"]
+    places = [shown.index(f"key\tdefault\thelp\n{first}") for first in
+              ("size\t", "network\t", "terms\t", "epochs\t", "preset\t")]  # fmt: skip
+    assert places == sorted(places), titles
+    assert "paper-64\tval=none dim=64*\n" in shown
+    assert "(none)\tval=auto*\n" in shown
+    assert "paper\tval=none\n" in shown
+    assert _app.run(["models", "show", "ffmln", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["beside_the_paper"]["norm"] == {"terms": ["norm"]}
+    kinds = {one["key"]: one["kind"] for one in found["settings"]}
+    assert (kinds["terms"], kinds["dim"], kinds["size"]) == ("loss", "network", "input")
+
+
 def test_show_leaves_the_recipe_out_where_nothing_is_trained(capsys):
     assert _app.run(["models", "show", "clip", "--json"]) == 0
     described = json.loads(capsys.readouterr().out)

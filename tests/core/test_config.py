@@ -138,7 +138,7 @@ def test_settings_survive_a_toml_file(settings):
 
 
 def test_describe_names_every_key():
-    rows = {key: default for key, default, _ in describe(Settings)}
+    rows = {one.key: one.default for one in describe(Settings)}
     assert rows["lambda"] == "0.8"
     assert rows["backbone.name"] == "resnet50"
     assert rows["mean"] == "0.5,0.5,0.5"

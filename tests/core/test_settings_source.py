@@ -1,0 +1,69 @@
+"""Settings rebuilt from source are those of the imported class; every number says its unit."""
+
+import re
+from typing import get_type_hints
+
+import pytest
+
+from sbirctl.core.config import describe
+from sbirctl.core.settings_source import schema_of
+from sbirctl.datasets import DATASETS
+from sbirctl.edges.settings import METHODS
+from sbirctl.models import MODELS, presets_of
+from sbirctl.retrieval.rerank import METHODS as RERANKING
+from sbirctl.tasks import TASKS
+
+OWN = [
+    *((registry, name, attribute)
+      for registry, attribute in ((MODELS, "Settings"), (TASKS, "Options"), (DATASETS, "Options"))
+      for name in registry.names() if registry.is_own(name)),
+]  # fmt: skip
+UNITS = (
+    r"pixels?|triplets|prompts|layers|orders|0\.\.1|epochs|passes|images|sketches|photos|drawings|quadruplets|pieces|classes"
+    r"|instances|weight|share|learning rate|temperature|margin|distance|gradient|sharpness|seed"
+    r"|dimensions|outputs|levels|feature map|cells|branches|tokens|blocks|heads|neighbours|nodes"
+    r"|ranks?|power|deviation|weakest"
+)
+
+
+@pytest.mark.parametrize("registry, name, attribute", OWN, ids=[name for _, name, _ in OWN])
+def test_the_source_says_what_the_class_is(registry, name, attribute):
+    read = schema_of(registry.module_of(name), attribute)
+    made = getattr(registry.get(name), attribute)
+    if read is None:  # a reader that is an instance of another's class; nothing is completed
+        assert registry is DATASETS
+        return
+    told = [(one.key, one.help, one.kind, one.choices) for one in describe(made)]
+    assert [(one.key, one.help, one.kind, one.choices) for one in describe(read)] == told
+    hints = get_type_hints(made)
+    for field, kind in get_type_hints(read).items():
+        plain = kind in (int, float, bool, str)
+        assert not plain or kind is hints[field], field
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_presets_are_known_without_the_model(name):
+    assert sorted(presets_of(name)) == sorted(MODELS.get(name).presets)
+
+
+def is_number(text):
+    try:
+        return bool(text) and all(float(one) is not None for one in text.split(","))
+    except ValueError:
+        return False
+
+
+def schemas():
+    yield from ((name, getattr(registry.get(name), what)) for registry, name, what in OWN)
+    yield from METHODS.items()
+    yield from ((name, method.Settings) for name, method in RERANKING.items())
+
+
+def test_every_setting_has_help_and_every_number_its_unit():
+    bare = [
+        f"{name} {one.key}: {one.help}"
+        for name, schema in schemas()
+        for one in describe(schema)
+        if not one.help or (is_number(one.default) and not re.search(UNITS, one.help))
+    ]
+    assert not bare
