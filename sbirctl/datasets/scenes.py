@@ -40,7 +40,7 @@ class DrawnScenes:
     seed: int = setting(0, help="another seed, other scenes")
     count: int = setting(200, help="scenes: a photo and a sketch each")
     things: int = setting(3, help="things in a scene, 1 to 4")
-    pixels: int = setting(96, help="side of the drawn pictures")
+    pixels: int = setting(96, help="side of the drawn pictures in pixels")
 
 
 @DATASETS.register

@@ -14,7 +14,7 @@ def rows() -> list[dict[str, object]]:
     ]
 
 
-def options(name: str) -> list[dict[str, Any]]:
+def options(name: str) -> list[dict[str, object]]:
     """One row an option of a task: key, default, choices, help.
 
     Raises:

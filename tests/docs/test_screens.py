@@ -21,7 +21,7 @@ def test_a_screen_that_depends_on_no_run_is_as_it_is_now(command, title, tmp_pat
 
 
 def test_every_screen_is_there_and_fits():
-    found = re.findall(r"\n## (.+)\n\n```text\n\$ sbirctl (.+)\n(.*?)\n```\n", TEXT, re.S)
+    found = re.findall(r"\n## ([^\n]+)\n\n```text\n\$ sbirctl ([^\n]+)\n(.*?)\n```\n", TEXT, re.S)
     assert [(command, title) for title, command, _ in found] == [one[:2] for one in screens.SCREENS]
     for _, command, text in found:
         table = [line for line in text.splitlines() if line[:1] in tuple("┏┃┡│└")]
