@@ -51,7 +51,7 @@ class SakeSettings(ModelSettings):
         True, help="a bit in every squeeze-and-excitation block says that the image is a photo"
     )
     freeze_bn: bool = setting(False, help="batch norm keeps its running statistics", kind="recipe")
-    dim: int = setting(512, help="size of the embedding; the code has 512 and 64", least=1)
+    dim: int = setting(512, help="dimensions of the embedding; the code has 512 and 64", least=1)
     start: Literal["teacher", "random"] = setting(
         "teacher",
         help="embedding and label layer start as the best two factors of the teacher's classifier,"

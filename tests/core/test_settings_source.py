@@ -19,7 +19,7 @@ OWN = [
       for name in registry.names() if registry.is_own(name)),
 ]  # fmt: skip
 UNITS = (
-    r"pixels?|scenes|things|triplets|prompts|layers|orders|0\.\.1|epochs|passes|images|sketches|photos|drawings|quadruplets|pieces|classes"
+    r"pixels?|similarit|multiplied|tuples|numbers|targets|scenes|things|triplets|prompts|layers|orders|0\.\.1|epochs|passes|images|sketches|photos|drawings|quadruplets|pieces|classes"
     r"|instances|weight|share|learning rate|temperature|margin|distance|gradient|sharpness|seed"
     r"|dimensions|outputs|levels|feature map|cells|branches|tokens|blocks|heads|neighbours|nodes"
     r"|ranks?|power|deviation|weakest"
