@@ -59,6 +59,7 @@ def category_divergence(
     if order == "sorted":
         values = values.sort(dim=1).values
     log = values.float().log_softmax(dim=1)
-    cross = log.exp() @ log.T  # sum_k D_i[k] log D_j[k]
+    with torch.autocast(log.device.type, enabled=False):  # KL is a small difference of large sums
+        cross = log.exp() @ log.T  # sum_k D_i[k] log D_j[k]
     pairs = len(rows) * (len(rows) - 1)
     return (cross.diagonal()[:, None] - cross).sum() / pairs  # KL of i to itself is 0

@@ -53,6 +53,17 @@ def test_divergence_equals_a_loop_over_ordered_pairs(order) -> None:
     assert naive > 0.01
 
 
+def test_divergence_is_of_float32_in_half_precision_too() -> None:
+    relative = 0.03 * torch.randn(32, generator=torch.Generator().manual_seed(0))
+    category = torch.arange(32) // 4
+    wanted = category_divergence(relative, category, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = category_divergence(relative, category, 4)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, wanted)
+    assert wanted.item() < 0.004  # less than bfloat16 tells from 0 beside the sums of 1.4
+
+
 def test_alike_categories_and_a_lone_one_do_not_diverge() -> None:
     relative = torch.tensor([0.1, 0.5, 0.1, 0.5, -1.0], requires_grad=True)
     category = torch.tensor([0, 0, 1, 1, 2])
