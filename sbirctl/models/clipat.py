@@ -31,7 +31,7 @@ from sbirctl.models._prompted import PromptedModel
 from sbirctl.models._recipe import IMAGENET_MEAN, IMAGENET_STD
 from sbirctl.models.layers.class_texts import FineGrained, text_of_class
 from sbirctl.models.layers.clip_towers import SMALL_CLIP, SMALL_TOWERS, ClipSettings
-from sbirctl.models.layers.patch_shuffle import shuffle_patches, two_orders
+from sbirctl.models.layers.patch_shuffle import check_grid, shuffle_patches, two_orders
 from sbirctl.models.layers.prompted_clip import PromptedEncoder, TrainedPart
 from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.tuple_plans import QuadrupletPlan
@@ -141,6 +141,10 @@ class ClipAt(PromptedModel):
             "shuffle": 1.0,
         },
     }
+
+    def __init__(self, settings: Any, classes: tuple[str, ...] | None = None) -> None:
+        check_grid(settings.shuffle_grid, settings.size, "shuffle_grid")
+        super().__init__(settings, classes)
 
     def make_encoder(self, clip: Any) -> PromptedEncoder:
         """See `PromptedModel.make_encoder`."""

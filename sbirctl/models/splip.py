@@ -30,7 +30,7 @@ from sbirctl.models._prompted import PromptedModel
 from sbirctl.models.layers.class_texts import FineGrained, texts_of_classes
 from sbirctl.models.layers.clip_towers import SMALL_CLIP, SMALL_TOWERS, ClipSettings, read_tokens
 from sbirctl.models.layers.jigsaw_solver import JigsawSolver, drawn_orders, most_orders
-from sbirctl.models.layers.patch_shuffle import shuffle_patches
+from sbirctl.models.layers.patch_shuffle import check_grid, shuffle_patches
 from sbirctl.models.layers.shared_prompts import ClassTokens, PromptBlocks, SharedPromptEncoder
 from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.sampling.tuple_plans import QuadrupletPlan
@@ -111,6 +111,7 @@ class Splip(PromptedModel):
     }
 
     def __init__(self, settings: Any, classes: tuple[str, ...] | None = None) -> None:
+        check_grid(settings.jigsaw_grid, settings.size, "jigsaw_grid")
         super().__init__(settings, classes)
         cells = settings.jigsaw_grid**2
         if settings.jigsaw_orders > most_orders(cells):

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from sbirctl.core.errors import UsageError
+from sbirctl.models import create
 from sbirctl.models.layers.patch_shuffle import shuffle_patches, two_orders
 
 
@@ -54,3 +56,11 @@ def test_two_orders_are_never_the_same_and_reach_all() -> None:
         assert not torch.equal(first, second)
         seen.add(tuple(first.tolist()))
     assert len(seen) == 24
+
+
+@pytest.mark.parametrize(("name", "key"), [("clipat", "shuffle_grid"), ("splip", "jigsaw_grid")])
+def test_cells_of_less_than_a_pixel_are_refused(name: str, key: str) -> None:
+    layers = [{"preset": "small", key: 33}]
+    with pytest.raises(UsageError, match=f"{key}=33 cells do not fit in a row of 32") as found:
+        create(name, device="cpu", weights="none", layers=layers)
+    assert found.value.hint == "Take 32 or fewer."

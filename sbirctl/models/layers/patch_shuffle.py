@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sbirctl.core.errors import UsageError
+
 
 def shuffle_patches(images: Tensor, order: Tensor, grid: int) -> Tensor:
     """Cell k of the result is cell order[k] of the picture, counted row by row.
@@ -32,6 +34,22 @@ def shuffle_patches(images: Tensor, order: Tensor, grid: int) -> Tensor:
     result = images.clone()
     result[:, :, : tall * grid, : wide * grid] = moved.reshape(cut.shape)
     return result
+
+
+def check_grid(grid: int, size: int, key: str) -> None:
+    """Refuse cells of less than a pixel.
+
+    Args:
+        grid: cells of a row. size: side of the pictures in pixels.
+        key: the setting that `grid` is.
+
+    Raises:
+        UsageError: there are more cells in a row than pixels.
+    """
+    if grid > size:
+        raise UsageError(
+            f"{key}={grid} cells do not fit in a row of {size} pixels.", f"Take {size} or fewer."
+        )
 
 
 def two_orders(rng: np.random.Generator, cells: int) -> tuple[Tensor, Tensor]:
