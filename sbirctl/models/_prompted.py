@@ -16,7 +16,7 @@ from sbirctl.core.errors import MismatchError
 from sbirctl.models._base import Model
 from sbirctl.models._recipe import ParamGroup
 from sbirctl.models._weights import RANDOM, WeightsRecord
-from sbirctl.models.layers.class_texts import class_texts
+from sbirctl.models.layers.class_texts import class_texts, filled
 from sbirctl.models.layers.clip_towers import (
     build_clip,
     check_size,
@@ -98,7 +98,7 @@ class PromptedModel(Model):
             return self._texts
         assert self.classes is not None
         texts, index = class_texts(self.classes, self.settings.fg_text)
-        features = self.embed_text([self.settings.template.format(text) for text in texts])
+        features = self.embed_text(filled(self.settings.template, texts))
         self._texts = features, torch.tensor(index, device=features.device)
         return self._texts
 

@@ -27,7 +27,7 @@ from sbirctl.losses import (
 )
 from sbirctl.models import MODELS, Augmentation, ParamGroup, Stage, card_presets
 from sbirctl.models._prompted import PromptedModel
-from sbirctl.models.layers.class_texts import FineGrained, texts_of_classes
+from sbirctl.models.layers.class_texts import FineGrained, filled, texts_of_classes
 from sbirctl.models.layers.clip_towers import SMALL_CLIP, SMALL_TOWERS, ClipSettings, read_tokens
 from sbirctl.models.layers.jigsaw_solver import JigsawSolver, drawn_orders, most_orders
 from sbirctl.models.layers.patch_shuffle import check_grid, shuffle_patches
@@ -243,16 +243,24 @@ class Splip(PromptedModel):
         if not self._tokens:
             options = self.settings
             texts, _ = texts_of_classes(self.classes, options.fg_text)
-            templates = {"photo": options.template, "sketch": options.sketch_template}
-            for name in MODALITIES:
-                self._tokens[name] = self._read(templates[name], texts)
+            keys = {"photo": "template", "sketch": "sketch_template"}
+            self._tokens = {name: self._read(keys[name], texts) for name in MODALITIES}
         self._tokens[modality] = self._tokens[modality].to(self._mean.device)
         return self._tokens[modality]
 
-    def _read(self, template: str, texts: Sequence[str]) -> ClassTokens:
+    def _read(self, key: str, texts: Sequence[str]) -> ClassTokens:
         options, room = self.settings, self.text.context_length - self.settings.text_prompts
-        words = [template.format(text) for text in texts]
-        tokens = read_tokens(options.backbone, [*words, template.partition("{")[0]], room)
-        end = tokens.argmax(dim=1)  # the end token has the highest number
-        length = int(end[:-1].max()) + 1
-        return ClassTokens(tokens[:-1, :length], int(end[-1]), end[:-1])
+        template = getattr(options, key)
+        words, start = filled(template, texts, key), template.partition("{}")[0]
+        # the end token has the highest number
+        lead = int(read_tokens(options.backbone, [start], self.text.context_length).argmax())
+        if room < lead + 2:  # a token of the name, and the end
+            raise UsageError(
+                f"text_prompts={options.text_prompts} and the {lead} tokens before a name leave"
+                f" none of the text encoder's {self.text.context_length} tokens to it.",
+                f"Take {max(0, self.text.context_length - lead - 2)} or fewer.",
+            )
+        tokens = read_tokens(options.backbone, words, room)
+        end = tokens.argmax(dim=1)
+        length = int(end.max()) + 1
+        return ClassTokens(tokens[:, :length], lead, end)

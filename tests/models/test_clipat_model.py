@@ -150,6 +150,13 @@ def test_negatives_of_instances_are_of_the_category_and_come_in_groups():
     assert "batch of 4" in caught.value.hint
 
 
+def test_a_template_has_one_place_for_the_name():
+    given = pairs()
+    for template in ("a photo", "{} or {}", "a {name}"):
+        with pytest.raises(UsageError, match="has no single {}"):
+            loss_terms(clipat(PAIRS, template=template), given, "train")
+
+
 def test_one_category_has_no_class_texts():
     with pytest.raises(UsageError, match="All classes share the text 'shoe'"):
         loss_terms(fine(("shoe/1", "shoe/2", "shoe/3", "shoe/4")), pairs(), "train")

@@ -239,6 +239,16 @@ def test_a_tower_that_is_not_clips_own_is_refused():
         splip(backbone=towers)
 
 
+def test_texts_without_place_for_a_name_are_refused():
+    with pytest.raises(UsageError, match="text_prompts=11 and the 4 tokens before a name") as found:
+        splip(text_prompts=11)
+    assert found.value.hint == "Take 10 or fewer."
+    model = splip(text_prompts=10)
+    assert len({tuple(row) for row in model._class_tokens("photo").tokens.tolist()}) == 3
+    with pytest.raises(UsageError, match="sketch_template='x{' has no single {}"):
+        splip(sketch_template="x{")
+
+
 def test_other_weights_keep_the_blocks_and_a_checkpoint_has_the_solver():
     model = splip()
     blocks = [p.clone() for p in model.encoder.blocks.parameters()]

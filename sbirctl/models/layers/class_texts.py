@@ -21,6 +21,23 @@ def text_of_class(name: str, fine_grained: FineGrained = "instance") -> str:
     return chosen.replace("_", " ")
 
 
+def filled(template: str, texts: Sequence[str], key: str = "template") -> list[str]:
+    """The template with each text in place of its {}.
+
+    Args:
+        template: such as "a photo of a {}". texts: of classes. key: the setting it is.
+
+    Raises:
+        UsageError: it has not one {}.
+    """
+    if template.count("{}") != 1:
+        raise UsageError(
+            f"{key}={template!r} has no single {{}}, where the name of a class goes.",
+            f"Add it, as in --set {key}='a photo of a {{}}'.",
+        )
+    return [template.replace("{}", text) for text in texts]
+
+
 def class_texts(
     names: Sequence[str], fine_grained: FineGrained
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
