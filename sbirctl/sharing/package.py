@@ -135,5 +135,7 @@ def _problem(run: str, files: Mapping[str, Mapping[str, Any]]) -> str:
             return f"it lists {display_path(name[:60])!r}, which is no file of a run"
         if not _DIGEST.fullmatch(one["sha256"]):
             return f"{name} has no digest"
+    if len({name.lower() for name in files}) < len(files):
+        return "it lists names that differ in capitals only"
     missing = [name for name in _NEEDED if name not in files]
     return f"it lists no {missing[0]}" if missing else ""

@@ -108,7 +108,7 @@ def _refuse_many(path: Path, called: str) -> None:
     if at < 0 or len(tail) - at < _END_BYTES:
         raise _refused(called, "it is no zip archive, or its end is missing")
     count, length = struct.unpack_from("<HI", tail, at + 10)
-    if tail[at - _ZIP64_BYTES :].startswith(_ZIP64):  # where it is, it holds
+    if at >= _ZIP64_BYTES and tail.startswith(_ZIP64, at - _ZIP64_BYTES):  # where it is, it holds
         count, length = struct.unpack_from("<QQ", tail, at - _ZIP64_BYTES + 32)
     if count > _MOST_MEMBERS or length > MOST_LIST_BYTES:
         raise _refused(called, f"it claims {count} members, and {human_bytes(length)} of names")
@@ -120,6 +120,8 @@ def _members(archive: zipfile.ZipFile, size: int, called: str) -> dict[str, zipf
         name = member.filename
         if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
             raise _refused(called, f"{display_path(name[:60])!r} in it is compressed")
+        if member.header_offset < 0:  # a seek would fail as one of the disk does
+            raise _refused(called, f"{display_path(name[:60])!r} would begin before it")
         if name in found:
             raise _refused(called, f"{display_path(name[:60])!r} is in it twice")
         found[name] = member

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -90,7 +90,7 @@ def take_in(
         report: for progress, in bytes.
 
     Raises:
-        CorruptError: the list is refused, or a file is another one.
+        CorruptError: the list is refused, a file is another one, or another run is in the way.
         SbirctlError: no space, or another process takes it in.
     """
     package = read_list(list_file, source)
@@ -100,7 +100,9 @@ def take_in(
     place = home() / "receiving" / target.name
     with lock(place.with_name(f".{target.name}.lock"), busy=f"{source} is being received"):
         if target.exists():
-            check_files(target)
+            _refuse_another(target, package, source)
+            # another version's list of the same files has other bytes: the one that is here counts
+            origin = replace(origin, list=digest_file(target / LIST))
         else:
             try:
                 _fill(place, package, source, fetch, report)
@@ -114,6 +116,18 @@ def take_in(
             sync_folder(target.parent)
         _write_origin(target, origin)
     return target
+
+
+def _refuse_another(folder: Path, package: Package, source: str) -> None:
+    """Raise CorruptError where the run in a folder is damaged, or another than the package's."""
+    if read_origin(folder) is not None:
+        check_files(folder)
+        if read_list(folder / LIST, source).digest == package.digest:
+            return
+    raise CorruptError(
+        f"{display_path(folder)} is in the way: it holds another run than {source}.",
+        "Nothing was received. Move that folder away first.",
+    )
 
 
 def check_files(folder: Path) -> None:

@@ -151,6 +151,9 @@ HOSTILE = {
     "a missing file": lambda files: {k: v for k, v in files.items() if k != "config.toml"},
     "another file": lambda files: {**files, "config.toml": b"size = 8\n"},
     "a longer file": lambda files: {**files, "config.toml": files["config.toml"] * 2},
+    "names that differ in capitals": lambda files: with_one_more(
+        with_one_more(files, "onnx-0123456789ab/a"), "onnx-0123456789ab/A"
+    ),
     "many members": lambda files: {**files, **{f"x{i}": b"" for i in range(200)}},
 }
 
@@ -201,6 +204,45 @@ def test_an_end_that_claims_millions_of_members_is_not_read(packed, two):  # noq
     status, _, err = two.receiver("runs", "unpack", path)
     assert status == 5
     assert "60000 members" in err
+
+
+def test_an_end_that_claims_a_place_behind_it_is_damage(packed, two):  # noqa: F811
+    data = bytearray(packed.read_bytes())
+    at = data.rfind(b"PK\x05\x06")
+    (length, start) = struct.unpack_from("<II", data, at + 12)
+    struct.pack_into("<I", data, at + 16, start + 1000)  # the first member would begin at -1000
+    path = two.root / "behind.sbirctl.zip"
+    path.write_bytes(data)
+    status, _, err = two.receiver("runs", "unpack", path)
+    assert status == 5, err
+    assert received(two) == []
+
+
+def test_an_end_close_to_the_beginning_is_damage(two):  # noqa: F811
+    data = bytearray(64)
+    data[40:44], data[28:32] = b"PK\x05\x06", b"PK\x06\x06"
+    path = two.root / "short.sbirctl.zip"
+    path.write_bytes(data)
+    assert two.receiver("runs", "unpack", path)[0] == 5
+
+
+def test_the_same_run_packed_by_another_version_is_the_same_run(packed, two):  # noqa: F811
+    folder = two.receiver("runs", "unpack", packed)[1]
+    write(packed, listed(members(packed), sbirctl="9.9"))
+    assert two.receiver("runs", "unpack", packed)[:2] == (0, folder)
+    status, _, err = two.receiver("evaluate", two.run)
+    assert status == 0, err
+
+
+def test_a_folder_of_that_name_that_is_another_run_is_left_alone(packed, two):  # noqa: F811
+    two.receiver("runs", "unpack", packed)
+    (folder,) = received(two)
+    (folder / "origin.json").unlink()  # as of a run that was trained here
+    before = sorted(path.name for path in folder.iterdir())
+    status, _, err = two.receiver("runs", "unpack", packed)
+    assert status == 5
+    assert "is in the way" in err
+    assert sorted(path.name for path in folder.iterdir()) == before
 
 
 def test_a_link_in_it_leads_nowhere(packed, two):  # noqa: F811
