@@ -72,7 +72,7 @@ class FsCoco(Dataset):
                     f"{given[0].label} holds no {folder}/<user>/<id>.jpg.",
                     "Name the folder or archive that has images/ and raster_sketches/.",
                 )
-        captions = _captions(given, items)
+        captions, problems = _captions(given, items)
         listed = _listed(given, _LISTS[options.test])
         return RawDataset(
             dataset=self.name,
@@ -82,7 +82,7 @@ class FsCoco(Dataset):
             layout="images/, raster_sketches/ and text/, a folder a user",
             ignored=_ignored(given, len(captions)),
             facts=asdict(options),
-            remarks=tuple(_remarks(items, captions, listed, options.test)),
+            remarks=(*_remarks(items, captions, listed, options.test), *problems),
             test_instances=tuple(sorted(f"{CLASS}/{one}" for one in listed)),
             captions=captions,
         )
@@ -110,17 +110,28 @@ def _items(tree: Tree, at: int, ids: Ids) -> list[RawItem]:
     return found
 
 
-def _captions(trees: Sequence[Tree], items: Sequence[RawItem]) -> dict[str, str]:
-    """By the id of the sketch of the same user and number."""
+def _captions(trees: Sequence[Tree], items: Sequence[RawItem]) -> tuple[dict[str, str], list[str]]:
+    """By the id of the sketch of the same user and number; and what was wrong with some."""
     sketches = {_place(item.path): item.id for item in items if item.modality == "sketch"}
     found = {}
+    odd = cut = 0
     for tree in trees:
         for file in _texts(tree):
             sketch = sketches.get(_place(file.path))
-            words = " ".join(tree.read(file.path).decode("utf-8", "replace").split())
-            if sketch and words:
+            if sketch is None:
+                continue
+            try:
+                words = " ".join(tree.read(file.path).decode("utf-8-sig").split())
+            except UnicodeDecodeError:
+                odd += 1
+                continue
+            if words:
                 found[sketch] = words[:_LONGEST]
-    return found
+                cut += len(words) > _LONGEST
+    problems = [f"{odd:,} captions are no UTF-8 and are left out."] if odd else []
+    if cut:
+        problems.append(f"{cut:,} captions are longer than {_LONGEST:,} characters and are cut.")
+    return found, problems
 
 
 def _texts(tree: Tree) -> list[File]:
@@ -136,7 +147,7 @@ def _listed(trees: Sequence[Tree], name: bytes) -> set[str]:
     for tree in trees:
         for file in tree.others:
             if file.path.split(b"/")[-1] == name:
-                return set(tree.read(file.path).decode("utf-8", "replace").split())
+                return set(tree.read(file.path).decode("utf-8-sig", "replace").split())
     return set()
 
 

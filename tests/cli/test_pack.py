@@ -209,7 +209,7 @@ def test_an_end_that_claims_millions_of_members_is_not_read(packed, two):  # noq
 def test_an_end_that_claims_a_place_behind_it_is_damage(packed, two):  # noqa: F811
     data = bytearray(packed.read_bytes())
     at = data.rfind(b"PK\x05\x06")
-    (length, start) = struct.unpack_from("<II", data, at + 12)
+    _, start = struct.unpack_from("<II", data, at + 12)
     struct.pack_into("<I", data, at + 16, start + 1000)  # the first member would begin at -1000
     path = two.root / "behind.sbirctl.zip"
     path.write_bytes(data)

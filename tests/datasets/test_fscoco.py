@@ -58,6 +58,23 @@ def test_captions_belong_to_sketches(tmp_path):
     }
 
 
+def test_captions_of_editors_are_read_and_others_are_named(tmp_path):
+    one, two = (f"fscoco/text/{n}" for n in ("1/000000000009.txt", "2/000000000034.txt"))
+    source = read(tmp_path, files={**FILES, one: b"\xef\xbb\xbfA dog", two: b"Un caf\xe9"})
+    assert source.captions == {"sketch/scene/1-000000000009.jpg": "A dog"}
+    assert "1 captions are no UTF-8 and are left out." in source.remarks
+    files = {**FILES, one: b" \n", two: b"dog " * 1000}
+    source = read(tmp_path / "long", files=files)
+    assert {len(text) for text in source.captions.values()} == {2000}
+    assert "1 captions are longer than 2,000 characters and are cut." in source.remarks
+
+
+def test_a_mark_at_the_start_of_a_list_is_no_part_of_its_first_number(tmp_path):
+    text = b"\xef\xbb\xbf" + FILES["fscoco/val_normal.txt"]
+    source = read(tmp_path, files={**FILES, "fscoco/val_normal.txt": text})
+    assert source.test_instances == ("scene/000000000025", "scene/000000000042")
+
+
 @pytest.mark.parametrize(
     ("test", "tested"),
     [
