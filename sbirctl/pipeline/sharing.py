@@ -11,6 +11,7 @@ from typing import Any
 
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError, few, nearest
 from sbirctl.core.files import display_path, read_json
+from sbirctl.core.forms import NATURAL, Each, Maybe, check_form
 from sbirctl.core.home import CHECKPOINT, read_result, run_folders
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import SCORES
@@ -24,6 +25,15 @@ from sbirctl.sharing.received import read_origin
 from sbirctl.training.checkpoint import Checkpoint, read_checkpoint
 
 _SHOWN = 2
+_FIGURES = {
+    "metrics": Each(Maybe(float)),
+    "chance": Each(Maybe(float)),
+    "definitions": Each(str),
+    "definition": {"name": str},
+    "provenance": dict,
+    "queries": NATURAL,
+    "gallery": Maybe(NATURAL),
+}
 
 
 @dataclass(frozen=True)
@@ -142,6 +152,8 @@ def _sent(folder: Path, place: str, licence: str, onnx: bool, report: Reporter) 
     from sbirctl.models import load_card
     from sbirctl.report.hub_card import Given, hub_card
 
+    if not licence.isprintable():
+        raise UsageError(f"{licence[:40]!r} is no licence.", "Type its name, as cc-by-nc-4.0.")
     header = read_checkpoint(folder / CHECKPOINT, tensors=False)
     origin = read_origin(folder)
     run = header.provenance.run or folder.name
@@ -192,6 +204,7 @@ def _scores(
             continue
         scores = read_json(path)
         if isinstance(scores, dict) and scores.get("checkpoint") == header.digest:
+            check_form(scores, _FIGURES, path, f"Type `sbirctl evaluate {folder.name}` first.")
             return scores, path
         report.warn(f"{display_path(path)} is of other weights and is left out.")
     report.warn(

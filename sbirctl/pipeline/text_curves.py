@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from sbirctl.core.errors import MissingError, UsageError
-from sbirctl.core.files import atomic_open
+from sbirctl.core.errors import CorruptError, MissingError, UsageError
+from sbirctl.core.files import atomic_open, display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.galleries.combining import combine
 from sbirctl.inference.onnx import export_named
@@ -60,6 +60,7 @@ def text_curves(
     Raises:
         UsageError: the model reads no words, or a wrong ending.
         MissingError: no such run, or the data set has no captions.
+        CorruptError: the model gives no numbers for some.
     """
     from sbirctl.report import style
     from sbirctl.report.sheet_thumbnails import store_of
@@ -142,6 +143,13 @@ def _embedded(encoder: Encoder, texts: list[str], report: Reporter) -> np.ndarra
             advance(len(vectors[-1]))
     place = {text: row for row, text in enumerate(different)}
     found: np.ndarray = np.concatenate(vectors)[[place[text] for text in texts]]
+    bad = ~np.isfinite(found).all(axis=1)
+    if bad.any():
+        raise CorruptError(
+            f"The model gives NaN or infinite values for {int(bad.sum()):,} captions, as for "
+            f"{display_path(texts[int(bad.argmax())][:40])!r}.",
+            "Take another run or weights.",
+        )
     return found
 
 

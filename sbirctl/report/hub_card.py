@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,8 @@ from sbirctl.report.markdown import table
 from sbirctl.retrieval.provenance import Pretraining, Provenance
 
 _NOT_STATED = "not stated"
+# what JSON may hold as it is, and YAML only escaped
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ def _metadata(given: Given) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _result(scores: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,9 +131,9 @@ def _title(given: Given) -> list[str]:
 
 def _use(given: Given) -> list[str]:
     hub = given.place.startswith("hf://")
-    name = given.place if hub else given.run
+    name = given.place if hub else shlex.quote(given.run)
     lines = ["## Use", "", "```bash"]
-    lines += [] if hub else [f"sbirctl runs unpack {given.place}"]
+    lines += [] if hub else [f"sbirctl runs unpack {shlex.quote(given.place)}"]
     lines += [
         f"sbirctl evaluate {name}",
         f"sbirctl embed {name} --dataset NAME --split all",
@@ -147,7 +152,12 @@ def _figures(given: Given) -> list[str]:
     if scores is None:
         return ["## Figures", "", "None were measured."]
     rows = [
-        (name, _rounded(value), _rounded(scores["chance"].get(name)), scores["definitions"][name])
+        (
+            name,
+            _rounded(value),
+            _rounded(scores["chance"].get(name)),
+            scores["definitions"].get(name),
+        )
         for name, value in scores["metrics"].items()
     ]
     tested = Provenance.from_json(scores["provenance"])

@@ -31,6 +31,7 @@ _PATIENCE = 10.0  # seconds
 _ASKED = "upstream.json"
 _ASK_PATIENCE = 3.0
 _ASK_AGAIN = timedelta(hours=1)
+_LONGEST = 200  # characters of what the hub says
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def asking(address: Address) -> Iterator[ModuleType]:
 
     Raises:
         MissingError: the library, the repository, the revision, a file or the network is missing.
+        UsageError: the hub has no such names.
         SbirctlError: the hub refused.
     """
     try:
@@ -175,16 +177,33 @@ def asking(address: Address) -> Iterator[ModuleType]:
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise MissingError(f"The hub shows no model {address.repo}.", login) from error
+    except errors.HFValidationError as error:
+        raise UsageError(
+            f"{address.repo} is no name that the hub takes.",
+            "It has at most 96 signs, no --, and does not end with -, . or .git.",
+        ) from error
     except errors.HfHubHTTPError as error:
         status = getattr(error.response, "status_code", None)
+        if status == 400:
+            raise _not_taken(address, error.server_message or "it says no reason.") from error
         if status in (401, 403):
             raise SbirctlError(f"The hub refuses {address}: {status}.", login) from error
         raise _unreachable(address, f"the hub answers {status}") from error
     except OfflineModeIsEnabled as error:
         raise _unreachable(address, "HF_HUB_OFFLINE is set.") from error
     except Exception as error:  # each version raises those of another HTTP library
+        if isinstance(error.__cause__, errors.BadRequestError):  # the metadata of the page
+            raise _not_taken(address, str(error)) from error
         lines = str(error).strip().splitlines()
         raise _unreachable(address, lines[0][:80] if lines else type(error).__name__) from error
+
+
+def _not_taken(address: Address, said: str) -> SbirctlError:
+    shown = display_path(" ".join(said.split()))[:_LONGEST]
+    return SbirctlError(
+        f"The hub does not take what it is sent for {address}: {shown}",
+        "Mend what it says; a --licence is one that it knows, or other.",
+    )
 
 
 def _unreachable(address: Address, reason: str) -> MissingError:

@@ -226,6 +226,29 @@ def test_no_such_repository_or_revision(pushed):
     assert "no revision 'v9'" in err
 
 
+@pytest.mark.parametrize("name", ["ada/a--b", "ada/a.", "ada/a.git"])
+def test_a_name_that_the_hub_does_not_take_is_wrongly_typed(pushed, hub, name):
+    hub.requests.clear()
+    status, _, err = pushed.receiver("models", "pull", f"hf://{name}")
+    assert status == 2
+    assert f"{name} is no name" in err
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("step", ["validate", "commit"])
+def test_what_the_hub_has_against_a_page_is_said(pushed, monkeypatch, step):
+    said = '"license" must be one of [apache-2.0, mit]'
+
+    def refuse(handler, *_):
+        handler._json(400, {"error": said, "errors": [{"message": said}]})
+
+    monkeypatch.setattr(hub_server._Handler, step, refuse)
+    status, _, err = pushed.sender("models", "push", pushed.run, "ada/small", "--no-onnx")
+    assert status == 1
+    assert said in " ".join(err.split())
+    assert "cannot be reached" not in err
+
+
 def test_a_stopped_pull_goes_on(pushed, hub, monkeypatch):
     import huggingface_hub
 

@@ -122,6 +122,34 @@ def test_a_model_that_cannot_be_exported_goes_without(two, monkeypatch):  # noqa
     assert "This network has no such form." in members(path)["README.md"].decode()
 
 
+def test_a_licence_with_signs_that_yaml_has_none_for(two):  # noqa: F811
+    path = two.root / "a run's.sbirctl.zip"
+    words = ("runs", "pack", two.run, path, "--no-onnx", "--licence")
+    assert two.sender(*words, "mine\u2028\ud800")[0] == 2
+    assert two.sender(*words, "mine: #'\"\\ | é")[0] == 0
+    page = members(path)["README.md"].decode()
+    assert yaml.safe_load(page.split("---\n")[1])["license"] == "mine: #'\"\\ | é"
+    assert "sbirctl runs unpack 'a run'\"'\"'s.sbirctl.zip'" in page
+
+
+@pytest.mark.parametrize("sign", ["\x7f", "\x85", "\u2028", "\ufeff", "\uffff", "\U0001f600"])
+def test_metadata_is_yaml_whatever_a_name_holds(sign):
+    from sbirctl.report.hub_card import _json
+
+    assert yaml.safe_load(f"a: {_json([f'x{sign} y'])}\n") == {"a": [f"x{sign} y"]}
+
+
+def test_figures_that_are_no_numbers_are_refused(two):  # noqa: F811
+    place = two.root / "sender" / "runs" / two.run / "scores.json"
+    scores = json.loads(place.read_text())
+    name = next(iter(scores["metrics"]))
+    scores["metrics"][name] = float("nan")
+    place.write_text(json.dumps(scores))
+    status, _, err = two.sender("runs", "pack", two.run, "--no-onnx")
+    assert status == 5
+    assert f"{name} is not a finite number" in err
+
+
 def test_scores_of_other_weights_stay_here(two):  # noqa: F811
     place = two.root / "sender" / "runs" / two.run / "scores.json"
     place.write_text(json.dumps({**json.loads(place.read_text()), "checkpoint": "0" * 64}))

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sbirctl.core.errors import MissingError, UsageError
+from sbirctl.core.errors import CorruptError, MissingError, UsageError
 from sbirctl.pipeline import text_curves as module
 from sbirctl.pipeline.prepare import prepare
 from sbirctl.retrieval.embeddings import write
@@ -85,6 +85,14 @@ def _sketch_ids(world):
     items = world.store.items
     known = {items.path[i]: items.id[i] for i in items.where("sketch")}
     return [known[bytes(path)] for path in world.e.query_path]
+
+
+def test_words_that_become_no_numbers_are_refused(world):
+    real = world.encoder.embed_text
+    world.encoder.embed_text = lambda texts: np.where(np.arange(DIM) == 3, np.nan, real(texts))
+    with pytest.raises(CorruptError, match="NaN or infinite values for"):
+        module.text_curves(None, world.out)
+    assert not world.out.exists()
 
 
 def test_a_model_without_words_and_data_without_captions_are_refused(world):
