@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint format types check docs pages bench wheel release-check clean
+.PHONY: demo test test-slow lint format types check docs pages bench wheel release-check clean
 
 demo: $(VENV)/.program
 	$(BIN)/sbirctl demo
@@ -11,9 +11,9 @@ demo: $(VENV)/.program
 test: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
-# with the slow ones, and every process of a test started by Python itself (tests/forked.py)
-test-all: $(VENV)/.installed
-	OMP_NUM_THREADS=1 SBIRCTL_TEST_FORK=0 $(BIN)/python -m pytest -n auto --dist worksteal
+# what is dear and guards what rarely breaks
+test-slow: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
