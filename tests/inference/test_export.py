@@ -14,7 +14,7 @@ from small_models import small
 
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError
-from sbirctl.inference.export import LEAST_COSINE, ExportError, Origin, export
+from sbirctl.inference.export import LEAST_COSINE, ExportError, Origin, _image_side, export
 from sbirctl.inference.onnx import OnnxEncoder
 from sbirctl.models import MODELS
 
@@ -83,6 +83,16 @@ def test_vectors_are_those_of_torch(pair, modality, count):
     assert found.shape == own.shape
     assert float((own * found).sum(1).min()) >= LEAST_COSINE
     assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["clipat", "splip"])
+def test_prompts_do_not_fix_the_number_of_pictures(name):
+    side = _image_side(model_of(name), "photo", SIZE)
+    example = torch.zeros(2, SIZE, SIZE, 3, dtype=torch.uint8)
+    free = torch.export.Dim("n", min=1, max=1 << 20)
+    program = torch.export.export(side, (example,), dynamic_shapes=({0: free},))
+    (given,) = (n for n in program.graph.nodes if n.name == program.graph_signature.user_inputs[0])
+    assert not isinstance(given.meta["val"].shape[0], int)
 
 
 def test_texts_are_those_of_torch(pair):

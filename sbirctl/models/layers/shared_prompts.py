@@ -112,7 +112,8 @@ class SharedPromptEncoder(nn.Module):
         patches = visual.conv1(images).flatten(2).transpose(1, 2)
         places = visual.positional_embedding.to(patches.dtype)
         patches = patches + places[1:]
-        first = (visual.class_embedding.to(patches.dtype) + places[:1]).expand(len(images), 1, -1)
+        first = visual.class_embedding.to(patches.dtype) + places[:1]
+        first = first.expand(images.shape[0], 1, -1)
         prompts, features = self._from_texts(patches, texts)
         x = visual.ln_pre(torch.cat([first, patches], dim=1))
         for block, more in zip(visual.transformer.resblocks, prompts, strict=True):
@@ -144,7 +145,7 @@ class SharedPromptEncoder(nn.Module):
         if texts is None:
             return [none] * layers, None
         clip, blocks = self._text[0], self.blocks
-        n, classes = len(patches), len(texts.tokens)
+        n, classes = patches.shape[0], len(texts.tokens)
         words = clip.token_embedding(texts.tokens)
         inserted = none.new_zeros(n, 0, words.shape[-1])
         if blocks.to_text is not None:
