@@ -68,6 +68,23 @@ class PromptedModel(Model):
         self._frozen_digest = ""
         self._texts: tuple[Tensor, Tensor] | None = None
 
+    def idle_settings(self) -> dict[str, tuple[str, ...]]:
+        """Names of the settings that change nothing, by the setting that makes it so."""
+        return {}
+
+    def remarks(self, stored: int) -> list[str]:
+        """See `Model.remarks`; also which settings were given that change nothing."""
+        usual, own = type(self.settings)(), self.settings
+        return [
+            *super().remarks(stored),
+            *(
+                f"{name}={getattr(own, name)} changes nothing with {reason}"
+                for reason, names in self.idle_settings().items()
+                for name in names
+                if getattr(own, name) != getattr(usual, name)
+            ),
+        ]
+
     def load_weights(self, weights: str) -> WeightsRecord:
         """See `Model.load_weights`; a file holds both towers of CLIP."""
         if weights == RANDOM:

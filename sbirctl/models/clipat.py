@@ -152,6 +152,20 @@ class ClipAt(PromptedModel):
         prompts = self.prompt_values(clip, 1 if options.common_prompt else 2)
         return PromptedEncoder(clip.visual, prompts, branches=options.branches, train=options.train)
 
+    def idle_settings(self) -> dict[str, tuple[str, ...]]:
+        """See `PromptedModel.idle_settings`."""
+        options = self.settings
+        found: dict[str, tuple[str, ...]] = {}
+        if not options.cls_weight:
+            found["cls_weight=0"] = ("temperature", "template", "fg_text")
+        if not options.divergence:
+            found["divergence=0"] = ("per_category", "divergence_order")
+        if not options.shuffle:
+            found["shuffle=0"] = ("shuffle_grid", "shuffle_margin")
+        if not options.prompts or "prompts" not in options.train:
+            found["no prompts to train"] = ("lr_prompts",)
+        return found
+
     def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
         """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised."""
         return self.encoder(images, None) if modality == "sketch" else self.encoder(None, images)

@@ -146,6 +146,18 @@ class Splip(PromptedModel):
             self.solver = JigsawSolver(visual.output_dim, options.jigsaw_orders)
         return SharedPromptEncoder(clip, blocks, options.norms)
 
+    def idle_settings(self) -> dict[str, tuple[str, ...]]:
+        """See `PromptedModel.idle_settings`."""
+        options = self.settings
+        found: dict[str, tuple[str, ...]] = {}
+        if not options.cls_weight:
+            found["cls_weight=0"] = ("temperature",)
+        if not options.jigsaw:
+            found["jigsaw=0"] = ("jigsaw_grid", "jigsaw_orders")
+        if not (options.text_prompts or options.visual_prompts or options.guided):
+            found["no prompts"] = ("mapping_layers", "mapping_width")
+        return found
+
     def trained_state(self) -> dict[str, Tensor]:
         """The encoder's trained parameters and the solver's."""
         solver = {f"solver.{n}": p.detach() for n, p in self.solver.named_parameters()}

@@ -150,6 +150,20 @@ def test_negatives_of_instances_are_of_the_category_and_come_in_groups():
     assert "batch of 4" in caught.value.hint
 
 
+def test_settings_that_change_nothing_are_named():
+    found = clipat(
+        shuffle_grid=4, cls_weight=0.0, temperature=0.1, train=("norms",), lr_prompts=1.0
+    )
+    assert found.remarks(32) == [
+        "temperature=0.1 changes nothing with cls_weight=0",
+        "shuffle_grid=4 changes nothing with shuffle=0",
+        "lr_prompts=1.0 changes nothing with no prompts to train",
+    ]
+    assert fine(shuffle_grid=4, divergence_order="sorted", lr_prompts=1.0).remarks(32) == []
+    for preset in ClipAt.presets:
+        assert not clipat(preset=preset, backbone=SMALL["backbone"]).remarks(16)
+
+
 def test_a_template_has_one_place_for_the_name():
     given = pairs()
     for template in ("a photo", "{} or {}", "a {name}"):

@@ -239,6 +239,19 @@ def test_a_tower_that_is_not_clips_own_is_refused():
         splip(backbone=towers)
 
 
+def test_settings_that_change_nothing_are_named():
+    assert splip(jigsaw=0.0, jigsaw_grid=4).remarks(32) == [
+        "jigsaw_grid=4 changes nothing with jigsaw=0"
+    ]
+    assert splip(jigsaw_grid=4).remarks(32) == []
+
+
+def test_small_towers_say_how_they_start():
+    with pytest.raises(UsageError, match="have no published weights") as found:
+        create("splip", device="cpu", layers=[{"preset": "small"}], weights="pretrained")
+    assert found.value.hint == "Add --weights none."
+
+
 def test_texts_without_place_for_a_name_are_refused():
     with pytest.raises(UsageError, match="text_prompts=11 and the 4 tokens before a name") as found:
         splip(text_prompts=11)

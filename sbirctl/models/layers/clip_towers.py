@@ -209,6 +209,12 @@ def _converted(clip: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
 def _published(settings: ClipBackbone) -> Published:
     import open_clip
 
+    if settings.pretrained == "none":
+        raise UsageError(
+            f"Towers of random values ({settings.name} with backbone.pretrained=none) have no"
+            " published weights.",
+            "Add --weights none.",
+        )
     config = open_clip.get_pretrained_cfg(settings.name, settings.pretrained)
     if not config:
         tags = open_clip.list_pretrained_tags_by_model(settings.name)
