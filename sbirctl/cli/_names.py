@@ -35,11 +35,9 @@ def runs(incomplete: str) -> Names:
 
 def addresses() -> Names:
     """Addresses that were pulled from."""
-    from sbirctl.core.home import received_runs
-    from sbirctl.sharing.received import read_origin
+    from sbirctl.sharing.received import origins
 
-    found = [(read_origin(folder), folder.name) for folder in received_runs()]
-    return [(one.source, name) for one, name in found if one is not None and one.commit]
+    return [(origin.source, folder.name) for origin, folder in origins() if origin.commit]
 
 
 def licences() -> Names:

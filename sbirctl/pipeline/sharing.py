@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sbirctl.core.errors import MissingError, SbirctlError, UsageError, few, nearest
+from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError, few, nearest
 from sbirctl.core.files import display_path, read_json
 from sbirctl.core.forms import NATURAL, Each, Maybe, check_form
 from sbirctl.core.home import CHECKPOINT, read_result, run_folders
@@ -86,9 +87,7 @@ def unpack(path: Path, report: Reporter = SILENT) -> Path:
     Raises:
         MissingError, CorruptError, SbirctlError: see `sharing.packed.unpack`.
     """
-    folder = read_file(path, report)
-    read_checkpoint(folder / CHECKPOINT, tensors=False)
-    return folder
+    return _sound(lambda: read_file(path, report), display_path(path.name))
 
 
 def push(
@@ -133,8 +132,23 @@ def pull(address: str, report: Reporter = SILENT) -> Path:
     found = hub.parse(address)
     if found is None:
         raise UsageError(f"{address!r} is no address.", "Type hf://OWNER/NAME[@REVISION].")
-    folder = hub.pull(found, report)
-    read_checkpoint(folder / CHECKPOINT, tensors=False)
+    return _sound(lambda: hub.pull(found, report), str(found))
+
+
+def _sound(receive: Callable[[], Path], source: str) -> Path:
+    """The folder of a run that came; one that is no run of this program does not stay."""
+    before = run_folders()
+    folder = receive()
+    try:
+        read_checkpoint(folder / CHECKPOINT, tensors=False)
+        read_result(folder)
+    except SbirctlError as error:
+        if folder in before:
+            raise
+        shutil.rmtree(folder)
+        raise CorruptError(
+            f"{source} is refused: {error.message}", "Nothing of it was kept. Ask who made it."
+        ) from error
     return folder
 
 

@@ -126,7 +126,7 @@ def read_list(path: Path, called: str) -> Package:
 def _problem(run: str, files: Mapping[str, Mapping[str, Any]]) -> str:
     """Why a list is refused, "" where it is not."""
     odd = not run.isprintable() or PurePosixPath(run).name != run or "\\" in run
-    if odd or run.startswith(".") or not 0 < len(run.encode()) <= _LONGEST_NAME:
+    if odd or run.startswith((".", "-", "hf:")) or not 0 < len(run.encode()) <= _LONGEST_NAME:
         return f"its run is called {run[:40]!r}"
     if len(files) > _MOST_FILES:
         return f"it lists {len(files)} files"

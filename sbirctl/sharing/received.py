@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,19 +60,29 @@ def read_origin(folder: Path) -> Origin | None:
     path = folder / ORIGIN
     if not path.is_file():
         return None
-    found = read_json(path)
-    check_form(found, _FORM, path, f"Type `sbirctl runs rm {folder.name}`, and get it again.")
+    hint = f"Type `sbirctl runs rm {folder.name}`, and get it again."
+    try:
+        found = read_json(path)
+    except CorruptError as error:
+        raise CorruptError(error.message, hint) from error
+    check_form(found, _FORM, path, hint)
     return Origin(**{key: found[key] for key in _FORM if key != "schema"})
 
 
 def latest_from(source: str) -> Path | None:
     """The run that was received last from an address, None for none."""
+    found = [(one.received, folder) for one, folder in origins() if one.source == source]
+    return max(found)[1] if found else None
+
+
+def origins() -> list[tuple[Origin, Path]]:
+    """Where runs came from, and their folders; `sbirctl runs` names records that are damaged."""
     found = []
     for folder in received_runs():
-        origin = read_origin(folder)
-        if origin is not None and origin.source == source:
-            found.append((origin.received, folder))
-    return max(found)[1] if found else None
+        with suppress(CorruptError):
+            if (origin := read_origin(folder)) is not None:
+                found.append((origin, folder))
+    return found
 
 
 def take_in(

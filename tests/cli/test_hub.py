@@ -182,6 +182,20 @@ def test_a_file_changed_in_the_home_is_refused_by_address_name_and_folder(pushed
     assert pushed.receiver("evaluate", "hf://ada/small")[0] == 0
 
 
+def test_a_damaged_record_of_another_run_is_not_in_the_way(pushed):
+    from sbirctl.cli._names import addresses
+
+    assert pushed.receiver("models", "pull", "hf://ada/small")[0] == 0
+    folder = pulled_folder(pushed)
+    shutil.copytree(folder, folder.with_name("other-00000000"))
+    (folder.with_name("other-00000000") / "origin.json").write_text("{")
+    assert pushed.receiver("evaluate", "hf://ada/small")[0] == 0
+    assert addresses() == [("hf://ada/small", folder.name)]
+    status, _, err = pushed.receiver("evaluate", "other-00000000")
+    assert status == 5
+    assert "sbirctl runs rm other-00000000" in err
+
+
 def test_private_until_it_is_said_otherwise(pushed, hub, monkeypatch):
     assert hub.repos["ada/small"].private
     two = pushed

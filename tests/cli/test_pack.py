@@ -1,5 +1,6 @@
 """A run as one file: what is in it, and files from strangers."""
 
+import hashlib
 import json
 import os
 import stat
@@ -42,6 +43,13 @@ def with_one_more(members, name):
     about = json.loads(members["sbirctl.json"])["files"]
     more = {name: {"bytes": 1, "sha256": "0" * 64}}
     return listed({**members, name: b"x"}, files={**about, **more})
+
+
+def with_other(members, name, data=b"[1e999]"):
+    """The files with other bytes under a name, which the list agrees with."""
+    about = json.loads(members["sbirctl.json"])["files"]
+    entry = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    return listed({**members, name: data}, files={**about, name: entry})
 
 
 def received(two):  # noqa: F811
@@ -176,6 +184,10 @@ HOSTILE = {
     "a list that is none": lambda files: {**files, "sbirctl.json": b"[" * 100_000},
     "a huge list": lambda files: {**files, "sbirctl.json": b" " * (2 << 20)},
     "a newer list": lambda files: listed(files, schema=2),
+    "an option's name": lambda files: listed(files, run="-x"),
+    "an address's name": lambda files: listed(files, run="hf:x"),
+    "a checkpoint that is none": lambda files: with_other(files, "checkpoint.safetensors"),
+    "a result that is none": lambda files: with_other(files, "result.json"),
     "a missing file": lambda files: {k: v for k, v in files.items() if k != "config.toml"},
     "another file": lambda files: {**files, "config.toml": b"size = 8\n"},
     "a longer file": lambda files: {**files, "config.toml": files["config.toml"] * 2},
