@@ -59,7 +59,8 @@ class PromptedModel(Model):
         return torch.randn(sets, self.settings.prompts, clip.visual.ln_post.weight.shape[0])
 
     def adopt(self, clip: Any) -> None:
-        """Take both towers of an open_clip model."""
+        """Take both towers of an open_clip model, to the device the model is on."""
+        clip = clip.to(self._mean.device)
         self.encoder = self.make_encoder(clip)
         clip.visual = nn.Identity()  # the text tower is what is left
         self.text = clip.requires_grad_(False)
