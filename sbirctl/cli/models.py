@@ -76,7 +76,10 @@ def push(
     licence: LicenceOption = "",
     public: Annotated[
         bool,
-        typer.Option("--public", help="Open a new repository to everybody; else it is private."),
+        typer.Option(
+            "--public",
+            help="Show it to everybody: needed for a public repository; a new one is else private.",
+        ),
     ] = False,
     no_onnx: OnnxOption = False,
 ) -> Text:

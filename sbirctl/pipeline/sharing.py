@@ -104,7 +104,8 @@ def push(
     Args:
         run, licence, onnx: as `pack`.
         repository: OWNER/NAME, or its address.
-        public: a new repository is open to everybody; else it is private.
+        public: a new repository is open to everybody, else private; one that is public already
+            is written to only so.
 
     Raises:
         UsageError: no address of a repository, or one that holds something else.

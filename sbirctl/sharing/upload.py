@@ -29,10 +29,10 @@ def upload(
         texts: small files by name.
         places: files by the names they get.
         run: its name, for the commit's message.
-        public: a new repository is open to everybody.
+        public: a new repository is open to everybody, and one that is may be written to.
 
     Raises:
-        UsageError: the repository holds something else.
+        UsageError: the repository holds something else, or is public and that was not said.
         MissingError, SbirctlError: see `sharing.hub.asking`.
     """
     with asking(address) as hub:
@@ -46,7 +46,10 @@ def upload(
                 "Name a new repository, or empty that one.",
             )
         if not (public or info.private):
-            report.warn(f"{address} is public already.")
+            raise UsageError(
+                f"{address} is public: everybody would see the run.",
+                "Add --public if they may, or name another repository.",
+            )
         if public and info.private:
             report.warn(f"{address} is private, and stays so: change it on the hub.")
         gone = [name for name in there if belongs(name) and name not in places]

@@ -211,6 +211,18 @@ def test_private_until_it_is_said_otherwise(pushed, hub, monkeypatch):
     assert "401" in err
 
 
+def test_nothing_becomes_public_unsaid(pushed, hub):
+    hub.repos["ada/small"].private = False
+    before = dict(hub.files("ada/small"))
+    words = ("models", "push", pushed.run, "ada/small", "--no-onnx", "--licence", "mit")
+    status, _, err = pushed.sender(*words)
+    assert status == 2
+    assert "is public" in err
+    assert hub.files("ada/small") == before
+    assert pushed.sender(*words, "--public")[0] == 0
+    assert hub.files("ada/small") != before
+
+
 def test_what_else_lies_in_a_repository(pushed, hub):
     files = hub.files("ada/small")
     files["notes.txt"] = b"x"
