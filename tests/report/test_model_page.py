@@ -47,8 +47,9 @@ DESCRIBED = {
     "weights": [{"name": "w|1", "source": "s", "licence": "MIT"}],
     "deviations": [],
     "tables": [],
-    "settings": [{"key": "lr", "default": "0.1", "help": "rate"}],
+    "settings": [{"key": "lr", "default": "0.1", "help": "rate", "kind": "recipe"}],
     "presets": {"fast": {"lr": 0.5, "refit": True, "mean": (0.5, 0.25)}, "paper": {}},
+    "beside_the_paper": {"": {}, "fast": {"lr": 0.5, "size": 8}, "paper": {}},
     "commands": [],
 }
 TABLE = {
@@ -98,7 +99,9 @@ def test_a_page_without_paper_tables_and_figures_leaves_those_out():
     assert "| parameters | 1,234, without what grows with the classes |" in page
     assert "| head | 1,000 |" in page
     assert "| w\\|1 | s | MIT |" in page
-    assert "`lr=0.5`, `refit=true`, `mean=0.5,0.25`" in page
+    assert "| `lr` | 0.1 | rate |" in page
+    assert "| `fast` | lr=0.5* refit=true mean=0.5,0.25 size=8* |" in page
+    assert "| `paper` | the defaults |" in page
     assert "- Single runs." in page
     assert "- Rung: parity, computes what the released code computes" in page
     assert "- a script: 1e-6.\n- Partial: no second stage." in page
