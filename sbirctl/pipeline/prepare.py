@@ -30,7 +30,7 @@ from sbirctl.datasets.readers.archive import identity_of, open_tree, peek
 from sbirctl.datasets.readers.tree import Tree
 from sbirctl.splits.store_lists import UnseenChoice, choose, write_split, write_test_instances
 from sbirctl.store.captions import write_captions
-from sbirctl.store.manifest import MODALITIES
+from sbirctl.store.manifest import MODALITIES, Items
 from sbirctl.store.pool import Workers
 from sbirctl.store.raw import RawDataset
 from sbirctl.store.reader import MANIFEST, Store, store_folder
@@ -245,11 +245,13 @@ def _make(
     for remark in source.remarks:
         report.note(remark)
     source = replace(source, facts={**source.facts, "request": request})
-    write_store(folder, source, settings, workers, report=report)
+
+    def beside(items: Items) -> None:
+        write_test_instances(folder, folder.name, source.test_instances, items.instances)
+        write_captions(folder, source.captions)
+
+    write_store(folder, source, settings, workers, beside=beside, report=report)
     store = Store.open(folder)
-    instances = store.items.instances if source.test_instances else ()
-    write_test_instances(folder, folder.name, source.test_instances, instances)
-    write_captions(folder, source.captions)
     shutil.rmtree(folder / WORK, ignore_errors=True)
     return store
 

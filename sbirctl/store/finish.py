@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sbirctl.core.errors import SbirctlError
 from sbirctl.core.files import atomic_path, disk_advice, move_into_place
-from sbirctl.store.manifest import count_items, items_to_json, store_digest, write_manifest
+from sbirctl.store.manifest import Items, count_items, items_to_json, store_digest, write_manifest
 from sbirctl.store.pixels import SCHEMA, PixelFile, digest_of
 from sbirctl.store.raw import RawDataset
 from sbirctl.store.reader import IMAGES, MANIFEST
@@ -21,10 +22,14 @@ def finish(
     source: RawDataset,
     settings: dict[str, Any],
     pixels: PixelFile,
+    beside: Callable[[Items], None],
 ) -> None:
     """Write `images.h5` and then `manifest.json`, whose presence says that the store is whole.
 
     Equal pixels give equal bytes: nothing in either file tells the time, the place or the machine.
+
+    Args:
+        beside: writes the files that stand beside them, before the manifest.
 
     Raises:
         SbirctlError: a file has changed meanwhile.
@@ -58,6 +63,7 @@ def finish(
         "remarks": table.remarks,
         "items": items_to_json(items),
     }
+    beside(items)
     write_manifest(folder / MANIFEST, manifest)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from sbirctl.core.files import disk_advice, human_bytes, lock
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.store.finish import finish
 from sbirctl.store.images import MAX_PIXELS
-from sbirctl.store.manifest import MODALITIES, Modality
+from sbirctl.store.manifest import MODALITIES, Items, Modality
 from sbirctl.store.pixels import PixelFile, shape_of
 from sbirctl.store.pool import Workers
 from sbirctl.store.raw import RawDataset, RawItem
@@ -98,9 +98,14 @@ def write_store(
     settings: StoreSettings,
     workers: Workers,
     *,
+    beside: Callable[[Items], None] = lambda _: None,
     report: Reporter = SILENT,
 ) -> None:
-    """`build_store` for a caller who holds the lock."""
+    """`build_store` for a caller who holds the lock.
+
+    Args:
+        beside: writes what else belongs to the store, given its entries, before it counts as whole.
+    """
     values = to_dict(settings)
     items = _sorted(source)
     shards, slots = plan_shards(items, values, source.identity)
@@ -119,7 +124,7 @@ def write_store(
             advance(len(task.shard.items))
     table = assign_rows((shard, records[shard.name]) for shard in shards)
     if table.kept:
-        finish(folder, table, source, values, pixels)
+        finish(folder, table, source, values, pixels, beside)
     shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
     if not table.kept:
         raise _nothing_kept(table)

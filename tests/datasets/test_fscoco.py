@@ -10,6 +10,7 @@ from sbirctl.datasets import DATASETS
 from sbirctl.datasets.fscoco import SceneOptions
 from sbirctl.datasets.readers.tree import folder_tree
 from sbirctl.pipeline.prepare import prepare
+from sbirctl.splits.store_lists import TEST_INSTANCES
 from sbirctl.store.captions import CAPTIONS, read_captions, write_captions
 from sbirctl.store.reader import Store
 from sbirctl.tasks import TASKS, Holdout
@@ -118,6 +119,20 @@ def test_prepared_from_an_archive_it_is_ranked_as_scenes(tmp_path, monkeypatch):
     assert partition.test.classes == ("scene/000000000025", "scene/000000000042")
     assert partition.provenance.scope == "all"
     assert partition.provenance.published_queries
+
+
+def test_a_store_that_counts_as_prepared_has_its_list_and_captions(tmp_path, monkeypatch):
+    monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path / "home"))
+    there = []
+
+    def killed(path, _):
+        there.extend(name for name in (CAPTIONS, TEST_INSTANCES) if (path.parent / name).exists())
+        raise OSError("killed")
+
+    monkeypatch.setattr("sbirctl.store.finish.write_manifest", killed)
+    with pytest.raises(OSError, match="killed"):
+        prepare("fscoco", {"from": [write(tmp_path, FILES)]}, settings={"size": 16}, workers=1)
+    assert there == [CAPTIONS, TEST_INSTANCES]
 
 
 def test_drawn_scenes_have_pairs_and_captions(tmp_path, monkeypatch):
