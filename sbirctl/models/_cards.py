@@ -154,7 +154,8 @@ def presets_of(name: str) -> tuple[str, ...]:
 
     model = MODELS.loaded().get(name)
     own = model.presets if model else entries_of(MODELS.module_of(name), "presets")
-    return tuple(dict.fromkeys((*card_presets(name), *own)))
+    stated = card_presets(name) if card_file(name).is_file() else ()  # a card may come later
+    return tuple(dict.fromkeys((*stated, *own)))
 
 
 def refuse_preset(name: str, preset: str) -> None:

@@ -310,6 +310,7 @@ def test_a_fresh_process_takes_the_address_from_the_environment(pushed, hub, tmp
         "HF_ENDPOINT": hub.url,
         "SBIRCTL_HOME": str(tmp_path / "receiver"),
         "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_OFFLINE": "0",
     }
     done = subprocess.run(
         [sys.executable, "-m", "sbirctl", "models", "pull", "hf://ada/small"],

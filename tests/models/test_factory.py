@@ -133,13 +133,15 @@ def test_kinds_of_settings_are_inherited_and_nested() -> None:
     found = kinds(MODELS.get("ffmln").Settings)
     assert found["lr"] == found["schedule"] == found["backbone.freeze"] == "recipe"
     assert found["precision"] == found["accumulate"] == "machine"
-    assert found["levels"] == found["backbone.name"] == found["size"] == "method"
-    assert set(found) == {key for key, _, _ in describe(MODELS.get("ffmln").Settings)}
+    assert found["levels"] == found["backbone.name"] == "network"
+    assert found["size"] == found["mean"] == "input"
+    assert found["margin"] == "loss"
+    assert set(found) == {one.key for one in describe(MODELS.get("ffmln").Settings)}
 
 
 @pytest.mark.parametrize("name", MODELS.names())
 def test_every_setting_has_a_help_text(name: str) -> None:
-    assert [key for key, _, text in describe(MODELS.get(name).Settings) if not text] == []
+    assert [one.key for one in describe(MODELS.get(name).Settings) if not one.help] == []
 
 
 def test_a_model_may_allow_what_others_refuse():

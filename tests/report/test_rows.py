@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sbirctl.core.config import kinds, to_dict
+from sbirctl.core.config import METHOD, kinds, to_dict
 from sbirctl.models import MODELS, ModelSettings, flat, load_card, resolve_settings
 from sbirctl.models._presets import MACHINE
 from sbirctl.report.comparability import nearest_figure, obstacles, recipe_remark
@@ -93,8 +93,8 @@ def test_presets_state_every_setting_and_resolve_to_what_they_state(card):
     settings = MODELS.get(card.name).Settings
     declared = kinds(settings)
     for preset in card.presets.values():
-        for kind, stated in (("method", preset.method), ("recipe", preset.recipe)):
-            wanted = {k for k, one in declared.items() if one == kind and not k.endswith("extra")}
+        for of, stated in ((METHOD, preset.method), (("recipe",), preset.recipe)):
+            wanted = {k for k, one in declared.items() if one in of and not k.endswith("extra")}
             assert set(stated) == wanted
         held = flat(to_dict(resolve_settings(card.name, [{"preset": preset.name}])))
         stated = {**preset.method, **preset.recipe}

@@ -76,7 +76,7 @@ def test_a_task_has_its_own_options_and_says_what_each_is(name):
     schema = TASKS.get(name).Options
     assert set(keys(schema)) == {"leaks", *OWN[name]}
     assert issubclass(schema, GalleryOptions if "gallery" in OWN[name] else TaskOptions)
-    assert all(len(text.split()) > 3 for _, _, text in describe(schema))
+    assert all(len(one.help.split()) > 3 for one in describe(schema))
     assert resolve(schema, {"leaks": "drop"}) == schema(leaks="drop")
 
 

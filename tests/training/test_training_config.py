@@ -32,7 +32,8 @@ def test_each_value_goes_where_it_belongs_and_the_last_one_holds():
 @pytest.mark.parametrize("owner", TASKS.names())
 def test_an_option_of_another_task_is_refused_and_its_owner_named(task, owner):
     own = keys(TASKS.get(task).Options)
-    for key, default, _ in describe(TASKS.get(owner).Options):
+    for one in describe(TASKS.get(owner).Options):
+        key, default = one.key, one.default
         if key in own:
             resolve(task, f"{key}={default}")
             continue
