@@ -48,7 +48,7 @@ def write_page(folder: Path, card: Card, made: Sequence[Made], warnings: Sequenc
         f"<title>{escape(paper.title)}</title>\n<style>{_STYLE}</style>\n"
         f"<h1>{escape(paper.title)}</h1>\n"
         f"<p>{escape(paper.authors)}. {escape(paper.venue)}, {paper.year}. "
-        f"<a href='{escape(paper.url)}'>{escape(paper.url)}</a></p>\n{told}"
+        f"<a href='{escape(paper.url)}'>{escape(paper.url)}</a></p>\n{_trust(card)}{told}"
         "<p>Rows as the paper prints them; <i>here</i> beneath a row is ours, the difference in "
         "brackets where the two can be compared.</p>\n",
         *(_exhibit(one, warnings, folder) for one in made),
@@ -56,6 +56,12 @@ def write_page(folder: Path, card: Card, made: Sequence[Made], warnings: Sequenc
     with atomic_open(path, "w") as stream:
         stream.write("".join(parts))
     return path
+
+
+def _trust(card: Card) -> str:
+    remark, partial = card.trust.remark, card.trust.partial
+    lacking = f": {partial}" if partial else ""
+    return f"<p class=warning>The model is {escape(remark + lacking)}.</p>\n" if remark else ""
 
 
 def _exhibit(one: Made, warnings: Sequence[str], folder: Path) -> str:

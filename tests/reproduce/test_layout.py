@@ -144,3 +144,7 @@ def test_the_page_escapes_and_warns(tmp_path):
     assert "<th colspan=2>A &amp; B</th>" in text
     plain = write_page(tmp_path, load_card("semi3"), made, []).read_text()
     assert "Not comparable" not in plain
+    assert "<p class=warning>The model is from the paper only (unverified).</p>" in plain
+    assert "The model is" not in write_page(tmp_path, load_card("drclip"), made, []).read_text()
+    partial = write_page(tmp_path, load_card("splip"), made, []).read_text()
+    assert "(unverified), partial: shapes of the mapping blocks" in partial
