@@ -131,6 +131,7 @@ def _open(
     report: Reporter,
 ) -> EmbeddingTarget:
     from sbirctl.models import refuse_missing
+    from sbirctl.store.reader import find_store
     from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
     from sbirctl.training.inputs import Inputs
     from sbirctl.training.layers import refuse_wrong
@@ -149,6 +150,9 @@ def _open(
         return targets.from_registry(chosen, device=device, found=found)
     refuse_settings([str(config)] if config else [])
     checkpoint = find_checkpoint(source, report)
+    for named in (given.get("dataset"), given.get("target")):
+        if named:
+            find_store(named)
     from sbirctl.training import embedding_target as targets
 
     return targets.from_checkpoint(

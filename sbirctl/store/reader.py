@@ -86,7 +86,7 @@ class Store:
             MismatchError: another version of this program made it.
             CorruptError: its manifest is damaged.
         """
-        folder = _find(name_or_path)
+        folder = find_store(name_or_path)
         manifest = read_json(folder / MANIFEST)
         schema = manifest.get("schema") if isinstance(manifest, dict) else None
         if not isinstance(schema, int):
@@ -260,7 +260,12 @@ def prepared() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in datasets_dir().glob(f"*/{MANIFEST}")))
 
 
-def _find(name_or_path: str | Path) -> Path:
+def find_store(name_or_path: str | Path) -> Path:
+    """The folder of a prepared data set; nothing in it is read.
+
+    Raises:
+        MissingError: see `Store.open`.
+    """
     path = Path(name_or_path).expanduser()
     if (isinstance(name_or_path, Path) or os.sep in name_or_path) and path.is_dir():
         folder, name = path, path.name
