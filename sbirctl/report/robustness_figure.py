@@ -128,7 +128,7 @@ def _figures(axes: Any, card: Card, panel: Panel) -> None:
             ha="center", fontsize=6,
         )  # fmt: skip
     several = [f"{trial.strength:g}".replace("-", "−") for trial in panel.trials]
-    axes.set_xticks(places, ["as drawn", *(several if panel.unit else ["changed"])])
+    axes.set_xticks(places, ["as drawn", *(several if panel.unit else ["\nchanged"])])
     axes.set_xlabel(panel.unit, labelpad=1)
     axes.set_xlim(-0.5, _PLACES - 0.5)
     axes.tick_params(labelsize=6)
