@@ -26,7 +26,7 @@ _COLUMNS = (
     "origin",
     "path",
 )
-_LEAST = ("path", "images/s", "parameters", "minutes", "epochs", "origin")
+_LEAST = ("path", "images/s", "parameters", "minutes", "origin", "epochs")
 LicenceOption = Annotated[
     str,
     typer.Option(
