@@ -11,7 +11,6 @@ losses, embeddings and prompts after all steps.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from unittest.mock import patch
 
 import packaging.version
 import torch
+from _released import arguments, largest, shown
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -97,8 +97,8 @@ class Released:
     def __init__(self, checkout: Path) -> None:
         _light_imports()
         sys.path.insert(0, str(checkout))
-        arguments = ["x", f"--n_prompts={PROMPTS}", f"--prompt_dim={WIDTH}"]
-        with patch.object(sys, "argv", arguments):
+        argv = ["x", f"--n_prompts={PROMPTS}", f"--prompt_dim={WIDTH}"]
+        with patch.object(sys, "argv", argv):
             module: Any = import_module(MODEL)
         networks = import_module("src.clip.model")
         torch.manual_seed(0)
@@ -175,10 +175,10 @@ def differences(model: Model, released: Released, batch: Batch) -> dict[str, flo
     for modality in ("sketch", "photo"):
         images = batch.images(modality)
         theirs = released.embed(model.preprocess(images, modality), modality)
-        found[f"{modality} embeddings"] = _largest(model.embed(images, modality) - theirs)
+        found[f"{modality} embeddings"] = largest(model.embed(images, modality) - theirs)
     prompts: Any = model.get_submodule("encoder").prompts
     sides = (released.net.img_prompt, released.net.sk_prompt)
-    found["prompts"] = max(_largest(a - b) for a, b in zip(prompts, sides, strict=True))
+    found["prompts"] = max(largest(a - b) for a, b in zip(prompts, sides, strict=True))
     return found
 
 
@@ -186,7 +186,7 @@ def gradient_differences(model: Model, released: Released) -> dict[str, float]:
     """Largest differences of the gradients of one step, by part, and the largest gradient."""
     prompts: Any = model.get_submodule("encoder").prompts
     theirs = torch.stack([released.net.img_prompt.grad, released.net.sk_prompt.grad])
-    found = {"gradients of prompts": _largest(prompts.grad - theirs)}
+    found = {"gradients of prompts": largest(prompts.grad - theirs)}
     kinds = {
         "layer norms": "ln_",
         "attention": "in_proj",
@@ -194,7 +194,7 @@ def gradient_differences(model: Model, released: Released) -> dict[str, float]:
         "proj": "proj",
     }
     known = pairs(model, released)
-    largest = _largest(theirs)
+    most = largest(theirs)
     for kind, part in kinds.items():
         chosen = [n for n in known if (n == part if kind == "proj" else part in n)]
         assert chosen, kind
@@ -203,26 +203,21 @@ def gradient_differences(model: Model, released: Released) -> dict[str, float]:
             own, other = (parameter.grad for parameter in known[name])
             assert own is not None
             assert other is not None
-            apart = _largest(own.reshape_as(other) - other)
+            apart = largest(own.reshape_as(other) - other)
             found[f"of {kind}"] = max(found[f"of {kind}"], apart)
-            largest = max(largest, _largest(other))
-    return {**found, "the largest gradient being": largest}
+            most = max(most, largest(other))
+    return {**found, "the largest gradient being": most}
 
 
 def main() -> None:
     """Both codes side by side."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("checkout", type=Path)
-    parser.add_argument("--steps", type=int, default=30)
-    options = parser.parse_args()
+    options = arguments(__doc__, 30).parse_args()
     logging.disable(logging.WARNING)  # open_clip warns of random values
     warnings.simplefilter("ignore")
     batches = draw_batches(options.steps)
     released = Released(options.checkout)
     model = ours(released).eval()
-    print("before:", _shown(differences(model, released, batches[0])))
+    print("before:", shown(differences(model, released, batches[0])))
     (stage,) = model.recipe()
     optimizer = make_optimizer(stage, model.settings)
     losses = []
@@ -236,22 +231,14 @@ def main() -> None:
         losses.append((float(total.detach()), float(theirs.detach())))
         if number == 0:
             print(f"loss of the first step: {losses[0][0]:.7f} and {losses[0][1]:.7f}")
-            print(_shown(gradient_differences(model, released)))
+            print(shown(gradient_differences(model, released)))
         optimizer.step()
         released.optimizer.step()
     apart = max(abs(a - b) for a, b in losses)
     mean = [sum(column) / len(losses) for column in zip(*losses, strict=True)]
     print(f"mean loss of {len(losses)} steps: {mean[0]:.7f} and {mean[1]:.7f}")
     print(f"largest difference of a step's loss: {apart:.1e}")
-    print("after:", _shown(differences(model, released, batches[0])))
-
-
-def _largest(difference: Tensor) -> float:
-    return float(difference.detach().abs().max())
-
-
-def _shown(found: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.1e}" for name, value in found.items())
+    print("after:", shown(differences(model, released, batches[0])))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from unittest.mock import patch
 import open_clip
 import packaging.version
 import torch
+from _released import arguments, largest, shown
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -206,17 +207,13 @@ def differences(model: Model, released: Released, batch: Batch) -> dict[str, flo
         )
     prompts: Any = model.get_submodule("encoder").prompts
     sides = (released.net.photo_prompt, released.net.sketch_prompt)
-    found["prompts"] = max(_largest(a - b) for a, b in zip(prompts, sides, strict=True))
+    found["prompts"] = max(largest(a - b) for a, b in zip(prompts, sides, strict=True))
     return found
 
 
 def main() -> None:
     """Both codes side by side."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("checkout", type=Path)
-    parser.add_argument("--steps", type=int, default=30)
+    parser = arguments(__doc__, 30)
     parser.add_argument("--forgetting", action="store_true", help="with L_FS, weight 15")
     options = parser.parse_args()
     logging.disable(logging.WARNING)  # open_clip warns of random values
@@ -225,8 +222,8 @@ def main() -> None:
     released = Released(options.checkout, options.forgetting)
     model = ours(released, options.forgetting).eval()
     texts, _ = model.text_features()  # type: ignore[operator]
-    print(f"text features: {_largest(texts - released.text):.1e}")
-    print("before:", _shown(differences(model, released, batches[0])))
+    print(f"text features: {largest(texts - released.text):.1e}")
+    print("before:", shown(differences(model, released, batches[0])))
     (stage,) = model.recipe()
     optimizer = make_optimizer(stage, model.settings)
     for group in optimizer.param_groups:
@@ -241,15 +238,7 @@ def main() -> None:
     theirs = released.steps(model, batches)
     mean = sum(losses) / len(losses)
     print(f"mean loss of {len(losses)} steps: {mean:.7f} and {theirs:.7f}")
-    print("after:", _shown(differences(model, released, batches[0])))
-
-
-def _largest(difference: Tensor) -> float:
-    return float(difference.detach().abs().max())
-
-
-def _shown(found: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.1e}" for name, value in found.items())
+    print("after:", shown(differences(model, released, batches[0])))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from unittest.mock import MagicMock, patch
 import numpy as np
 import timm
 import torch
+from _released import arguments, largest
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -178,7 +179,7 @@ def embedded(released: Released, model: Model, batch: Batch) -> float:
                 net.features(images, torch.full((len(images), 1), bit, dtype=images.dtype))
             )
         own = model.eval().embed(batch.images(modality), modality)  # type: ignore[arg-type]
-        apart = max(apart, _largest(F.normalize(theirs, dim=-1) - own))
+        apart = max(apart, largest(F.normalize(theirs, dim=-1) - own))
     return apart
 
 
@@ -197,11 +198,7 @@ def rows_alike(checkout: Path, folder: Path) -> Iterator[str]:
 
 def main() -> None:
     """Both codes side by side."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("checkout", type=Path)
-    parser.add_argument("--steps", type=int, default=3)
+    parser = arguments(__doc__, 3)
     parser.add_argument("--wordnet", type=Path)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -226,7 +223,7 @@ def main() -> None:
     # In float64: batch norm over a random network of this depth magnifies what rounding leaves.
     model.double(), released.student.double(), released.teacher.double()
     released.start = released.start.double()
-    print(f"start: {_largest(released.start - model.labels.weight @ model.embedding.weight):.1e}")
+    print(f"start: {largest(released.start - model.labels.weight @ model.embedding.weight):.1e}")
     batches = draw_batches(options.steps)
     print(f"embeddings before: {embedded(released, model, batches[0]):.1e}")
 
@@ -238,7 +235,7 @@ def main() -> None:
     print(f"cls: {float(terms['cls']):.7f} and {cls:.7f}")
     print(f"sake: {float(terms['sake']):.7f} and {sake:.7f}")
     apart = {
-        name: _largest(theirs - own) / max(_largest(theirs), 1e-12)
+        name: largest(theirs - own) / max(largest(theirs), 1e-12)
         for name, (theirs, own) in released.gradients(model).items()
     }
     worst = max(apart, key=apart.__getitem__)
@@ -261,10 +258,6 @@ def main() -> None:
     print(f"embeddings after: {embedded(released, model, batches[0]):.1e}")
     if options.wordnet:
         print(*rows_alike(options.checkout, options.wordnet), sep="\n")
-
-
-def _largest(difference: Tensor) -> float:
-    return float(difference.detach().abs().max())
 
 
 if __name__ == "__main__":

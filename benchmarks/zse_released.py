@@ -24,6 +24,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from _released import arguments, largest, shown
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -101,23 +102,18 @@ def compare(released: Released, model: Any, batch: Batch) -> dict[str, float]:
     for modality in ("sketch", "photo"):
         images = batch.images(modality)  # type: ignore[arg-type]
         theirs, held[modality] = released.embed(model.preprocess(images, modality))
-        found[f"{modality} embeddings"] = _largest(model.embed(images, modality) - theirs)
+        found[f"{modality} embeddings"] = largest(model.embed(images, modality) - theirs)
     rows = torch.cartesian_prod(*(torch.arange(2 * TUPLES),) * 2)
     with torch.no_grad():
         sides = held["sketch"][rows[:, 0]], held["photo"][rows[:, 1]]
         _, theirs = released.net(*sides, "test")
-    found["pair scores"] = _largest(model.pair_scores(*sides) - theirs.squeeze(1))
+    found["pair scores"] = largest(model.pair_scores(*sides) - theirs.squeeze(1))
     return found
 
 
 def main() -> None:
     """Both codes side by side."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("checkout", type=Path)
-    parser.add_argument("--steps", type=int, default=3)
-    options = parser.parse_args()
+    options = arguments(__doc__, 3).parse_args()
     warnings.simplefilter("ignore")
     sys.modules.setdefault("tensorboardX", types.ModuleType("tensorboardX"))
     released = Released(options.checkout)
@@ -130,7 +126,7 @@ def main() -> None:
         )  # fmt: skip
     model.double(), released.net.double()
     batches = draw_batches(options.steps)
-    print("before:", _shown(compare(released, model, batches[0])))
+    print("before:", shown(compare(released, model, batches[0])))
 
     model.train(), released.net.train()
     theirs = released.terms(model, batches[0])
@@ -143,7 +139,7 @@ def main() -> None:
     own = {n: p.grad for n, p in model.named_parameters()}
     # The key's bias has no gradient but rounding: softmax does not see it.
     apart = {
-        name: _largest(grad - own[name].reshape(grad.shape)) / max(_largest(grad), 1e-8)
+        name: largest(grad - own[name].reshape(grad.shape)) / max(largest(grad), 1e-8)
         for name, grad in (released_state(grads) or {}).items()
     }
     worst = max(apart, key=apart.__getitem__)
@@ -169,15 +165,7 @@ def main() -> None:
             kept.append(float(loss.detach()))
     means = [sum(values) / len(values) for values in totals]
     print(f"mean loss of {len(batches)} steps: {means[1]:.9f} and {means[0]:.9f}")
-    print("after:", _shown(compare(released, model, batches[0])))
-
-
-def _largest(difference: Tensor) -> float:
-    return float(difference.detach().abs().max())
-
-
-def _shown(found: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.1e}" for name, value in found.items())
+    print("after:", shown(compare(released, model, batches[0])))
 
 
 if __name__ == "__main__":
