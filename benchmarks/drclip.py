@@ -34,7 +34,7 @@ from sbirctl.core.files import read_json, write_json
 from sbirctl.models import create
 from sbirctl.pipeline.embed import embed
 from sbirctl.pipeline.evaluate import evaluate
-from sbirctl.pipeline.scores import Request
+from sbirctl.pipeline.scores import EvaluateRequest
 from sbirctl.pipeline.train import train
 from sbirctl.tasks import Holdout
 from sbirctl.training.inputs import Inputs
@@ -131,7 +131,7 @@ def score(
         row |= {"trained": result["parameters"]["trained"], "run": folder.name}
         side = "val" if options.tune else "test"
         made = embed(folder, side=side, device="cpu", report=report)
-    found = evaluate(made, Request(metrics=METRICS), report)
+    found = evaluate(made, EvaluateRequest(metrics=METRICS), report)
     return row | {metric: found["metrics"][metric] for metric in METRICS}
 
 

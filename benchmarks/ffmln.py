@@ -34,7 +34,7 @@ from sbirctl.core.files import write_json
 from sbirctl.models import create
 from sbirctl.pipeline.embed import embed
 from sbirctl.pipeline.evaluate import evaluate
-from sbirctl.pipeline.scores import Request
+from sbirctl.pipeline.scores import EvaluateRequest
 from sbirctl.pipeline.train import train
 from sbirctl.tasks import Holdout
 from sbirctl.training.inputs import Inputs
@@ -99,7 +99,9 @@ def score(way: str, seed: int, epochs: int, options: argparse.Namespace) -> dict
         assignments=[*SHARED, *WAYS[way], *options.set],
         report=report,
     )
-    made = evaluate(embed(folder, device="cpu", report=report), Request(metrics=METRICS), report)
+    made = evaluate(
+        embed(folder, device="cpu", report=report), EvaluateRequest(metrics=METRICS), report
+    )
     result = json.loads((folder / "result.json").read_text())
     return {
         "way": way,

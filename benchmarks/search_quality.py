@@ -22,7 +22,7 @@ from sbirctl.galleries.engines import ID, engine_class, recall
 from sbirctl.galleries.searcher import Searcher
 from sbirctl.pipeline.embed import embed
 from sbirctl.pipeline.evaluate import evaluate
-from sbirctl.pipeline.scores import Request
+from sbirctl.pipeline.scores import EvaluateRequest
 from sbirctl.retrieval.embeddings import Embeddings, write
 
 
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--gallery", default=None)
     parser.add_argument("--engines", default="faiss:flat,faiss:hnsw,faiss:ivf,faiss:sq,faiss:pq")
     options = parser.parse_args()
-    metrics = Request(metrics=("prec@10", "map@all"))
+    metrics = EvaluateRequest(metrics=("prec@10", "map@all"))
     theirs = evaluate(embed(options.run), metrics)
     unseen = sorted(theirs["unseen"]) if "unseen" in theirs else None
     if unseen is None:

@@ -28,7 +28,7 @@ from sbirctl.cli._console import TerminalReporter
 from sbirctl.core.files import read_json, write_json
 from sbirctl.pipeline.embed import embed
 from sbirctl.pipeline.evaluate import evaluate
-from sbirctl.pipeline.scores import Request
+from sbirctl.pipeline.scores import EvaluateRequest
 from sbirctl.pipeline.train import train
 
 SHARED = ("preset=small", *SMALL_BACKBONE, "backbone.pad_type=same", "val=none")
@@ -88,7 +88,9 @@ def score(way: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     report = TerminalReporter()
     folder = trained(way, seed, options)
     made = evaluate(
-        embed(folder, device=options.device, report=report), Request(metrics=(METRIC,)), report
+        embed(folder, device=options.device, report=report),
+        EvaluateRequest(metrics=(METRIC,)),
+        report,
     )
     result = read_json(folder / "result.json")
     return {

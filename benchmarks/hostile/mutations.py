@@ -112,14 +112,14 @@ def _places(value: Any) -> Any:
                 pending.append(holder[key])
 
 
-def _place(rng: Random, data: bytes) -> int:
+def _random_position(rng: Random, data: bytes) -> int:
     end = len(data) if rng.random() < 0.5 else min(len(data), 64)
     return rng.randrange(end) if end else 0
 
 
 def _flip(rng: Random, data: bytes) -> bytes:
     changed = bytearray(data or b"\0")
-    changed[_place(rng, changed)] ^= 1 << rng.randrange(8)
+    changed[_random_position(rng, changed)] ^= 1 << rng.randrange(8)
     return bytes(changed)
 
 
@@ -127,14 +127,14 @@ def _set(rng: Random, data: bytes) -> bytes:
     changed = bytearray(data)
     for _ in range(rng.choice((1, 3, 30))):
         if changed:
-            changed[_place(rng, changed)] = rng.randrange(256)
+            changed[_random_position(rng, changed)] = rng.randrange(256)
     return bytes(changed)
 
 
 def _number(rng: Random, data: bytes) -> bytes:
     width = rng.choice((1, 2, 4, 8))
     number = rng.choice(_NUMBERS) % 256**width
-    place = _place(rng, data)
+    place = _random_position(rng, data)
     return (
         data[:place] + number.to_bytes(width, rng.choice(("little", "big"))) + data[place + width :]
     )
@@ -145,17 +145,21 @@ def _cut(rng: Random, data: bytes) -> bytes:
 
 
 def _drop(rng: Random, data: bytes) -> bytes:
-    place = _place(rng, data)
+    place = _random_position(rng, data)
     return data[:place] + data[place + rng.choice((1, 4, 16, 200)) :]
 
 
 def _double(rng: Random, data: bytes) -> bytes:
-    place, count = _place(rng, data), rng.choice((1, 4, 16, 200))
+    place, count = _random_position(rng, data), rng.choice((1, 4, 16, 200))
     return data[: place + count] + data[place : place + count] * 2 + data[place + count :]
 
 
 def _swap(rng: Random, data: bytes) -> bytes:
-    one, other, count = _place(rng, data), _place(rng, data), rng.choice((4, 16, 64))
+    one, other, count = (
+        _random_position(rng, data),
+        _random_position(rng, data),
+        rng.choice((4, 16, 64)),
+    )
     if abs(one - other) < count:
         return _flip(rng, data)
     one, other = sorted((one, other))
@@ -169,12 +173,12 @@ def _swap(rng: Random, data: bytes) -> bytes:
 
 
 def _insert(rng: Random, data: bytes) -> bytes:
-    place = _place(rng, data)
+    place = _random_position(rng, data)
     return data[:place] + rng.randbytes(rng.choice((1, 8, 300))) + data[place:]
 
 
 def _zeros(rng: Random, data: bytes) -> bytes:
-    place, count = _place(rng, data), rng.choice((4, 64, 1000))
+    place, count = _random_position(rng, data), rng.choice((4, 64, 1000))
     return data[:place] + bytes(min(count, len(data) - place)) + data[place + count :]
 
 

@@ -247,12 +247,12 @@ def evaluate(
         MismatchError, MissingError, CorruptError: the arrays or the file cannot be ranked.
     """
     from sbirctl.pipeline.evaluate import score
-    from sbirctl.pipeline.scores import Request
+    from sbirctl.pipeline.scores import EvaluateRequest
 
     if isinstance(definition, str):
         changes = ["similarity=hamming"] if binary else []
         definition = definitions.get(definition, changes)
-    request = Request(
+    request = EvaluateRequest(
         metrics=[metrics] if isinstance(metrics, str) else list(metrics),
         definition=definition,
         options=Options.typed(binary, bits, memory, device),

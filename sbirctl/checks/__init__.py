@@ -22,7 +22,7 @@ class NotCheckedError(Exception):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckOutcome:
     """What one check found.
 
     Attributes:
@@ -42,30 +42,30 @@ def require(true: object, message: str) -> None:
         raise ContractError(message)
 
 
-def run_checks(checks: Sequence[Callable[[S], None]], subject: S) -> list[Outcome]:
+def run_checks(checks: Sequence[Callable[[S], None]], subject: S) -> list[CheckOutcome]:
     """The outcome of every check, whatever the others find; the first has to pass for the rest.
 
     Args:
         checks: the first sentence of each docstring says what it holds to.
         subject: a thing of their kind.
     """
-    found: list[Outcome] = []
+    found: list[CheckOutcome] = []
     for check in checks:
         what = first_sentence(check)
         if found and found[0].problem:
-            found.append(Outcome(what, skipped="the first check has to pass"))
+            found.append(CheckOutcome(what, skipped="the first check has to pass"))
             continue
         try:
             check(subject)
         except NotCheckedError as reason:
-            found.append(Outcome(what, skipped=str(reason)))
+            found.append(CheckOutcome(what, skipped=str(reason)))
         except ContractError as error:
-            found.append(Outcome(what, problem=str(error)))
+            found.append(CheckOutcome(what, problem=str(error)))
         except Exception as error:  # whatever somebody's code raises is what is wrong with it
             text = " ".join(str(error).split()) or "no message"
-            found.append(Outcome(what, problem=f"{type(error).__name__}: {text}"))
+            found.append(CheckOutcome(what, problem=f"{type(error).__name__}: {text}"))
         else:
-            found.append(Outcome(what))
+            found.append(CheckOutcome(what))
     return found
 
 

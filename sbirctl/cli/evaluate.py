@@ -151,7 +151,7 @@ def command(
     Of several files or runs, each is measured by itself; `compare` tests whether one is better.
     """
     from sbirctl.pipeline.evaluate_all import evaluate_all
-    from sbirctl.pipeline.scores import Request
+    from sbirctl.pipeline.scores import EvaluateRequest
     from sbirctl.retrieval.evaluation import Options
 
     limits = _limits(minimum or [])
@@ -160,7 +160,7 @@ def command(
         from sbirctl.retrieval.metrics import DEFAULT
 
         wanted = [*DEFAULT, *limits]
-    request = Request(
+    request = EvaluateRequest(
         metrics=list(dict.fromkeys(_canonical(name) for name in wanted)),
         definition=definition_for(definition, assignments or [], binary),
         options=Options.typed(binary, bits, memory, device),

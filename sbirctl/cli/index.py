@@ -12,7 +12,7 @@ from sbirctl.cli import _console, _names
 from sbirctl.cli._output import Made, made
 
 if TYPE_CHECKING:
-    from sbirctl.galleries.indexing import Outcome
+    from sbirctl.galleries.indexing import IndexOutcome
 
 panel = "Your own photos"
 order = 1
@@ -137,7 +137,7 @@ def command(
     return made(outcome.place, **_facts(outcome))
 
 
-def _facts(outcome: Outcome) -> dict[str, object]:
+def _facts(outcome: IndexOutcome) -> dict[str, object]:
     info = outcome.info
     left = Counter(one.kind for one in outcome.left)
     return {
@@ -151,7 +151,7 @@ def _facts(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _said(outcome: Outcome) -> str:
+def _said(outcome: IndexOutcome) -> str:
     from sbirctl.galleries.indexing import counted
 
     info = outcome.info

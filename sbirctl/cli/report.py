@@ -85,13 +85,13 @@ def command(
     cannot be compared, the reason stands instead of the difference. Runs that differ only in the
     seed make one row, mean ± standard deviation.
     """
-    from sbirctl.pipeline.report import Request, report
+    from sbirctl.pipeline.report import ReportRequest, report
     from sbirctl.report import tables
     from sbirctl.retrieval import definitions
     from sbirctl.retrieval.evaluation import Options
 
     chosen = _format(form, output)
-    request = Request(
+    request = ReportRequest(
         against=against,
         metrics=metric or [],
         definition=None if definition is None else definitions.get(definition),

@@ -12,7 +12,7 @@ from sbirctl.core.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
     from sbirctl.reproduce.cost import Cost, TrainingRow
-    from sbirctl.reproduce.reproduction import Outcome
+    from sbirctl.reproduce.reproduction import Reproduction
 
 panel = "Pictures and tables"
 order = 5
@@ -87,7 +87,7 @@ def command(
         header = ("paper", "exhibit", "kind", "title")
         rows = [dict(zip(header, row, strict=True)) for row in reproduction.listed(paper or "")]
         return listing(rows, header)
-    request = reproduction.Request(paper, exhibits or (), small, seeds)
+    request = reproduction.ReproduceRequest(paper, exhibits or (), small, seeds)
     if dry_run:
         planned = reproduction.planned(
             request, device=device, measured=measured, report=_console.reporter()
@@ -100,7 +100,7 @@ def command(
     return _output(outcome, form, _lack(outcome, paper))
 
 
-def _lack(outcome: Outcome, paper: str) -> MissingError | None:
+def _lack(outcome: Reproduction, paper: str) -> MissingError | None:
     if not outcome.lacks:
         return None
     return MissingError(
@@ -109,7 +109,7 @@ def _lack(outcome: Outcome, paper: str) -> MissingError | None:
     )
 
 
-def _output(outcome: Outcome, form: str | None, failure: MissingError | None) -> Made | Text:
+def _output(outcome: Reproduction, form: str | None, failure: MissingError | None) -> Made | Text:
     """The page, or the tables in the format asked for."""
     from sbirctl.reproduce.layout import FORMATS
 

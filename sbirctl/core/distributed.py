@@ -158,7 +158,7 @@ def joined(device: str) -> Iterator[ProcessGroup]:
             "Start them with `torchrun --nproc-per-node N -m sbirctl …`.",
         ) from error
     try:
-        with _told_to_stop():
+        with _stopping_on_signals():
             yield ProcessGroup(rank, count, own)
             dist.all_reduce(_zero())  # nobody leaves while another still needs it
     except SbirctlError as error:
@@ -197,7 +197,7 @@ def _zero() -> Any:
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[None]:
+def _stopping_on_signals() -> Iterator[None]:
     """`torchrun` ends the others when one process fails: let them say so."""
     if threading.current_thread() is not threading.main_thread():
         yield

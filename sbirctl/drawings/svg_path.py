@@ -130,7 +130,7 @@ class _Points:
         if self._open and not np.array_equal(self._last, self._first):
             self._add(self._first[None])
         self.end()
-        self._place(self._first)
+        self._add_point(self._first)
         self._control = None
 
     def _cubic(self, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> None:
@@ -160,7 +160,7 @@ class _Points:
     def _add(self, points: np.ndarray) -> None:
         self._count(1)
         self._open.append(points)
-        self._place(points[-1])
+        self._add_point(points[-1])
         self._control = None
 
     def _count(self, segments: int) -> None:
@@ -168,7 +168,7 @@ class _Points:
         if self.segments > self._most:
             raise too_many()
 
-    def _place(self, point: np.ndarray) -> None:
+    def _add_point(self, point: np.ndarray) -> None:
         self._last = point
         self.current_point = Point(float(point[0]), float(point[1]))
 

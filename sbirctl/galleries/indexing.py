@@ -54,7 +54,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class IndexOutcome:
     """What an index call made of some folders.
 
     Attributes:
@@ -122,7 +122,7 @@ def index(
     max_pixels: int = MAX_PIXELS,
     workers: int | None = None,
     report: Reporter = SILENT,
-) -> Outcome:
+) -> IndexOutcome:
     """Bring a gallery up to date; the caller holds its lock.
 
     Args:
@@ -166,7 +166,7 @@ def index(
         writer.finish(records, folders, exclude, engine, state)
     _write_left_out(place / LEFT_OUT, left)
     with closing(Gallery.open(place)) as gallery:
-        return Outcome(place, gallery.info, embedded, left)
+        return IndexOutcome(place, gallery.info, embedded, left)
 
 
 def _no_photo(

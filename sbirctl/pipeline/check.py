@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sbirctl.checks import Outcome, run_checks
+from sbirctl.checks import CheckOutcome, run_checks
 from sbirctl.core.config import parse_assignments
 from sbirctl.core.errors import UsageError, nearest
 from sbirctl.core.files import display_path
@@ -29,7 +29,7 @@ class Found:
 
     kind: str
     name: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[CheckOutcome, ...]
 
     @property
     def problems(self) -> int:
@@ -138,45 +138,45 @@ def _of_file(path: Path) -> list[tuple[str, str]]:
     return meant
 
 
-def _model(name: str, options: _Options) -> list[Outcome]:
+def _model(name: str, options: _Options) -> list[CheckOutcome]:
     from sbirctl.checks.models import CHECKS, ModelSubject
 
     return run_checks(CHECKS, ModelSubject(name, options.settings))
 
 
-def _dataset(name: str, options: _Options) -> list[Outcome]:
+def _dataset(name: str, options: _Options) -> list[CheckOutcome]:
     from sbirctl.checks.datasets import CHECKS, DatasetSubject
 
     return run_checks(CHECKS, DatasetSubject(name, options.inputs))
 
 
-def _metric(name: str, _: _Options) -> list[Outcome]:
+def _metric(name: str, _: _Options) -> list[CheckOutcome]:
     from sbirctl.checks.metrics import CHECKS, MetricSubject
     from sbirctl.retrieval.metrics import MEASURES
 
     return run_checks(CHECKS, MetricSubject(MEASURES[name]))
 
 
-def _definition(name: str, _: _Options) -> list[Outcome]:
+def _definition(name: str, _: _Options) -> list[CheckOutcome]:
     from sbirctl.checks.definitions import CHECKS
     from sbirctl.retrieval.definitions import get
 
     return run_checks(CHECKS, get(name))
 
 
-def _engine(name: str, _: _Options) -> list[Outcome]:
+def _engine(name: str, _: _Options) -> list[CheckOutcome]:
     from sbirctl.checks.engines import CHECKS, EngineSubject
 
     return run_checks(CHECKS, EngineSubject(name))
 
 
-def _loss(name: str, _: _Options) -> list[Outcome]:
+def _loss(name: str, _: _Options) -> list[CheckOutcome]:
     from sbirctl.checks.losses import CHECKS, LossSubject
 
     return run_checks(CHECKS, LossSubject(name))
 
 
-_RUN: dict[str, Callable[[str, _Options], list[Outcome]]] = {
+_RUN: dict[str, Callable[[str, _Options], list[CheckOutcome]]] = {
     "model": _model,
     "data set": _dataset,
     "metric": _metric,

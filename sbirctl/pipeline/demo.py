@@ -39,7 +39,7 @@ RECIPE: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DemoOutcome:
     """What the demo found and made.
 
     Attributes:
@@ -63,7 +63,7 @@ def demo(
     per_class: int | None = None,
     fresh: bool = False,
     report: Reporter = SILENT,
-) -> Outcome:
+) -> DemoOutcome:
     """Draw, prepare, embed untrained, train, embed, evaluate and draw the t-SNE.
 
     Everything lies in `<home>/demo/seed-<seed>`, a home of its own, so the demo is never the
@@ -110,7 +110,7 @@ def demo(
         files = _write_files(place, drawing, trained)
     paths = {"picture": picture, "coordinates": picture.with_suffix(".csv"), "drawn": drawn}
     paths |= {"dataset": dataset, "run": run, "recipe": recipe, **files}
-    return Outcome(rows, *sizes, paths)
+    return DemoOutcome(rows, *sizes, paths)
 
 
 def chance(embeddings: Embeddings) -> tuple[float, float]:
@@ -190,11 +190,11 @@ def _scores(
     untrained: Path, trained: Path
 ) -> tuple[dict[str, dict[str, float]], tuple[int, int, int]]:
     from sbirctl.pipeline.evaluate import evaluate
-    from sbirctl.pipeline.scores import Request
+    from sbirctl.pipeline.scores import EvaluateRequest
     from sbirctl.retrieval.embeddings import read
 
     found = {
-        name: evaluate(path, Request(metrics=METRICS))
+        name: evaluate(path, EvaluateRequest(metrics=METRICS))
         for name, path in (("untrained", untrained), ("trained", trained))
     }
     rows = {

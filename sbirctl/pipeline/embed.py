@@ -104,7 +104,7 @@ def embed(
             )
         for note in found.data.partition.provenance.notes:
             report.note(note)
-        target_file = out.expanduser() if out else _place(found, side)
+        target_file = out.expanduser() if out else _default_file(found, side)
         wanted = _attributes(found, side)
         if group.broadcast_from_first(lambda: not fresh and _fits(target_file, wanted, with_train)):
             report.note("These embeddings are there already; --fresh makes them again.")
@@ -268,7 +268,7 @@ def _part(partition: Partition, side: SideName) -> Subset:
     return part
 
 
-def _place(found: EmbeddingTarget, side: SideName) -> Path:
+def _default_file(found: EmbeddingTarget, side: SideName) -> Path:
     ending = "" if side == "test" else f"-{side}"
     return found.place.with_name(f"{found.place.name}{ending}.h5")
 

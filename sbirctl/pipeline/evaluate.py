@@ -11,7 +11,7 @@ from sbirctl.core.files import atomic_open, display_path, write_json
 from sbirctl.core.home import newest_run
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.inference.onnx import STARTER, zero_shot_note
-from sbirctl.pipeline.scores import SCHEMA, Request, Scores, describe
+from sbirctl.pipeline.scores import SCHEMA, EvaluateRequest, Scores, describe
 from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.collapse import TIED, tie_rules, tie_sign, tied_share, vector_signs
@@ -84,7 +84,7 @@ def say_unstated(e: Embeddings, path: Path, report: Reporter) -> None:
 
 
 def evaluate(
-    where: Path | None, request: Request | None = None, report: Reporter = SILENT
+    where: Path | None, request: EvaluateRequest | None = None, report: Reporter = SILENT
 ) -> Scores:
     """Evaluate and return the scores as `evaluate --json` prints them.
 
@@ -93,7 +93,7 @@ def evaluate(
     Args:
         where: an embeddings file, a run's folder or name, or None for the newest run.
     """
-    request = request or Request()
+    request = request or EvaluateRequest()
     path = find_embeddings(where, report)
     scores, _ = score(read_embeddings(path, report, vectors=False), request, report)
     if path.name == EMBEDDINGS and (path.parent / "config.toml").is_file():
@@ -105,7 +105,7 @@ def evaluate(
 
 
 def evaluate_trec(
-    run: Path, judgements: Path, request: Request, report: Reporter = SILENT
+    run: Path, judgements: Path, request: EvaluateRequest, report: Reporter = SILENT
 ) -> Scores:
     """Scores of a ranking and its judgements in TREC's form, with the keys of `evaluate`.
 
@@ -148,7 +148,9 @@ def evaluate_trec(
     }
 
 
-def score(e: Embeddings, request: Request, report: Reporter = SILENT) -> tuple[Scores, Result]:
+def score(
+    e: Embeddings, request: EvaluateRequest, report: Reporter = SILENT
+) -> tuple[Scores, Result]:
     """Rank, measure, and say what is wrong with the vectors or the ranking.
 
     Returns:

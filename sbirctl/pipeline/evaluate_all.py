@@ -10,7 +10,7 @@ from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import evaluate, evaluate_trec, find_embeddings
 from sbirctl.pipeline.pictures import titles_of
-from sbirctl.pipeline.scores import Request, Scores
+from sbirctl.pipeline.scores import EvaluateRequest, Scores
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Evaluated:
 
 def evaluate_all(
     places: Sequence[Path],
-    request: Request,
+    request: EvaluateRequest,
     *,
     qrels: Path | None = None,
     labels: Sequence[str] = (),
@@ -73,7 +73,9 @@ def evaluate_all(
     ]
 
 
-def _refuse_for_several(request: Request, qrels: Path | None, dataset: str, split: str) -> None:
+def _refuse_for_several(
+    request: EvaluateRequest, qrels: Path | None, dataset: str, split: str
+) -> None:
     """Raise UsageError for what is about one file."""
     given: dict[str, object] = {"--dataset": dataset, "--split": split, "--qrels": qrels}
     given |= {"--per-query": request.per_query, "--trec": request.trec}

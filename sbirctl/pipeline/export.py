@@ -93,7 +93,7 @@ def export_checkpoint(
     from sbirctl.training.checkpoint import read_checkpoint
 
     header = read_checkpoint(path, tensors=False)
-    place = _place(path, header)
+    place = _folder_for(path, header)
     if fresh and (path.parent / ORIGIN).is_file():  # what came with a run stays as it came
         place = _in_home(header.model, header.digest, header.settings)
     folder = output or _named(place, int8)
@@ -155,7 +155,7 @@ def _named(folder: Path, int8: bool) -> Path:
     return folder.with_name(f"{folder.name}-int8") if int8 else folder
 
 
-def _place(path: Path, header: Checkpoint) -> Path:
+def _folder_for(path: Path, header: Checkpoint) -> Path:
     """Beside a run's checkpoint; in the home for a checkpoint that lies elsewhere."""
     if (path.parent / "config.toml").is_file():
         return path.parent / f"onnx-{_key(header.digest, header.settings)}"

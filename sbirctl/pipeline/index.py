@@ -15,7 +15,7 @@ from sbirctl.core.progress import SILENT, Reporter, going_on
 
 if TYPE_CHECKING:
     from sbirctl.galleries.gallery import Gallery
-    from sbirctl.galleries.indexing import Outcome
+    from sbirctl.galleries.indexing import IndexOutcome
     from sbirctl.pipeline.gallery_model import ModelChoice
 
 
@@ -33,7 +33,7 @@ def index(
     device: str = "auto",
     fresh: bool = False,
     report: Reporter = SILENT,
-) -> Outcome:
+) -> IndexOutcome:
     """Bring a gallery up to date with its folders.
 
     Args:
@@ -65,7 +65,7 @@ def index(
 
     keep_freed_memory()
     added = [_absolute(folder) for folder in folders]
-    place = _place(added, name)
+    place = _gallery_folder(added, name)
     if engine:
         engine_class(engine).check(engine)
     shown = display_path(place.name)
@@ -125,7 +125,7 @@ def _absolute(folder: Path) -> bytes:
     return os.fsencode(path)
 
 
-def _place(added: Sequence[bytes], name: str) -> Path:
+def _gallery_folder(added: Sequence[bytes], name: str) -> Path:
     """The folder of the gallery that is meant.
 
     Raises:

@@ -27,7 +27,7 @@ LEDGER = "ledger"
 
 
 @dataclass(frozen=True)
-class Request:
+class ReportRequest:
     """What is asked for.
 
     Attributes:
@@ -47,7 +47,7 @@ class Request:
 
 
 def report(
-    places: Sequence[Path | None], request: Request | None = None, report: Reporter = SILENT
+    places: Sequence[Path | None], request: ReportRequest | None = None, report: Reporter = SILENT
 ) -> list[Row]:
     """Measure what a card has figures for, under its definition, and set both side by side.
 
@@ -59,7 +59,7 @@ def report(
         UsageError: `against` is no model, or a metric is none.
         MissingError: there is no such file or run.
     """
-    request = request or Request()
+    request = request or ReportRequest()
     own = request.against in (PAPER, LEDGER)
     against = None if own else figures(load_card(request.against))
     measured: dict[Path, Measured] = {}
@@ -97,7 +97,11 @@ def check(rows: Sequence[Row], tolerance: float) -> None:
 
 
 def _measure(
-    path: Path, title: str, against: Sequence[Figure] | None, request: Request, report: Reporter
+    path: Path,
+    title: str,
+    against: Sequence[Figure] | None,
+    request: ReportRequest,
+    report: Reporter,
 ) -> Measured:
     embeddings = read_embeddings(path, report, vectors=False)
     say_unstated(embeddings, path, report)

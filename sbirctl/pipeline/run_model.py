@@ -140,14 +140,14 @@ def measured(e: Embeddings, metric: str) -> tuple[float, float, float, float]:
     Raises:
         MismatchError: no query has a relevant photo.
     """
-    from sbirctl.pipeline.scores import Request, describe
+    from sbirctl.pipeline.scores import EvaluateRequest, describe
     from sbirctl.retrieval import definitions
     from sbirctl.retrieval.evaluation import evaluate
     from sbirctl.retrieval.metrics import parse
 
     metrics = [parse(metric)]
     (result,) = evaluate(e, metrics, [definitions.get("standard")])
-    scores = describe(e, result, metrics, Request(interval="auto"))
+    scores = describe(e, result, metrics, EvaluateRequest(interval="auto"))
     value = scores["metrics"][metric]
     if value is None:
         raise MismatchError("No query has a relevant photo.", "Choose another run or data set.")

@@ -74,7 +74,7 @@ class Ties(TypedDict):
 
 
 @dataclass(frozen=True)
-class Request:
+class EvaluateRequest:
     """What is asked for.
 
     Attributes:
@@ -100,7 +100,7 @@ class Request:
 
 
 def describe(
-    e: Embeddings, result: Result, metrics: Sequence[measures.Metric], request: Request
+    e: Embeddings, result: Result, metrics: Sequence[measures.Metric], request: EvaluateRequest
 ) -> Scores:
     """The scores as JSON values; docs/formats.md lists the keys."""
     names = list(result.values)

@@ -13,7 +13,7 @@ from sbirctl.core.home import read_result
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.embed import embed
 from sbirctl.pipeline.evaluate import evaluate
-from sbirctl.pipeline.scores import Request
+from sbirctl.pipeline.scores import EvaluateRequest
 from sbirctl.pipeline.train import epochs_layer, train
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.definitions import Definition
@@ -105,7 +105,7 @@ def _tested(
         return {}
     machine = {key: options[key] for key in ("device", "workers") if key in options}
     path = embed(folder, report=report, **machine)
-    request = Request(metrics, definition or get_definition("standard"))
+    request = EvaluateRequest(metrics, definition or get_definition("standard"))
     figures: dict[str, float | None] = evaluate(path, request, report)["metrics"]
     return figures
 

@@ -65,7 +65,7 @@ def read_log(path: Path) -> list[Series]:
     if not points:
         raise MissingError(f"{display_path(path)} holds no figures yet.", "Train a little longer.")
     made = [Series(*key, *np.array(pairs, float).T) for key, pairs in points.items()]
-    return sorted(made, key=_place)
+    return sorted(made, key=_order_in_panel)
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -95,6 +95,6 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else float("nan")
 
 
-def _place(series: Series) -> tuple[bool, int]:
+def _order_in_panel(series: Series) -> tuple[bool, int]:
     last = _LAST.index(series.name) + 1 if series.name in _LAST else 0
     return series.kind != "loss", last

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sbirctl.core.files import atomic_open, atomic_path
 from sbirctl.core.seeds import rng_for
 from sbirctl.reproduce.exhibits import Exhibit
-from sbirctl.reproduce.plan import Planner, Source
+from sbirctl.reproduce.plan import ExhibitSource, Planner
 from sbirctl.reproduce.runner import Runner
 from sbirctl.retrieval import definitions
 from sbirctl.retrieval import embeddings as files
@@ -30,7 +30,7 @@ class _Order:
     """One picture: keys of the exhibit, what is shown under which names, and the file."""
 
     options: Mapping[str, Any]
-    sources: Sequence[Source]
+    sources: Sequence[ExhibitSource]
     names: Sequence[str]
     runner: Runner
     target: Path
@@ -190,7 +190,7 @@ def _sweep(
     exhibit: Exhibit,
     planner: Planner,
     runner: Runner,
-    several: Sequence[Sequence[Source]],
+    several: Sequence[Sequence[ExhibitSource]],
     folder: Path,
 ) -> list[tuple[Path, Caption]]:
     from sbirctl.report import style

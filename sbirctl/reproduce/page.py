@@ -11,7 +11,7 @@ from sbirctl.core.files import atomic_open
 from sbirctl.models import Card
 from sbirctl.reproduce.layout import Laid
 from sbirctl.reproduce.measured import TableResult
-from sbirctl.reproduce.results import Made
+from sbirctl.reproduce.results import MadeExhibit
 
 NAME = "index.html"
 _STYLE = """
@@ -32,7 +32,9 @@ figure { margin: 1rem 0 } img { max-width: 100% } figcaption { color: #555; font
 """
 
 
-def write_page(folder: Path, card: Card, made: Sequence[Made], warnings: Sequence[str]) -> Path:
+def write_page(
+    folder: Path, card: Card, made: Sequence[MadeExhibit], warnings: Sequence[str]
+) -> Path:
     """Write the page, atomically; pictures lie beside it.
 
     Args:
@@ -64,7 +66,7 @@ def _trust(card: Card) -> str:
     return f"<p class=warning>The model is {escape(remark + lacking)}.</p>\n" if remark else ""
 
 
-def _exhibit(one: Made, warnings: Sequence[str], folder: Path) -> str:
+def _exhibit(one: MadeExhibit, warnings: Sequence[str], folder: Path) -> str:
     mark = "<p class=warning>Not comparable with the paper.</p>\n" if warnings else ""
     body = _table(one.table) if one.table is not None else ""
     pictures = "".join(_picture(folder / file, text) for file, text in one.pictures)

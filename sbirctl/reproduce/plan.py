@@ -88,7 +88,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Source:
+class ExhibitSource:
     """Embeddings of a training's test side.
 
     Attributes:
@@ -127,7 +127,7 @@ class Planner:
 
     def source(
         self, system: System, protocol: Protocol, seed: int = 0, *, watched: bool = False
-    ) -> Source:
+    ) -> ExhibitSource:
         """The embeddings of a system under a protocol of the card.
 
         Args:
@@ -136,8 +136,10 @@ class Planner:
         other = self.paper.embedded.get(system.preset)
         if other is not None:
             whole = card_system(self.paper.card, other["preset"])
-            return Source(self.training(whole, protocol, seed), system.preset, other["settings"])
-        return Source(self.training(system, protocol, seed, watched=watched))
+            return ExhibitSource(
+                self.training(whole, protocol, seed), system.preset, other["settings"]
+            )
+        return ExhibitSource(self.training(system, protocol, seed, watched=watched))
 
     def training(
         self, system: System, protocol: Protocol, seed: int, *, watched: bool = False
@@ -179,7 +181,7 @@ class Planner:
         preset = self.paper.card.presets[system.preset].settings
         return replace(system, settings={k: v for k, v in settings.items() if preset.get(k) != v})
 
-    def table_sources(self, exhibit: Exhibit) -> dict[tuple[int, int], tuple[Source, ...]]:
+    def table_sources(self, exhibit: Exhibit) -> dict[tuple[int, int], tuple[ExhibitSource, ...]]:
         """{(row, column): one entry a seed} of the cells that are made here.
 
         A column of a cost (minutes, parameters) is of the row's only training.
@@ -201,7 +203,7 @@ class Planner:
                 )
         return found
 
-    def figure_sources(self, exhibit: Exhibit) -> tuple[tuple[Source, ...], ...]:
+    def figure_sources(self, exhibit: Exhibit) -> tuple[tuple[ExhibitSource, ...], ...]:
         """For each protocol of a figure the embeddings that its picture shows, in order."""
         watched = exhibit.kind == "curves"
         systems = exhibit.systems
@@ -217,10 +219,10 @@ class Planner:
             for protocol in exhibit.protocols
         )
 
-    def sources(self, exhibit: Exhibit) -> list[Source]:
+    def sources(self, exhibit: Exhibit) -> list[ExhibitSource]:
         """All embeddings of an exhibit, each once."""
         if exhibit.table is not None:
-            lists: Iterable[Sequence[Source]] = self.table_sources(exhibit).values()
+            lists: Iterable[Sequence[ExhibitSource]] = self.table_sources(exhibit).values()
         else:
             lists = self.figure_sources(exhibit)
         return list({s.key: s for several in lists for s in several}.values())

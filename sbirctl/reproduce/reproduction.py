@@ -15,13 +15,13 @@ from sbirctl.reproduce.exhibits import Exhibit, load_paper, papers
 from sbirctl.reproduce.page import NAME as PAGE
 from sbirctl.reproduce.page import write_page
 from sbirctl.reproduce.plan import Planner
-from sbirctl.reproduce.results import Made, all_made, fingerprint, read_made, write_made
+from sbirctl.reproduce.results import MadeExhibit, all_made, fingerprint, read_made, write_made
 from sbirctl.reproduce.runner import Machine, Runner
 from sbirctl.reproduce.small import PER_CLASS, Stores, paper_datasets
 
 
 @dataclass(frozen=True)
-class Request:
+class ReproduceRequest:
     """What is asked for.
 
     Attributes:
@@ -62,7 +62,11 @@ def listed(paper: str = "") -> list[tuple[str, str, str, str]]:
 
 
 def planned(
-    request: Request, *, device: str = "auto", measured: bool = False, report: Reporter = SILENT
+    request: ReproduceRequest,
+    *,
+    device: str = "auto",
+    measured: bool = False,
+    report: Reporter = SILENT,
 ) -> Cost:
     """What a request needs; nothing is made.
 
@@ -78,7 +82,7 @@ def planned(
         return cost(planner, exhibits, device=device, measured=measured, report=report)
 
 
-def planner_of(request: Request) -> Planner:
+def planner_of(request: ReproduceRequest) -> Planner:
     """The planner of a request.
 
     Raises:
@@ -91,7 +95,7 @@ def planner_of(request: Request) -> Planner:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Reproduction:
     """What a call made or found.
 
     Attributes:
@@ -101,15 +105,15 @@ class Outcome:
         lacks: what was missing, so that some cells or pictures are.
     """
 
-    made: Sequence[Made]
+    made: Sequence[MadeExhibit]
     page: Path
     folder: Path
     lacks: Sequence[str] = ()
 
 
 def reproduce(
-    request: Request, machine: Machine = Machine(), *, report: Reporter = SILENT
-) -> Outcome:
+    request: ReproduceRequest, machine: Machine = Machine(), *, report: Reporter = SILENT
+) -> Reproduction:
     """Make tables and figures; what is there is found, a stopped call goes on.
 
     Args:
@@ -138,12 +142,12 @@ def reproduce(
         if missing or not page.is_file():
             made = all_made(planner.paper.exhibits, folder)
             write_page(folder, planner.paper.card, made, _warnings(planner, made))
-    return Outcome(
+    return Reproduction(
         [m for m in found.values() if m], page, folder, runner.lacks(planner.places(exhibits))
     )
 
 
-def _make(exhibit: Exhibit, planner: Planner, runner: Runner, folder: Path) -> Made:
+def _make(exhibit: Exhibit, planner: Planner, runner: Runner, folder: Path) -> MadeExhibit:
     """One exhibit, kept in the folder."""
     runner.report.note(f"{exhibit.name}: {exhibit.title}")
     table, pictures, lacks = None, [], runner.lacks(planner.places([exhibit]))
@@ -158,7 +162,7 @@ def _make(exhibit: Exhibit, planner: Planner, runner: Runner, folder: Path) -> M
             from sbirctl.reproduce.figures import make_figure
 
             pictures = make_figure(exhibit, planner, runner, folder)
-    made = Made(
+    made = MadeExhibit(
         exhibit.id,
         exhibit.name,
         exhibit.title,
@@ -173,7 +177,7 @@ def _make(exhibit: Exhibit, planner: Planner, runner: Runner, folder: Path) -> M
     return made
 
 
-def _warnings(planner: Planner, made: Sequence[Made]) -> list[str]:
+def _warnings(planner: Planner, made: Sequence[MadeExhibit]) -> list[str]:
     """What stands above a page of small figures."""
     if not planner.small:
         return []

@@ -23,7 +23,7 @@ _ENDINGS = {"latex": "tex"}
 
 
 @dataclass(frozen=True)
-class Made:
+class MadeExhibit:
     """One exhibit as it was made.
 
     Attributes:
@@ -57,7 +57,7 @@ def fingerprint(exhibit: Exhibit, planner: Planner) -> str:
     return digest_json([SCHEMA, about, sources, stamps])
 
 
-def read_made(exhibit: Exhibit, mark: str, folder: Path) -> Made | None:
+def read_made(exhibit: Exhibit, mark: str, folder: Path) -> MadeExhibit | None:
     """An exhibit that was made to the end with this fingerprint and is still all there."""
     try:
         value = read_json(folder / f"{exhibit.stem}.json")
@@ -70,7 +70,7 @@ def read_made(exhibit: Exhibit, mark: str, folder: Path) -> Made | None:
     return made if same and all(file.is_file() for file in files) else None
 
 
-def write_made(exhibit: Exhibit, made: Made, mark: str, folder: Path) -> None:
+def write_made(exhibit: Exhibit, made: MadeExhibit, mark: str, folder: Path) -> None:
     """Keep an exhibit: its values as JSON, a table in the other formats, too."""
     if made.table is not None:
         for form, write in FORMATS.items():
@@ -80,7 +80,7 @@ def write_made(exhibit: Exhibit, made: Made, mark: str, folder: Path) -> None:
     write_json(folder / f"{exhibit.stem}.json", value)
 
 
-def all_made(exhibits: Sequence[Exhibit], folder: Path) -> list[Made]:
+def all_made(exhibits: Sequence[Exhibit], folder: Path) -> list[MadeExhibit]:
     """What there is of some exhibits, made now or before, in their order."""
     found = []
     for exhibit in exhibits:
@@ -91,10 +91,10 @@ def all_made(exhibits: Sequence[Exhibit], folder: Path) -> list[Made]:
     return found
 
 
-def _made(value: Mapping[str, Any]) -> Made:
+def _made(value: Mapping[str, Any]) -> MadeExhibit:
     table = value["table"]
     listed = {key: tuple(value[key]) for key in ("notes", "runs")}
-    return Made(
+    return MadeExhibit(
         **{
             **value,
             **listed,

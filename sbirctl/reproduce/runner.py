@@ -9,7 +9,7 @@ from pathlib import Path
 from sbirctl.core.errors import MissingError
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.reproduce.configuration import flags, settings_file
-from sbirctl.reproduce.plan import Planner, Source, Training
+from sbirctl.reproduce.plan import ExhibitSource, Planner, Training
 from sbirctl.reproduce.small import PER_CLASS, SIZE, Place
 
 
@@ -51,7 +51,7 @@ class Runner:
             if lacking := self._lack(place):
                 self._lacking[place.store] = lacking
 
-    def lacking(self, source: Source) -> str:
+    def lacking(self, source: ExhibitSource) -> str:
         """What is missing to make these embeddings, "" for nothing."""
         return "; ".join(self._of(source.training.protocol.datasets))
 
@@ -80,7 +80,7 @@ class Runner:
             )
         return self._runs[training.key]
 
-    def embeddings(self, source: Source) -> Path:
+    def embeddings(self, source: ExhibitSource) -> Path:
         """The file of a run's embeddings."""
         from sbirctl.pipeline.embed import embed
 
@@ -96,7 +96,7 @@ class Runner:
             )
         return self._files[source.key]
 
-    def runs_of(self, sources: Iterable[Source]) -> list[Path]:
+    def runs_of(self, sources: Iterable[ExhibitSource]) -> list[Path]:
         """The folders of the runs behind some embeddings, as far as they could be made."""
         return [self.run(source.training) for source in sources if not self.lacking(source)]
 

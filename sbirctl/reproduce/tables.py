@@ -20,7 +20,7 @@ from sbirctl.reproduce.measured import (
     quantity,
     table_result,
 )
-from sbirctl.reproduce.plan import Planner, Source
+from sbirctl.reproduce.plan import ExhibitSource, Planner
 from sbirctl.reproduce.runner import Runner
 from sbirctl.retrieval import definitions
 from sbirctl.retrieval import embeddings as files
@@ -59,7 +59,9 @@ def make_table(exhibit: Exhibit, planner: Planner, runner: Runner) -> TableResul
     return table_result(planner.paper, table, cells, [said] if said else [])
 
 
-def _measure(source: Source, runner: Runner, table: Table, metrics: Sequence[str]) -> Measured:
+def _measure(
+    source: ExhibitSource, runner: Runner, table: Table, metrics: Sequence[str]
+) -> Measured:
     path = runner.embeddings(source)
     e = files.read(path)
     known = [name for name in metrics if e.query_instance is not None or name[:3] != "acc"]
@@ -76,7 +78,7 @@ def _measure(source: Source, runner: Runner, table: Table, metrics: Sequence[str
 def cell_of(
     table: Table,
     place: tuple[int, int],
-    sources: Sequence[Source],
+    sources: Sequence[ExhibitSource],
     measured: Mapping[str, Measured],
     planner: Planner,
     runner: Runner,

@@ -63,7 +63,7 @@ def read_hdf5(
         with h5py.File(path, "r") as file:
             found = {name: _data_set(file, name) for name in file if name in wanted}
             data = {name: one for name, one in found.items() if one is not None}
-            places = {name: _place(one) for name, one in data.items() if name in mapped}
+            places = {name: _raw_offset(one) for name, one in data.items() if name in mapped}
             whole = [one for name, one in data.items() if places.get(name) is None]
             names = {*file, *file.attrs}
             check_fits(path, sum(one.size * one.dtype.itemsize for one in whole))
@@ -130,7 +130,7 @@ def _check_type(name: str, dtype: np.dtype) -> None:
     )
 
 
-def _place(data: Any) -> int | None:
+def _raw_offset(data: Any) -> int | None:
     """Where the bytes of a contiguous array of native numbers lie in the file."""
     if data.dtype.kind not in "iuf" or not data.dtype.isnative or not data.size:
         return None

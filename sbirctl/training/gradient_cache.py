@@ -44,7 +44,7 @@ def cached_gradients(
         for index, part in enumerate(parts):
             torch.manual_seed(seed_for(seed, index))
             encoded.append(model.encode(part))
-    leaves = [_leaves(one) for one in encoded]
+    leaves = [_detached(one) for one in encoded]
     photos = [len(part.photo_label) for part in parts]
     whole = concatenate(leaves, photos, [len(part.sketch_label) for part in parts])
     torch.manual_seed(seed)
@@ -57,7 +57,7 @@ def cached_gradients(
         torch.manual_seed(seed_for(seed, index))
         with autocast:
             again = model.encode(part)
-        _carry_on(again, leaves[index])
+        _backward_cached(again, leaves[index])
     if batch.share is not None:
         average_gradients(model.parameters(), len(batch.share.photos))
     return {name: value.detach() for name, value in terms.items()}
@@ -95,7 +95,7 @@ def split(batch: Batch, pieces: int) -> list[Batch]:
     return made
 
 
-def _leaves(encoded: Encoded) -> Encoded:
+def _detached(encoded: Encoded) -> Encoded:
     """The same values, to take gradients at."""
     sides: dict[str, Any] = {side: _leaf(getattr(encoded, side)) for side in SIDES}
     return Encoded(**sides, extra={name: _required(v) for name, v in encoded.extra.items()})
@@ -109,7 +109,7 @@ def _leaf(value: Tensor | None) -> Tensor | None:
     return None if value is None else _required(value)
 
 
-def _carry_on(again: Encoded, leaf: Encoded) -> None:
+def _backward_cached(again: Encoded, leaf: Encoded) -> None:
     outputs: list[Tensor] = []
     grads: list[Tensor] = []
     pairs = [(getattr(again, side), getattr(leaf, side)) for side in SIDES]

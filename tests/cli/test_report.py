@@ -12,7 +12,7 @@ import pytest
 from sbirctl.cli import _app
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.progress import Reporter
-from sbirctl.pipeline.report import Request, check, report
+from sbirctl.pipeline.report import ReportRequest, check, report
 from sbirctl.retrieval.provenance import Counts
 from tests.report.embedded import options_of, run_folder
 
@@ -81,13 +81,13 @@ def test_tolerance_is_a_check(whole, small, capsys):
 def test_another_models_card(tmp_path):
     place = run_folder(tmp_path, "base", model="baseline")
     assert {row.reason for row in report([place])} == {"nothing published"}
-    against = report([place], Request(against="drclip"))
+    against = report([place], ReportRequest(against="drclip"))
     assert {row.model for row in against} == {"baseline"}
     assert all(row.source.startswith("Xue Li et al. 2024, Table ") for row in against)
     assert all("another system: drclip, here baseline" in row.reason for row in against)
     assert {row.difference for row in against} == {None}
     with pytest.raises(UsageError, match="There is no model 'drclp'"):
-        report([place], Request(against="drclp"))
+        report([place], ReportRequest(against="drclp"))
 
 
 def test_embeddings_of_an_unknown_model_still_give_ours(tmp_path):

@@ -12,7 +12,7 @@ from sbirctl.pipeline.compare import compare
 from sbirctl.pipeline.curves import curves
 from sbirctl.pipeline.evaluate import evaluate
 from sbirctl.pipeline.rerank import rerank
-from sbirctl.pipeline.scores import Request
+from sbirctl.pipeline.scores import EvaluateRequest
 from sbirctl.pipeline.sheet import sheet
 from sbirctl.report.subject import subject_of
 from sbirctl.report.training_checks import Pair, reranked
@@ -43,7 +43,7 @@ def two(tmp_path):
 
 
 def figures(path, report=None):
-    return evaluate(path, Request(metrics=METRICS), report or Told())["metrics"]
+    return evaluate(path, EvaluateRequest(metrics=METRICS), report or Told())["metrics"]
 
 
 def test_expansion_gives_vectors_and_says_what_was_done(two):

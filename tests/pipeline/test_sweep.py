@@ -92,7 +92,7 @@ def test_metrics_are_measured_on_each_run_and_stand_in_their_order(
         assert options["device"] == "cpu"
         return folder / "embeddings.h5"
 
-    def evaluate(path: Path, request: stage.Request, report: Any) -> dict[str, Any]:
+    def evaluate(path: Path, request: stage.EvaluateRequest, report: Any) -> dict[str, Any]:
         asked.append((request.metrics, request.definition.name))
         return {"metrics": dict.fromkeys(request.metrics, float(path.parent.name[-1]))}
 

@@ -11,7 +11,7 @@ from sbirctl.reproduce.exhibits import load_paper
 from sbirctl.reproduce.layout import Laid, to_csv, to_latex, to_markdown
 from sbirctl.reproduce.measured import Cell, Line, TableResult, measured_cell, table_result
 from sbirctl.reproduce.page import write_page
-from sbirctl.reproduce.results import Made
+from sbirctl.reproduce.results import MadeExhibit
 
 TABLE = TableResult(
     "9",
@@ -132,8 +132,10 @@ def test_every_table_of_a_card_keeps_the_papers_rows_and_columns(name):
 
 def test_the_page_escapes_and_warns(tmp_path):
     made = [
-        Made("9", "Table 9", TABLE.title, TABLE),
-        Made("figure-1", "Figure 1", "B", pictures=(("a b.png", "<i>"),), notes=("left out",)),
+        MadeExhibit("9", "Table 9", TABLE.title, TABLE),
+        MadeExhibit(
+            "figure-1", "Figure 1", "B", pictures=(("a b.png", "<i>"),), notes=("left out",)
+        ),
     ]
     text = write_page(tmp_path, load_card("semi3"), made, ["--small & more"]).read_text()
     assert "A &lt;title&gt;" in text

@@ -15,7 +15,7 @@ from sbirctl.report.published import figures
 from sbirctl.reproduce.configuration import configuration
 from sbirctl.reproduce.exhibits import load_paper, papers, parse_paper
 from sbirctl.reproduce.plan import Planner
-from sbirctl.reproduce.reproduction import Request, planned
+from sbirctl.reproduce.reproduction import ReproduceRequest, planned
 from sbirctl.reproduce.results import fingerprint
 from sbirctl.reproduce.small import Stores, paper_datasets
 from sbirctl.reproduce.tables import figure_at
@@ -178,7 +178,7 @@ def test_small_data_at_hand_are_taken_and_the_others_drawn(tmp_path, monkeypatch
 def test_the_dry_run_counts_what_is_prepared_and_what_would_be(tmp_path, monkeypatch):
     monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path))
     prepare("demo", {}, name="sketchy", options={"per_class": 2}, settings={"size": 32})
-    made = planned(Request("semi3", ("I",)), device="cpu")
+    made = planned(ReproduceRequest("semi3", ("I",)), device="cpu")
     sketchy, tuberlin = made.data
     assert (sketchy.sketches, sketchy.photos) == (56, 56)
     assert "without edge maps: `sbirctl prepare sketchy --edges gb`" in sketchy.state

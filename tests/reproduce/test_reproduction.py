@@ -11,7 +11,7 @@ import pytest
 
 from sbirctl.core.home import home_at
 from sbirctl.reproduce.layout import to_csv
-from sbirctl.reproduce.reproduction import Request, listed, planned, reproduce
+from sbirctl.reproduce.reproduction import ReproduceRequest, listed, planned, reproduce
 from sbirctl.reproduce.results import all_made
 from sbirctl.reproduce.runner import Machine
 from sbirctl.reproduce.small import PER_CLASS
@@ -19,7 +19,7 @@ from sbirctl.retrieval.embeddings import read
 from tests import forked
 
 WORDS = ("reproduce", "ffmln", "4", "figure-7", "--small", "--threads", "1")
-REQUEST = Request("ffmln", ("4", "figure-7"), small=True)
+REQUEST = ReproduceRequest("ffmln", ("4", "figure-7"), small=True)
 
 
 def command(home, *words, script=""):
@@ -164,7 +164,7 @@ def test_measured_steps_give_hours_where_no_run_tells(made, monkeypatch):
 
 def test_without_data_the_published_rows_stand_and_the_rest_says_why(tmp_path, monkeypatch):
     monkeypatch.setenv("SBIRCTL_HOME", str(tmp_path))
-    outcome = reproduce(Request("semi3", ("IV", "figure-4")), Machine(device="cpu"))
+    outcome = reproduce(ReproduceRequest("semi3", ("IV", "figure-4")), Machine(device="cpu"))
     table, figure = outcome.made
     assert [cell.published for line in table.table.lines for cell in line.cells] == [0.914, 0.916]
     assert "no prepared data set 'sketchy'" in table.table.lines[0].cells[0].reason

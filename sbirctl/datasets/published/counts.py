@@ -18,7 +18,7 @@ Counts = dict[str, dict[str, int]]  # {class: {kind: number of files}}
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CountComparison:
     """What differs from the published counts, for people and for the manifest."""
 
     lines: tuple[str, ...]
@@ -48,7 +48,7 @@ def compare(
     published: Counts,
     names: Mapping[str, str],
     totals: Mapping[str, int] | None = None,
-) -> Comparison:
+) -> CountComparison:
     """Compare files found with files published.
 
     Args:
@@ -84,7 +84,7 @@ def compare(
         if which:
             lines.append(f"{label}: {few(which, _SHOWN)}.")
     facts = {"found": have, "published": want, "missing": missing, "unknown": unknown}
-    return Comparison(tuple(lines), facts)
+    return CountComparison(tuple(lines), facts)
 
 
 def _summary(

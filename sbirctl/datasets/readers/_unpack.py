@@ -52,12 +52,12 @@ class ReadUnpacked:
             CorruptError: it came out damaged.
         """
         try:
-            return ReadFolder(self.root)(_place(path))
+            return ReadFolder(self.root)(_inside(path))
         except FileNotFoundError as error:
             raise CorruptError("its archive member is damaged") from error
 
 
-def _place(path: bytes) -> bytes:
+def _inside(path: bytes) -> bytes:
     """Where the member of that name lies: a name of our own, in folders of bearable size."""
     digest = digest_bytes(path)
     return f"{digest[:2]}/{digest[2:40]}".encode()
@@ -119,7 +119,7 @@ class Unpacker:
 
     def create(self, path: bytes) -> IO[bytes]:
         """A file for a member; its size is known when `finish` is called."""
-        target = os.fsencode(self.folder) + b"/" + _place(path)
+        target = os.fsencode(self.folder) + b"/" + _inside(path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         self.sizes[path] = 0
         return open(target, "wb")
@@ -127,7 +127,7 @@ class Unpacker:
     def damaged(self, path: bytes, size: int) -> None:
         """Take back a member that came out wrong; it stays listed, and cannot be read."""
         with suppress(FileNotFoundError):
-            os.unlink(os.fsencode(self.folder) + b"/" + _place(path))
+            os.unlink(os.fsencode(self.folder) + b"/" + _inside(path))
         self.sizes[path] = size
 
     def write(self, stream: IO[bytes], path: bytes, data: bytes) -> None:

@@ -81,7 +81,7 @@ def recognise(
             folder, _, name = file.path.rpartition(b"/")
             if folder not in places:
                 whole = tree.name + b"/" + folder if folder else tree.name
-                places[folder] = _place(whole, layouts, dataset)
+                places[folder] = _meaning_of_folder(whole, layouts, dataset)
             place = places[folder]
             if place is None:
                 ignored[OUTSIDE] += 1
@@ -91,7 +91,7 @@ def recognise(
     return groups
 
 
-def _place(
+def _meaning_of_folder(
     folder: bytes, layouts: Sequence[Layout], dataset: str
 ) -> tuple[tuple[str, str], bytes, str] | None:
     """(layout and role, top folder, class) of a folder whose last part names a class."""

@@ -12,7 +12,7 @@ from sbirctl.store.raw import RawItem
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class RawDrawing:
     """A line of an .ndjson file of Quick, Draw!: where it lies and what it says."""
 
     path: bytes
@@ -21,9 +21,9 @@ class Drawing:
     recognized: bool
 
 
-def drawings(tree: Tree, path: bytes) -> tuple[list[Drawing], int]:
+def drawings(tree: Tree, path: bytes) -> tuple[list[RawDrawing], int]:
     """The drawings of one .ndjson file, in its order, and how many lines cannot be read."""
-    found: list[Drawing] = []
+    found: list[RawDrawing] = []
     bad = start = 0
     for line in tree.read(path).splitlines(keepends=True):
         place = b"%s#%d+%d" % (path, start, len(line))
@@ -37,7 +37,7 @@ def drawings(tree: Tree, path: bytes) -> tuple[list[Drawing], int]:
         except (ValueError, KeyError, TypeError, RecursionError):
             usable = False
         if usable:
-            found.append(Drawing(place, word, key, bool(entry.get("recognized", True))))
+            found.append(RawDrawing(place, word, key, bool(entry.get("recognized", True))))
         else:
             bad += 1
     return found, bad

@@ -67,7 +67,7 @@ def recognise(trees: Sequence[Tree], class_name: str, ignored: Counter[str]) -> 
             if not of_class(folder, class_name):
                 ignored["of another data set"] += 1
             else:
-                one = _place(index, file, folder)
+                one = _recognised(index, file, folder)
                 ignored[OUTSIDE] += one is None
             result.append(one)
     return result
@@ -82,7 +82,7 @@ def of_class(folder: bytes, class_name: str) -> bool:
     return True
 
 
-def _place(tree: int, file: File, folder: bytes) -> Placed | None:
+def _recognised(tree: int, file: File, folder: bytes) -> Placed | None:
     for layout, pattern in _PLACES:
         match = pattern.fullmatch(folder)
         if match is None:

@@ -97,8 +97,8 @@ def access_control_for(host: str, address: str, token: str | None) -> AccessCont
     """
     if token is not None and (len(token) < SHORTEST_TOKEN or not token.isascii()):
         raise UsageError(
-            f"A token of {len(token)} letters can be guessed, or is not plain ASCII.",
-            f"Take {SHORTEST_TOKEN} letters or more, or leave it out to have one made.",
+            f"A token of {len(token)} characters can be guessed, or is not plain ASCII.",
+            f"Take {SHORTEST_TOKEN} characters or more, or leave it out to have one made.",
         )
     names = {"localhost", host.lower()} - {""}
     loopback = ipaddress.ip_address(address).is_loopback

@@ -22,7 +22,7 @@ class Limits:
         photo_patience: seconds of processor after which a photo gives way, where others wait.
         file: bytes of a photo of the gallery that is still shown.
         photos: answers of one search.
-        words: letters of a description.
+        words: characters of a description.
         folders: of a gallery that are offered to choose from.
         filter_seconds: that one search may look into photos for the days they were taken.
         rate: searches and uploads a second from one address, in the long run.

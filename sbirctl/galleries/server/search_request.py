@@ -52,7 +52,7 @@ class SearchRequest:
             raise HttpError(400, f"A picture is a sketch or a photo, not {kind[:40]!r}.")
         words = given.get("words", "").strip()
         if len(words) > limits.words:
-            raise HttpError(400, f"More than {limits.words} letters.", "Say it shorter.")
+            raise HttpError(400, f"More than {limits.words} characters.", "Say it shorter.")
         return cls(modality, words, number_of(given, limits))
 
     def vector(self, searcher: Searcher, picture: Image.Image | None) -> np.ndarray:
