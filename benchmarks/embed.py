@@ -68,7 +68,7 @@ def shortened(opened: Data, images: int) -> Data:
     test = opened.partition.test
     first = np.arange(images)
     test = replace(test, sketch=test.sketch.take(first), photo=test.photo.take(first))
-    return replace(opened, parts=replace(opened.parts, test=test))
+    return replace(opened, partition=replace(opened.partition, test=test))
 
 
 def main() -> None:

@@ -17,8 +17,9 @@ import torch
 from _data import compare, data
 from _image_folder import folder_batches, image_files
 
+from sbirctl.models import Augmentation
 from sbirctl.sampling.plans import BalancedPlan
-from sbirctl.training.augment import Name, augment
+from sbirctl.training.augment import augment
 from sbirctl.training.inputs import Data
 from sbirctl.training.loader import BatchLoader, to_rgb, to_tensor
 
@@ -41,7 +42,7 @@ def in_memory(opened: Data, plan: BalancedPlan, device: torch.device) -> Callabl
 
 
 def loaded(
-    opened: Data, plan: BalancedPlan, device: torch.device, workers: int, kind: Name
+    opened: Data, plan: BalancedPlan, device: torch.device, workers: int, kind: Augmentation
 ) -> Callable[[], int]:
     """The loader, with augmentation `kind`."""
     part = opened.partition.train
@@ -81,7 +82,7 @@ def main() -> None:
         for workers in (0, 1, 2, 4):
             ways[f"store, {workers} threads"] = loaded(opened, plan, device, workers, "none")
         for kind in ("flip", "standard"):
-            ways[f"store, 1 thread, {kind}"] = loaded(opened, plan, device, 1, kind)  # type: ignore[arg-type]
+            ways[f"store, 1 thread, {kind}"] = loaded(opened, plan, device, 1, kind)
         with image_files(opened.partition.train) as folder:
             ways["ImageFolder and Pillow, 2 workers"] = lambda: folder_images(
                 folder, options.size, options.batch

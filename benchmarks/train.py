@@ -35,7 +35,7 @@ from sbirctl.training.loader import BatchLoader, to_rgb
 from sbirctl.training.loop import Trainer
 from sbirctl.training.metrics_log import MetricsLog
 from sbirctl.training.optim import make_optimizer, set_trainable
-from sbirctl.training.step import loss_terms
+from sbirctl.training.step import TrainingStep, loss_terms
 
 
 class ShortPlan:
@@ -77,17 +77,18 @@ def bare(model: Model, opened: Data, steps: int) -> Callable[[], int]:
 def looped(model: Model, opened: Data, steps: int, kind: str, folder: Path) -> Callable[[], int]:
     """One epoch of the loop, with augmentation `kind`."""
     model.settings = replace(model.settings, augment=kind)
-    trainer = Trainer(model, opened.parts, folder, execution=Execution(save_seconds=1e9))
+    trainer = Trainer(model, opened.partition, folder, execution=Execution(save_seconds=1e9))
     (stage,) = model.recipe()
     stage = replace(stage, plan=ShortPlan(stage.plan, steps))
     optimizer = make_optimizer(stage, model.settings)
+    step = TrainingStep(model, stage.name, optimizer, trainer.scaler)
     trainer.checkpointer.resume()
     trainer.checkpointer.log = MetricsLog(folder / "log.jsonl")
 
     def work() -> int:
         before = trainer.progress.images
         trainer.progress.step = 0
-        trainer._run_epoch(stage, optimizer, 1)
+        trainer._run_epoch(stage, step, 1)
         return trainer.progress.images - before
 
     return work
@@ -137,7 +138,11 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="assignments")
     options = parser.parse_args()
     own = SMALL_BACKBONE if options.model == "baseline" else ()
-    layers = [{"size": options.size}, parse_assignments([*own, *options.assignments])]
+    layers = [
+        {"size": options.size},
+        parse_assignments(own),
+        parse_assignments(options.assignments),
+    ]
     with data(options.dataset, options.size) as opened, tempfile.TemporaryDirectory() as folder:
 
         def model() -> Model:
