@@ -108,10 +108,7 @@ else:
                 "hinge",
             ),
             "_label_preservation": ("label_preservation",),
-            "_loss": (
-                "LOSSES",
-                "Loss",
-            ),
+            "_loss": ("Loss",),
             "_mining": (
                 "hardest_negative",
                 "hardest_positive",
