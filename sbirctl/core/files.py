@@ -83,6 +83,14 @@ def forgotten(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
+def untouched(folder: Path) -> bool:
+    """Whether nobody wrote into a folder, or below it, for a day."""
+    with suppress(OSError):  # removed meanwhile
+        newest = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
+        return newest < time.time() - _FORGOTTEN
+    return False
+
+
 def move_into_place(whole: Path, target: Path, *, durable: bool = True) -> None:
     """Rename a finished file of the same folder or disk to `target`, synced unless told not to."""
     if durable:
@@ -106,7 +114,7 @@ def disk_advice(target: Path) -> Iterator[None]:
     except SbirctlError:
         raise
     except Exception as error:
-        said = _full(error, target) or _told(error, target)
+        said = no_space(error, target) or _told(error, target)
         if said is None:
             raise
         raise said from error
@@ -285,7 +293,7 @@ def _number(error: BaseException) -> int | None:
     return None
 
 
-def _full(error: Exception, target: Path) -> SbirctlError | None:
+def no_space(error: Exception, target: Path) -> SbirctlError | None:
     """What to say where an error means that no more can be written; None where it does not."""
     number = _number(error)
     if number in _FULL:
@@ -319,7 +327,7 @@ def _told(error: Exception, target: Path) -> SbirctlError | None:
 
 
 def _disk_error(error: OSError, target: Path) -> SbirctlError:
-    if full := _full(error, target):
+    if full := no_space(error, target):
         return full
     if error.errno in _NO_LOCKS:
         return SbirctlError(

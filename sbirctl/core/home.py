@@ -127,6 +127,11 @@ def datasets_dir() -> Path:
     return home() / "datasets"
 
 
+def receiving_dir() -> Path:
+    """`<home>/receiving`: runs that are on their way here, and locks beside them."""
+    return home() / "receiving"
+
+
 def runs_dir() -> Path:
     """`<home>/runs`: one folder a training run."""
     return home() / "runs"

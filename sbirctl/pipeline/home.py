@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sbirctl.core.errors import SbirctlError
-from sbirctl.core.files import disk_size, forgotten, lock
-from sbirctl.core.home import datasets_dir, galleries_dir, home, runs_dir
+from sbirctl.core.files import disk_size, forgotten, lock, untouched
+from sbirctl.core.home import datasets_dir, galleries_dir, home, receiving_dir, runs_dir
 
 _LOCK = ".lock"
 _FILE = "file"
+_RECEIVED = "received in part"
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Entry:
     """One thing in the home folder.
 
     Attributes:
-        kind: "data set", "run", "gallery", "file", or the name of another folder.
+        kind: "data set", "run", "gallery", "received in part", "file", or the name of another
+            folder.
         name: of the thing, "" for the whole folder.
         bytes: on the disk.
         left_over: why it is of no use, "" where it may be.
@@ -35,12 +37,19 @@ class Entry:
 
 def entries() -> list[Entry]:
     """Everything in the home folder, the largest of each kind first."""
-    kinds = {datasets_dir(): "data set", runs_dir(): "run", galleries_dir(): "gallery"}
+    kinds = {
+        datasets_dir(): "data set",
+        runs_dir(): "run",
+        galleries_dir(): "gallery",
+        receiving_dir(): _RECEIVED,
+    }
     found = []
     root = home()
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
         if folder in kinds and folder.is_dir():
-            own = [_entry(kinds[folder], place) for place in folder.iterdir()]
+            own = [
+                _entry(kinds[folder], place) for place in folder.iterdir() if not _is_lock(place)
+            ]
             found += sorted(own, key=lambda one: (-one.bytes, one.name))
         else:
             found.append(Entry(folder.name, "", disk_size(folder), "", folder))
@@ -62,7 +71,7 @@ def clean(plan: list[Entry]) -> list[Path]:
             removed.append(entry.path)
             continue
         try:
-            with lock(entry.path / _LOCK, busy=f"{entry.name} is in use"):
+            with lock(_lock(entry.kind, entry.path), busy=f"{entry.name} is in use"):
                 if not _entry(entry.kind, entry.path).left_over:
                     continue
         except SbirctlError:
@@ -70,6 +79,16 @@ def clean(plan: list[Entry]) -> list[Path]:
         shutil.rmtree(entry.path)
         removed.append(entry.path)
     return removed
+
+
+def _lock(kind: str, place: Path) -> Path:
+    """What whoever writes to an entry holds."""
+    return place.with_name(f".{place.name}.lock") if kind == _RECEIVED else place / _LOCK
+
+
+def _is_lock(place: Path) -> bool:
+    """Whether it is one that lies beside what it is for."""
+    return place.parent == receiving_dir() and place.name.startswith(".")
 
 
 def _half_written(root: Path) -> list[Entry]:
@@ -85,6 +104,8 @@ def _entry(kind: str, place: Path) -> Entry:
     left_over = ""
     if place.is_dir() and not place.is_symlink():
         inside = {path.name for path in place.iterdir()} - {_LOCK}
-        if not inside:
+        if kind == _RECEIVED:
+            left_over = "a pull or unpack that was stopped a day ago or more" * untouched(place)
+        elif not inside:
             left_over = f"an empty {kind}"
     return Entry(kind, place.name, disk_size(place), left_over, place)

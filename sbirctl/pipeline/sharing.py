@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError, few, nearest
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError, few, nearest
 from sbirctl.core.files import display_path, read_json
 from sbirctl.core.forms import NATURAL, Each, Maybe, check_form
 from sbirctl.core.home import CHECKPOINT, read_result, run_folders
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import SCORES
 from sbirctl.sharing import hub
-from sbirctl.sharing.find import find_run
 from sbirctl.sharing.package import LIST, PUBLISHED_SCORES, README, Package, files_of, package_of
 from sbirctl.sharing.packed import ENDING
 from sbirctl.sharing.packed import pack as write_file
 from sbirctl.sharing.packed import unpack as read_file
 from sbirctl.sharing.received import read_origin
 from sbirctl.training.checkpoint import Checkpoint, read_checkpoint
+from sbirctl.training.find_run import find_run, receive
 
 _SHOWN = 2
 _FIGURES = {
@@ -62,7 +61,7 @@ def pack(
     """Write a finished run as one file; gives the file and what it holds.
 
     Args:
-        run: as `sharing.find.find_run` reads it, or its folder.
+        run: as `training.find_run.find_run` reads it, or its folder.
         output: the file, None for one of the run's name in the current folder.
         licence: of the weights, for the page.
         onnx: with the exported model, which is made where it is not there.
@@ -87,7 +86,7 @@ def unpack(path: Path, report: Reporter = SILENT) -> Path:
     Raises:
         MissingError, CorruptError, SbirctlError: see `sharing.packed.unpack`.
     """
-    return _sound(lambda: read_file(path, report), display_path(path.name))
+    return receive(lambda: read_file(path, report), display_path(path.name))
 
 
 def push(
@@ -133,24 +132,7 @@ def pull(address: str, report: Reporter = SILENT) -> Path:
     found = hub.parse(address)
     if found is None:
         raise UsageError(f"{address!r} is no address.", "Type hf://OWNER/NAME[@REVISION].")
-    return _sound(lambda: hub.pull(found, report), str(found))
-
-
-def _sound(receive: Callable[[], Path], source: str) -> Path:
-    """The folder of a run that came; one that is no run of this program does not stay."""
-    before = run_folders()
-    folder = receive()
-    try:
-        read_checkpoint(folder / CHECKPOINT, tensors=False)
-        read_result(folder)
-    except SbirctlError as error:
-        if folder in before:
-            raise
-        shutil.rmtree(folder)
-        raise CorruptError(
-            f"{source} is refused: {error.message}", "Nothing of it was kept. Ask who made it."
-        ) from error
-    return folder
+    return receive(lambda: hub.pull(found, report), str(found))
 
 
 def _folder(run: str, report: Reporter) -> Path:

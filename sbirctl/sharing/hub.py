@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 
 from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
-from sbirctl.core.files import display_path, human_bytes, read_json, write_json
-from sbirctl.core.home import home
+from sbirctl.core.files import display_path, human_bytes, no_space, read_json, write_json
+from sbirctl.core.home import receiving_dir
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.sharing.package import LIST, MOST_LIST_BYTES, README, Entry, belongs
 from sbirctl.sharing.received import latest_from, read_origin, take_in
@@ -90,10 +90,15 @@ def pull(address: Address, report: Reporter = SILENT) -> Path:
                     f"{human_bytes(entry.bytes)} as it should.",
                     "Nothing of it was kept. Ask who made it.",
                 )
-            hub.hf_hub_download(address.repo, name, revision=commit, local_dir=folder)
+            try:
+                hub.hf_hub_download(address.repo, name, revision=commit, local_dir=folder)
+            except Exception as error:
+                if full := no_space(error, folder / name):
+                    raise full from error
+                raise
 
-    (home() / "receiving").mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home() / "receiving") as place:
+    receiving_dir().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=receiving_dir()) as place:
         fetch(LIST, Entry(MOST_LIST_BYTES, ""), Path(place))
         folder = take_in(Path(place) / LIST, str(address), commit, fetch, report)
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # the library's notes
@@ -125,23 +130,26 @@ def pulled(address: Address, report: Reporter = SILENT) -> Path | None:
 
 
 def _commit_now(address: Address, folder: Path) -> str:
-    """What the revision names on the hub, "" where that is not known."""
+    """What the revision names on the hub, as it was last heard; "" where it never was."""
     if _COMMIT.fullmatch(address.revision):
         return ""
-    now = datetime.now(UTC)
+    now, commit = datetime.now(UTC), ""
     try:
         known = read_json(folder / _ASKED)
+        commit = str(known["commit"])
         if now - datetime.fromisoformat(known["asked"]) < _ASK_AGAIN:
-            return str(known["commit"])
+            return commit
     except (SbirctlError, LookupError, TypeError, ValueError):
         pass  # never asked, or a damaged answer
     try:
         with asking(address) as hub:
+            if hub.constants.HF_HUB_OFFLINE:  # not asked: the first call that may does
+                return commit
             api = hub.HfApi()
             info = api.model_info(address.repo, revision=address.revision, timeout=_ASK_PATIENCE)
             commit = str(info.sha)
     except SbirctlError:
-        commit = ""
+        pass  # what was heard before still holds
     with suppress(SbirctlError):  # a home that cannot be written: asked again next time
         write_json(folder / _ASKED, {"commit": commit, "asked": now.isoformat()})
     return commit
@@ -186,12 +194,19 @@ def asking(address: Address) -> Iterator[ModuleType]:
         status = getattr(error.response, "status_code", None)
         if status == 400:
             raise _not_taken(address, error.server_message or "it says no reason.") from error
+        if status in (409, 412):
+            raise SbirctlError(
+                f"{address} was changed meanwhile: nothing was sent over it.",
+                "Look at what is there now, then type the same again.",
+            ) from error
         if status in (401, 403):
             raise SbirctlError(f"The hub refuses {address}: {status}.", login) from error
         raise _unreachable(address, f"the hub answers {status}") from error
     except OfflineModeIsEnabled as error:
         raise _unreachable(address, "HF_HUB_OFFLINE is set.") from error
     except Exception as error:  # each version raises those of another HTTP library
+        if isinstance(error, OSError) and error.filename is not None:  # of the disk
+            raise
         if isinstance(error.__cause__, errors.BadRequestError):  # the metadata of the page
             raise _not_taken(address, str(error)) from error
         lines = str(error).strip().splitlines()

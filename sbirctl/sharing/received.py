@@ -22,7 +22,7 @@ from sbirctl.core.files import (
     write_json,
 )
 from sbirctl.core.forms import check_form
-from sbirctl.core.home import ORIGIN, home, received_runs, runs_dir
+from sbirctl.core.home import ORIGIN, received_runs, receiving_dir, runs_dir
 from sbirctl.core.progress import Reporter
 from sbirctl.sharing.package import LIST, Entry, Package, read_list
 
@@ -108,7 +108,7 @@ def take_in(
     listed = digest_file(list_file)
     target = runs_dir() / f"{package.run}-{digest_json([source, package.digest])[:8]}"
     origin = Origin(source, commit, datetime.now(UTC).isoformat(timespec="microseconds"), listed)
-    place = home() / "receiving" / target.name
+    place = receiving_dir() / target.name
     with lock(place.with_name(f".{target.name}.lock"), busy=f"{source} is being received"):
         if target.exists():
             _refuse_another(target, package, source)

@@ -58,7 +58,9 @@ def upload(
             *(hub.CommitOperationAdd(name, str(path)) for name, path in places.items()),
             *(hub.CommitOperationDelete(name) for name in gone),
         ]
-        made = api.create_commit(address.repo, operations, commit_message=f"Run {run}")
+        made = api.create_commit(
+            address.repo, operations, commit_message=f"Run {run}", parent_commit=info.sha
+        )
         if not made.oid:
             raise MissingError(f"The hub names no commit of {address}.", "Look there.")
         return str(made.oid)

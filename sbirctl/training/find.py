@@ -10,7 +10,7 @@ from sbirctl.core.files import display_path
 from sbirctl.core.home import CHECKPOINT
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS
-from sbirctl.sharing.find import find_run, refuse_changed
+from sbirctl.training.find_run import find_run, refuse_changed
 
 
 def is_model(text: str) -> bool:
@@ -19,7 +19,7 @@ def is_model(text: str) -> bool:
 
 
 def find_checkpoint(text: str, report: Reporter = SILENT) -> Path:
-    """The checkpoint of a run's folder, a run as `sharing.find.find_run` reads it, or a file.
+    """The checkpoint of a run's folder, a run as `find_run` reads it, or a file.
 
     Raises:
         UsageError: the beginning of a name that several runs have.
@@ -50,6 +50,7 @@ def find_checkpoint(text: str, report: Reporter = SILENT) -> Path:
             )
         hint = nearest(text, MODELS.names())
         raise MissingError(f"There is no run, checkpoint or model {text!r}.", hint)
+    refuse_changed(path.resolve().parent)
     return path
 
 

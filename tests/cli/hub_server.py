@@ -196,6 +196,12 @@ class _Handler(BaseHTTPRequestHandler):
         files = dict(self.hub.files(name))
         for line in map(json.loads, body.splitlines()):
             value = line["value"]
+            if line["key"] == "header" and value.get("parentCommit") not in (
+                None,
+                repo.refs["main"],
+            ):
+                self._json(412, {"error": "A commit has happened since. Please refresh"})
+                return
             if line["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             elif line["key"] == "lfsFile":

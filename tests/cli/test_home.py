@@ -6,6 +6,7 @@ import os
 import pytest
 
 from sbirctl.cli import _app
+from sbirctl.core.files import lock
 
 
 @pytest.fixture
@@ -71,6 +72,28 @@ def test_what_a_killed_call_left_is_in_the_plan_with_its_reason_and_asked_for(
     monkeypatch.setattr("typer.confirm", lambda *_, **__: True)
     assert _app.run(["home", "--clean"]) == 0
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_pull_that_was_never_gone_on_with_is_left_over_after_a_day(home, capfd):
+    for name in ("old", "new", "held"):
+        folder = home / "receiving" / name
+        folder.mkdir(parents=True)
+        (folder / "config.toml").write_bytes(b"x" * 70)
+        (home / "receiving" / f".{name}.lock").touch()
+        if name != "new":
+            os.utime(folder / "config.toml", (0, 0))
+            os.utime(folder, (0, 0))
+    rows = [row for row in listed(capfd)["rows"] if row["kind"] == "received in part"]
+    assert [(row["name"], bool(row["left_over"])) for row in rows] == [
+        ("held", True),
+        ("new", False),
+        ("old", True),
+    ]
+    found = {row["name"]: row for row in listed(capfd, "--clean")["rows"]}
+    assert found["old"]["left_over"] == "a pull or unpack that was stopped a day ago or more"
+    with lock(home / "receiving" / ".held.lock", busy="held"):
+        assert _app.run(["home", "--clean", "--yes"]) == 0
+    assert sorted(path.name for path in (home / "receiving").glob("[!.]*")) == ["held", "new"]
 
 
 def test_datasets_are_removed_by_name(home, capfd):

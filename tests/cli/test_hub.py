@@ -1,5 +1,6 @@
 """Runs by their address on the hub, against a server of this machine."""
 
+import errno
 import hashlib
 import json
 import os
@@ -11,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from sbirctl.sharing import hub as sharing_hub
-from sbirctl.sharing.find import refuse_changed
 from sbirctl.sharing.hub import Address, parse
+from sbirctl.training.find_run import refuse_changed
 from tests.cli import hub_server
 
 
@@ -139,6 +140,87 @@ def test_a_moved_branch_is_said_and_the_pulled_commit_stays(pushed, hub, monkeyp
     assert pulled_folder(pushed).is_dir()  # the same files: the same folder
 
 
+def test_a_moved_branch_stays_known_without_a_network(pushed, hub, monkeypatch):
+    from datetime import timedelta
+
+    from huggingface_hub import constants
+
+    assert pushed.receiver("models", "pull", "hf://ada/small")[0] == 0
+    hub.repos["ada/small"].commit({**hub.files("ada/small"), "README.md": b"edited"})
+    now = hub.repos["ada/small"].refs["main"]
+    assert "by now" in pushed.receiver("evaluate", "hf://ada/small")[2]
+    monkeypatch.setattr(sharing_hub, "_ASK_AGAIN", timedelta(0))
+    with monkeypatch.context() as without:
+        without.setattr(constants, "HF_HUB_OFFLINE", True)
+        assert f"is commit {now[:12]} by now" in pushed.receiver("evaluate", "hf://ada/small")[2]
+    with monkeypatch.context() as without:
+        without.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+        assert f"is commit {now[:12]} by now" in pushed.receiver("evaluate", "hf://ada/small")[2]
+
+
+def test_offline_puts_no_question_off(pushed, hub, monkeypatch):
+    from huggingface_hub import constants
+
+    assert pushed.receiver("models", "pull", "hf://ada/small")[0] == 0
+    with monkeypatch.context() as without:
+        without.setattr(constants, "HF_HUB_OFFLINE", True)
+        assert pushed.receiver("evaluate", "hf://ada/small")[0] == 0
+    hub.repos["ada/small"].commit({**hub.files("ada/small"), "README.md": b"edited"})
+    assert "by now" in pushed.receiver("evaluate", "hf://ada/small")[2]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left while writing"),
+        (RuntimeError("write failed: full (os error 28)"), "No space left while writing"),
+        (PermissionError(errno.EACCES, "Permission denied", "/there"), "/there: Permission denied"),
+    ],
+)
+def test_what_the_disk_refuses_is_not_the_hub_s_fault(pushed, monkeypatch, error, said):
+    import huggingface_hub
+
+    def refused(*_, **__):
+        raise error
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", refused)
+    status, _, err = pushed.receiver("models", "pull", "hf://ada/small")
+    assert status == 1
+    assert said in " ".join(err.split())
+    assert "cannot be reached" not in err
+
+
+def test_a_first_evaluate_refuses_what_is_no_run(pushed, hub):
+    files = hub.files("ada/small")
+    files["result.json"] = b'{"finished": "never"}'
+    listed = json.loads(files["sbirctl.json"])
+    digest = hashlib.sha256(files["result.json"]).hexdigest()
+    listed["files"]["result.json"] = {"bytes": len(files["result.json"]), "sha256": digest}
+    files["sbirctl.json"] = json.dumps(listed).encode()
+    status, _, err = pushed.receiver("evaluate", "hf://ada/small")
+    assert status == 5
+    assert "hf://ada/small is refused" in err
+    assert "Nothing of it was kept" in err
+    assert list((pushed.root / "receiver" / "runs").iterdir()) == []
+
+
+def test_a_commit_made_meanwhile_is_not_written_over(pushed, hub, monkeypatch):
+    import huggingface_hub
+
+    real = huggingface_hub.HfApi.create_commit
+
+    def late(*given, **more):
+        hub.repos["ada/small"].commit({**hub.files("ada/small"), "README.md": b"edited"})
+        return real(*given, **more)
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_commit", late)
+    words = ("models", "push", pushed.run, "ada/small", "--no-onnx", "--licence", "mit")
+    status, _, err = pushed.sender(*words)
+    assert status == 1
+    assert "hf://ada/small was changed meanwhile" in err
+    assert hub.files("ada/small")["README.md"] == b"edited"
+
+
 def test_a_commit_cannot_move_and_is_not_asked_for(pushed, hub):
     commit = hub.repos["ada/small"].refs["main"]
     assert pushed.receiver("models", "pull", f"hf://ada/small@{commit}")[0] == 0
@@ -173,8 +255,9 @@ def test_a_file_changed_in_the_home_is_refused_by_address_name_and_folder(pushed
     assert pushed.receiver("models", "pull", "hf://ada/small")[0] == 0
     folder = pulled_folder(pushed)
     (folder / "config.toml").write_text("size = 8\n")
-    for name in ("hf://ada/small", folder.name, folder):
-        status, _, err = pushed.receiver("evaluate", name)
+    named = [("evaluate", name) for name in ("hf://ada/small", folder.name, folder)]
+    for words in (*named, ("embed", folder / "checkpoint.safetensors")):
+        status, _, err = pushed.receiver(*words)
         assert status == 5
         assert "config.toml of hf://ada/small has SHA-256" in err
         assert f"sbirctl runs rm {folder.name}" in err
@@ -352,7 +435,7 @@ def test_an_export_made_here_leaves_what_came_as_it_came(pushed, monkeypatch):
 
 def test_runs_are_found_without_the_hub_s_library():
     code = (
-        "import sys; from sbirctl.sharing.find import find_run; find_run('x'); "
+        "import sys; from sbirctl.training.find_run import find_run; find_run('x'); "
         "sys.exit('huggingface_hub' in sys.modules or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

@@ -1,11 +1,14 @@
-"""Which run is meant, those of the hub among them."""
+"""Which run is meant, those of the hub among them, and taking in what comes from elsewhere."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from sbirctl.core import home
+from sbirctl.core.errors import CorruptError, SbirctlError
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.sharing import hub
 from sbirctl.sharing.received import check_files, read_origin
@@ -24,7 +27,7 @@ def find_run(text: str, report: Reporter = SILENT) -> Path | None:
     Raises:
         MissingError: an address that was never pulled and cannot be now; `@N` of too few runs.
         UsageError: several runs are meant, or the address is none.
-        CorruptError: a file of the run is not the one that came.
+        CorruptError: a file of the run is not the one that came, or what came is no run.
     """
     address = hub.parse(text)
     if address is None:
@@ -35,9 +38,36 @@ def find_run(text: str, report: Reporter = SILENT) -> Path | None:
     folder = hub.pulled(address, report)
     if folder is None:
         report.note(f"pulling {address}")
-        return hub.pull(address, report)
+        return receive(lambda: hub.pull(address, report), str(address))
     refuse_changed(folder)
     report.note(f"{read_origin(folder)}, as {folder.name}")
+    return folder
+
+
+def receive(take: Callable[[], Path], source: str) -> Path:
+    """The folder of a run that `take` brings here; one that is no run of this program goes again.
+
+    Args:
+        source: where it comes from, for what is said.
+
+    Raises:
+        CorruptError: its checkpoint, or what it says came of the training, cannot be used.
+        As `take`.
+    """
+    from sbirctl.training.checkpoint import read_checkpoint
+
+    before = home.run_folders()
+    folder = take()
+    try:
+        read_checkpoint(folder / home.CHECKPOINT, tensors=False)
+        home.read_result(folder)
+    except SbirctlError as error:
+        if folder in before:
+            raise
+        shutil.rmtree(folder)
+        raise CorruptError(
+            f"{source} is refused: {error.message}", "Nothing of it was kept. Ask who made it."
+        ) from error
     return folder
 
 
