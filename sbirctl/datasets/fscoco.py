@@ -10,6 +10,7 @@ Vector sketches are not read: they are NumPy files of Python objects.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -111,31 +112,48 @@ def _items(tree: Tree, at: int, ids: Ids) -> list[RawItem]:
 
 
 def _captions(trees: Sequence[Tree], items: Sequence[RawItem]) -> tuple[dict[str, str], list[str]]:
-    """By the id of the sketch of the same user and number; and what was wrong with some."""
+    """By the id of the sketch of the same user and number; and what was wrong with some.
+
+    Of several for one sketch the first is taken.
+    """
     sketches = {_place(item.path): item.id for item in items if item.modality == "sketch"}
-    found = {}
-    odd = cut = 0
+    found: dict[str, str] = {}
+    wrong: Counter[str] = Counter()
     for tree in trees:
         for file in _texts(tree):
             sketch = sketches.get(_place(file.path))
-            if sketch is None:
+            if sketch is None or sketch in found:
+                wrong["of no sketch" if sketch is None else "second ones of a sketch"] += 1
                 continue
-            try:
-                words = " ".join(tree.read(file.path).decode("utf-8-sig").split())
-            except UnicodeDecodeError:
-                odd += 1
-                continue
+            words = _words(tree.read(file.path))
             if words:
                 found[sketch] = words[:_LONGEST]
-                cut += len(words) > _LONGEST
-    problems = [f"{odd:,} captions are no UTF-8 and are left out."] if odd else []
+                wrong["long"] += len(words) > _LONGEST
+            else:
+                wrong["no UTF-8" if words is None else "empty"] += 1
+    cut = wrong.pop("long", 0)
+    problems = [f"Captions left out: {n:,} are {why}." for why, n in sorted(wrong.items())]
     if cut:
-        problems.append(f"{cut:,} captions are longer than {_LONGEST:,} characters and are cut.")
+        problems.append(f"Captions cut: {cut:,} have more than {_LONGEST:,} characters.")
     return found, problems
 
 
+def _words(data: bytes) -> str | None:
+    """A caption in one line; None for what is no UTF-8, as UTF-16 with its zeros."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in text else " ".join(text.split())
+
+
 def _texts(tree: Tree) -> list[File]:
-    return [file for file in tree.others if file.path.split(b"/")[-3:-2] == [_TEXT]]
+    """The captions' files, whatever they hold."""
+    return [
+        file
+        for file in tree.others
+        if file.path.split(b"/")[-3:-2] == [_TEXT] and file.path.lower().endswith(b".txt")
+    ]
 
 
 def _place(path: bytes) -> tuple[bytes, str]:
@@ -152,13 +170,12 @@ def _listed(trees: Sequence[Tree], name: bytes) -> set[str]:
 
 
 def _ignored(trees: Sequence[Tree], used: int) -> dict[str, int]:
-    """Files left aside by reason; captions were read."""
+    """Files left aside by reason; captions that are used are none of them."""
     found: dict[str, int] = {}
     for tree in trees:
         for reason, count in tree.ignored.items():
             found[reason] = found.get(reason, 0) + count
-    texts = sum(len(_texts(tree)) for tree in trees)
-    if texts and "no image" in found:
+    if used:
         found["no image"] -= used
     return {reason: count for reason, count in found.items() if count}
 

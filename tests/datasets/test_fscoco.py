@@ -63,11 +63,37 @@ def test_captions_of_editors_are_read_and_others_are_named(tmp_path):
     one, two = (f"fscoco/text/{n}" for n in ("1/000000000009.txt", "2/000000000034.txt"))
     source = read(tmp_path, files={**FILES, one: b"\xef\xbb\xbfA dog", two: b"Un caf\xe9"})
     assert source.captions == {"sketch/scene/1-000000000009.jpg": "A dog"}
-    assert "1 captions are no UTF-8 and are left out." in source.remarks
+    assert "Captions left out: 1 are no UTF-8." in source.remarks
     files = {**FILES, one: b" \n", two: b"dog " * 1000}
     source = read(tmp_path / "long", files=files)
     assert {len(text) for text in source.captions.values()} == {2000}
-    assert "1 captions are longer than 2,000 characters and are cut." in source.remarks
+    assert "Captions cut: 1 have more than 2,000 characters." in source.remarks
+    assert "Captions left out: 1 are empty." in source.remarks
+    assert "4 sketches, 1 of them with a caption." in source.remarks
+
+
+def test_texts_that_are_no_caption_are_counted_by_what_is_wrong(tmp_path):
+    here = FILES["fscoco/text/1/000000000009.txt"]
+    files = {
+        **FILES,
+        "fscoco/text/1/000000000025.txt": "A dog".encode("utf-16-le"),
+        "fscoco/text/2/000000000042.npy": here,
+        "fscoco/text/2/000000000009.txt": here,
+        "fscoco/text/9/000000000009.txt": here,
+        "again/text/1/000000000009.txt": b"Another",
+    }
+    source = read(tmp_path, files=files)
+    assert sorted(source.captions) == [
+        "sketch/scene/1-000000000009.jpg",
+        "sketch/scene/2-000000000034.jpg",
+    ]
+    assert {line for line in source.remarks if line.startswith("Captions")} == {
+        "Captions left out: 1 are no UTF-8.",
+        "Captions left out: 2 are of no sketch.",
+        "Captions left out: 1 are second ones of a sketch.",
+    }
+    # vector sketch, two lists, the NumPy file, and the four texts that were not used
+    assert dict(source.ignored) == {"no image": 8}
 
 
 def test_a_mark_at_the_start_of_a_list_is_no_part_of_its_first_number(tmp_path):
