@@ -20,7 +20,7 @@ from sbirctl.core.files import digest_json
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import rng_for
 from sbirctl.datasets import DATASETS, Dataset
-from sbirctl.datasets._drawing import camera, pen
+from sbirctl.datasets._drawing.files import encoded, entry, number_of
 from sbirctl.datasets._drawing.outline import Thing, fitted
 from sbirctl.datasets._drawing.things_animals import ANIMALS
 from sbirctl.datasets._drawing.things_outdoors import OUTDOORS
@@ -98,13 +98,7 @@ def draw(options: DemoOptions, modality: Modality, class_name: str, number: int)
     paired = modality == "photo" or number < _pairs(options)
     whose = "thing" if paired else "thing of a sketch"
     pieces = fitted(THINGS[class_name](rng_for(seed, whose, class_name, number)))
-    rng = rng_for(seed, modality, class_name, number)
-    stream = io.BytesIO()
-    if modality == "photo":
-        camera.photo(pieces, options.pixels, rng).save(stream, "JPEG", quality=92)
-    else:
-        pen.sketch(pieces, options.pixels, rng).save(stream, "PNG")
-    return stream.getvalue()
+    return encoded(pieces, modality, options.pixels, rng_for(seed, modality, class_name, number))
 
 
 def sheet(options: DemoOptions, each: int = 3) -> Image.Image:
@@ -128,13 +122,9 @@ def _pairs(options: DemoOptions) -> int:
 
 
 def _item(modality: Modality, class_name: str, number: int, options: DemoOptions) -> RawItem:
-    suffix = "jpg" if modality == "photo" else "png"
-    path = f"{modality}/{class_name}/{number:04d}.{suffix}"
     paired = modality == "photo" or number < _pairs(options)
-    instance = f"{class_name}/{number:04d}" if paired else ""
-    return RawItem(path, path.encode(), modality, class_name, instance)
+    return entry(modality, class_name, number, paired=paired)
 
 
 def _picture(options: DemoOptions, item: RawItem) -> bytes:
-    number = int(item.path.rpartition(b"/")[2].partition(b".")[0])
-    return draw(options, item.modality, item.class_name, number)
+    return draw(options, item.modality, item.class_name, number_of(item))

@@ -6,7 +6,6 @@ trained or measured on it that would say anything of real scenes: it is there to
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,11 +18,11 @@ from sbirctl.core.files import digest_json
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import rng_for
 from sbirctl.datasets import DATASETS, Dataset
-from sbirctl.datasets._drawing import camera, pen
+from sbirctl.datasets._drawing.files import encoded, entry, number_of
 from sbirctl.datasets._drawing.outline import Piece, fitted
 from sbirctl.datasets.demo import THINGS
 from sbirctl.datasets.readers.tree import Tree
-from sbirctl.store.manifest import MODALITIES, Modality
+from sbirctl.store.manifest import MODALITIES
 from sbirctl.store.raw import RawDataset, RawItem
 
 VERSION = 1  # to be raised whenever the same seed would draw other pictures
@@ -73,7 +72,7 @@ class Scenes(Dataset):
                 "Take at least 1 scene of 1 to 4 things, of 48 to 1024 pixels.",
             )
         facts = asdict(options)
-        items = [_item(m, number) for m in MODALITIES for number in range(options.count)]
+        items = [entry(m, CLASS, number) for m in MODALITIES for number in range(options.count)]
         return RawDataset(
             dataset=self.name,
             items=tuple(items),
@@ -119,20 +118,9 @@ def _pieces(options: DrawnScenes, number: int) -> list[Piece]:
     return found
 
 
-def _item(modality: Modality, number: int) -> RawItem:
-    suffix = "jpg" if modality == "photo" else "png"
-    path = f"{modality}/{CLASS}/{number:04d}.{suffix}"
-    return RawItem(path, path.encode(), modality, CLASS, f"{CLASS}/{number:04d}")
-
-
 def _picture(options: DrawnScenes, item: RawItem) -> bytes:
     """The bytes of a file: photos JPEG, sketches PNG; equal arguments give equal pictures."""
-    number = int(item.path.rpartition(b"/")[2].partition(b".")[0])
+    number = number_of(item)
     pieces = _pieces(options, number)
     rng = rng_for(options.seed, f"scene {item.modality}", number)
-    stream = io.BytesIO()
-    if item.modality == "photo":
-        camera.photo(pieces, options.pixels, rng).save(stream, "JPEG", quality=92)
-    else:
-        pen.sketch(pieces, options.pixels, rng).save(stream, "PNG")
-    return stream.getvalue()
+    return encoded(pieces, item.modality, options.pixels, rng)
