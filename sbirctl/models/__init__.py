@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sbirctl.models._cards import parse_card as parse_card
     from sbirctl.models._cards import presets_of as presets_of
     from sbirctl.models._cards import refuse_preset as refuse_preset
+    from sbirctl.models._cards import trust_line as trust_line
     from sbirctl.models._cards import trust_remark as trust_remark
     from sbirctl.models._factory import create as create
     from sbirctl.models._factory import rebuild as rebuild
@@ -56,6 +57,7 @@ else:
                 "card_presets",
                 "load_card",
                 "parse_card",
+                "trust_line",
                 "trust_remark",
                 "presets_of",
                 "refuse_preset",

@@ -139,13 +139,22 @@ def card_presets(name: str) -> dict[str, dict[str, Any]]:
 
 def trust_remark(name: str) -> str:
     """What must stand beside figures of a model: that it is unverified, or partial; else ""."""
-    if name not in MODELS:
-        return ""
+    trust = _trust(name)
+    return f"{name} is {trust.remark}" if trust and trust.remark else ""
+
+
+def trust_line(name: str) -> str:
+    """What the claim to be its paper's model rests on; "" where there is no claim, or no card."""
+    trust = _trust(name)
+    return f"trust in {name}: {trust.line}" if trust and trust.line else ""
+
+
+def _trust(name: str) -> Trust | None:
+    """What the card of a model says, None where there is none that can be read."""
     try:
-        remark = load_card(name).trust.remark
+        return load_card(name).trust if name in MODELS else None
     except (CorruptError, MissingError):
-        return ""
-    return f"{name} is {remark}" if remark else ""
+        return None
 
 
 def presets_of(name: str) -> tuple[str, ...]:

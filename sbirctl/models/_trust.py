@@ -38,6 +38,13 @@ class Trust:
         return f"{name}, partial" if self.partial else name
 
     @property
+    def line(self) -> str:
+        """What is said before a training, "" where no paper's system is claimed."""
+        if self.rung == OWN:
+            return ""
+        return ", ".join([RUNGS[self.rung], *(["partial"] if self.partial else [])])
+
+    @property
     def remark(self) -> str:
         """What must stand beside figures of the model, "" for nothing."""
         found = [RUNGS[UNVERIFIED]] if self.rung == UNVERIFIED else []

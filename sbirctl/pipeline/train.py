@@ -15,7 +15,7 @@ from sbirctl.core.errors import UsageError
 from sbirctl.core.files import lock
 from sbirctl.core.home import CHECKPOINT, RESULT, read_result
 from sbirctl.core.progress import SILENT, Listener, Reporter, going_on
-from sbirctl.models import MODELS, is_trainable, refuse_missing
+from sbirctl.models import MODELS, is_trainable, refuse_missing, trust_line
 from sbirctl.training.calls import call_digest, finished_run, remember
 from sbirctl.training.find import find_checkpoint
 from sbirctl.training.inputs import Found, Inputs
@@ -156,8 +156,9 @@ def _say_start(run: Run, folder: Path, now: Mapping[str, int], report: Reporter)
     partition = run.data.partition
     counts = f"{len(partition.train.sketch):,} sketches and {len(partition.train.photo):,} photos"
     report.note(f"training {folder.name}: {counts} of {len(partition.train.classes)} classes")
-    for note in partition.provenance.notes:
-        report.note(note)
+    for note in (trust_line(run.config.model), *partition.provenance.notes):
+        if note:
+            report.note(note)
     begun = folder / "config.toml"
     if begun.is_file() and (folder / "state").is_dir():
         then = file_layer(begun).get(RUN_TABLE, {})

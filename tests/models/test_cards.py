@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sbirctl.core.errors import UsageError
-from sbirctl.models import MODELS, Trust, card_file, create, load_card, parse_card
+from sbirctl.models import MODELS, Trust, card_file, create, load_card, parse_card, trust_line
 
 CARD: dict[str, Any] = {
     "summary": "s",
@@ -53,9 +53,12 @@ def test_the_rungs_of_trust_are_fixed_and_all_but_the_lowest_name_their_evidence
         parse_card("x", {**CARD, "trust": {"rung": "parity"}})
     trust = parse_card("x", {**CARD, "trust": {"rung": "parity", "evidence": "e"}}).trust
     assert (trust.short, trust.remark) == ("parity", "")
+    assert trust.line == "computes what the released code computes, compared by numbers"
     trust = parse_card("x", {**CARD, "trust": {"rung": "paper", "partial": "no stage 2"}}).trust
     assert trust.short == "paper (unverified), partial"
-    assert trust.remark == "from the paper only (unverified), partial"
+    assert trust.remark == trust.line == "from the paper only (unverified), partial"
+    assert trust_line("splip").startswith("trust in splip: from the paper only (unverified), par")
+    assert trust_line("baseline") == trust_line("of a plug-in without a card") == ""
 
 
 def test_a_card_is_read_whole() -> None:
