@@ -17,7 +17,9 @@ from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS, PAPER, RUNGS, Card, Paper, load_card
 
 PRESET = "preset"
+_OWN = files("sbirctl.report").joinpath("measured.toml")
 _MEASURED = ("model", "dataset", "task", "split", "metric", "definition", "value")
+_STEP = ("model", "preset", "images", "seconds", "gigabytes")
 
 
 def rows(report: Reporter = SILENT) -> list[dict[str, Any]]:
@@ -105,7 +107,7 @@ def markdown(name: str) -> str:
     """
     from sbirctl.report.model_page import model_page
 
-    return model_page(show(name), measured(name))
+    return model_page(show(name), measured(name), step_cost(name))
 
 
 def measured(name: str, path: Traversable | None = None) -> list[dict[str, Any]]:
@@ -118,15 +120,40 @@ def measured(name: str, path: Traversable | None = None) -> list[dict[str, Any]]
     Raises:
         CorruptError: it is no such file.
     """
-    path = path or files("sbirctl.report").joinpath("measured.toml")
-    try:
-        figures = tomllib.loads(path.read_text(encoding="utf-8"))["figures"]
-        absent = [key for figure in figures for key in _MEASURED if key not in figure]
-    except (ValueError, LookupError, TypeError) as error:
-        raise CorruptError(f"{path.name} holds no figures: {error}.") from error
-    if absent:
-        raise CorruptError(f"A figure in {path.name} has no {absent[0]}.")
+    figures = _of_file(path or _OWN, "figures", _MEASURED)[0]
     return [figure for figure in figures if figure["model"] == name]
+
+
+def step_cost(name: str, path: Traversable | None = None) -> dict[str, Any] | None:
+    """What a training step of a model at full size was measured to cost; None for not measured.
+
+    Args:
+        path: a TOML file of `[conditions]` and of `[[steps]]` with model, preset, images (of a
+            step), seconds (an image) and gigabytes; None for the project's own.
+
+    Returns:
+        One of them with the conditions.
+
+    Raises:
+        CorruptError: it is no such file.
+    """
+    steps, conditions = _of_file(path or _OWN, "steps", _STEP)
+    return next(({**one, **conditions} for one in steps if one["model"] == name), None)
+
+
+def _of_file(
+    path: Traversable, kind: str, keys: Iterable[str]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """All entries of one kind, each with all keys, and the conditions."""
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        entries = found[kind]
+        absent = [key for one in entries for key in keys if key not in one]
+    except (ValueError, LookupError, TypeError) as error:
+        raise CorruptError(f"{path.name} holds no {kind}: {error}.") from error
+    if absent:
+        raise CorruptError(f"One of the {kind} in {path.name} has no {absent[0]}.")
+    return entries, found.get("conditions", {})
 
 
 def _beside_the_default(name: str, preset: str) -> dict[str, Any]:

@@ -21,13 +21,18 @@ MARK = "* is not as in the paper's settings (the preset paper)."
 """What the star behind a preset's setting means."""
 
 
-def model_page(described: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = ()) -> str:
+def model_page(
+    described: Mapping[str, Any],
+    measured: Sequence[Mapping[str, Any]] = (),
+    step: Mapping[str, Any] | None = None,
+) -> str:
     """The page of one model.
 
     Args:
         described: what `pipeline.models.show` gives.
         measured: figures measured with this project: dataset, task, split, metric, definition,
             value, and where known deviation, runs and note.
+        step: what `pipeline.models.step_cost` gives.
     """
     name = described["name"]
     sections = [
@@ -40,7 +45,7 @@ def model_page(described: Mapping[str, Any], measured: Sequence[Mapping[str, Any
         ],
         _paper(described["paper"]),
         _trust(described["trust"]),
-        _network(described),
+        _network(described, step),
         _weights(described["weights"]),
         *([_published(described["tables"])] if described["tables"] else []),
         *([_commands(described["commands"])] if described.get("commands") else []),
@@ -78,7 +83,7 @@ def _trust(trust: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def _network(described: Mapping[str, Any]) -> list[str]:
+def _network(described: Mapping[str, Any], step: Mapping[str, Any] | None) -> list[str]:
     parts = described["parameters_by_part"]
     facts = [
         ("input", described["input"]),
@@ -94,7 +99,17 @@ def _network(described: Mapping[str, Any]) -> list[str]:
     if len(parts) > 1:
         lines += ["", "Parameters by part, with one training class:", ""]
         lines += table(("part", "parameters"), [(k, f"{v:,}") for k, v in parts.items()])
-    return lines
+    return lines if step is None else [*lines, "", _cost(step)]
+
+
+def _cost(step: Mapping[str, Any]) -> str:
+    """What a training step was measured to cost, and where."""
+    settings = f"the preset {step['preset']}" if step["preset"] else "the default settings"
+    return (
+        f"A training step with {settings} (forward, losses, backward, optimiser) took "
+        f"{step['seconds']} s an image and {step['gigabytes']} GB of memory in all, with "
+        f"{step['images']} images a step: {step['machine']}, {step['versions']}, {step['date']}."
+    )
 
 
 def _weights(weights: Sequence[Mapping[str, Any]]) -> list[str]:

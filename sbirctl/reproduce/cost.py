@@ -178,7 +178,8 @@ def _measure(works: Sequence[Workload], device: str, report: Reporter) -> dict[s
     found = {}
     with report.bar("measuring steps", len(distinct)) as advance:
         for kind, work in distinct.items():
-            found[kind] = measure(work.config, work.part, device, _SECONDS / len(distinct))
+            rate = measure(work.config, work.part, device, _SECONDS / len(distinct))
+            found[kind] = rate.images_per_second
             advance()
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import SbirctlError
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 _COSTLY = ("size", "backbone", "network", "levels", "width", "depth", "edges", "train", "lambda1")
 _BATCH = 4  # tuples of a measured step on a processor
 _STEPS = 20  # are enough
+
+
+class StepRate(NamedTuple):
+    """What was measured: the rate, and how many images a step had, sketches and photos."""
+
+    images_per_second: float
+    images_per_step: int
 
 
 def kind_of(model: str, settings: Mapping[str, Any]) -> str:
@@ -53,8 +60,8 @@ def known_rates(device: str) -> dict[str, float]:
     return {kind: rate for kind, (_, rate) in found.items()}
 
 
-def measure(config: TrainingConfig, part: Subset, device: str, seconds: float) -> float:
-    """Images a second of some training steps, the first of which is not counted.
+def measure(config: TrainingConfig, part: Subset, device: str, seconds: float) -> StepRate:
+    """The rate of some training steps, the first of which is not counted.
 
     On a processor the batch is small, so that a step of a large network ends in time.
 
@@ -64,7 +71,7 @@ def measure(config: TrainingConfig, part: Subset, device: str, seconds: float) -
     """
     from dataclasses import replace
 
-    from sbirctl.core.device import auto_workers
+    from sbirctl.core.device import auto_workers, keep_freed_memory
     from sbirctl.models import create
     from sbirctl.training.augment import augment
     from sbirctl.training.embedding import device_of
@@ -72,6 +79,7 @@ def measure(config: TrainingConfig, part: Subset, device: str, seconds: float) -
     from sbirctl.training.optim import make_optimizer, set_trainable
     from sbirctl.training.step import gradients
 
+    keep_freed_memory()  # as `train` does
     settings = config.settings
     if device == "cpu":
         smallest = 2 * getattr(settings, "per_class", _BATCH // 2)
@@ -92,7 +100,8 @@ def measure(config: TrainingConfig, part: Subset, device: str, seconds: float) -
     where = device_of(model)
     drawn = itertools.cycle(itertools.islice(stage.plan.batches(part, epoch, 0), 50))
     loader = BatchLoader(part, where, auto_workers(where), edges=model.needs_edges)
-    images, counted, begun = 0, 0.0, time.perf_counter()
+    images = steps = 0
+    counted, begun = 0.0, time.perf_counter()
     for number, batch in enumerate(loader.batches(drawn)):
         start = time.perf_counter()
         changed = to_rgb(augment(batch, settings.augment, number))
@@ -102,7 +111,8 @@ def measure(config: TrainingConfig, part: Subset, device: str, seconds: float) -
         float(terms["total"])  # waits for the device
         now = time.perf_counter()
         if number:
-            images, counted = images + len(batch.whole.ids), counted + now - start
+            images, steps = images + len(batch.whole.ids), steps + 1
+            counted += now - start
         if number >= _STEPS or (number and now - begun > seconds):
             break
-    return images / counted
+    return StepRate(images / counted, images // steps)

@@ -8,8 +8,8 @@ import pytest
 
 from sbirctl.cli import _app
 from sbirctl.core.errors import CorruptError, UsageError
-from sbirctl.models import MODELS
-from sbirctl.pipeline.models import markdown, measured
+from sbirctl.models import MODELS, is_trainable
+from sbirctl.pipeline.models import markdown, measured, step_cost
 from sbirctl.report.model_page import model_page
 
 PAGES = Path(__file__).parents[2] / "docs" / "models"
@@ -150,6 +150,28 @@ def test_measured_figures_are_those_of_the_model(tmp_path):
         place.write_text(broken)
         with pytest.raises(CorruptError, match="holds no figures"):
             measured("toy", place)
+
+
+def test_what_a_step_costs_stands_under_the_parameters_with_its_conditions(tmp_path):
+    place = tmp_path / "measured.toml"
+    step = {"model": "toy", "preset": "paper", "images": 12, "seconds": 0.25, "gigabytes": 1.5}
+    lines = [f"{key} = {value!r}" for key, value in step.items()]
+    about = ["[conditions]", "machine = 'A'", "versions = 'B'", "date = 'C'"]
+    place.write_text("\n".join([*about, "[[steps]]", *lines]))
+    assert step_cost("other", place) is None
+    page = model_page(DESCRIBED, step=step_cost("toy", place))
+    assert (
+        "A training step with the preset paper (forward, losses, backward, optimiser) took 0.25 s "
+        "an image and 1.5 GB of memory in all, with 12 images a step: A, B, C." in page
+    )
+    place.write_text("\n".join([*about, "[[steps]]", *lines[:-1]]))
+    with pytest.raises(CorruptError, match="has no gigabytes"):
+        step_cost("toy", place)
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_every_model_that_is_trained_has_its_cost(name):
+    assert (step_cost(name) is not None) == is_trainable(name)
 
 
 def test_the_command_prints_the_page(capsys):
