@@ -131,8 +131,8 @@ def cells(row: LedgerRow) -> list[str]:
     definition = row.definition or (f"not stated (its code: {row.code})" if row.code else "")
     source = row.source
     if row.quoted_by:
-        where = "" if row.source == row.quoted_by else f": {row.source}"
-        source = f"quoted in {row.quoted_by}{where}; original: {row.original or 'not here'}"
+        read = "" if row.source == row.quoted_by else f": {row.source}"
+        source = f"quoted in {row.quoted_by}{read}; original: {row.original or 'not here'}"
     elif row.quoted_in:
         source += f"; quoted in {', '.join(row.quoted_in)}"
     return [

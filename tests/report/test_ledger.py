@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sbirctl.cli import _app
-from sbirctl.report.ledger import LedgerRow, page, read_ledger
+from sbirctl.datasets import DATASETS
+from sbirctl.report.ledger import HEADER, LedgerRow, cells, page, read_ledger
 from sbirctl.retrieval.definitions import PRESETS
 from sbirctl.retrieval.metrics import parse
 from sbirctl.tasks import TASKS
@@ -39,6 +40,14 @@ def test_rows_of_the_ledger_and_the_cards_are_there():
     assert own.definition == "clipprompt"
     assert not own.quoted_by
     assert found["TVT", "sketchy", "cg"].quoted_by.endswith(("Table 1", "Table 2"))
+
+
+def test_every_row_s_cell_of_the_data_set_names_it():
+    at = HEADER.index("data set")
+    for row in read_ledger():
+        names = cells(row)[at].split("→")
+        assert set(names) <= set(DATASETS.names())
+        assert names[-1] == row.dataset
 
 
 def test_an_ap_far_above_precision_is_flagged():
