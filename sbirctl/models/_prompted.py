@@ -22,6 +22,7 @@ from sbirctl.models.layers.clip_towers import (
     check_size,
     encode_texts,
     fill_clip,
+    normalisation,
     read_clip_weights,
 )
 
@@ -99,6 +100,10 @@ class PromptedModel(Model):
         clip = build_clip(self.settings.backbone)
         fill_clip(clip, self.settings.backbone, state, source)
         self.adopt(clip)
+
+    def expected_normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """See `Model.expected_normalisation`."""
+        return normalisation(self.settings.backbone)
 
     @property
     def text_tower(self) -> Any:

@@ -20,6 +20,7 @@ from sbirctl.models.layers.clip_towers import (
     check_size,
     encode_texts,
     load_clip_weights,
+    normalisation,
 )
 from sbirctl.sampling.batch import Batch, Encoded
 from sbirctl.store.manifest import Modality
@@ -48,13 +49,7 @@ class Clip(Model):
 
     def expected_normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
         """See `Model.expected_normalisation`."""
-        import open_clip
-
-        backbone = self.settings.backbone
-        config = open_clip.get_pretrained_cfg(backbone.name, backbone.pretrained)
-        if not config.get("mean") or not config.get("std"):
-            return None
-        return tuple(config["mean"]), tuple(config["std"])
+        return normalisation(self.settings.backbone)
 
     def features(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
         """(n, 3, size, size) preprocessed images to (n, dim), not yet normalised."""

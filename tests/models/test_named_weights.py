@@ -7,9 +7,11 @@ import logging
 import pytest
 import torch
 
+from sbirctl.core.config import kinds
 from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import Reporter
 from sbirctl.models import (
+    MODELS,
     create,
     find_named_weights,
     named_weights,
@@ -18,6 +20,7 @@ from sbirctl.models import (
     search_weights,
     starting_models,
 )
+from sbirctl.models._factory import _check_normalisation
 from sbirctl.training.config import training_config
 
 # Building the large ones takes seconds each, and which values they have changes with the library.
@@ -100,6 +103,24 @@ def test_one_name_sets_what_belongs_to_it_over_a_preset_and_under_a_setting():
     )
     assert (found.size, found.backbone.name) == (128, "tf_efficientnet_lite0.in1k")
     assert listener.warnings == ["efficientnet-lite0 was trained with size=224, not 128."]
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_another_mean_than_the_weights_is_warned_of_by_every_model(name):
+    listener = Listener()
+    layer = {"mean": "0.1"}
+    if "backbone.pretrained" in kinds(MODELS.get(name).Settings):
+        layer["backbone"] = {"pretrained": "openai"}
+    checked = MODELS.get(name).check_settings
+    model = create(name, device="cpu", weights="none", classes=("a", "b"), layers=[checked, layer])
+    _check_normalisation(model, listener)
+    assert "trained with mean=" in listener.warnings[0]
+    assert ", not 0.1" in listener.warnings[0]
+
+
+def test_every_row_is_of_one_of_the_two_libraries_and_so_compared():
+    listed = len(OF_TIMM) + len(OF_OPEN_CLIP)
+    assert listed == len(named_weights()) > 30
 
 
 def test_another_network_than_the_weights_is_warned_of():

@@ -73,6 +73,16 @@ class ClipSettings(ModelSettings):
     std: tuple[float, ...] = setting(CLIP_STD, help="standard deviation of the inputs, of 0..1")
 
 
+def normalisation(backbone: ClipBackbone) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Mean and deviation of the published weights' inputs, where open_clip says them."""
+    import open_clip
+
+    config = open_clip.get_pretrained_cfg(backbone.name, backbone.pretrained)
+    if not config.get("mean") or not config.get("std"):
+        return None
+    return tuple(config["mean"]), tuple(config["std"])
+
+
 def encode_texts(
     clip: Any, settings: ClipBackbone, texts: Sequence[str], device: torch.device
 ) -> Tensor:
