@@ -62,7 +62,7 @@ def write_page(
 
 def _trust(card: Card) -> str:
     remark, partial = card.trust.remark, card.trust.partial
-    lacking = f": {partial}" if partial else ""
+    lacking = f": {partial.rstrip('.')}" if partial else ""
     return f"<p class=warning>The model is {escape(remark + lacking)}.</p>\n" if remark else ""
 
 

@@ -150,3 +150,4 @@ def test_the_page_escapes_and_warns(tmp_path):
     assert "The model is" not in write_page(tmp_path, load_card("drclip"), made, []).read_text()
     partial = write_page(tmp_path, load_card("splip"), made, []).read_text()
     assert "(unverified), partial: shapes of the mapping blocks" in partial
+    assert ".." not in write_page(tmp_path, load_card("zse"), made, []).read_text()
