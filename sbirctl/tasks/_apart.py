@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -142,6 +143,7 @@ def held_apart(
     """Training and validation subset without test images, and training without validation images.
 
     A test image must not choose the epoch either, so the validation subset keeps the same rule.
+    A class that loses its last photo or sketch by it is not trained on at all.
 
     Returns:
         Training subset, validation subset, and how many test images they had.
@@ -151,6 +153,7 @@ def held_apart(
     """
     sides = (test.photo, test.sketch)
     train, dropped = without_shared(train, sides, options, "test")
+    train = with_both(train) if dropped else train
     if val is None:
         return train, None, dropped
     val, more = without_shared(val, sides, options, "test")
@@ -177,6 +180,21 @@ def images_in_common(subset: Subset, other: Subset) -> tuple[np.ndarray, np.ndar
 def drop(subset: Subset, photo: np.ndarray, sketch: np.ndarray) -> Subset:
     """The subset with only the photos and sketches the masks keep; classes stay."""
     return Subset(subset.photo.take(photo), subset.sketch.take(sketch), subset.classes, subset.seen)
+
+
+def with_both(subset: Subset) -> Subset:
+    """The subset with only the classes that have photos and sketches, numbered anew."""
+    every = np.arange(len(subset.classes))
+    have = [np.isin(every, side.label) for side in (subset.photo, subset.sketch)]
+    stay = have[0] & have[1]
+    number = np.cumsum(stay) - 1
+
+    def side(given: ImageSubset) -> ImageSubset:
+        kept = given.take(stay[given.label])
+        return replace(kept, label=number[kept.label])
+
+    names = tuple(name for name, stays in zip(subset.classes, stay, strict=True) if stays)
+    return Subset(side(subset.photo), side(subset.sketch), names, subset.seen[stay])
 
 
 def _shared(side: ImageSubset, others: Iterable[ImageSubset]) -> np.ndarray:

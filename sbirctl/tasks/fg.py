@@ -8,18 +8,19 @@ gallery. Sketchy's pairs are ranked within the category, single-category data se
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from sbirctl.core.config import setting
-from sbirctl.core.errors import MismatchError
+from sbirctl.core.errors import MismatchError, few
 from sbirctl.sampling.subsets import Partition, Subset
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
 from sbirctl.tasks import TASKS, Holdout, Task, TaskOptions
-from sbirctl.tasks._apart import held_apart, share
+from sbirctl.tasks._apart import held_apart, share, with_both
 from sbirctl.tasks._common import provenance, refuse_empty, refuse_target
 from sbirctl.tasks._instances import LISTED_RULE, Instances, instance_subset
 
@@ -65,14 +66,18 @@ class FineGrained(Task[FineOptions]):
         held = _val(instances, trainable, holdout)
         test = refuse_empty(instance_subset(source, instances, gallery), "test")
         train = instance_subset(source, instances, np.setdiff1d(trainable, held), trained=True)
+        val = instance_subset(source, instances, held) if len(held) else None
+        drawn = {*train.classes, *(val.classes if val else ())}
+        train, val, dropped = held_apart(train, val, test, options)
+        if val and dropped:
+            val = refuse_empty(with_both(val), "validation")
+        lost = sorted(drawn - {*train.classes, *(val.classes if val else ())})
         everything = split is not None and split.all_classes
         if len(train.classes) < 2 and not everything:
             raise MismatchError(
                 f"{source.name} leaves {len(train.classes)} instances to train on; two are needed.",
                 "Prepare it with --pairs, or with more pairs.",
             )
-        val = instance_subset(source, instances, held) if len(held) else None
-        train, val, dropped = held_apart(train, val, test, options)
         scope = _scope(source, options)
         found = replace(
             provenance(
@@ -85,7 +90,7 @@ class FineGrained(Task[FineOptions]):
                 test,
                 gallery="instances",
                 dropped=dropped,
-                notes=_notes(test, rule, scope),
+                notes=_notes(test, rule, scope, lost),
             ),
             query_rule=rule,
             published_queries=rule == LISTED_RULE,
@@ -109,12 +114,18 @@ def _scope(store: Store, options: FineOptions) -> str:
     return "class" if len(store.items.classes) > 1 else "all"
 
 
-def _notes(test: Subset, rule: str, scope: str) -> tuple[str, ...]:
+def _notes(test: Subset, rule: str, scope: str, lost: Sequence[str]) -> tuple[str, ...]:
     drawn = len(np.unique(test.sketch.instance))
     within = {"class": "the photos of its class", "all": "all of them"}
-    return (
+    said = (
         f"Test: {len(test.sketch):,} sketches of {drawn:,} instances ({rule}) among "
         f"{len(test.photo):,} photos, each sketch ranked against {within[scope]}.",
+    )
+    if not lost:
+        return said
+    return (
+        *said,
+        f"Not trained on, as their photo or all their sketches are test images: {few(lost, 3)}.",
     )
 
 

@@ -153,6 +153,21 @@ def test_or_left_out_of_training_where_a_person_says_so(task):
     assert partition.provenance.leaks_dropped == 2
 
 
+def test_a_class_that_loses_its_last_photo_is_not_trained_on():
+    images = [i for i in plain(CLASSES) if (i.modality, i.label) != ("photo", "c05")]
+    images += [Image("photo", name, f"{name}x", content="x") for name in ("c01", "c05")]
+    store = make_store(images)
+    partition = build("cg", store, split_of(store), holdout=NONE, leaks="drop")
+    assert "c05" not in partition.train.classes
+    assert partition.provenance.left_out == ("c05",)
+    for side in (partition.train.photo, partition.train.sketch):
+        assert set(side.label) == set(range(len(partition.train.classes)))
+        assert (
+            np.array(partition.train.classes)[side.label]
+            == np.array(store.items.classes)[side.category]
+        ).all()
+
+
 @pytest.mark.parametrize("task", ["cg", "gzs"])
 def test_test_images_do_not_choose_the_epoch_either(task):
     """An image of a held-out class that is a test image, too, counts as a training image."""
@@ -525,6 +540,17 @@ def test_fg_listed_instances_that_share_a_picture_with_training_are_refused(tmp_
     store = make_store(images, folder=tmp_path)
     with pytest.raises(MismatchError, match="photo/a/p002"):
         build("fg", store, holdout=NONE)
+    partition = build("fg", store, holdout=NONE, leaks="drop")
+    train = partition.train
+    assert "a/p002" not in train.classes  # its photo is gone, so its sketches teach nothing
+    assert len(train.classes) == 6
+    for side in (train.photo, train.sketch):
+        assert set(side.label) == set(range(6))
+        assert [train.classes[i] for i in side.label] == [
+            side.store.items.instances[i] for i in side.instance
+        ]
+    assert partition.provenance.leaks_dropped == 1
+    assert "test images: a/p002." in partition.provenance.notes[-1]
 
 
 def test_fg_on_unseen_classes_where_a_split_is_named():
