@@ -63,6 +63,7 @@ def setting(
     kind: Kind | None = None,
     aliases: tuple[str, ...] = (),
     least: float | None = None,
+    above: float | None = None,
     **more: Any,
 ) -> Any:
     """A dataclass field with what a settings table needs to know.
@@ -76,12 +77,14 @@ def setting(
             machine at hand asks for.
         aliases: names it had in earlier versions; they are understood wherever the key is.
         least: smallest number it may be (each of several), 0 where nothing is said.
+        above: number that it (each of several) is larger than, in place of `least`.
 
     A subclass that gives a field another default inherits what it leaves out here; without any
     declaration the kind is "network".
     """
-    about = {"key": key, "help": help, "kind": kind, "aliases": aliases, "least": least}
-    return dataclasses.field(default=default, metadata=about, **more)
+    about = {"key": key, "help": help, "kind": kind, "aliases": aliases}
+    limits = {"least": least, "above": above}
+    return dataclasses.field(default=default, metadata=about | limits, **more)
 
 
 def parse_assignments(texts: Iterable[str]) -> dict[str, Any]:
@@ -350,10 +353,13 @@ def _meant(schema: type, key: str) -> str:
     return nearest(key, keys(schema))
 
 
-def _check_least(value: object, least: float, key: str) -> None:
+def _check_limits(value: object, least: float, above: float | None, key: str) -> None:
     for number in value if isinstance(value, tuple) else (value,):
-        if isinstance(number, int | float) and not number >= least:  # NaN too
-            raise UsageError(f"{key}={number} cannot be.", f"It is {least:g} or more.")
+        if not isinstance(number, int | float):
+            continue
+        if not (number >= least if above is None else number > above):  # NaN too
+            said = f"{least:g} or more" if above is None else f"above {above:g}"
+            raise UsageError(f"{key}={number} cannot be.", f"It is {said}.")
 
 
 def _build(schema: type[S], values: Mapping[str, Any], prefix: str) -> S:
@@ -374,7 +380,8 @@ def _build(schema: type[S], values: Mapping[str, Any], prefix: str) -> S:
             made[field.name] = _build(kind, inner, f"{prefix}{key}.")
         else:
             value = made[field.name] = convert(values[key], kind, prefix + key)
-            _check_least(value, _declared(schema, field, "least") or 0, prefix + key)
+            least, above = (_declared(schema, field, limit) for limit in ("least", "above"))
+            _check_limits(value, least or 0, above, prefix + key)
     try:
         return schema(**made)
     except (TypeError, ValueError) as error:

@@ -67,7 +67,10 @@ class BaselineSettings(ModelSettings):
         kind="loss",
     )
     temperature: float = setting(
-        0.2, help="temperature t of the softmax (0.05 in the paper) or of the loss", kind="loss"
+        0.2,
+        help="temperature t of the softmax (0.05 in the paper) or of the loss",
+        above=0,
+        kind="loss",
     )
     triplet: float = setting(0.0, help="weight of the batch-hard triplet loss", kind="loss")
     margin: float = setting(

@@ -63,7 +63,7 @@ class ClipAtSettings(ClipSettings):
         ("norms", "prompts"), help="what is trained: norms, prompts, proj, attention, embeddings"
     )
     temperature: float = setting(
-        0.01, help="temperature tau of the classification loss", kind="loss"
+        0.01, help="temperature tau of the classification loss", above=0, kind="loss"
     )
     margin: float = setting(0.3, help="margin mu of the triplet loss", kind="loss")
     cls_weight: float = setting(

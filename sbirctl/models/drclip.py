@@ -62,7 +62,7 @@ class DrClipSettings(ClipSettings):
     train: tuple[TrainedPart, ...] = setting(
         ("norms", "prompts"), help="what is trained: norms, prompts, proj, attention, embeddings"
     )
-    temperature: float = setting(0.01, help="temperature t of Eqs. 1 and 4", kind="loss")
+    temperature: float = setting(0.01, help="temperature t of Eqs. 1 and 4", above=0, kind="loss")
     cls_weight: float = setting(1.0, help="weight of Eqs. 2 and 3", kind="loss")
     lambda1: float = setting(
         15.0, help="weight of L_FS, Eq. 5; 0: without the reference", kind="loss"

@@ -88,7 +88,7 @@ class FfmlnSettings(ModelSettings):
     lambda_: float = setting(
         0.8, key="lambda", help="weight of all terms but norm, Eq. 9", kind="loss"
     )
-    temperature: float = setting(0.05, help="temperature t of Eq. 5", kind="loss")
+    temperature: float = setting(0.05, help="temperature t of Eq. 5", above=0, kind="loss")
     margin: float = setting(
         0.2, help="margin of the triplet terms, Euclidean distance", kind="loss"
     )

@@ -84,7 +84,10 @@ class Semi3Settings(ModelSettings):
         kind="loss",
     )
     temperature: float = setting(
-        0.2, help="temperature of the normalised softmax of classify=embedding", kind="loss"
+        0.2,
+        help="temperature of the normalised softmax of classify=embedding",
+        above=0,
+        kind="loss",
     )
     alpha: float = setting(
         10.0, help="weight of the sketch-photo contrastive loss, Eq. 12", kind="loss"
@@ -186,8 +189,6 @@ class Semi3(Model):
             check_two_branches(settings.sharing, settings.co_attention, settings.hybrid)
             if settings.feature == "edge":
                 raise UsageError("feature=edge needs edge maps.", "Leave out edges=false.")
-        if settings.classify == "embedding" and not settings.temperature > 0:
-            raise UsageError("classify=embedding needs a temperature above 0.", "Set 0.1 to 0.2.")
         if not 0 <= settings.beta_ramp <= 1:
             raise UsageError(f"beta_ramp={settings.beta_ramp} is no share.", "Set 0 to 1.")
         self.dim = settings.dim

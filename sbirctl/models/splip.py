@@ -48,7 +48,7 @@ class SplipSettings(ClipSettings):
     mapping_width: int = setting(512, help="dimensions between them", least=1)
     norms: bool = setting(True, help="train the LayerNorms of the image encoder")
     temperature: float = setting(
-        0.01, help="temperature tau of the classification loss", kind="loss"
+        0.01, help="temperature tau of the classification loss", above=0, kind="loss"
     )
     distance: CosineDistance = setting(
         "squared",

@@ -149,6 +149,7 @@ class Bounded:
     lr: float = setting(0.1, help="highest learning rate")
     batch: int = setting(4, least=1)
     levels: tuple[int, ...] = setting((1, 2), least=1)
+    t: float = setting(0.1, above=0)
 
 
 class BoundedToo(Bounded):
@@ -165,6 +166,15 @@ def test_a_number_below_its_least_is_refused(schema, given, least):
         resolve(schema, given)
     assert f"{least} or more" in raised.value.hint
     assert resolve(schema, {"lr": "0", "levels": "1"}).levels == (1,)
+
+
+@pytest.mark.parametrize("schema", [Bounded, BoundedToo])
+@pytest.mark.parametrize("given", ["0", "-1", "nan"])
+def test_a_number_that_must_be_larger_is_refused_where_it_is_equal(schema, given):
+    with pytest.raises(UsageError, match=f"t={float(given)} cannot be") as raised:
+        resolve(schema, {"t": given})
+    assert raised.value.hint == "It is above 0."
+    assert resolve(schema, {"t": "1e-9"}).t == 1e-9
 
 
 def test_an_unknown_setting_is_looked_for_in_the_helps():

@@ -157,3 +157,10 @@ def test_a_deviation_of_nothing_is_refused_before_a_network_is_built(std):
     with pytest.raises(UsageError, match="std=0(.0)? cannot be") as raised:
         resolve_settings("baseline", [{"std": std}])
     assert raised.value.hint == "It is 0.001 or more."
+
+
+@pytest.mark.parametrize("model", ["baseline", "clipat", "drclip", "ffmln", "semi3", "splip"])
+def test_a_temperature_of_nothing_is_refused_before_a_network_is_built(model):
+    with pytest.raises(UsageError, match=r"temperature=0\.0 cannot be") as raised:
+        resolve_settings(model, [{"temperature": 0}])
+    assert raised.value.hint == "It is above 0."

@@ -186,7 +186,6 @@ def test_proxies_need_a_temperature() -> None:
     """0 would make the classifier that of classify=fc7 without a word."""
     with pytest.raises(UsageError, match="temperature"):
         model_of(classify="embedding", temperature=0)
-    model_of(classify="fc7", temperature=0)
 
 
 def test_a_raw_classifier_is_linear_on_the_vector_before_it_is_normalised() -> None:
