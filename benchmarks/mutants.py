@@ -7,7 +7,8 @@
 
 A fault is a text that stands once in the package, what it is replaced with, and the tests that
 should fail. The package and its tests are copied into a temporary folder, where they are changed
-and run; the checkout stays as it is. Ends with 1 when more survive than `--allowed`.
+and run; the checkout stays as it is. First the same tests run without a fault: one that fails then
+would see every fault. Ends with 1 when more survive than `--allowed`.
 """
 
 from __future__ import annotations
@@ -78,18 +79,19 @@ def sources(root: Path) -> dict[Path, str]:
     }
 
 
-def survives(mutant: Mutant, path: Path, text: str) -> tuple[bool, float]:
-    """Whether the tests pass with the fault in place, and the seconds that took."""
+def passes(tests: tuple[str, ...], changed: dict[Path, str]) -> tuple[bool, float]:
+    """Whether the tests pass with these files in place of ours, and the seconds that took."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for name in ("sbirctl", "splits", "tests", "docs", "benchmarks"):
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copyfile(ROOT / "pyproject.toml", root / "pyproject.toml")
-        (root / path).write_text(text.replace(mutant.find, mutant.replace), "utf-8")
+        for path, text in changed.items():
+            (root / path).write_text(text, "utf-8")
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-            + [f"tests/{name}" for name in mutant.tests],
+            + [f"tests/{name}" for name in tests],
             cwd=root,
             env={**os.environ, "PYTHONPATH": folder, "OMP_NUM_THREADS": "1"},
             capture_output=True,
@@ -121,10 +123,15 @@ def main() -> int:
 
     def run(pair: tuple[Mutant, Path]) -> tuple[Mutant, Path, bool, float]:
         mutant, path = pair
-        return mutant, path, *survives(mutant, path, texts[path])
+        text = texts[path].replace(mutant.find, mutant.replace)
+        return mutant, path, *passes(mutant.tests, {path: text})
 
     alive: list[Mutant] = []
     with ThreadPoolExecutor(options.jobs) as pool:
+        wanted = sorted({mutant.tests for mutant, _ in chosen})
+        for tests, (fine, _) in zip(wanted, pool.map(lambda t: passes(t, {}), wanted), strict=True):
+            if not fine:
+                raise SystemExit(f"{', '.join(tests)} fail without a fault.")
         for mutant, path, lives, seconds in pool.map(run, chosen):
             said = "SURVIVED" if lives else "seen"
             said = "explained" if lives and mutant.explained else said

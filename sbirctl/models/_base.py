@@ -40,6 +40,7 @@ class Model(nn.Module, ABC):
     compute_dtype: torch.dtype  # what `embed` computes in; weights and embeddings are float32
     edge_source: tuple[str, Mapping[str, Any]]  # method and parameters of the edge maps it knows
     stage_done: float  # share of the stage's steps that are done; training sets it before each
+    batch_seed: int  # what is drawn for a whole batch comes from it; training sets it before a step
 
     def __init__(self, settings: ModelSettings, classes: tuple[str, ...] | None = None) -> None:
         """Build the network with random values; `weights.py` fills in pretrained ones.
@@ -55,6 +56,7 @@ class Model(nn.Module, ABC):
         self.compute_dtype = torch.float32
         self.edge_source = ("gb", {})
         self.stage_done = 0.0
+        self.batch_seed = 0
         self.register_buffer("_mean", torch.tensor(settings.mean).view(1, -1, 1, 1), False)
         self.register_buffer("_std", torch.tensor(settings.std).view(1, -1, 1, 1), False)
 

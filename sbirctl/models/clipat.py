@@ -174,7 +174,7 @@ class ClipAt(PromptedModel):
         """One pass over sketches and photos, and one over the shuffled ones where L_PS has weight.
 
         All sketches of a batch are shuffled in one order, its photos in that and in another one.
-        Both depend on how far the stage is, so every process and piece of a batch takes the same.
+        Both come from the batch's seed, so every process and piece of a batch takes the same.
         """
         sketch = self.preprocess(batch.images("sketch"), "sketch")
         photo = self.preprocess(batch.images("photo"), "photo")
@@ -182,7 +182,7 @@ class ClipAt(PromptedModel):
         extra = {}
         if self.settings.shuffle:
             grid = self.settings.shuffle_grid
-            rng = rng_for("patch shuffling", repr(self.stage_done))
+            rng = rng_for("patch shuffling", self.batch_seed)
             first, second = two_orders(rng, grid * grid)
             photos = [shuffle_patches(photo, order, grid) for order in (first, second)]
             moved = self._unit(shuffle_patches(sketch, first, grid), torch.cat(photos))

@@ -170,8 +170,8 @@ class Splip(PromptedModel):
     def encode(self, batch: Batch) -> Encoded:
         """Photos in one pass, sketches and shuffled sketches in another.
 
-        A sketch is shuffled in an order of its own, by its name and by how far the stage is, so
-        that every process and piece of a batch takes the same.
+        A sketch is shuffled in an order of its own, by its name and the batch's seed, so that
+        every process and piece of a batch takes the same.
         """
         photo = self.preprocess(batch.images("photo"), "photo")
         sketch = self.preprocess(batch.images("sketch"), "sketch")
@@ -244,8 +244,8 @@ class Splip(PromptedModel):
 
     def _order_of(self, ids: Sequence[str]) -> Tensor:
         """(n,) int64: in which of the orders each sketch is shuffled now."""
-        now, count = repr(self.stage_done), self.settings.jigsaw_orders
-        found = [seed_for("jigsaw", name, now) % count for name in ids]
+        seed, count = self.batch_seed, self.settings.jigsaw_orders
+        found = [seed_for("jigsaw", name, seed) % count for name in ids]
         return torch.tensor(found, dtype=torch.long, device=self._mean.device)
 
     def _class_tokens(self, modality: Modality) -> ClassTokens | None:

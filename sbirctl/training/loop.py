@@ -208,6 +208,7 @@ class Trainer:
         at = (self.seed, stage.name, progress.epoch, progress.step)
         # Dropout draws for the images at hand, so every process has draws of its own.
         own = (self.group.rank,) if self.group.world > 1 else ()
+        self.model.batch_seed = seed_for("batch", *at)
         terms = step(batch, seed_for("augment", *at), seed_for("step", *at, *own))
         progress.step += 1
         progress.steps += 1

@@ -75,7 +75,7 @@ def test_the_terms_of_a_system_are_those_with_a_weight():
 
 def test_the_terms_are_those_of_the_formulas():
     model, given = fine(), pairs()
-    model.stage_done = 0.25
+    model.batch_seed = 25
     encoded = model.encode(given)
     model._texts = F.normalize(torch.randn(2, model.dim), dim=1), torch.tensor([0, 0, 1, 1])
     terms = model.losses(encoded, given, "train")
@@ -132,7 +132,7 @@ def test_one_step_has_one_order_whatever_piece_is_encoded_and_the_next_another()
         )
     later = set()
     for step in range(8):
-        model.stage_done = step / 8
+        model.batch_seed = step
         later.add(tuple(model.encode(given).extra["photo_shuffled"][0].tolist()))
     assert len(later) > 4
 

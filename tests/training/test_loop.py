@@ -175,6 +175,20 @@ def test_the_model_is_told_how_much_of_its_stage_is_done(tmp_path, make_model, p
     assert told == pytest.approx([step / 10 for step in range(10)] + [0, 0.2, 0.4, 0.6, 0.8])
 
 
+def test_what_is_drawn_for_a_whole_batch_follows_the_seed_and_the_step(
+    tmp_path, make_model, partition
+):
+    drawn = []
+    for seed in (0, 0, 1):
+        model, told = make_model(epochs=2, second_stage=1), []
+        own = model.losses
+        model.losses = lambda *given, m=model, t=told, o=own: t.append(m.batch_seed) or o(*given)
+        train(model, partition, tmp_path / f"{len(drawn)}", seed=seed)
+        drawn.append(told)
+    assert drawn[0] == drawn[1]
+    assert len({*drawn[0], *drawn[2]}) == 30
+
+
 def test_another_seed_changes_the_result(tmp_path, make_model, partition, whole):
     trainer, _ = train(make_model(second_stage=2), partition, tmp_path / "s", seed=1)
     assert trainer.checkpoint.read_bytes() != whole[0]
