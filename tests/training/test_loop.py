@@ -1,5 +1,6 @@
 """The loop: resuming, choosing, stopping; a crash anywhere must leave no trace."""
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -187,6 +188,23 @@ def test_what_is_drawn_for_a_whole_batch_follows_the_seed_and_the_step(
         drawn.append(told)
     assert drawn[0] == drawn[1]
     assert len({*drawn[0], *drawn[2]}) == 30
+
+
+def test_images_and_seeds_of_the_first_two_steps_are_those_they_were(
+    tmp_path, make_model, partition, monkeypatch
+):
+    """A run of an earlier version, made again, sees the same images with the same changes."""
+    told, own = [], TrainingStep.__call__
+
+    def spy(step, batch, augment_seed, seed):
+        told.append((*batch.ids, augment_seed, seed, step.model.batch_seed))
+        return own(step, batch, augment_seed, seed)
+
+    monkeypatch.setattr(TrainingStep, "__call__", spy)
+    train(make_model(), partition, tmp_path, seed=3)
+    assert len(set(told)) == len(told)
+    found = [hashlib.sha256(repr(step).encode()).hexdigest()[:12] for step in told[:2]]
+    assert found == ["5f459b9eca67", "43d6146c0929"]
 
 
 def test_another_seed_changes_the_result(tmp_path, make_model, partition, whole):
