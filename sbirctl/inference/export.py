@@ -101,10 +101,11 @@ def export(
         files: dict[str, Any] = {}
         for modality in MODALITIES:
             report.note(f"exporting the {modality} side of {origin.name}")
-            write_side(_image_side(model, modality, origin.size), building / f"{modality}.onnx",
-                       _pictures(modality, origin.size, 2))  # fmt: skip
-            files[modality] = {"size": origin.size}
-        text = _text_side(model, building)
+            fixed = write_side(_image_side(model, modality, origin.size),
+                               building / f"{modality}.onnx",
+                               _pictures(modality, origin.size, 2))  # fmt: skip
+            files[modality] = {"size": origin.size, **_batch(modality, fixed, report)}
+        text = _text_side(model, building, report)
         if text is not None:
             files["text"] = text
         sides = [building / f"{name}.onnx" for name in files]
@@ -151,6 +152,17 @@ def export(
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return folder
+
+
+def _batch(name: str, fixed: int, report: Reporter) -> dict[str, int]:
+    """The card's entry of a file that takes one number of pictures alone, which is said, too."""
+    if not fixed:
+        return {}
+    report.warn(
+        f"{name}.onnx takes {fixed} at a time, for torch could not export it for any number; fewer"
+        " are filled up, which costs time."
+    )
+    return {"batch": fixed}
 
 
 def _bytes_of_fp32(sides: Sequence[Path]) -> int:
@@ -205,7 +217,7 @@ def _resizing(before: int, after: int, mode: str) -> torch.Tensor:
     )[0, 0]
 
 
-def _text_side(model: Any, folder: Path) -> dict[str, Any] | None:
+def _text_side(model: Any, folder: Path, report: Reporter) -> dict[str, Any] | None:
     """`text.onnx` and the merges, where the model reads texts by CLIP's own tokenizer."""
     clip: Any = getattr(model, "text_tower", None)
     if clip is None:
@@ -229,20 +241,26 @@ def _text_side(model: Any, folder: Path) -> dict[str, Any] | None:
     context = int(clip.context_length)
     example = torch.zeros(2, context, dtype=torch.int64)
     example[:, 0], example[:, 1] = 49406, 49407
-    write_side(Side().eval(), folder / "text.onnx", example, name="tokens")
+    fixed = write_side(Side().eval(), folder / "text.onnx", example, name="tokens")
     published = Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"
     shutil.copyfile(published, folder / MERGES)
-    return {"merges": digest_file(folder / MERGES), "context": context}
+    facts = {"merges": digest_file(folder / MERGES), "context": context}
+    return {**facts, **_batch("text", fixed, report)}
 
 
-def write_side(side: Any, path: Path, example: torch.Tensor, name: str = "pixels") -> None:
-    """Write a network of one input as ONNX, for any number of pictures or texts.
+def write_side(side: Any, path: Path, example: torch.Tensor, name: str = "pixels") -> int:
+    """Write a network of one input as ONNX, for any number of pictures or texts where torch can.
+
+    A network whose Python code fixes the number of rows is written for the example's alone.
 
     Args:
         side: a module in evaluation mode; what it gives is called "vectors".
         path: the file.
         example: of its input, with two rows.
         name: of its input.
+
+    Returns:
+        0 for any number, else the only one that the file takes.
 
     Raises:
         ExportError: torch cannot export it.
@@ -252,7 +270,7 @@ def write_side(side: Any, path: Path, example: torch.Tensor, name: str = "pixels
     free = torch.export.Dim("n", min=1, max=1 << 20)
     with _quiet(), torch.no_grad():
         try:
-            torch.onnx.export(
+            program = torch.onnx.export(
                 side,
                 (example,),
                 str(path),
@@ -268,6 +286,9 @@ def write_side(side: Any, path: Path, example: torch.Tensor, name: str = "pixels
             raise ExportError(
                 f"torch cannot export this model: {said}", "Leave it on torch: --runtime torch."
             ) from error
+    assert program is not None
+    shape = program.model.graph.inputs[0].shape
+    return shape[0] if shape is not None and isinstance(shape[0], int) else 0
 
 
 @contextlib.contextmanager

@@ -14,7 +14,15 @@ from small_models import small
 
 from sbirctl.core.config import to_dict
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError
-from sbirctl.inference.export import LEAST_COSINE, ExportError, Origin, _image_side, export
+from sbirctl.core.progress import Reporter
+from sbirctl.inference.export import (
+    LEAST_COSINE,
+    ExportError,
+    Origin,
+    _image_side,
+    export,
+    write_side,
+)
 from sbirctl.inference.onnx import OnnxEncoder
 from sbirctl.models import MODELS
 
@@ -93,6 +101,53 @@ def test_prompts_do_not_fix_the_number_of_pictures(name):
     program = torch.export.export(side, (example,), dynamic_shapes=({0: free},))
     (given,) = (n for n in program.graph.nodes if n.name == program.graph_signature.user_inputs[0])
     assert not isinstance(given.meta["val"].shape[0], int)
+
+
+class Fixed(torch.nn.Module):
+    """`len` of a tensor is a number to Python, and so to the exporter."""
+
+    def forward(self, pixels):
+        return pixels.float() + torch.zeros(len(pixels), 3)
+
+
+class Free(torch.nn.Module):
+    def forward(self, pixels):
+        return pixels.flatten(1).float()
+
+
+def test_a_network_that_fixes_the_number_of_pictures_is_told(tmp_path):
+    example = torch.zeros(2, 3, dtype=torch.uint8)
+    assert write_side(Free(), tmp_path / "free.onnx", example) == 0
+    assert write_side(Fixed(), tmp_path / "fixed.onnx", example) == 2
+
+
+def test_a_fixed_number_is_said_and_kept(tmp_path, monkeypatch):
+    listener = Listener()
+    monkeypatch.setattr("sbirctl.inference.export.write_side", fixing(write_side))
+    origin = Origin("toy", "d" * 64, SIZE, {}, {})
+    folder = export(model_of("baseline"), origin, tmp_path / "e", listener)
+    card = tomllib.loads((folder / "card.toml").read_text())
+    assert [card["files"][m]["batch"] for m in ("photo", "sketch")] == [2, 2]
+    assert [said.partition(" at a time")[0] for said in listener.warnings] == [
+        "photo.onnx takes 2",
+        "sketch.onnx takes 2",
+    ]
+
+
+def fixing(write):
+    def told(*arguments, **more):
+        write(*arguments, **more)
+        return 2
+
+    return told
+
+
+class Listener(Reporter):
+    def __init__(self):
+        self.warnings = []
+
+    def warn(self, message):
+        self.warnings.append(message)
 
 
 def test_texts_are_those_of_torch(pair):
