@@ -7,7 +7,8 @@ prompted CLIP, the encoders, the losses' functions and the training loop of main
 a small CLIP of random values, on the processor; ours is the preset `released` over the same values,
 read as a checkpoint of that code. Its loop leaves L_FS out, in a line of its own; --forgetting
 takes the line beside it, which has the term. What is printed: the largest differences of
-embeddings, text features, total loss and prompts, before and after the steps.
+embeddings, text features, total loss and prompts, before and after the steps. Its code imports
+pandas, which this program does not need: pip install pandas.
 """
 
 from __future__ import annotations
@@ -107,7 +108,12 @@ class Released:
         if forgetting:
             source = source.replace(WITHOUT, WITH.replace("#", ""))
         self.module: dict[str, Any] = {"__name__": "released"}
-        exec(compile(source, LOOP, "exec"), self.module)
+        try:
+            exec(compile(source, LOOP, "exec"), self.module)
+        except ModuleNotFoundError as error:
+            raise SystemExit(
+                f"{LOOP} imports {error.name}, which is not installed: pip install {error.name}"
+            ) from error
         # Their `load_clip` does this with the file it has read.
         made = prompt.build_model(_random_clip()).float()
         with patch.object(networks, "load_clip", lambda _: made):

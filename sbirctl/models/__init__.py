@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sbirctl.models._factory import resolve_settings as resolve_settings
     from sbirctl.models._named_weights import NamedWeights as NamedWeights
     from sbirctl.models._named_weights import find_named_weights as find_named_weights
+    from sbirctl.models._named_weights import misfit as misfit
     from sbirctl.models._named_weights import named_weights as named_weights
     from sbirctl.models._named_weights import publishers as publishers
     from sbirctl.models._named_weights import refuse_missing as refuse_missing
@@ -70,6 +71,7 @@ else:
                 "publishers",
                 "refuse_missing",
                 "search_weights",
+                "misfit",
                 "starting_models",
             ),
             "_parameters": ("count_parts",),

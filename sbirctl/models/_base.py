@@ -29,7 +29,7 @@ class Model(nn.Module, ABC):
     trainable: ClassVar[bool] = True
     settings_version: ClassVar[int] = 1  # raised when `upgrade` has something to do
     scores_pairs: ClassVar[bool] = False  # whether `tokens` and `pair_scores` are there
-    # What `embed --set` may change of a trained model: no step of training reads them.
+    # What `embed --set` may change of a trained model, beside `precision`: no step reads them.
     embedding_settings: ClassVar[tuple[str, ...]] = ("mirror",)
 
     settings: Any

@@ -73,7 +73,8 @@ def create(
         classes: names of the training classes; None for embedding as it is, without training.
         layers: settings of rising precedence, a preset's name among them.
         seed: for what starts random; torch's own generator stays as it was.
-        report: is warned where mean and std are not those of the published weights.
+        report: is warned where mean and std are not those of the published weights, and told what
+            else became of them.
 
     Raises:
         UsageError: an unknown name or setting, or a size that the network does not take.
@@ -85,6 +86,8 @@ def create(
     _check_size(model)
     weights = publishers(str(weights))
     model.weights = model.load_weights(weights)
+    if model.weights.remark:
+        report.note(f"{model.weights.name}: {model.weights.remark}")
     if weights == "pretrained":
         _check_normalisation(model, report)
     return _on_device(model, device, dtype)
@@ -181,7 +184,8 @@ def _check_size(model: Model) -> None:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UsageError(
             f"Pictures of size={size} do not fit the network of {model.name}: {reason}",
-            "Choose the size its backbone was made for, as --set size=224.",
+            "Choose the size its backbone was made for, as --set size=224, or make a ViT of timm "
+            f"for this one: --set backbone.img_size={size}.",
         ) from error
 
 

@@ -108,9 +108,18 @@ def find_named_weights(weights: str) -> NamedWeights | None:
     return None if Path(weights).expanduser().is_file() else named_weights().get(weights)
 
 
+def misfit(model: str, weights: NamedWeights) -> str:
+    """Why a model takes no such network of its library, "" where it takes it or no such library."""
+    return str(_file()["misfits"].get(model, {}).get(weights.name, ""))
+
+
 def starting_models(weights: NamedWeights) -> tuple[str, ...]:
     """Models that can start from them."""
-    return tuple(name for name in MODELS.names() if _library(name) == weights.library)
+    return tuple(
+        name
+        for name in MODELS.names()
+        if _library(name) == weights.library and not misfit(name, weights)
+    )
 
 
 def settings_layer(model: str, weights: str) -> dict[str, object]:
@@ -125,6 +134,11 @@ def settings_layer(model: str, weights: str) -> dict[str, object]:
     if _library(model) != found.library:
         raise UsageError(
             f"{model} does not start from {weights}, a network of {found.library}.",
+            f"`sbirctl weights --model {model}` lists what it starts from.",
+        )
+    if reason := misfit(model, found):
+        raise UsageError(
+            f"{model} does not start from {weights}: {reason}.",
             f"`sbirctl weights --model {model}` lists what it starts from.",
         )
     return found.layer

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ def read_backbone_weights(
 ) -> tuple[Mapping[str, Tensor], WeightsRecord]:
     """Tensors by the network's names, and what they are.
 
+    Positions of a transformer of another size are resampled, as timm does it; the record says so.
+
     Args:
         library: "torchvision" or "timm".
         name: of the network `net`. extra: further arguments of its constructor.
@@ -31,10 +35,30 @@ def read_backbone_weights(
     """
     if weights != PRETRAINED:
         path = Path(weights).expanduser()
-        return read_state(path), record_file(path)
-    path, record = fetch_published(library, name, net)
-    state = read_state(path)
-    return (timm_state(name, extra, state) if library == "timm" else state), record
+        state, record = read_state(path), record_file(path)
+    else:
+        path, record = fetch_published(library, name, net)
+        state = read_state(path)
+    if library != "timm":
+        return state, record
+    remark = _resampling(state, net)
+    if remark or weights == PRETRAINED:
+        state = timm_state(name, extra, state)
+    return state, replace(record, remark=remark)
+
+
+def _resampling(state: Mapping[str, Tensor], net: nn.Module) -> str:
+    """Which positions are another size's than the network's, in words; "" where they are its own.
+
+    The files that timm publishes have them as (1, positions, width).
+    """
+    given, own = state.get("pos_embed"), net.state_dict().get("pos_embed")
+    if given is None or own is None or given.ndim != own.ndim or given.shape == own.shape:
+        return ""
+    if given.shape[-1] != own.shape[-1]:
+        return ""  # another network's
+    sides = [f"{math.isqrt(one.shape[1])} x {math.isqrt(one.shape[1])}" for one in (given, own)]
+    return f"its positions of {sides[0]} patches are resampled to {sides[1]}"
 
 
 def fetch_published(library: str, name: str, net: nn.Module) -> tuple[Path, WeightsRecord]:

@@ -32,10 +32,12 @@ class WeightsRecord:
     Attributes:
         name: file name or published name, "none" for random values.
         sha256: of the file, "" for random values.
+        remark: what was done to the values on the way in, for people.
     """
 
     name: str = RANDOM
     sha256: str = ""
+    remark: str = ""
 
 
 def record_file(path: Path, name: str = "") -> WeightsRecord:

@@ -141,7 +141,10 @@ def export_model(
 
     settings = to_dict(resolve_settings(name, layers, weights=weights, report=report))
     weights = publishers(weights)
-    model = create(name, device="cpu", dtype="fp32", weights=weights, layers=[settings], seed=seed)
+    model = create(
+        name, device="cpu", dtype="fp32", weights=weights, layers=[settings], seed=seed,
+        report=report,
+    )  # fmt: skip
     digest = digest_state(model.state_dict())
     folder = output or _named(_in_home(name, digest, settings), int8)
     if output is None and _is_export(folder, digest):

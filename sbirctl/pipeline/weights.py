@@ -9,7 +9,7 @@ from typing import Any
 
 from sbirctl.core.errors import UsageError, nearest
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.models import MODELS, NamedWeights, named_weights, starting_models
+from sbirctl.models import MODELS, NamedWeights, misfit, named_weights, starting_models
 
 _TIMED = 5
 
@@ -42,14 +42,21 @@ def rows(
     if model and model not in MODELS:
         raise UsageError(f"There is no model {model!r}.", nearest(model, MODELS.names()))
     found = []
+    left = 0
     for one in (known[name] for name in names or known):
         if model and model not in starting_models(one):
+            reason = misfit(model, one)
+            left += bool(reason)
+            if names and reason:
+                report.note(f"{one.name} does not fit {model}: {reason}.")
             continue
         row = _row(one)
         if measure:
             report.note(f"timing {one.name}")
             row["milliseconds"] = milliseconds(one)
         found.append(row)
+    if left and not names:
+        report.note(f"{left} networks of that kind do not fit {model}; name one to see why.")
     return found
 
 

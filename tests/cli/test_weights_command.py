@@ -27,6 +27,15 @@ def test_a_model_sees_those_it_starts_from(capsys):
     }
 
 
+def test_networks_that_a_model_does_not_take_are_named_with_the_reason(capsys):
+    assert _app.run(["weights", "--model", "zse", "resnet50-tv", "vit-b16-in1k"]) == 0
+    out, err = capsys.readouterr()
+    assert [line.split("\t")[0] for line in out.splitlines()[1:]] == ["vit-b16-in1k"]
+    assert "resnet50-tv does not fit zse: it has no class token." in err
+    assert _app.run(["weights", "--model", "zse"]) == 0
+    assert "13 networks of that kind do not fit zse" in capsys.readouterr().err
+
+
 def test_unknown_names_are_answered_with_the_nearest(capsys):
     assert _app.run(["weights", "mobilnetv2"]) == 2
     assert "'mobilenetv2'" in capsys.readouterr().err

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 import torch
 from small_models import CLASSES, batch, images, small
 
 from sbirctl.core.errors import UsageError
+from sbirctl.core.progress import Reporter
 from sbirctl.losses import batch_hard_triplet, normalised_softmax
 from sbirctl.models import Model, create
 from sbirctl.models._publishers import timm_state
@@ -245,3 +248,28 @@ def test_published_dinov2_positions_are_resampled_to_the_preset_size() -> None:
     assert published["pos_embed"].shape == (1, 37 * 37 + 1, 32)
     assert state["pos_embed"].shape == (1, 4 * 4 + 1, 32)
     assert torch.equal(state["blocks.0.attn.qkv.weight"], published["blocks.0.attn.qkv.weight"])
+
+
+def test_a_file_of_518_pixels_is_resampled_with_a_remark_or_refused(tmp_path) -> None:
+    import timm
+    from safetensors.torch import save_file
+
+    class Notes(Reporter):
+        notes: ClassVar[list[str]] = []
+
+        def note(self, message: str) -> None:
+            self.notes.append(message)
+
+    net = {"name": "vit_small_patch14_dinov2.lvd142m", "embed_dim": 32, "num_heads": 2, "depth": 1}
+    arguments = {key: value for key, value in net.items() if key != "name"}
+    file = tmp_path / "dino.safetensors"
+    save_file(timm.create_model(net["name"], num_classes=0, **arguments).state_dict(), file)
+    layers = [{"backbone": {**net, "img_size": 56}, "size": 56}]
+    made = create("baseline", device="cpu", weights=file, layers=layers, report=Notes())
+    assert Notes.notes == [
+        "dino.safetensors: its positions of 37 x 37 patches are resampled to 4 x 4"
+    ]
+    assert made.backbone.net.pos_embed.shape == (1, 17, 32)
+    with pytest.raises(UsageError, match="doesn't match model") as caught:
+        create("baseline", device="cpu", weights=file, layers=[{"backbone": net, "size": 224}])
+    assert "--set backbone.img_size=224" in caught.value.hint

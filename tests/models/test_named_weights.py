@@ -140,8 +140,23 @@ def test_a_model_of_another_library_is_refused_with_what_to_type():
         "ffmln",
         "sake",
         "semi3",
-        "zse",
     )
+
+
+def test_zse_takes_those_named_weights_that_its_transformer_is_made_for():
+    fits = {}
+    for name, one in named_weights().items():
+        if one.library == "timm":
+            with torch.device("meta"):
+                try:
+                    MODELS.get("zse")(resolve_settings("zse", [one.layer]))
+                    fits[name] = True
+                except UsageError:
+                    fits[name] = False
+    known = {name for name in fits if "zse" in starting_models(named_weights()[name])}
+    assert {name for name, fit in fits.items() if fit} == known
+    with pytest.raises(UsageError, match="zse does not start from mobilenetv2: it has no class"):
+        create("zse", weights="mobilenetv2")
 
 
 def test_a_run_is_the_same_however_its_weights_are_named():
