@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint format types check docs pages bench wheel release-check clean
+.PHONY: demo test test-slow lint format types check docs pages bench bench-gpu wheel release-check clean
 
 demo: $(VENV)/.program
 	$(BIN)/sbirctl demo
@@ -44,6 +44,10 @@ pages: $(VENV)/.installed
 # every stage beside the bare cost of its parts; writes benchmarks/results.md
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/run.py
+
+# what only a GPU shows, in under 20 minutes; writes benchmarks/results/gpu.md
+bench-gpu: $(VENV)/.installed
+	$(BIN)/python benchmarks/gpu.py
 
 # both wheels of a release into dist/: sbirctl-core (light) and sbirctl (everything)
 wheel: $(VENV)/.builder

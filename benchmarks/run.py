@@ -100,12 +100,13 @@ def measured(script: str, arguments: list[str]) -> tuple[str, int]:
     return f"{title}\n\n{took:.0f} s, load {load} at the end.\n\n```\n{said}\n```", done.returncode
 
 
-def header(scale: str) -> str:
-    """What it was measured on."""
+def header(scale: str = "small", command: str = "") -> str:
+    """What it was measured on, and by which command; "" for this script's."""
+    command = command or f"python benchmarks/run.py --scale {scale}"
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     today = datetime.date.today().isoformat()
     return (
-        f"# Benchmarks, {today}\n\nWritten by `python benchmarks/run.py --scale {scale}`. "
+        f"# Benchmarks, {today}\n\nWritten by `{command}`. "
         f"{machine()}; Python {platform.python_version()}, {versions}."
     )
 
