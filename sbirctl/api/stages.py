@@ -138,25 +138,26 @@ def embed(source: Files, *, device: str = "auto", out: Files | None = None, **op
 
     Args:
         source: a run, a checkpoint file or a model's name.
-        options: the other arguments of `pipeline.embed.embed`, and settings of a model's name.
+        options: the other arguments of `pipeline.embed.embed_all`, and settings of a model's name.
 
     Raises:
         MissingError, MismatchError, CorruptError: as the command.
     """
     import inspect
 
-    from sbirctl.pipeline.embed import embed as run
+    from sbirctl.pipeline.embed import embed_all as run
 
     known = inspect.signature(run).parameters
     settings = {key: options.pop(key) for key in list(options) if key not in known}
-    return run(
-        Path(source),
+    (path,) = run(
+        [Path(source)],
         assignments=assignments(settings),
         device=device,
         out=None if out is None else Path(out),
         report=PythonReporter(),
         **options,
     )
+    return path
 
 
 def rerank(*sources: Files, method: str, out: Files | None = None, **settings: Any) -> Path:

@@ -1,4 +1,4 @@
-"""`sbirctl embed`: a run or a model in, an embeddings file out."""
+"""`sbirctl embed`: runs or models in, an embeddings file of each out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from sbirctl.cli import _console, _names
-from sbirctl.cli._output import Made, made
+from sbirctl.cli._output import Made, made, made_all
 
 panel = "Pipeline"
 order = 30
@@ -40,15 +40,16 @@ LeaksOption = Annotated[
 
 
 def command(
-    source: Annotated[
-        str,
+    sources: Annotated[
+        list[str] | None,
         typer.Argument(
             metavar="RUN",
-            help="A run, a checkpoint or a model; - reads its path from stdin. [default: the"
-            " newest run]",
+            help="A run, a checkpoint or a model, or several; - reads a path from stdin. [default:"
+            " the newest run]",
+            show_default=False,
             autocompletion=_names.runs_and_models,
         ),
-    ] = "",
+    ] = None,
     dataset: Annotated[
         str,
         typer.Option(
@@ -95,6 +96,16 @@ def command(
     weights: _console.WeightsOption = "",
     device: _console.DeviceOption = "auto",
     workers: _console.WorkersOption = None,
+    runtime: Annotated[
+        str,
+        typer.Option(
+            "--runtime",
+            metavar="RUNTIME",
+            autocompletion=_names.runtimes,
+            help="What computes vectors: onnx or torch. [default: onnx on a processor, from 10,000 "
+            "images on, where the model can be exported]",
+        ),
+    ] = "",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -105,15 +116,19 @@ def command(
         bool, typer.Option("--fresh", help="Embed again, even if it was done before.")
     ] = False,
 ) -> Made:
-    """Embed the sketches and photos that are to be ranked."""
-    chosen = str(_console.input_path("-")) if source == "-" else source
+    """Embed the sketches and photos that are to be ranked.
+
+    Several runs or models go through the images together and read them once; each writes its own
+    file, the one it would write alone. All of them are in memory at once.
+    """
+    chosen = [str(_console.input_path("-")) if one == "-" else one for one in sources or []]
     if not chosen:
         from sbirctl.core.home import newest_run
 
-        chosen = str(newest_run())
-    from sbirctl.pipeline.embed import embed
+        chosen = [str(newest_run())]
+    from sbirctl.pipeline.embed import embed_all
 
-    path = embed(
+    paths = embed_all(
         chosen,
         dataset=dataset,
         target=target,
@@ -130,6 +145,7 @@ def command(
         workers=workers,
         out=out,
         fresh=fresh,
+        runtime=runtime or "auto",
         report=_console.reporter(),
     )
-    return made(path)
+    return made(*paths) if len(paths) == 1 else made_all(paths)

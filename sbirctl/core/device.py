@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import re
 import sys
 from pathlib import Path
@@ -69,6 +70,29 @@ def pick_dtype(wanted: str, device: torch.device) -> torch.dtype:
         raise UsageError(f"There is no number format {wanted!r}.", nearest(wanted, PRECISIONS))
     chosen: torch.dtype = getattr(torch, PRECISIONS[wanted])
     return chosen
+
+
+def slow_precision(dtype: torch.dtype, device: torch.device) -> str:
+    """A sentence where the device computes in this format only by way of float32, else "".
+
+    torch's own checks of the processor are asked where this version has them; half precision
+    (float16) is a format of GPUs, which took 25 times float32's time on a processor.
+    """
+    import torch
+
+    on_x86 = platform.machine() in ("x86_64", "AMD64")  # of others nothing is known here
+    if device.type != "cpu" or dtype == torch.float32 or not on_x86:
+        return ""
+    short = next(key for key, name in _SHORT.items() if name == str(dtype).removeprefix("torch."))
+    asked = ["_is_amx_fp16_supported"]
+    if dtype == torch.bfloat16:
+        asked = ["_is_avx512_bf16_supported", "_is_amx_tile_supported"]
+    known = [getattr(torch.cpu, name)() for name in asked if hasattr(torch.cpu, name)]
+    if any(known) or not known:
+        return ""
+    return (
+        f"precision={short} is slower than fp32 on this processor, which has no instructions for it"
+    )
 
 
 def auto_workers(device: torch.device) -> int:

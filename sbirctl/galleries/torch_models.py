@@ -71,7 +71,7 @@ def from_registry(
     weights = publishers(weights)
     model = create(
         name, device=device, dtype=settings["precision"], weights=weights, layers=[settings],
-        seed=seed,
+        seed=seed, report=report,
     )  # fmt: skip
     digest = digest_state(model.state_dict())
     size = int(settings["size"])
@@ -113,6 +113,8 @@ def key_of(name: str, digest: str, settings: Mapping[str, Any], size: int) -> st
     from sbirctl.models import ModelSettings
 
     recipe = set(to_dict(ModelSettings())) - {"size", "mean", "std", "mirror"}
+    if settings.get("precision") in ("bf16", "fp16"):
+        recipe.remove("precision")
     own = {key: value for key, value in settings.items() if key not in recipe}
     content = {"model": name, "weights": digest, "settings": own, "size": size}
     return digest_json(content)[:16]

@@ -45,7 +45,7 @@ def evaluate_all(
         places: embeddings files or runs, none for the newest run; with `qrels` one ranking.
         qrels: TREC file that says what is relevant in a ranking.
         labels: titles of them, none for those of the runs.
-        dataset, split, leaks: test one run or model there instead, see `pipeline.embed.embed`.
+        dataset, split, leaks: test one run or model there instead, see `pipeline.embed.embed_all`.
 
     Raises:
         UsageError: something is asked for that is for one file or run, or goes with another kind.

@@ -174,6 +174,12 @@ def _as_it_comes(
     from sbirctl.inference.export import ExportError
 
     weights = choice.weights or "pretrained"
+    given = [str(layer["precision"]) for layer in layers if "precision" in layer]
+    if choice.runtime != "torch" and given and given[-1] not in ("auto", "fp32"):
+        raise UsageError(
+            f"ONNX Runtime computes in fp32 here, not in {given[-1]}.",
+            "Add --runtime torch, or leave precision out.",
+        )
     if choice.runtime != "torch":
         from sbirctl.pipeline.export import export_model
 

@@ -176,7 +176,8 @@ def quantity(column: Column, run: Path) -> float | None:
         return float(result["minutes"])
     speed = run / "embeddings.json"
     if column.quantity == "inference" and speed.is_file():
-        return float(read_json(speed)["images_per_second"])
+        found = read_json(speed).get("images_per_second")  # not of several models together
+        return None if found is None else float(found)
     return None
 
 

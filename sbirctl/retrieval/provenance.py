@@ -150,6 +150,7 @@ class Provenance:
         edges: which edge maps were read, where the model reads any.
         init: the run whose weights training began with.
         side: which subset was embedded: train, val or test.
+        runtime: "onnx" where ONNX Runtime made the vectors; else torch did.
         reranked: what was done to the ranking after the model, in order.
     """
 
@@ -192,6 +193,7 @@ class Provenance:
     edges: EdgeMaps | None = None
     init: Beginning | None = None
     side: str | None = None
+    runtime: str | None = None
     reranked: tuple[Reranking, ...] | None = None
 
     @property

@@ -54,14 +54,14 @@ def embed_side(
         (len(side), dim) float32, L2-normalised.
     """
     rows, inverse = np.unique(side.row, return_inverse=True)
-    found = embed_rows(
-        model, side.store, side.modality, rows, workers=workers, advance=advance, group=group
+    (found,) = embed_rows(
+        [model], side.store, side.modality, rows, workers=workers, advance=advance, group=group
     )
     return found[inverse]
 
 
 def embed_rows(
-    model: Model,
+    models: Sequence[Model],
     store: Store,
     modality: Modality,
     rows: np.ndarray,
@@ -69,38 +69,52 @@ def embed_rows(
     workers: int | None = None,
     advance: Advance | None = None,
     group: ProcessGroup = SINGLE,
-) -> np.ndarray:
-    """Embeddings of pixel rows of a store, in evaluation mode; the model's mode is kept.
+) -> list[np.ndarray]:
+    """Embeddings of pixel rows of a store, in evaluation mode; the models' modes are kept.
 
-    Whole batches are dealt to the processes, so that every vector is what one process makes.
+    Every row is read once, whatever the number of models, and a model's vectors are those it makes
+    alone. Whole batches are dealt to the processes, so that every vector is what one process makes.
 
     Args:
+        models: on one device.
         rows: (n,) int64.
         workers: reading threads, None for what suits the device.
         advance: called with the number of images after every batch.
         group: the processes that share the work; all of them get all rows.
 
     Returns:
-        (n, dim) float32, L2-normalised.
+        Of each model (n, dim) float32, L2-normalised.
     """
-    device = device_of(model)
+    device = device_of(models[0])
     count = auto_workers(device) if workers is None else workers
-    training = model.training
-    model.eval()
+    training = [model.training for model in models]
+    for model in models:
+        model.eval()
     batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
     dealt = [batches[rank :: group.world] for rank in range(group.world)]
-    made: list[Tensor] = [torch.zeros(0, model.dim, device=device)]
+    made: list[list[Tensor]] = [[torch.zeros(0, model.dim, device=device)] for model in models]
     try:
         with torch.inference_mode():
-            for images, edges in _batches(model, store, modality, dealt[group.rank], count):
-                made.append(model.embed(images, modality, edges))
+            for images, edges in _batches(models, store, modality, dealt[group.rank], count):
+                for model, vectors in zip(models, made, strict=True):
+                    vectors.append(model.embed(images, modality, _edges_for(model, edges)))
                 if advance is not None:
                     advance(len(images) * group.world)
     finally:
-        model.train(training)
-    own = torch.cat(made).float().cpu().numpy()
-    shares = group.all_gather_rows(own, [sum(map(len, share)) for share in dealt])
-    found = np.empty((len(rows), model.dim), dtype=np.float32)
+        for model, before in zip(models, training, strict=True):
+            model.train(before)
+    return [_gathered(torch.cat(vectors), batches, group) for vectors in made]
+
+
+def _edges_for(model: Model, edges: Tensor | None) -> Tensor | None:
+    return edges if model.needs_edges else None
+
+
+def _gathered(own: Tensor, batches: Sequence[np.ndarray], group: ProcessGroup) -> np.ndarray:
+    """The vectors of all batches in their order, from those each process made of its own."""
+    counts = [sum(map(len, batches[rank :: group.world])) for rank in range(group.world)]
+    shares = group.all_gather_rows(own.float().cpu().numpy(), counts)
+    found = np.empty((sum(map(len, batches)), own.shape[1]), dtype=np.float32)
     for index, batch in enumerate(batches):
         start = index // group.world * BATCH
         rank = index % group.world
@@ -109,14 +123,14 @@ def embed_rows(
 
 
 def _batches(
-    model: Model,
+    models: Sequence[Model],
     store: Store,
     modality: Modality,
     batches: Sequence[np.ndarray],
     workers: int,
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
-    device = device_of(model)
-    wants_edges = model.needs_edges and modality == "photo"
+    device = device_of(models[0])
+    wants_edges = modality == "photo" and any(model.needs_edges for model in models)
 
     def read(wanted: np.ndarray) -> tuple[Tensor, Tensor | None]:
         images = to_tensor(store.read(modality, wanted))

@@ -55,7 +55,8 @@ def from_checkpoint(
         path: the checkpoint.
         given: data set, target, task and split if typed; another data set or split than the
             checkpoint's own is tested without being trained for (`other_data`).
-        settings: of the model's `embedding_settings`, instead of those it was trained with.
+        settings: `precision` and the model's `embedding_settings`, instead of those it was trained
+            with.
         leaks: what becomes of tested classes and images that were trained on there.
 
     Raises:
@@ -100,7 +101,7 @@ def _short(data: Data) -> str:
 
 
 def from_registry(
-    config: TrainingConfig, *, device: str, found: Found | None = None
+    config: TrainingConfig, *, device: str, found: Found | None = None, report: Reporter = SILENT
 ) -> EmbeddingTarget:
     """A model as it is, without training; `found` is what its inputs name, see `Inputs.find`."""
     data = config.open(found)
@@ -112,6 +113,7 @@ def from_registry(
         weights=config.weights,
         layers=[settings],
         seed=config.seed,
+        report=report,
     )
     digest = digest_state(model.state_dict())
     edges = _edges(model, data, None)
@@ -126,11 +128,12 @@ def from_registry(
 def _embedded_with(checkpoint: Checkpoint, settings: Mapping[str, Any]) -> Checkpoint:
     """The checkpoint with other settings of the embedding."""
     model = MODELS.get(checkpoint.model)
+    may = (*model.embedding_settings, "precision")
     for key, value in settings.items():
-        if key not in model.embedding_settings:
+        if key not in may:
             raise UsageError(
                 f"A checkpoint has its own settings; '{key}={value}' cannot change them.",
-                f"Only {', '.join(model.embedding_settings)} may: no step of training reads them.",
+                f"Only {', '.join(may)} may: they change no weight.",
             )
     if not settings:
         return checkpoint

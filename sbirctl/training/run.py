@@ -16,10 +16,11 @@ import torch
 
 from sbirctl import __version__
 from sbirctl.core.config import RUN_TABLE, to_dict
+from sbirctl.core.device import slow_precision
 from sbirctl.core.distributed import ProcessGroup
 from sbirctl.core.files import atomic_open, atomic_path, digest_file, digest_json, write_json
 from sbirctl.core.home import CHECKPOINT, LABEL, RESULT, runs_dir
-from sbirctl.core.progress import Reporter
+from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS, Model, create
 from sbirctl.retrieval.provenance import EdgeMaps
 from sbirctl.tasks import Holdout
@@ -150,10 +151,13 @@ def _trainer(
             classes=partition.train.classes,
             layers=[to_dict(config.settings)],
             seed=config.seed,
+            report=report if phase == "train" else SILENT,
         )
     if phase == "train":
         for remark in model.remarks(run.data.store.size):
             report.warn(remark)
+        if slow := slow_precision(model.compute_dtype, device_of(model)):
+            report.warn(slow)
     init = None
     if config.init is not None:
         init = load_initial_weights(model, config.init, run.data, config.from_stage)

@@ -17,11 +17,11 @@ def stage(monkeypatch, tmp_path):
 
     calls = []
 
-    def embed(source, **options):
-        calls.append((source, options))
-        return tmp_path / "embeddings.h5"
+    def embed_all(sources, **options):
+        calls.append((sources, options))
+        return [tmp_path / f"embeddings{i or ''}.h5" for i in range(len(sources))]
 
-    monkeypatch.setattr(module, "embed", embed)
+    monkeypatch.setattr(module, "embed_all", embed_all)
     return calls
 
 
@@ -32,15 +32,24 @@ def stdin(monkeypatch, data):
 def test_a_run_by_name_and_its_options(stage, tmp_path, capfd):
     assert _app.run(["embed", "some-run", "--with-train", "--side", "val"]) == 0
     assert capfd.readouterr().out == f"{tmp_path / 'embeddings.h5'}\n"
-    source, options = stage[0]
-    assert (source, options["side"], options["with_train"]) == ("some-run", "val", True)
+    sources, options = stage[0]
+    assert (sources, options["side"], options["with_train"]) == (["some-run"], "val", True)
+
+
+def test_several_are_a_line_each_in_their_order(stage, tmp_path, capfd):
+    assert _app.run(["embed", "a", "b"]) == 0
+    made = [str(tmp_path / name) for name in ("embeddings.h5", "embeddings1.h5")]
+    assert capfd.readouterr().out.splitlines() == made
+    assert _app.run(["embed", "a", "b", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["paths"] == made
+    assert stage[0][0] == ["a", "b"]
 
 
 @pytest.mark.parametrize("data", [b"/a/run\n", b"noise\n/a/run\n", b"/a/run\0"])
 def test_a_path_from_stdin(stage, monkeypatch, data):
     stdin(monkeypatch, data)
     assert _app.run(["embed", "-"]) == 0
-    assert stage[0][0] == "/a/run"
+    assert stage[0][0] == ["/a/run"]
 
 
 def test_an_empty_stdin_is_exit_3(stage, monkeypatch, capfd):
@@ -59,7 +68,7 @@ def test_without_argument_the_newest_run(stage, monkeypatch, tmp_path):
     result |= {"phases": {"train": {"history": []}}, "parameters": {"all": 1}}
     (folder / "result.json").write_text(json.dumps(result))
     assert _app.run(["embed"]) == 0
-    assert stage[0][0] == str(folder)
+    assert stage[0][0] == [str(folder)]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sbirctl.core.device import pick_device, pick_dtype
+from sbirctl.core.device import pick_device, pick_dtype, slow_precision
 from sbirctl.core.errors import UsageError
 
 
@@ -45,3 +45,24 @@ def test_names_of_formats() -> None:
     assert pick_dtype("fp16", cpu) == pick_dtype("float16", cpu) == torch.float16
     with pytest.raises(UsageError, match="'bf61'"):
         pick_dtype("bf61", cpu)
+
+
+@pytest.mark.parametrize(
+    "bf16, amx, slow", [(False, False, True), (True, False, False), (False, True, False)]
+)
+def test_a_format_that_the_processor_lacks_is_named(
+    monkeypatch: pytest.MonkeyPatch, bf16: bool, amx: bool, slow: bool
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    names = {"avx512_bf16": bf16, "amx_tile": amx, "amx_fp16": amx}
+    for name, there in names.items():
+        monkeypatch.setattr(
+            torch.cpu, f"_is_{name}_supported", lambda there=there: there, raising=False
+        )
+    cpu = torch.device("cpu")
+    assert slow_precision(torch.float32, cpu) == ""
+    assert ("precision=bf16 is slower" in slow_precision(torch.bfloat16, cpu)) == slow
+    assert ("precision=fp16 is slower" in slow_precision(torch.float16, cpu)) == (not amx)
+    assert slow_precision(torch.float16, torch.device("cuda")) == ""
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    assert slow_precision(torch.bfloat16, cpu) == ""

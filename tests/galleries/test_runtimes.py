@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +121,18 @@ def test_a_device_is_torchs(made, world):
         index([], name="photos", model=ModelChoice(runtime="onnx"), device="cuda")
     with pytest.raises(UsageError, match="no runtime"):
         index([], name="photos", model=ModelChoice(runtime="onx"))
+
+
+def test_another_number_format_is_torchs_and_another_model(made, world):
+    half = ModelChoice("baseline", "none", (*SETTINGS, "precision=bf16"))
+    with pytest.raises(UsageError, match="computes in fp32 here, not in bf16") as caught:
+        index([], name="photos", model=half)
+    assert "--runtime torch" in caught.value.hint
+    keys = []
+    for one in (MODEL, half):
+        index([], name="photos", model=replace(one, runtime="torch"))
+        keys.append(find_gallery("photos").record.key)
+    assert keys[0] != keys[1]
 
 
 def test_what_cannot_be_exported_stays_on_torch_and_says_so(made, world, monkeypatch):

@@ -55,7 +55,7 @@ def test_a_photo_has_the_vector_it_has_in_a_store(searcher, photos, tmp_path):
     store = Store.open(build_store("mine", source, StoreSettings(size=32), workers=1))
     model = searcher.embedder.encoder.model
     rows = store.items.row[: len(names)]
-    inside = embed_rows(model, store, "photo", rows, workers=0)
+    (inside,) = embed_rows([model], store, "photo", rows, workers=0)
     for name, vector in zip(names, inside, strict=True):
         held = searcher.vector(digest_file(photos / name))
         assert np.allclose(held, vector, atol=1e-3)

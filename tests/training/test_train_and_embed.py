@@ -13,10 +13,13 @@ from sbirctl.core.errors import CorruptError, MismatchError, MissingError, Sbirc
 from sbirctl.core.files import lock
 from sbirctl.core.home import label_of, newest_run, set_label
 from sbirctl.core.progress import Reporter
-from sbirctl.pipeline import runs
-from sbirctl.pipeline.embed import embed
+from sbirctl.inference.export import LEAST_COSINE, ExportError
+from sbirctl.pipeline import embed_runtime, runs
+from sbirctl.pipeline.embed import embed, embed_all
+from sbirctl.pipeline.export import export
 from sbirctl.pipeline.train import train
 from sbirctl.retrieval import embeddings as files
+from sbirctl.store.reader import Store
 from sbirctl.training import resumable_embedding
 from sbirctl.training.checkpoint import read_checkpoint
 from sbirctl.training.config import training_config
@@ -249,6 +252,135 @@ def test_a_stopped_embed_continues_to_the_same_bytes(run, monkeypatch):
     assert len(calls) == 4 + 3  # six pieces: three were made before the stop
     assert json.loads((run / "embeddings.json").read_text())["images"] == 12  # of the last call
     assert not list(run.glob("*.partition"))
+
+
+class Opens:
+    """Counts the rows that are read of stores."""
+
+    def __init__(self, monkeypatch):
+        self.rows, real = 0, Store.read
+
+        def read(store, modality, rows):
+            self.rows += len(rows)
+            return real(store, modality, rows)
+
+        monkeypatch.setattr(Store, "read", read)
+
+
+@pytest.fixture
+def both(run):
+    return [run, small(seed=1)]
+
+
+def test_several_runs_read_each_image_once_and_write_what_each_writes_alone(both, monkeypatch):
+    alone = [embed(one).read_bytes() for one in both]
+    read = Opens(monkeypatch)
+    paths = embed_all(both[::-1], fresh=True)
+    assert read.rows == 24
+    assert paths == [one / "embeddings.h5" for one in both[::-1]]
+    assert [path.read_bytes() for path in paths] == alone[::-1]
+    speed = json.loads((both[0] / "embeddings.json").read_text())
+    assert (speed["images"], speed["models"]) == (24, 2)
+    assert "images_per_second" not in speed
+    assert {row["images/s"] for row in runs.rows()} == {None}
+
+
+def test_several_models_of_other_sizes_tasks_and_exports_beside_each_other(home, run, tmp_path):
+    other = small(assignments=("embed_size=40",))
+    fine = small(task="gzs")
+    folder = export(str(run), output=tmp_path / "exported")
+    sources = [run, folder, fine, other]
+    alone = [embed(one).read_bytes() for one in sources]
+    paths = embed_all(sources, fresh=True)
+    assert [path.read_bytes() for path in paths] == alone
+
+
+def test_a_stopped_call_of_several_continues_with_one(both, monkeypatch):
+    monkeypatch.setattr(resumable_embedding, "PIECE", 4)
+    alone = [embed(one).read_bytes() for one in both]
+    real, calls = resumable_embedding.embed_rows, []
+
+    def stopping(*arguments, **more):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(resumable_embedding, "embed_rows", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        embed_all(both, fresh=True)
+    assert embed(both[0], fresh=True).read_bytes() == alone[0]
+    assert len(calls) == 4 + 3
+    assert embed_all(both, fresh=True)[1].read_bytes() == alone[1]
+    assert not list(both[1].glob("*.partition"))
+
+
+def test_several_that_do_not_fit_are_refused_before_an_image_is_read(both, monkeypatch, tmp_path):
+    read = Opens(monkeypatch)
+    with pytest.raises(UsageError, match="--output names one file, and 2 are made"):
+        embed_all(both, out=tmp_path / "e.h5")
+    for again in (both[0], both[0] / "checkpoint.safetensors"):
+        with pytest.raises(UsageError, match="the same model on the same data"):
+            embed_all([both[0], again])
+    with pytest.raises(MissingError, match="no-such-run"):
+        embed_all([*both, "no-such-run"])
+    damaged = both[1] / "checkpoint.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    with pytest.raises(CorruptError, match="checkpoint"):
+        embed_all(both)
+    assert read.rows == 0
+    assert not list(both[0].glob("embeddings*"))
+
+
+def test_a_run_is_embedded_in_another_number_format_into_a_file_of_its_own(run):
+    path = embed(run, assignments=["precision=bf16"])
+    whole = files.read(embed(run))
+    found = files.read(path)
+    assert path.name == "embeddings-precision-bf16.h5"
+    assert found.provenance.settings["precision"] == "bf16"
+    assert 0.99 < (found.query * whole.query).sum(axis=1).min() < 1
+    assert json.loads(path.with_suffix(".json").read_text())["precision"] == "bfloat16"
+    with pytest.raises(UsageError, match="precision"):
+        embed(run, assignments=["lr=1"])
+
+
+def test_from_so_many_images_on_the_export_makes_the_vectors_and_the_file_says_so(
+    both, monkeypatch
+):
+    one, other = both
+    whole = files.read(embed(one))
+    assert whole.provenance.runtime is None
+    monkeypatch.setattr(embed_runtime, "ROWS", 24)
+    path, _ = embed_all([one, other])
+    found = files.read(path)
+    assert found.provenance.runtime == "onnx"
+    cosine = (found.query * whole.query).sum(axis=1).min()
+    assert cosine > LEAST_COSINE
+    assert not np.array_equal(found.query, whole.query)
+    data = path.read_bytes()
+    assert embed(one, fresh=True, workers=0).read_bytes() == data  # together and alone
+    assert embed(one, out=one / "x.h5", runtime="onnx").read_bytes() == data
+    assert files.read(embed(one, runtime="torch")).provenance.runtime is None
+    monkeypatch.setattr(embed_runtime, "ROWS", 25)
+    assert files.read(embed(one, fresh=True)).provenance.runtime is None
+    with pytest.raises(UsageError, match="the settings are others here"):
+        embed(one, assignments=["mirror=true"], runtime="onnx")
+    with pytest.raises(UsageError, match="'onxn'"):
+        embed(one, runtime="onxn")
+
+
+def test_what_cannot_be_exported_stays_on_torch_with_a_warning(run, monkeypatch):
+    def failing(*arguments, **more):
+        raise ExportError("It cannot be exported.", "Leave it.")
+
+    whole = embed(run).read_bytes()
+    monkeypatch.setattr(embed_runtime, "ROWS", 24)
+    monkeypatch.setattr("sbirctl.pipeline.export.export_checkpoint", failing)
+    told = Notes()
+    assert embed(run, fresh=True, report=told).read_bytes() == whole
+    assert told.warnings[0] == "It cannot be exported. Its vectors are made by torch."
+    with pytest.raises(ExportError):
+        embed(run, fresh=True, runtime="onnx")
 
 
 def test_other_sides_and_the_training_side(run):
