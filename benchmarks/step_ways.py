@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from model_steps import SETTINGS
 from torch.amp import GradScaler
 
 from sbirctl.core.config import parse_assignments, to_dict
@@ -42,8 +43,6 @@ from sbirctl.training.loader import BatchLoader
 from sbirctl.training.optim import make_optimizer, set_trainable
 from sbirctl.training.step import TrainingStep
 
-# The paper's needs WordNet; a step costs the same.
-INSTEAD: dict[str, dict[str, Any]] = {"sake": {"semantics": "names"}}
 CURVE_BATCH = 32  # at most, so that 200 steps take seconds
 WAYS = ("fp32", "bf16", "fp16", "compiled bf16")
 HEAD = (
@@ -162,7 +161,7 @@ def main() -> None:
     name = options.model
     keep_freed_memory()
     preset = PAPER if PAPER in load_card(name).presets else ""
-    layers = [{"preset": preset} if preset else {}, {"val": "none"}, INSTEAD.get(name, {})]
+    layers = [{"preset": preset} if preset else {}, {"val": "none"}, SETTINGS.get(name, {})]
     layers += [tiny(name)] if options.tiny else []
     layers += [parse_assignments(options.assignments)]
     backend = "eager" if options.tiny else BACKEND  # what compiling for a processor takes

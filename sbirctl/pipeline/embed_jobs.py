@@ -117,9 +117,11 @@ def refuse_same_file(names: Sequence[str], jobs: Sequence[Job]) -> None:
     for name, job in zip(names, jobs, strict=True):
         place = job.file.absolute()
         if place in first:
+            both = f"{display_path(first[place])} and {display_path(name)}"
             raise UsageError(
-                f"{display_path(first[place])} and {display_path(name)} are the same model on the "
-                "same data.",
+                f"{display_path(name)} is named twice."
+                if first[place] == name
+                else f"{both} are the same model on the same data.",
                 "Name it once.",
             )
         first[place] = name

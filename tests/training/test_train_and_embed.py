@@ -319,9 +319,10 @@ def test_several_that_do_not_fit_are_refused_before_an_image_is_read(both, monke
     read = Opens(monkeypatch)
     with pytest.raises(UsageError, match="--output names one file, and 2 are made"):
         embed_all(both, out=tmp_path / "e.h5")
-    for again in (both[0], both[0] / "checkpoint.safetensors"):
-        with pytest.raises(UsageError, match="the same model on the same data"):
-            embed_all([both[0], again])
+    with pytest.raises(UsageError, match="the same model on the same data"):
+        embed_all([both[0], both[0] / "checkpoint.safetensors"])
+    with pytest.raises(UsageError, match="is named twice"):
+        embed_all([both[0], both[0]])
     with pytest.raises(MissingError, match="no-such-run"):
         embed_all([*both, "no-such-run"])
     damaged = both[1] / "checkpoint.safetensors"
