@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -71,6 +73,14 @@ BEFORE = {
     "runs rm": ["train", *WORDS["train"]],
     "runs unpack": ["runs", "pack", "{run}", "packed.sbirctl.zip", "--no-onnx"],
 }
+
+
+@pytest.fixture(scope="module")
+def furnished(furnished, tmp_path_factory):
+    """A copy of it: what is made, labelled and removed here is not for other tests."""
+    root = tmp_path_factory.mktemp("json") / "copy"
+    shutil.copytree(furnished.root, root)
+    return SimpleNamespace(root=root, home=root / "home", runs=furnished.runs)
 
 
 @pytest.fixture(scope="module")
