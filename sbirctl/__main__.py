@@ -13,6 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         if _completion.asked():
             sys.exit(_completion.answer())
+        _completion.begin_source()
         from sbirctl.cli import _signals
 
         _signals.install()

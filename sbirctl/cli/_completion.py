@@ -20,12 +20,19 @@ from typing import Any, Literal, get_args, get_origin
 VARIABLE = "_SBIRCTL_COMPLETE"
 _FEW = 4
 _AT = ("-m", "--metric", "--min")  # options whose values have an @, at which bash parts words
+_ZSH_START = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }"
 _CHOICES = re.compile(r"\[?[a-z][a-z-]*(\|[a-z][a-z-]*)+\]?")
 
 
 def asked() -> bool:
     """Whether a shell asks for names."""
     return os.environ.get(VARIABLE, "").startswith("complete_")
+
+
+def begin_source() -> None:
+    """Print what Typer's script for zsh lacks: its completion may not be started yet."""
+    if os.environ.get(VARIABLE) == "source_zsh":
+        print(_ZSH_START, flush=True)
 
 
 def answer() -> int:

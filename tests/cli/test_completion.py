@@ -1,8 +1,9 @@
 """Completion, asked as bash, zsh and fish ask for it."""
 
 import os
+import shutil
 import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from sbirctl.cli._options_table import value_type
 from tests import forked
 from tests.cli.every_command import leaves
 
+PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
 SHELLS = ("bash", "zsh", "fish")
 HEAVY = ("torch", "torchvision", "timm", "open_clip", "sklearn", "matplotlib", "pydantic", "rich")
 
@@ -191,14 +193,37 @@ def test_nothing_heavy_is_imported(what, furnished):
     assert done.stderr.strip() == "[]"
 
 
-def test_one_line_installs_it_in_bash(tmp_path):
-    program = tmp_path / "sbirctl"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m sbirctl "$@"\n')
+SECTION = PAGE.read_text(encoding="utf-8").partition("## Completion")[2].partition("\n## ")[0]
+LINES_OF_SHELLS = {
+    line.rpartition("#")[2].strip(): line
+    for line in SECTION.splitlines()
+    if line.startswith("echo")
+}
+# what a new shell knows then
+KNOWS = {
+    "bash": ("complete -p sbirctl", "-F _sbirctl_completion sbirctl"),
+    "zsh": ("print $_comps[sbirctl]", "_sbirctl_completion"),
+    "fish": ("complete --do-complete 'sbirctl eva'", "evaluate"),
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_one_line_installs_it(shell, tmp_path):
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / ".config" / "fish").mkdir(parents=True)
+    program = tmp_path / "bin" / "sbirctl"
+    program.write_text(f'#!/bin/sh\nexec {forked.python(forked.PROGRAM)} -m sbirctl "$@"\n')
     program.chmod(0o755)
-    line = 'eval "$(_SBIRCTL_COMPLETE=source_bash sbirctl)"; complete -p sbirctl'
-    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-c", line], env={**os.environ, "PATH": path}, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert "sbirctl" in done.stdout
+    env = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    env |= {"HOME": str(tmp_path), "ZDOTDIR": str(tmp_path), "PATH": path}
+    asked, known = KNOWS[shell]
+    for words in (["bash", "-c", LINES_OF_SHELLS[shell]], [shell, "-i", "-c", asked]):
+        done = subprocess.run(
+            words, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL
+        )
+        assert done.returncode == 0, done.stderr
+    assert known in done.stdout
+    assert "not found" not in done.stderr
