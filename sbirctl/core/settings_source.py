@@ -58,6 +58,17 @@ def entries_of(module: str, attribute: str) -> list[str]:
     return []
 
 
+def literal_of(module: str, attribute: str) -> object:
+    """The value that a class of a module gives a name, as `edges_setting = "edges"`; else None."""
+    source = _source(module)
+    for one in source.tree.body if source else []:
+        value = _assigned(one.body, attribute) if isinstance(one, ast.ClassDef) else None
+        if value is not None:
+            found = _literal(value)
+            return None if found is _EMPTY else found
+    return None
+
+
 @dataclass(frozen=True, eq=False)
 class _Source:
     tree: ast.Module

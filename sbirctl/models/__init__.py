@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sbirctl.core.lazy import lazy_attributes
 from sbirctl.models._registry import MODELS as MODELS
 from sbirctl.models._registry import is_trainable as is_trainable
+from sbirctl.models._registry import reads_edges as reads_edges
 from sbirctl.models._registry import settings_schema as settings_schema
 
 if TYPE_CHECKING:

@@ -28,6 +28,7 @@ class Model(nn.Module, ABC):
     check_settings: ClassVar[dict[str, Any]] = {}  # that make it small and quick to check
     trainable: ClassVar[bool] = True
     settings_version: ClassVar[int] = 1  # raised when `upgrade` has something to do
+    edges_setting: ClassVar[str] = ""  # whose true says that photos' edge maps are read
     scores_pairs: ClassVar[bool] = False  # whether `tokens` and `pair_scores` are there
     # What `embed --set` may change of a trained model, beside `precision`: no step reads them.
     embedding_settings: ClassVar[tuple[str, ...]] = ("mirror",)
@@ -61,9 +62,9 @@ class Model(nn.Module, ABC):
         self.register_buffer("_std", torch.tensor(settings.std).view(1, -1, 1, 1), False)
 
     @classmethod
-    def edges_for(cls, settings: ModelSettings) -> bool:  # noqa: ARG003
+    def edges_for(cls, settings: ModelSettings) -> bool:
         """Whether a model of these settings reads the photos' edge maps."""
-        return False
+        return bool(cls.edges_setting and getattr(settings, cls.edges_setting))
 
     @classmethod
     def upgrade(cls, settings: dict[str, Any], version: int) -> dict[str, Any]:  # noqa: ARG003

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sbirctl.core.kept import kept
 from sbirctl.core.registry import Registry
@@ -30,3 +31,27 @@ def is_trainable(name: str) -> bool:
     if not MODELS.is_own(name):
         return MODELS.get(name).trainable
     return bool(kept(f"trainable-{name}", lambda: MODELS.get(name).trainable))
+
+
+def reads_edges(name: str, layers: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether settings of a known model are sure to make it read edge maps, told without torch.
+
+    False also where only the model itself can say, as with a preset.
+
+    Args:
+        layers: settings of rising precedence, as `core.config` reads them.
+    """
+    from sbirctl.core.config import resolve
+    from sbirctl.core.settings_source import literal_of
+
+    schema, model = settings_schema(name), MODELS.loaded().get(name)
+    module = MODELS.module_of(name)
+    key = model.edges_setting if model else literal_of(module, "edges_setting")
+    if schema is None or not isinstance(key, str) or not key:
+        return False
+    chosen: dict[str, Any] = {}
+    for layer in layers:
+        chosen |= {known: layer[known] for known in (key, "preset") if known in layer}
+    if key not in chosen and chosen.get("preset", "none") not in ("", "none"):
+        return False
+    return bool(getattr(resolve(schema, {k: v for k, v in chosen.items() if k == key}), key))

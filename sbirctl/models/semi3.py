@@ -168,6 +168,7 @@ class Semi3(Model):
     }  # fmt: skip
     Settings = Semi3Settings
     embedding_settings = ("mirror", "feature")
+    edges_setting = "edges"  # false in the two-branch variants
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         **card_presets("semi3"),
         # Cross-entropy on the embedding itself, which the contrastive losses at the paper's weights
@@ -212,12 +213,6 @@ class Semi3(Model):
             settings.sharing,
             settings.reduction if settings.co_attention else 0,
         )
-
-    @classmethod
-    def edges_for(cls, settings: ModelSettings) -> bool:
-        """See `Model.edges_for`: all but the two-branch variants read edge maps."""
-        assert isinstance(settings, Semi3Settings)
-        return settings.edges
 
     def load_weights(self, weights: str) -> WeightsRecord:
         """See `Model.load_weights`; they are the backbone's, in every branch.

@@ -182,7 +182,7 @@ def _opening(
 
     Until then torch, which takes seconds, is not imported.
     """
-    from sbirctl.models import refuse_missing
+    from sbirctl.models import reads_edges, refuse_missing
     from sbirctl.store.reader import find_store
     from sbirctl.training.find import find_checkpoint, is_model, refuse_settings
     from sbirctl.training.inputs import Inputs
@@ -194,6 +194,8 @@ def _opening(
         flags: Flags = {**given, "seed": seed, "weights": weights}
         refuse_wrong(source, flags.get("task") or Inputs.task, layers)
         found = Inputs.typed(flags).find()
+        if reads_edges(source, layers):
+            (found.target or found.source).require_edges()
 
         def as_it_is(device: str) -> Opened:
             from sbirctl.pipeline.export import export_model

@@ -15,7 +15,7 @@ from sbirctl.core.errors import UsageError
 from sbirctl.core.files import lock
 from sbirctl.core.home import CHECKPOINT, RESULT, read_result
 from sbirctl.core.progress import SILENT, Listener, Reporter, going_on
-from sbirctl.models import MODELS, is_trainable, refuse_missing, trust_line
+from sbirctl.models import MODELS, is_trainable, reads_edges, refuse_missing, trust_line
 from sbirctl.training.calls import call_digest, finished_run, remember
 from sbirctl.training.find import find_checkpoint
 from sbirctl.training.inputs import Found, Inputs
@@ -117,6 +117,8 @@ def _named(model: str, layers: Sequence[Mapping[str, Any]], **flags: Unpack[Flag
     if not is_trainable(model):
         raise UsageError(f"{model} is not trained.", f"Type `sbirctl embed {model}`.")
     found = Inputs.typed(flags).find()
+    if reads_edges(model, layers):
+        found.source.require_edges()
     refuse_missing(flags.get("weights") or "pretrained")
     if init := flags.get("init"):
         find_checkpoint(init)

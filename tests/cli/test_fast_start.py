@@ -103,6 +103,15 @@ def test_what_the_code_says_of_models_is_imported_once(home, words, status):
     assert not modules & NETWORKS
 
 
+@pytest.mark.parametrize("command", ["train", "embed"])
+def test_data_without_edge_maps_are_told_without_the_model(furnished, command):
+    words = [command, "semi3", "--dataset", "demo", "--weights", "none"]
+    modules_of(furnished.home, *words)
+    got, modules = modules_of(furnished.home, *words)
+    assert got == 3
+    assert not modules & NETWORKS
+
+
 def test_index_with_nothing_new_imports_what_it_reads_with_alone(home):
     _, modules = modules_of(home, "index", "--gallery", "photos")
     assert not modules & HEAVY

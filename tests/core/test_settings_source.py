@@ -6,10 +6,10 @@ from typing import get_type_hints
 import pytest
 
 from sbirctl.core.config import describe
-from sbirctl.core.settings_source import schema_of
+from sbirctl.core.settings_source import literal_of, schema_of
 from sbirctl.datasets import DATASETS
 from sbirctl.edges.settings import METHODS
-from sbirctl.models import MODELS, presets_of
+from sbirctl.models import MODELS, presets_of, reads_edges
 from sbirctl.retrieval.rerank import METHODS as RERANKING
 from sbirctl.tasks import TASKS
 
@@ -44,6 +44,29 @@ def test_the_source_says_what_the_class_is(registry, name, attribute):
 @pytest.mark.parametrize("name", MODELS.names())
 def test_presets_are_known_without_the_model(name):
     assert sorted(presets_of(name)) == sorted(MODELS.get(name).presets)
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_whether_a_model_reads_edge_maps_is_known_without_it(name):
+    said = literal_of(MODELS.module_of(name), "edges_setting") or ""
+    assert said == MODELS.get(name).edges_setting
+
+
+@pytest.mark.parametrize(
+    "layers, known",
+    [
+        ([], True),
+        ([{"edges": "false"}], False),
+        ([{"edges": "false"}, {"edges": "true"}], True),
+        ([{"preset": "none"}], True),
+        ([{"preset": "small"}], False),  # the preset may say otherwise: only the model knows
+        ([{"preset": "small", "edges": "true"}], True),
+        ([{"preset": "small"}, {"preset": "none"}], True),
+    ],
+)
+def test_settings_that_make_a_model_read_edge_maps(layers, known):
+    assert reads_edges("semi3", layers) is known
+    assert not reads_edges("baseline", [])
 
 
 def is_number(text):
