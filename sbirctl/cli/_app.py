@@ -18,7 +18,7 @@ import typer
 
 import sbirctl.cli
 from sbirctl import __version__
-from sbirctl.cli import _console, _endings, _streams, _verbose
+from sbirctl.cli import _console, _endings, _streams, _styles, _verbose
 from sbirctl.cli._everywhere import add_shared_options, forget
 from sbirctl.cli._once import refuse_repeated
 from sbirctl.cli._optional_values import allow_missing_values
@@ -35,6 +35,8 @@ def run(arguments: list[str]) -> int:
     if not distributed.is_first():  # of many processes one prints
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
+        if not arguments or {"-h", "--help"} & {*arguments}:
+            _styles.dress_help()
         code = build(_command_of(arguments))(arguments, prog_name="sbirctl", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0

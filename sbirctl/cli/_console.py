@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from typer.models import ArgumentInfo
 
-from sbirctl.cli import _names, _streams
+from sbirctl.cli import _names, _streams, _styles
 from sbirctl.core import distributed
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.files import display_path
@@ -146,7 +146,7 @@ def set_digits(digits: int) -> None:
 
 def error(problem: SbirctlError) -> None:
     """An error in two lines on stderr: what happened, and what to type next."""
-    _say(f"error: {problem.message}", "bold red")
+    _say(f"error: {problem.message}", "error")
     if problem.hint:
         _say(f"  → {problem.hint}", "")
 
@@ -252,7 +252,7 @@ class TerminalReporter(Reporter):
             _say(message, "")
 
     def warn(self, message: str) -> None:
-        _say(f"warning: {message}", "yellow")
+        _say(f"warning: {message}", "warning")
 
     @contextmanager
     def bar(self, label: str, total: int | None = None, done: int = 0) -> Iterator[Callable]:
@@ -263,7 +263,6 @@ class TerminalReporter(Reporter):
         if not sys.stderr.isatty():
             yield _minutes(label, total, done)
             return
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -279,7 +278,7 @@ class TerminalReporter(Reporter):
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        with Progress(*columns, console=_styles.console(stderr=True), transient=True) as progress:
             task = progress.add_task(label, total=total, completed=done, rate="")
 
             def advance(steps: int = 1) -> None:
@@ -326,10 +325,9 @@ def _say(text: str, style: str) -> None:
     """A line on stderr; where nobody can read it (full, closed), the work goes on."""
     try:
         if style and sys.stderr.isatty():
-            from rich.console import Console
             from rich.text import Text
 
-            Console(stderr=True).print(Text(text, style=style), soft_wrap=True)
+            _styles.console(stderr=True).print(Text(text, style=style), soft_wrap=True)
         else:
             print(text, file=sys.stderr, flush=True)
     except OSError:

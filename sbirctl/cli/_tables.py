@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
+from sbirctl.cli import _styles
+
 _SIDES = 3  # of a column's cells: a blank on each side and the line between
 _ALWAYS = 2  # columns that stay whatever they are
 _TEXT = 24  # least width of a column of words that are folded
@@ -28,7 +30,6 @@ def print_fitting(
         least: columns that are left out first, in this order; then the last ones.
         wide: leave out and fold nothing, however wide the terminal is.
     """
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -44,7 +45,7 @@ def print_fitting(
             break
         shown.remove(list(header).index(name))
         dropped.append(name)
-    table = Table(title=title or None, title_justify="left", header_style="bold")
+    table = Table(title=title or None, title_justify="left", header_style="heading")
     for i in shown:
         words = least_widths[i] < widths[i] and not wide
         table.add_column(
@@ -58,7 +59,7 @@ def print_fitting(
         table.add_row(*(Text(row[i]) for i in shown))
     whole = sum(widths[i] + _SIDES for i in shown) + 1
     beyond = wide or _needed(shown, least_widths) > room
-    Console(width=max(room, whole) if beyond else room).print(table, crop=False)
+    _styles.console(width=max(room, whole) if beyond else room).print(table, crop=False)
     return dropped
 
 
