@@ -13,11 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from sbirctl.report import style
 from sbirctl.report.curves import RankingCurves
 from sbirctl.report.curves_log import Series
-from sbirctl.report.text_layout import inches, name_lines
 
 _PANEL = 1.75  # inches: height
 _MARKED = 12  # points up to which each is marked
-_LEGEND = 7  # points, as the style has it
 _STYLES = {"loss": "-", "validation": "-", "unseen": "--"}
 _TITLES = {"norm": "gradient norm", "total": "total loss"}
 
@@ -43,7 +41,7 @@ def draw_training(
             more.append(_sample("--", "unseen classes, only logged"))
         if len(phases) > 1:
             more.append(_sample("-", "refit on all seen classes", 0.7))
-        _legend(figure, names, colours, more, columns)
+        _legend(figure, names, colours, more)
     return figure
 
 
@@ -73,7 +71,7 @@ def draw_ranking(
         cut.set(xlim=(1, max(last, 2)), ylim=(0, top))
         band = Line2D([], [], color=style.GREY, alpha=0.35, linewidth=6)
         band.set_label(f"{level:.0%} bootstrap band over queries".replace("%", " %"))
-        _legend(figure, names, colours, [band], columns)
+        _legend(figure, names, colours, [band])
     return figure
 
 
@@ -114,7 +112,7 @@ def _panels(
     width = style.COLUMN if columns == 1 else style.PAGE
     across = min(across, count)
     down = -(-count // across)
-    lines = sum(len(name_lines(name, width - 0.6, _LEGEND)) for name in names)
+    lines = sum(len(style.legend_lines(name, width)) for name in names)
     with style.style():
         figure = Figure(figsize=(width, down * height + 0.16 * (lines + 2)), layout="constrained")
         panels = [figure.add_subplot(down, across, place + 1) for place in range(count)]
@@ -136,23 +134,8 @@ def _sample(line: str, label: str, width: float = 1.2) -> Line2D:
     return Line2D([], [], color=style.GREY, linestyle=line, linewidth=width, label=label)
 
 
-def _legend(
-    figure: Figure, names: Sequence[str], colours: Any, more: Sequence[Line2D], columns: int
-) -> None:
-    width = style.COLUMN if columns == 1 else style.PAGE
-    handles = [
-        Line2D([], [], color=colour, label="\n".join(name_lines(name, width - 0.6, _LEGEND)))
-        for name, colour in zip(names, colours, strict=True)
-        if name
-    ]
-    handles += more
-    if not handles:
-        return
-    lines = [line for handle in handles for line in str(handle.get_label()).split("\n")]
-    longest = max(inches(line, _LEGEND) for line in lines)
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=max(int(width / (longest + 0.4)), 1),
-        frameon=False,
-    )
+def _legend(figure: Figure, names: Sequence[str], colours: Any, more: Sequence[Line2D]) -> None:
+    named = zip(names, colours, strict=True)
+    handles = [Line2D([], [], color=colour, label=name) for name, colour in named if name]
+    if handles or more:
+        style.legend_below(figure, [*handles, *more])

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sbirctl.report import style
-from sbirctl.report.text_layout import ellipsize_inches
+from sbirctl.report.text_layout import name_lines
 
 _ACROSS = 3
 _HEIGHT, _STRIP = 1.5, 0.55  # inches
@@ -70,8 +70,11 @@ def draw_card(card: Card, name: str, *, level: float) -> Figure:
     """
     down = -(-len(card.panels) // _ACROSS)
     top = min(1.02, 1.1 * max(t.high for p in card.panels for t in (card.plain, *p.trials)))
+    title = name_lines(
+        f"{name}: {card.queries:,} queries, {card.photos:,} photos", style.PAGE - 0.6, 8
+    )
     with style.style():
-        height = down * (_HEIGHT + _STRIP + 0.45) + 0.7
+        height = down * (_HEIGHT + _STRIP + 0.45) + 0.56 + 0.14 * len(title)
         figure = Figure(figsize=(style.PAGE, height), layout="constrained")
         grid = figure.add_gridspec(2 * down, _ACROSS, height_ratios=[_STRIP, _HEIGHT] * down)
         for place, panel in enumerate(card.panels):
@@ -82,11 +85,7 @@ def draw_card(card: Card, name: str, *, level: float) -> Figure:
             axes.set_ylim(0, top)
             if not column:
                 axes.set_ylabel(card.metric)
-        figure.suptitle(
-            ellipsize_inches(
-                f"{name}: {card.queries:,} queries, {card.photos:,} photos", style.PAGE - 0.6, 8
-            )
-        )
+        figure.suptitle("\n".join(title))
         lines = [
             Line2D([], [], color=style.palette(1)[0], marker="o", markersize=3),
             Line2D([], [], color=style.INK, linestyle="--", linewidth=0.8),

@@ -12,7 +12,6 @@ from PIL import Image
 
 from sbirctl.report import style
 from sbirctl.report.stroke_curves import SHARES, StrokeCurves
-from sbirctl.report.text_layout import ellipsize_inches
 
 _HEIGHT, _STRIP = 2.4, 0.75  # inches
 _PERCENT = SHARES * 100
@@ -35,7 +34,8 @@ def draw_strokes(
     """
     width = style.COLUMN if columns == 1 else style.PAGE
     down, across = (2, 1) if columns == 1 else (1, 2)
-    height = down * _HEIGHT + _STRIP + 0.5
+    lines = len(style.legend_lines(name, width))
+    height = down * _HEIGHT + _STRIP + 0.37 + 0.13 * lines
     with style.style():
         figure = Figure(figsize=(width, height), layout="constrained")
         heights = [_STRIP, *[_HEIGHT] * down]
@@ -62,12 +62,12 @@ def draw_strokes(
             for side in ("top", "right"):
                 axes.spines[side].set_visible(False)
         handles = [
-            Line2D([], [], color=colour, label=ellipsize_inches(name, width - 0.6, 7)),
+            Line2D([], [], color=colour, label=name),
             Line2D([], [], color=colour, alpha=0.35, linewidth=6),
             Line2D([], [], color=style.GREY, linestyle=":", linewidth=0.8, label="chance"),
         ]
         handles[1].set_label(f"{round(100 * level)} % bootstrap band over drawings")
-        figure.legend(handles=handles, loc="outside lower center", frameon=False)
+        style.legend_below(figure, handles)
     return figure
 
 

@@ -7,7 +7,7 @@ touched and no state is shared.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import atomic_path
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.report.text_layout import FAMILY, warn_of_missing
+from sbirctl.report.text_layout import FAMILY, inches, name_lines, warn_of_missing
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
 COLUMN = 3.3  # inches: one column of a two-column paper
 PAGE = 6.9  # inches: both columns
 SUFFIXES = (".png", ".svg", ".pdf")
+LEGEND = 7  # points
 INK = "#222222"
 GREY = "#888888"
 
@@ -35,7 +37,8 @@ _SETTINGS = {
     "font.family": FAMILY,
     "font.size": 8,
     "axes.titlesize": 8,
-    "legend.fontsize": 7,
+    "figure.titlesize": 8,
+    "legend.fontsize": LEGEND,
     "axes.edgecolor": "#BBBBBB",
     "axes.linewidth": 0.6,
     "text.color": INK,
@@ -84,6 +87,23 @@ def palette(count: int) -> list[tuple[float, float, float]]:
         red, green, blue = (own * value + white for value in to_rgb(_BASE[number % len(_BASE)]))
         chosen.append((red, green, blue))
     return chosen
+
+
+def legend_lines(label: str, width: float) -> list[str]:
+    """A label as a legend of `legend_below` has it; nothing of it is lost."""
+    return name_lines(label, width - 0.6, LEGEND)
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
+    """The legend of a figure in constrained layout, in as many columns as its labels leave room."""
+    width = figure.get_figwidth()
+    longest = 0.0
+    for handle in handles:
+        lines = legend_lines(str(handle.get_label()), width)
+        handle.set_label("\n".join(lines))
+        longest = max(longest, *(inches(line, LEGEND) for line in lines))
+    columns = max(int(width / (longest + 0.4)), 1)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def check_suffix(path: Path) -> None:

@@ -20,7 +20,8 @@ def draw_sweep(
         metric: what they measure.
     """
     with style.style():
-        figure = Figure(figsize=(style.COLUMN, 2.4), layout="constrained")
+        height = 2.1 + 0.15 * sum(len(style.legend_lines(label, style.COLUMN)) for label in lines)
+        figure = Figure(figsize=(style.COLUMN, height), layout="constrained")
         axes = figure.add_subplot()
         for colour, (label, figures) in zip(style.palette(len(lines)), lines.items(), strict=True):
             axes.plot(values, figures, marker="o", markersize=3, color=colour, label=label)
@@ -30,5 +31,5 @@ def draw_sweep(
         axes.set_axisbelow(True)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
-        figure.legend(loc="outside lower center", ncols=2, frameon=False)
+        style.legend_below(figure, axes.get_lines())
     return figure

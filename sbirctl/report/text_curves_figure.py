@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sbirctl.report import style
-from sbirctl.report.text_layout import ellipsize_inches
+from sbirctl.report.text_layout import name_lines
 
 _HEIGHT = 2.6  # inches
 
@@ -48,8 +48,10 @@ def draw_text(
         name: of the run and what was ranked. level: of the bands.
     """
     width = style.COLUMN if columns == 1 else style.PAGE
+    title = name_lines(name, width - 0.6, 8)
     with style.style():
-        figure = Figure(figsize=(width, _HEIGHT + 0.5), layout="constrained")
+        height = _HEIGHT + 0.36 + 0.14 * len(title)
+        figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.add_subplot()
         handles = []
         for curve, colour in zip(curves, style.palette(len(curves)), strict=True):
@@ -62,7 +64,9 @@ def draw_text(
             handles.append(Line2D([], [], color=colour, marker="o", markersize=2.5, label=says))
         top = max(max(curve.high) for curve in curves)
         axes.set(xlim=(-0.03, 1.03), ylim=(0, min(1.02, 1.1 * top)), ylabel="figure")
-        axes.set_xlabel("weight of the words (0: the sketch alone, 1: the words alone)", labelpad=1)
+        ends = "(0: the sketch alone, 1: the words alone)"
+        between = "\n" if columns == 1 else " "
+        axes.set_xlabel(f"weight of the words{between}{ends}", labelpad=1)
         axes.tick_params(labelsize=7)
         axes.grid(color="#EEEEEE", linewidth=0.6)
         axes.set_axisbelow(True)
@@ -70,6 +74,6 @@ def draw_text(
             axes.spines[side].set_visible(False)
         band = f"{round(100 * level)} % bootstrap band; dotted: chance"
         handles.append(Line2D([], [], color=style.GREY, alpha=0.35, linewidth=6, label=band))
-        figure.suptitle(ellipsize_inches(name, width - 0.6, 8))
-        figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+        figure.suptitle("\n".join(title))
+        style.legend_below(figure, handles)
     return figure

@@ -25,7 +25,7 @@ _MODALITY_NAMES = ("photos", "sketches")
 _NUMBERED = 10  # more classes than this are numbered in the picture too
 _CROWD = 40  # more classes than this have small numbers
 _TITLE_ROW, _LINE, _GAP, _EDGE = 0.2, 0.13, 0.08, 0.03  # inches
-_TALLEST = 4.6  # inches: of a panel
+_TALLEST, _NARROWEST = 4.6, 1.55  # inches: of a panel
 _NAME = 2.0  # inches: most of a class's name
 
 
@@ -42,13 +42,16 @@ def draw(
         projections: one a run; classes of one name have one colour in all of them.
         titles: one a projection; "" for none.
         layout: "one" shows both modalities in one panel, "two" sketches left and photos right on
-            equal axes. Several runs stand side by side in "one", one below the other in "two".
+            equal axes. Several runs stand side by side in "one", four in a row of a page and two in
+            one of a column; one below the other in "two".
         columns: width of the picture in columns of a paper.
     """
     classes = tuple(dict.fromkeys(name for p in projections for name in p.classes))
     colours = dict(zip(classes, style.palette(len(classes)), strict=True))
-    rows, across = (1, len(projections)) if layout == "one" else (len(projections), 2)
     width = style.COLUMN if columns == 1 else style.PAGE
+    most = int((width - 2 * _EDGE + _GAP) / (_NARROWEST + _GAP))
+    across = min(len(projections), most) if layout == "one" else 2
+    rows = -(-len(projections) // across) if layout == "one" else len(projections)
     room = (width - 2 * _EDGE - (across - 1) * _GAP) / across
     panel = _panel_size(projections, room)
     heads = [
@@ -56,8 +59,8 @@ def draw(
         for title in titles
         for name in ([""] if layout == "one" else ["Sketches", "Photos"])
     ]
-    most = max(head.count("\n") for head in heads)
-    title_row = _TITLE_ROW + most * _LINE if layout == "two" or any(titles) else 0.0
+    broken = max(head.count("\n") for head in heads)
+    title_row = _TITLE_ROW + broken * _LINE if layout == "two" or any(titles) else 0.0
     with style.style():
         figure = Figure(figsize=(width, width))
         below = _legend(figure, colours, _counts(projections)) + 2 * _GAP
