@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,7 @@ from sbirctl.cli import _names, _streams, _styles
 from sbirctl.core import distributed
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.files import display_path
-from sbirctl.core.progress import Reporter, human_time
+from sbirctl.core.progress import Pace, Reporter
 
 SetOption = Annotated[
     list[str] | None,
@@ -166,8 +167,6 @@ def stopped(
 
 def print_path(path: Path, *, null: bool = False) -> None:
     """The path of what was made: bytes as the file system has them, one a line."""
-    import os
-
     sys.stdout.flush()
     sys.stdout.buffer.write(os.fsencode(path) + (b"\0" if null else b"\n"))
     sys.stdout.flush()
@@ -239,13 +238,11 @@ def input_path(text: str) -> Path:
         raise MissingError(
             "stdin gave no path.", "Did the command before this one in the pipe fail?"
         )
-    import os
-
     return Path(os.fsdecode(lines[-1].strip(b"\r\n")))
 
 
 class TerminalReporter(Reporter):
-    """Notes, warnings and progress bars on stderr; no bars when stderr is no terminal."""
+    """Notes, warnings and progress bars on stderr; lines where no bar can be drawn."""
 
     def note(self, message: str) -> None:
         if not _quiet:
@@ -260,7 +257,7 @@ class TerminalReporter(Reporter):
             with super().bar(label, total, done) as advance:
                 yield advance
             return
-        if not sys.stderr.isatty():
+        if not _draws():
             yield _minutes(label, total, done)
             return
         from rich.progress import (
@@ -291,24 +288,26 @@ class TerminalReporter(Reporter):
 
 def _minutes(label: str, total: int | None, done: int) -> Callable:
     """The bar of a log: a line a minute, with the rate and what is left."""
-    made = 0
-    began = told = time.monotonic()
+    pace = Pace(label, total, done)
+    told = time.monotonic()
 
     def advance(steps: int = 1) -> None:
-        nonlocal made, told
-        made += steps
-        now = time.monotonic()
-        if now - told < _EVERY:
-            return
-        told, rate = now, made / (now - began)
-        of = left = ""
-        if total is not None and rate:
-            to_do = max(total - done - made, 0)
-            of, left = f" of {total:,}", f", {human_time(to_do / rate)} left"
-        pace = f"{rate:.1f}/s" if rate >= 0.1 else f"{rate * 60:.1f} a minute"
-        _say(f"{label}: {done + made:,}{of}, {pace}{left}", "")
+        nonlocal told
+        pace.advance(steps)
+        if time.monotonic() - told >= _EVERY:
+            told = time.monotonic()
+            _say(str(pace), "")
 
     return advance
+
+
+def _draws() -> bool:
+    """Whether stderr is a terminal whose last line can be drawn again.
+
+    A notebook gives `!sbirctl …` a terminal, but shows each state of a bar below the last.
+    """
+    in_notebook = "JPY_PARENT_PID" in os.environ  # set by every kernel, for what it starts
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not in_notebook
 
 
 def can_ask() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -43,6 +44,34 @@ def human_time(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Pace:
+    """A bar as a line of text: how far, how fast, and how long still.
+
+    Args:
+        label, total, done: as `Reporter.bar` takes them.
+    """
+
+    def __init__(self, label: str, total: int | None = None, done: int = 0) -> None:
+        self._label, self._total, self._before = label, total, done
+        self._made = 0
+        self._began = time.monotonic()
+
+    def advance(self, steps: int = 1) -> None:
+        """That many steps are made."""
+        self._made += steps
+
+    def __str__(self) -> str:
+        took = time.monotonic() - self._began
+        rate = self._made / took if took else 0.0
+        done, of, left = self._before + self._made, "", ""
+        if self._total is not None:
+            of = f" of {self._total:,}"
+            if rate and done < self._total:
+                left = f", {human_time((self._total - done) / rate)} left"
+        pace = f"{rate:.1f}/s" if rate >= 0.1 else f"{rate * 60:.1f} a minute"
+        return f"{self._label}: {done:,}{of}, {pace}{left}"
 
 
 class Listener(Reporter):

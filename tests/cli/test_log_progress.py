@@ -1,5 +1,9 @@
 """Progress where stderr is a log: a line a minute, with the rate and what is left."""
 
+import io
+
+import pytest
+
 from sbirctl.cli import _console
 from sbirctl.core.progress import human_time
 
@@ -19,6 +23,22 @@ def test_a_line_a_minute(monkeypatch, capsys):
         now += 61
         advance(61)
     assert capsys.readouterr().err == "reading: 61, 1.0/s\n"
+
+
+@pytest.mark.parametrize("environment", [{"JPY_PARENT_PID": "1"}, {"TERM": "dumb"}], ids=str)
+def test_lines_where_a_terminal_draws_no_bar(environment, monkeypatch):
+    """As `!sbirctl …` in a notebook, whose kernel gives it a terminal."""
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(_console.sys, "stderr", terminal)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    now = 1000.0
+    monkeypatch.setattr(_console.time, "monotonic", lambda: now)
+    with _console.reporter().bar("embedding photos", 200) as advance:
+        now += 60
+        advance(60)
+    assert terminal.getvalue() == "embedding photos: 60 of 200, 1.0/s, 2:20 left\n"
 
 
 def test_durations():
