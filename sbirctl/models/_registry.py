@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sbirctl.core.kept import kept
 from sbirctl.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -27,10 +26,12 @@ def settings_schema(name: str) -> type | None:
 
 
 def is_trainable(name: str) -> bool:
-    """Whether a model of a known name is trained, or embeds as it comes."""
+    """Whether a model of a known name is trained, or embeds as it comes; ours are not imported."""
+    from sbirctl.core.settings_source import literal_of
+
     if not MODELS.is_own(name):
         return MODELS.get(name).trainable
-    return bool(kept(f"trainable-{name}", lambda: MODELS.get(name).trainable))
+    return literal_of(MODELS.module_of(name), "trainable") is not False
 
 
 def reads_edges(name: str, layers: Sequence[Mapping[str, Any]]) -> bool:

@@ -9,7 +9,7 @@ from sbirctl.core.config import describe
 from sbirctl.core.settings_source import literal_of, schema_of
 from sbirctl.datasets import DATASETS
 from sbirctl.edges.settings import METHODS
-from sbirctl.models import MODELS, presets_of, reads_edges
+from sbirctl.models import MODELS, is_trainable, presets_of, reads_edges
 from sbirctl.retrieval.rerank import METHODS as RERANKING
 from sbirctl.tasks import TASKS
 
@@ -47,9 +47,10 @@ def test_presets_are_known_without_the_model(name):
 
 
 @pytest.mark.parametrize("name", MODELS.names())
-def test_whether_a_model_reads_edge_maps_is_known_without_it(name):
+def test_whether_a_model_is_trained_and_reads_edge_maps_is_known_without_it(name):
     said = literal_of(MODELS.module_of(name), "edges_setting") or ""
     assert said == MODELS.get(name).edges_setting
+    assert is_trainable(name) == MODELS.get(name).trainable
 
 
 @pytest.mark.parametrize(
