@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from sbirctl.core.errors import SbirctlError
+from sbirctl.core.errors import SbirctlError, UsageError
 from sbirctl.core.files import disk_size, forgotten, lock, untouched
-from sbirctl.core.home import datasets_dir, galleries_dir, home, receiving_dir, runs_dir
+from sbirctl.core.home import (
+    datasets_dir,
+    galleries_dir,
+    home,
+    receiving_dir,
+    remove_folders,
+    runs_dir,
+)
 
 _LOCK = ".lock"
 _FILE = "file"
@@ -71,14 +80,25 @@ def clean(plan: list[Entry]) -> list[Path]:
             removed.append(entry.path)
             continue
         try:
-            with lock(_lock(entry.kind, entry.path), busy=f"{entry.name} is in use"):
-                if not _entry(entry.kind, entry.path).left_over:
-                    continue
-        except SbirctlError:
+            remove_folders([entry.path], partial(_held, entry.kind))
+        except SbirctlError:  # in use, or no longer left over
             continue
-        shutil.rmtree(entry.path)
         removed.append(entry.path)
     return removed
+
+
+@contextmanager
+def _held(kind: str, place: Path) -> Iterator[None]:
+    """Keep others from writing to an entry that is still left over.
+
+    Raises:
+        UsageError: it is not.
+        SbirctlError: somebody writes to it.
+    """
+    with lock(_lock(kind, place), busy=f"{place.name} is in use"):
+        if not _entry(kind, place).left_over:
+            raise UsageError(f"{place.name} is of use again.", "Leave it.")
+        yield
 
 
 def _lock(kind: str, place: Path) -> Path:

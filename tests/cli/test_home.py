@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +95,22 @@ def test_a_pull_that_was_never_gone_on_with_is_left_over_after_a_day(home, capfd
     with lock(home / "receiving" / ".held.lock", busy="held"):
         assert _app.run(["home", "--clean", "--yes"]) == 0
     assert sorted(path.name for path in (home / "receiving").glob("[!.]*")) == ["held", "new"]
+
+
+def test_what_is_cleaned_is_out_of_the_way_before_it_is_deleted(home, monkeypatch):
+    """Else a pull that goes on with the folder meanwhile would lose its files."""
+    folder = home / "receiving" / "old"
+    folder.mkdir(parents=True)
+    os.utime(folder, (0, 0))
+    deleted = []
+
+    def delete(place, **_):
+        deleted.append(Path(place))
+        assert not folder.exists()
+
+    monkeypatch.setattr("shutil.rmtree", delete)
+    assert _app.run(["home", "--clean", "--yes"]) == 0
+    assert any(place.parent == folder.parent for place in deleted)
 
 
 def test_datasets_are_removed_by_name(home, capfd):
