@@ -149,15 +149,36 @@ def held_apart(
         Training subset, validation subset, and how many test images they had.
 
     Raises:
-        MismatchError: there are some and `leaks` is "refuse".
+        MismatchError: there are some and `leaks` is "refuse", or one class is left to train on.
     """
     sides = (test.photo, test.sketch)
-    train, dropped = without_shared(train, sides, options, "test")
-    train = with_both(train) if dropped else train
-    if val is None:
-        return train, None, dropped
-    val, more = without_shared(val, sides, options, "test")
-    return without_val(train, val), val, dropped + more
+    apart, dropped = without_shared(train, sides, options, "test")
+    if val is not None:
+        val, more = without_shared(val, sides, options, "test")
+        apart, dropped = without_val(apart, val), dropped + more
+    return with_both_of(train, apart), val, dropped
+
+
+def with_both_of(before: Subset, after: Subset) -> Subset:
+    """`with_both` of a training subset that images were taken from; itself where none were.
+
+    Raises:
+        MismatchError: fewer than two classes are left of two or more.
+    """
+    if all(len(a) == len(b) for a, b in zip(_sides(before), _sides(after), strict=True)):
+        return after
+    left = with_both(after)
+    if len(left.classes) < 2 <= len(before.classes):
+        raise MismatchError(
+            f"Without images of the test and validation {len(left.classes)} of "
+            f"{len(before.classes)} classes has photos and sketches to train on; two are needed.",
+            "Remove what repeats and prepare again, or choose another split.",
+        )
+    return left
+
+
+def _sides(subset: Subset) -> tuple[ImageSubset, ImageSubset]:
+    return subset.photo, subset.sketch
 
 
 def without_val(train: Subset, val: Subset) -> Subset:

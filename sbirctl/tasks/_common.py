@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from sbirctl.core.config import to_dict
-from sbirctl.core.errors import MismatchError, UsageError
+from sbirctl.core.errors import MismatchError, UsageError, few
 from sbirctl.retrieval.provenance import Counts, Provenance
 from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.splits.resolve import ClassSplit, find
@@ -223,8 +223,15 @@ def provenance(
             for name, subset in subsets.items()
             if subset is not None
         },
-        notes=(*notes, *_gallery_note(gallery, test)),
+        notes=(*notes, *_gallery_note(gallery, test), *not_trained_on(left_out or ())),
     )
+
+
+def not_trained_on(names: Iterable[str]) -> tuple[str, ...]:
+    """A sentence for people on classes that have no photo or no sketch to train on."""
+    named = sorted(names)
+    said = f"Not trained on, with no photo or no sketch left for it: {few(named, 3)}."
+    return (said,) if named else ()
 
 
 def _gallery_note(convention: str, subset: Subset) -> tuple[str, ...]:

@@ -141,6 +141,8 @@ class Generalised(Task[GeneralisedOptions]):
         refuse_classes(train.classes, unseen)
         val = class_subset(source, val_names, rest_photos, rest_sketches) if val_names else None
         train, val, dropped, allowed = _apart(train, val, test, options)
+        known = {*train.classes, *val_names}
+        test = replace(test, seen=test.seen & [name in known for name in test.classes])
         test = _queries(test, options)
         found = replace(
             provenance(

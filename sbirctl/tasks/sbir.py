@@ -20,11 +20,19 @@ from sbirctl.splits.lists import read_table
 from sbirctl.splits.resolve import ClassSplit
 from sbirctl.store.reader import Store
 from sbirctl.tasks import TASKS, GalleryOptions, Holdout, Task
-from sbirctl.tasks._apart import digest_order, share, take_groups, without_groups, without_shared
+from sbirctl.tasks._apart import (
+    digest_order,
+    share,
+    take_groups,
+    with_both_of,
+    without_groups,
+    without_shared,
+)
 from sbirctl.tasks._common import (
     class_subset,
     dataset_of,
     gallery_photos,
+    not_trained_on,
     of_classes,
     provenance,
     refuse_empty,
@@ -78,7 +86,9 @@ class Supervised(Task[SupervisedOptions]):
         held = _val_sketches(source, rest, holdout)
         test = refuse_empty(class_subset(source, classes, photos, queries, seen=classes), "test")
         train = training_subset(source, classes, photos, without_groups(source.items, rest, held))
+        drawn = train
         train, dropped = without_shared(train, [test.sketch], options, "query")
+        train = with_both_of(drawn, train)
         val = class_subset(source, classes, photos, held, seen=classes) if len(held) else None
         found = replace(
             provenance(
@@ -91,7 +101,10 @@ class Supervised(Task[SupervisedOptions]):
                 test,
                 gallery=convention,
                 dropped=dropped,
-                notes=["The gallery's photos are trained on, as this protocol has it."],
+                notes=[
+                    "The gallery's photos are trained on, as this protocol has it.",
+                    *not_trained_on(set(drawn.classes) - {*train.classes}),
+                ],
                 held=(),
             ),
             gallery_trained_on=True,

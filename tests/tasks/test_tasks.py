@@ -700,3 +700,66 @@ def test_components_join_through_photos_and_sketches():
 def test_validation_classes_do_not_depend_on_the_order_of_the_names():
     options = Holdout(seed=4)
     assert val_classes(tuple(CLASSES), options) == val_classes(tuple(CLASSES[::-1]), options)
+
+
+def sharing_its_photo(names, *with_others):
+    """Images of all classes; those named have one photo each, which another class has, too."""
+    own = [
+        i
+        for i in plain(names)
+        if not any(i.label == a and i.modality == "photo" for a, _ in with_others)
+    ]
+    return own + [
+        Image("photo", name, f"{name}-{n}", content=f"same {n}")
+        for n, pair in enumerate(with_others)
+        for name in pair
+    ]
+
+
+def test_a_class_whose_photo_is_a_validation_photo_is_not_trained_on_and_named():
+    before = build(
+        "cg",
+        (store := make_store(plain(CLASSES))),
+        split_of(store, ("c01",)),
+        holdout=Holdout(0.25, 0),
+    )
+    lost, held = before.train.classes[0], before.val.classes[0]
+    store = make_store(sharing_its_photo(CLASSES, (lost, held)))
+    found = build("cg", store, split_of(store, ("c01",)), holdout=Holdout(0.25, 0))
+    assert lost not in found.train.classes
+    assert {found.train.classes[i] for i in found.train.photo.label} == set(found.train.classes)
+    assert found.provenance.left_out == (lost,)
+    assert any(
+        note.startswith("Not trained on") and lost in note for note in found.provenance.notes
+    )
+
+
+def test_a_class_whose_photo_is_a_query_leaves_the_supervised_task_and_is_named():
+    images = sharing_its_photo(CLASSES, ("c05", "c05"))[:-1]
+    shared = [
+        replace(i, content="same 0") if (i.modality, i.label) == ("sketch", "c00") else i
+        for i in images
+    ]
+    found = build("sbir", make_store(shared), None, leaks="drop")
+    assert "c05" not in found.train.classes
+    assert any("c05" in note for note in found.provenance.notes)
+
+
+def test_one_class_left_to_train_on_is_refused():
+    store = make_store(sharing_its_photo(["c01", "c02", "c03"], ("c02", "c01")))
+    with pytest.raises(MismatchError, match="1 of 2 classes has"):
+        build("cg", store, split_of(store, ("c01",)), holdout=NONE, leaks="drop")
+
+
+def test_a_joining_class_that_is_not_trained_on_is_not_seen():
+    store = make_store(plain(CLASSES))
+    joined = build("gzs", store, split_of(store, ("c01",)), holdout=NONE).provenance.joined
+    lost = joined[0]
+    own = [i for i in plain(CLASSES) if (i.modality, i.label) != ("photo", lost)]
+    same = [Image("photo", n, f"{n}-{k}", content=f"k{k}") for n in ("c01", lost) for k in range(3)]
+    store = make_store(own + same)
+    found = build("gzs", store, split_of(store, ("c01",)), holdout=NONE, leaks="drop")
+    assert lost not in found.train.classes
+    assert lost not in [
+        c for c, seen in zip(found.test.classes, found.test.seen, strict=True) if seen
+    ]
