@@ -298,7 +298,7 @@ def _model(context: typer.Context) -> str | None:
     from sbirctl.core.home import find_run
     from sbirctl.models import MODELS
 
-    for key in ("model", "source", "what"):
+    for key in ("model", "sources", "what"):
         named = _given(context, key)
         if named in MODELS:
             return named
@@ -310,7 +310,9 @@ def _model(context: typer.Context) -> str | None:
 
 
 def _given(context: typer.Context, key: str) -> str:
+    """What was typed for a parameter; the first of several."""
     value = context.params.get(key)
+    value = value[0] if isinstance(value, list | tuple) and value else value
     return value if isinstance(value, str) else ""
 
 
