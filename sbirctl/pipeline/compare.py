@@ -90,12 +90,16 @@ def compare_embeddings(
     """
     parsed = [measures.parse(name) for name in dict.fromkeys(metrics or measures.DEFAULT)]
     reference: Embeddings | None = None
-    systems = []
+    systems: list[System] = []
+    starts: list[str] = []
     for side in (ours, theirs):
         results = []
+        start: set[str] = set()
         for embeddings in side:
             (result,) = evaluate(embeddings, parsed, [definition], options, report)
             reference = reference or embeddings
+            if (weights := embeddings.provenance.weights) is not None:
+                start.add("random values" if weights.source == "none" else weights.name)
             if len(embeddings.gallery) != len(reference.gallery):
                 report.warn(
                     f"The galleries differ: {len(reference.gallery)} photos and "
@@ -105,6 +109,12 @@ def compare_embeddings(
         if reference is None or not results:
             raise UsageError("A side has no embeddings.", "Give at least one a side.")
         systems.append(System(reference, results))
+        starts.append(", ".join(sorted(start)))
+    if all(starts) and len(set(starts)) > 1:
+        report.warn(
+            f"The two start from other weights: {starts[0]}, and {starts[1]}. How much of the "
+            "difference is theirs, this does not say."
+        )
     assert reference is not None
     names = [str(metric) for metric in parsed]
     return compare_systems(systems[0], systems[1], names, unit or unit_of(reference))

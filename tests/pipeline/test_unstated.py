@@ -7,7 +7,9 @@ import pytest
 
 from sbirctl.core.progress import Reporter
 from sbirctl.pipeline.audit import audit
+from sbirctl.pipeline.compare import compare
 from sbirctl.pipeline.report import report as report_on
+from sbirctl.retrieval.definitions import get
 
 
 class Warnings(Reporter):
@@ -38,3 +40,20 @@ def test_missing_provenance_is_named(tmp_path, stage):
     path = write(tmp_path / "y.npz", model="mine", task="cg", provenance=json.dumps(known))
     stage(path, report=told)
     assert not [text for text in told.warnings if "does not say" in text]
+
+
+def started(path, name, source="pretrained"):
+    known = {"weights": {"name": name, "sha256": "", "source": source}}
+    return write(path, model="mine", task="cg", provenance=json.dumps(known))
+
+
+def test_sides_that_start_from_other_weights_are_named(tmp_path):
+    clip = started(tmp_path / "a.npz", "CLIP")
+    told = Warnings()
+    for other in (started(tmp_path / "b.npz", "CLIP"), write(tmp_path / "c.npz")):
+        compare([clip], [other], ["map@all"], get("standard"), report=told)
+    assert not [text for text in told.warnings if "start from" in text]
+    drawn = started(tmp_path / "d.npz", "none", "none")
+    compare([clip], [drawn], ["map@all"], get("standard"), report=told)
+    (said,) = [text for text in told.warnings if "start from" in text]
+    assert "other weights: CLIP, and random values." in said
