@@ -3,11 +3,14 @@
     python benchmarks/evaluate.py                       # Sketchy's size
     python benchmarks/evaluate.py --size quickdraw --repeats 1
     python benchmarks/evaluate.py --size small --device cuda
+    python benchmarks/evaluate.py --no-numba
 
 The vectors are random but class-structured: a centre a class plus noise. The baseline is NumPy's
 product of all queries with the gallery, in blocks of 2,048 queries, on all cores, nothing else.
 Beside it: one query at a time with scikit-learn (and torchmetrics where it is installed), on a
-sample of the queries and extrapolated. Processor seconds (of all threads) are given beside the
+sample of the queries and extrapolated (`--sample 0` leaves both out). Ten definitions, and 1,000
+bootstrap rounds over queries and over classes, are to cost at most a tenth more than the metrics
+alone. Processor seconds (of all threads) are given beside the
 clock, since other work on the same cores disturbs them less. The best of several repeats leaves out
 what importing numba costs once; the memory counts it in.
 """
@@ -19,15 +22,17 @@ import ctypes
 import os
 import platform
 import re
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
+from sbirctl.pipeline.scores import intervals
 from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.definitions import PRESETS
 from sbirctl.retrieval.embeddings import Embeddings
@@ -64,35 +69,50 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--sample", type=int, default=40, help="queries of the naive loops")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--no-numba", action="store_true", help="as if numba were not installed")
     given = parser.parse_args()
+    if given.no_numba:
+        sys.modules["numba"] = None  # type: ignore[assignment]
 
     e = vectors(*SIZES[given.size], given.dimensions, given.noise)
     parsed = [measures.parse(name) for name in METRICS]
     options = Options(plan=Plan(device=given.device))
-    bare: list[Cost] = []
-    full: list[Cost] = []
-    beyond = 0.0
-    for _ in range(given.repeats):
-        before = peak(reset=True)
-        full.append(timed(lambda: evaluate(e, parsed, [PRESETS["standard"]], options)))
-        beyond = max(beyond, peak() - before)
-        bare.append(timed(lambda: product(e)))
     definitions = [d for d in PRESETS.values() if d.similarity == "cosine"]
     definitions = [d for d in definitions if d.gallery == "photos"]
-    every = timed(lambda: evaluate(e, parsed[:4], definitions, options))
-    naive = naive_loop(e, given.sample)
+    definitions.append(replace(definitions[0], name="grouped", ties="grouped"))
+    standard = evaluate(e, parsed, [PRESETS["standard"]], options)
+    ways = {
+        "bare float32 product": lambda: product(e),
+        f"`evaluate`, {len(METRICS)} metrics": lambda: evaluate(
+            e, parsed, [PRESETS["standard"]], options
+        ),
+        f"the same under {len(definitions)} definitions": lambda: evaluate(
+            e, parsed, definitions, options
+        ),
+        "1,000 bootstrap rounds over queries": lambda: intervals(e, standard[0], "query"),
+        "1,000 bootstrap rounds over classes": lambda: intervals(e, standard[0], "class"),
+    }
+    costs: dict[str, list[Cost]] = {name: [] for name in ways}
+    beyond = 0.0
+    for _ in range(given.repeats):
+        for name, work in ways.items():
+            before = peak(reset=True)
+            costs[name].append(timed(work))
+            if name.startswith("`evaluate`"):
+                beyond = max(beyond, peak() - before)
 
     q, n, _ = SIZES[given.size]
-    base = best(bare)
+    base = best(costs["bare float32 product"])
     print(f"{q:,} queries x {n:,} photos x {given.dimensions}, {given.device}; {machine()}\n")
     print("| what | seconds | times the product | processor seconds | times |")
     print("|---|---|---|---|---|")
-    row("bare float32 product", base, base)
-    row(f"`evaluate`, {len(METRICS)} metrics", best(full), base)
-    row(f"4 metrics under {len(definitions)} definitions", every, base)
-    row(f"scikit-learn, one query at a time (from {given.sample})", naive, base)
-    if (other := torchmetrics_loop(e, given.sample)) is not None:
-        row(f"torchmetrics, one query at a time (from {given.sample})", other, base)
+    for name, found in costs.items():
+        row(name, best(found), base)
+    if given.sample:
+        naive = naive_loop(e, given.sample)
+        row(f"scikit-learn, one query at a time (from {given.sample})", naive, base)
+        if (other := torchmetrics_loop(e, given.sample)) is not None:
+            row(f"torchmetrics, one query at a time (from {given.sample})", other, base)
     print(f"\nMemory beyond the embeddings: {beyond / 1e6:.0f} MB. Repeats: {given.repeats}, best.")
     print(f"Load average at the end: {os.getloadavg()[0]:.1f}.")
 

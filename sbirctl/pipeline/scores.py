@@ -17,7 +17,7 @@ from sbirctl.retrieval.definitions import get as get_definition
 from sbirctl.retrieval.duplicates import count_duplicates
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Options, Result
-from sbirctl.retrieval.statistics import Unit, bootstrap_interval, class_interval
+from sbirctl.retrieval.statistics import Unit, bootstrap_intervals, class_interval
 
 SCHEMA = 2
 
@@ -138,7 +138,7 @@ def describe(
             }
     if request.interval:
         unit = unit_of(e) if request.interval == "auto" else request.interval
-        scores["intervals"] = {name: _interval(e, result, name, unit) for name in names}
+        scores["intervals"] = intervals(e, result, unit)
         scores["interval_unit"] = unit
     if request.per_class:
         scores["per_class"] = _per_class(e, result)
@@ -170,19 +170,30 @@ def unit_of(e: Embeddings) -> Unit:
     return TASKS.get(e.task).unit if e.task in TASKS else "query"
 
 
-def _interval(e: Embeddings, result: Result, name: str, unit: Unit) -> list[float] | None:
-    """None where no query counts, or where the classes are the unit and there is only one."""
-    value = result.values[name]
-    counts = ~np.isnan(value)
-    if not counts.any():
-        return None
-    group = None if result.group is None else result.group[counts]
-    if unit == "query":
-        return list(bootstrap_interval(value[counts], group))
-    label = (e.query_label if e.query_group is None else e.query_group)[counts]
-    if len(np.unique(label)) < 2:
-        return None
-    return list(class_interval(value[counts], label, macro=group is not None))
+def intervals(e: Embeddings, result: Result, unit: Unit) -> dict[str, list[float] | None]:
+    """{metric: 95 % interval}: None where no query counts, or where the classes are the unit and
+    there is only one.
+
+    Metrics of the same queries are drawn together.
+    """
+    alike: dict[bytes, list[str]] = {}
+    for name, value in result.values.items():
+        alike.setdefault(np.isnan(value).tobytes(), []).append(name)
+    found: dict[str, list[float] | None] = dict.fromkeys(result.values)
+    for names in alike.values():
+        values = np.array([result.values[name] for name in names])
+        counts = ~np.isnan(values[0])
+        group = None if result.group is None else result.group[counts]
+        label = (e.query_label if e.query_group is None else e.query_group)[counts]
+        if not counts.any() or (unit == "class" and len(np.unique(label)) < 2):
+            continue
+        if unit == "query":
+            ends = bootstrap_intervals(values[:, counts], group)
+        else:
+            macro = group is not None
+            ends = [class_interval(value[counts], label, macro=macro) for value in values]
+        found |= {name: list(pair) for name, pair in zip(names, ends, strict=True)}
+    return found
 
 
 def _per_class(e: Embeddings, result: Result) -> dict[str, Figures]:
