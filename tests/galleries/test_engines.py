@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_gallery import unit
 
-from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError
+from sbirctl.core.errors import CorruptError, MissingError, UsageError
 from sbirctl.core.progress import Reporter
 from sbirctl.galleries.engines import ENGINES, bring_up_to_date, engine_class, exact, recall
 from sbirctl.galleries.engines.exact import Exact
@@ -155,29 +155,6 @@ def test_too_few_photos_to_learn_from(faiss):
         with pytest.raises(UsageError, match="too few") as raised:
             engine.add(ids_of(range(30)), vectors_of(30))
         assert "exact" in raised.value.hint
-
-
-def test_qdrant_adds_removes_and_keeps_files_and_model(qdrant):
-    from sbirctl.galleries.engines.qdrant import Qdrant, read_about
-
-    engine = Qdrant(qdrant, DIM)
-    ids, vectors = ids_of(range(1, 61)), vectors_of(60)
-    engine.add(ids, vectors)
-    engine.remove(ids[:40])
-    assert sorted(engine.ids().tolist()) == ids[40:].tolist()
-    assert engine.vector(ids[0]) is None
-    assert np.allclose(engine.vector(ids[59]), vectors[59], atol=1e-5)
-    with pytest.raises(MissingError, match="no gallery"):
-        read_about(qdrant)
-    names = [one.decode() for one in ids[50:].tolist()]
-    engine.describe({"photos": 20}, {name: [[f"/p/{name}", 1, 2]] for name in names})
-    assert read_about(qdrant) == {"photos": 20}
-    assert engine.files([*names, "f" * 64])[names[0]] == [[f"/p/{names[0]}", 1, 2]]
-    found = engine.search(vectors[59:], 50)
-    assert found.ids[0, 0] == ids[59]
-    assert (found.ids[0, 20:] == b"").all()
-    with pytest.raises(MismatchError, match="numbers"):
-        Qdrant(qdrant, DIM + 1)
 
 
 @pytest.mark.parametrize(

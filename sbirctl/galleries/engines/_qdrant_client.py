@@ -85,7 +85,11 @@ _LOCAL = threading.RLock()  # the local mode is not made for several threads
 
 @contextmanager
 def told(spec: str) -> Iterator[None]:
-    """Qdrant's errors in two lines."""
+    """Qdrant's errors in two lines.
+
+    Raises:
+        MissingError: nothing answers there, or the collection was removed meanwhile.
+    """
     from httpx import HTTPError
     from qdrant_client.http.exceptions import ApiException
 
@@ -97,6 +101,13 @@ def told(spec: str) -> Iterator[None]:
         raise MissingError(
             f"{spec} does not answer as a Qdrant server: {reason}.",
             "Is it running, and is $QDRANT_API_KEY right?",
+        ) from error
+    except ValueError as error:  # what the local mode raises
+        if not (str(error).startswith("Collection ") and str(error).endswith(" not found")):
+            raise
+        raise MissingError(
+            f"The collection {spec} is not there any more.",
+            f"Fill it again: `sbirctl index FOLDER --gallery N --engine {spec}`.",
         ) from error
 
 
