@@ -6,11 +6,20 @@ import numpy as np
 import pytest
 
 from sbirctl.core.errors import MismatchError, UsageError
-from sbirctl.report import tsne_figure
+from sbirctl.core.progress import Reporter
+from sbirctl.report import tsne, tsne_figure
 from sbirctl.report.tsne import MOST, TsneSettings, modality_gap, project, shared_classes
 from sbirctl.retrieval.embeddings import Embeddings
 
 QUICK = TsneSettings(perplexity=5)
+
+
+class Heard(Reporter):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, message):
+        self.notes.append(message)
 
 
 def clusters(classes=3, sketches=6, photos=8, dim=5, seed=0, names=None):
@@ -55,6 +64,21 @@ def test_clusters_stay_clusters_and_the_layout_is_trustworthy():
 def test_the_same_seed_gives_the_same_layout():
     first, again = project(clusters(), QUICK), project(clusters(), QUICK)
     assert np.array_equal(first.xy, again.xy)
+
+
+def test_many_points_are_laid_out_by_opentsne_where_it_is_installed(monkeypatch):
+    pytest.importorskip("openTSNE", reason="the extra tsne is not installed")
+    few = project(clusters(), QUICK)
+    assert few.facts["method"].startswith("scikit-learn ")
+    monkeypatch.setattr(tsne, "_MANY", 40)
+    found, again = project(clusters(), QUICK), project(clusters(), QUICK)
+    assert found.facts["method"].startswith("openTSNE ")
+    assert np.array_equal(found.xy, again.xy)
+    assert found.facts["trustworthiness"] > few.facts["trustworthiness"] - 0.03
+    said = Heard()
+    monkeypatch.setattr(tsne, "find_spec", lambda name: None)
+    assert np.array_equal(project(clusters(), QUICK, said).xy, few.xy)
+    assert "pip install 'sbirctl[tsne]'" in said.notes[0]
 
 
 def test_the_modality_gap_is_the_distance_of_the_means():
