@@ -63,7 +63,7 @@ def screen(command: str, place: Path, columns: int = COLUMNS) -> str:
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     env = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
-    env |= {"SBIRCTL_HOME": str(place / "home"), "TERM": "xterm", "OMP_NUM_THREADS": "1"}
+    env |= {"SBIRCTL_HOME": str(place / "home"), "TERM": "xterm-256color", "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "sbirctl", *command.split()],
         stdin=follower, stdout=follower, stderr=follower, cwd=place, env=env,
