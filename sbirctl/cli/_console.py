@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -120,6 +121,7 @@ def runs_argument(help_text: str) -> ArgumentInfo:
 
 
 _EVERY = 60.0  # seconds between two lines of a bar in a log
+_NUMBER = re.compile(r"-?[\d,]+(\.\d+)?")
 DIGITS = 4  # of a figure behind the point
 
 _quiet = False
@@ -208,13 +210,20 @@ def print_table(
     from sbirctl.cli._tables import print_fitting
 
     cells = [[_cell(value) for value in row] for row in rows]
-    numeric = [
-        bool(rows) and all(isinstance(row[i], int | float | None) for row in rows)
-        for i in range(len(header))
-    ]
+    numeric = [_all_numbers([row[i] for row in rows]) for i in range(len(header))]
     dropped = print_fitting(header, cells, numeric, title, () if _wide else least, wide=_wide)
     if dropped:
         _say(f"Left out for want of room: {', '.join(dropped)}. --wide shows all.", "")
+
+
+def _all_numbers(values: Sequence[object]) -> bool:
+    """Whether a column holds numbers and perhaps gaps, and nothing else."""
+    there = [value for value in values if value not in ("", None)]
+    return bool(there) and all(
+        (isinstance(value, int | float) and not isinstance(value, bool))
+        or (isinstance(value, str) and _NUMBER.fullmatch(value))
+        for value in there
+    )
 
 
 def input_path(text: str) -> Path:

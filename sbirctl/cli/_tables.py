@@ -52,7 +52,7 @@ def print_fitting(
             header[i],
             justify="right" if numeric[i] else "left",
             no_wrap=not words,
-            overflow="fold" if words else "ignore",
+            overflow="fold" if words else "crop",  # "ignore" leaves all on the left
             min_width=widths[i] if wide else least_widths[i],
         )
     for row in rows:

@@ -151,3 +151,14 @@ def test_text_is_folded_before_columns_go(capsys, monkeypatch):
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 50
     assert " ".join(re.findall("some|words", out)) == " ".join(["some words"] * 8)
+
+
+def test_numbers_stand_below_each_other(capfd, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    print_fitting(
+        ["name", "value"], [["a", "1.5"], ["b", "-20.25"]], [False, True], "", (), wide=False
+    )
+    rows = [line for line in capfd.readouterr().out.splitlines() if line.startswith("│")]
+    assert [row.rindex(" │") for row in rows] == [
+        row.index(end) + len(end) for row, end in zip(rows, ("1.5", "20.25"), strict=True)
+    ]
