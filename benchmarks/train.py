@@ -27,6 +27,7 @@ from _image_folder import folder_batches, image_files
 from torch.nn import functional as F
 
 from sbirctl.core.config import parse_assignments
+from sbirctl.core.device import keep_freed_memory
 from sbirctl.losses import normalised_softmax
 from sbirctl.models import Model, create
 from sbirctl.training.config import Execution
@@ -137,6 +138,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--set", action="append", default=[], dest="assignments")
     options = parser.parse_args()
+    keep_freed_memory()  # as `train` does
     own = SMALL_BACKBONE if options.model == "baseline" else ()
     layers = [
         {"size": options.size},
