@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -116,6 +117,8 @@ def _named(model: str, layers: Sequence[Mapping[str, Any]], **flags: Unpack[Flag
     refuse_wrong(model, flags.get("task") or Inputs.task, layers)
     if not is_trainable(model):
         raise UsageError(f"{model} is not trained.", f"Type `sbirctl embed {model}`.")
+    if find_spec("torch") is None:  # the core alone is installed: not after the data were found
+        raise ModuleNotFoundError("torch is not installed", name="torch")
     found = Inputs.typed(flags).find()
     if reads_edges(model, layers):
         found.source.require_edges()
