@@ -15,6 +15,7 @@ from contextlib import contextmanager
 import torch
 
 from sbirctl.models import Model
+from sbirctl.pipeline.edges import prepare_edges
 from sbirctl.pipeline.prepare import prepare
 from sbirctl.sampling.subsets import Subset
 from sbirctl.training.augment import augment
@@ -32,12 +33,23 @@ def data(dataset: str, size: int) -> Iterator[Data]:
     if dataset:
         yield Inputs(dataset=dataset).open()
         return
+    with drawn_home(size):
+        yield Inputs(dataset="demo").open()
+
+
+@contextmanager
+def drawn_home(size: int, per_class: int | None = None, *, edges: bool = False) -> Iterator[None]:
+    """A home with the demo's images, and with their edge maps if asked for; removed again."""
     before = os.environ.get("SBIRCTL_HOME")
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["SBIRCTL_HOME"] = folder
+        os.environ["SBIRCTL_HOME"] = folder  # of the processes that are started, too
         try:
-            prepare("demo", {}, settings={"size": size})
-            yield Inputs(dataset="demo").open()
+            options = {} if per_class is None else {"per_class": per_class}
+            prepared = prepare("demo", {}, options=options, settings={"size": size})
+            if edges:
+                assert prepared is not None
+                prepare_edges(prepared, method="canny")
+            yield
         finally:
             if before is None:
                 del os.environ["SBIRCTL_HOME"]

@@ -14,26 +14,28 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import resource
 import sys
-import tempfile
 
 import torch
+from _data import drawn_home
 
 from sbirctl.models import MODELS, PAPER, load_card
-from sbirctl.pipeline.edges import prepare_edges
-from sbirctl.pipeline.prepare import prepare
 from sbirctl.reproduce.step_rate import measure
 from sbirctl.training.config import training_config
 
 SETTINGS = {"sake": {"semantics": "names"}}  # the paper's needs WordNet; a step costs the same
 
 
+def paper_layers(name: str) -> list[dict[str, str]]:
+    """The settings of the paper where the card states them, else the default ones."""
+    stated = PAPER in load_card(name).presets
+    return [{"preset": PAPER} if stated else {}, SETTINGS.get(name, {})]
+
+
 def step(name: str, device: str, seconds: float) -> dict[str, str | float]:
     """The entry of one model, measured in this process."""
-    preset = PAPER if PAPER in load_card(name).presets else ""
-    layers = [{"preset": preset} if preset else {}, SETTINGS.get(name, {})]
+    layers = paper_layers(name)
     config = training_config(name, layers, dataset="demo")
     rate = measure(config, config.open().partition.train, device, seconds)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -41,7 +43,7 @@ def step(name: str, device: str, seconds: float) -> dict[str, str | float]:
         memory = torch.cuda.max_memory_allocated()
     return {
         "model": name,
-        "preset": preset,
+        "preset": layers[0].get("preset", ""),
         "images": rate.images_per_step,
         "seconds": float(f"{1 / rate.images_per_second:.2g}"),
         "gigabytes": round(memory / 1e9, 1),
@@ -59,11 +61,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="of steps, a model")
     options = parser.parse_args()
     fresh = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["SBIRCTL_HOME"] = home  # of the processes too
-        prepared = prepare("demo", {}, options={"per_class": 8}, settings={"size": 224})
-        assert prepared is not None
-        prepare_edges(prepared, method="canny")
+    with drawn_home(224, 8, edges=True):
         for name in options.models or trained:
             with fresh.Pool(1) as pool:
                 found = pool.apply(step, (name, options.device, options.seconds))

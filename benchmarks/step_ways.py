@@ -14,10 +14,7 @@ the script.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,15 +23,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from model_steps import SETTINGS
+from _data import drawn_home
+from model_steps import paper_layers
 from torch.amp import GradScaler
 
 from sbirctl.core.config import parse_assignments, to_dict
 from sbirctl.core.device import auto_workers, keep_freed_memory
 from sbirctl.core.seeds import seed_for
-from sbirctl.models import MODELS, PAPER, Model, create, load_card
-from sbirctl.pipeline.edges import prepare_edges
-from sbirctl.pipeline.prepare import prepare
+from sbirctl.models import MODELS, Model, create
 from sbirctl.sampling.batch import Batch
 from sbirctl.sampling.subsets import Subset
 from sbirctl.training.compiled import BACKEND, compile_networks
@@ -132,17 +128,6 @@ def tiny(name: str) -> dict[str, Any]:
     return {**MODELS.get(name).check_settings, "batch": 8}
 
 
-@contextlib.contextmanager
-def demo(size: int, per_class: int) -> Iterator[None]:
-    """The demo's pictures and their edge maps, in a home that is removed again."""
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["SBIRCTL_HOME"] = home
-        prepared = prepare("demo", {}, options={"per_class": per_class}, settings={"size": size})
-        assert prepared is not None
-        prepare_edges(prepared, method="canny")
-        yield
-
-
 def main() -> None:
     """Print a row a way, then the curves."""
     parser = argparse.ArgumentParser(
@@ -160,12 +145,11 @@ def main() -> None:
     options = parser.parse_args()
     name = options.model
     keep_freed_memory()
-    preset = PAPER if PAPER in load_card(name).presets else ""
-    layers = [{"preset": preset} if preset else {}, {"val": "none"}, SETTINGS.get(name, {})]
+    layers = [*paper_layers(name), {"val": "none"}]
     layers += [tiny(name)] if options.tiny else []
     layers += [parse_assignments(options.assignments)]
     backend = "eager" if options.tiny else BACKEND  # what compiling for a processor takes
-    with demo(*((32, 8) if options.tiny else (224, 40))):
+    with drawn_home(*((32, 8) if options.tiny else (224, 40)), edges=True):
         config = training_config(name, layers, dataset="demo")
         part = config.open().partition.train
         if options.header:
