@@ -1,12 +1,8 @@
 """Colours of the terminal: readable on light and dark ground, none where they are not wanted."""
 
-import fcntl
 import os
-import pty
 import re
-import struct
 import subprocess
-import termios
 from pathlib import Path
 
 import pytest
@@ -15,6 +11,7 @@ from rich.color import Color
 import sbirctl.cli
 from sbirctl.cli import _styles
 from tests import forked
+from tests.cli.terminal import on_terminal
 
 # What terminals come with: black, white, Solarized, VS Code, Ubuntu, One Dark.
 GROUNDS = ("#000000", "#ffffff", "#002b36", "#fdf6e3", "#1e1e1e", "#300a24", "#282c34")
@@ -50,30 +47,11 @@ def contrast(one, other):
 
 def codes(words, **environment):
     """Every SGR code that a program writes to a terminal, and all it writes."""
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
     hidden = ("COLUMNS", "LINES", "NO_COLOR", "COLORTERM", "FORCE_COLOR")
     env = {k: v for k, v in os.environ.items() if k not in hidden}
-    process = subprocess.Popen(
-        [forked.python(forked.ARGUMENTS), *words],
-        stdin=follower, stdout=follower, stderr=follower,
-        env={**env, "TERM": "xterm-256color", **environment},
-    )  # fmt: skip
-    os.close(follower)
-    written = b""
-    while piece := read(leader):
-        written += piece
-    os.close(leader)
-    process.wait()
-    text = written.decode()
+    env |= {"TERM": "xterm-256color", **environment}
+    text, _ = on_terminal([forked.python(forked.ARGUMENTS), *words], 80, env)
     return {code for found in re.findall(r"\x1b\[([\d;]*)m", text) for code in parted(found)}, text
-
-
-def read(leader):
-    try:
-        return os.read(leader, 65536)
-    except OSError:  # the other end is closed
-        return b""
 
 
 def parted(codes):

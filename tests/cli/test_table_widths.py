@@ -1,18 +1,15 @@
 """Tables on terminals of 60, 80 and 120 columns: names and figures whole, nothing wider."""
 
-import fcntl
 import os
-import pty
 import re
-import struct
 import subprocess
-import termios
 
 import numpy as np
 import pytest
 
 from sbirctl.cli._tables import print_fitting
 from tests import forked
+from tests.cli.terminal import on_terminal
 
 RUN = "baseline-cg-demo-unseen7-{}-3d299fb{}"
 
@@ -51,27 +48,12 @@ def home(tmp_path_factory):
 
 def terminal(home, words, columns):
     """What a command writes to a terminal of that width: (stdout and stderr, exit status)."""
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     env = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
     env |= {"SBIRCTL_HOME": str(home / "home"), "TERM": "xterm"}
-    process = subprocess.Popen(
-        [forked.python(), "-m", "sbirctl", *words],
-        stdin=follower, stdout=follower, stderr=follower, cwd=home, env=env,
-    )  # fmt: skip
-    os.close(follower)
-    written = b""
-    while True:
-        try:
-            piece = os.read(leader, 65536)
-        except OSError:  # the other end is closed
-            break
-        if not piece:
-            break
-        written += piece
-    os.close(leader)
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.decode()).replace("\r\n", "\n")
-    return text, process.wait()
+    command = [forked.python(), "-m", "sbirctl", *words]
+    written, status = on_terminal(command, columns, env, home)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written).replace("\r\n", "\n")
+    return text, status
 
 
 LISTINGS = {

@@ -232,10 +232,8 @@ def test_workers_do_not_change_a_byte(run):
     assert embed(run, workers=2, fresh=True).read_bytes() == first
 
 
-def test_a_stopped_embed_continues_to_the_same_bytes(run, monkeypatch):
-    monkeypatch.setattr(resumable_embedding, "PIECE", 4)
-    expected = embed(run).read_bytes()
-    (run / "embeddings.h5").unlink()
+def stopped_at_the_fourth_piece(monkeypatch):
+    """Gives the list that grows by each piece that is embedded."""
     real, calls = resumable_embedding.embed_rows, []
 
     def stopping(*arguments, **more):
@@ -245,6 +243,14 @@ def test_a_stopped_embed_continues_to_the_same_bytes(run, monkeypatch):
         return real(*arguments, **more)
 
     monkeypatch.setattr(resumable_embedding, "embed_rows", stopping)
+    return calls
+
+
+def test_a_stopped_embed_continues_to_the_same_bytes(run, monkeypatch):
+    monkeypatch.setattr(resumable_embedding, "PIECE", 4)
+    expected = embed(run).read_bytes()
+    (run / "embeddings.h5").unlink()
+    calls = stopped_at_the_fourth_piece(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         embed(run)
     assert not (run / "embeddings.h5").exists()
@@ -298,15 +304,7 @@ def test_several_models_of_other_sizes_tasks_and_exports_beside_each_other(home,
 def test_a_stopped_call_of_several_continues_with_one(both, monkeypatch):
     monkeypatch.setattr(resumable_embedding, "PIECE", 4)
     alone = [embed(one).read_bytes() for one in both]
-    real, calls = resumable_embedding.embed_rows, []
-
-    def stopping(*arguments, **more):
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return real(*arguments, **more)
-
-    monkeypatch.setattr(resumable_embedding, "embed_rows", stopping)
+    calls = stopped_at_the_fourth_piece(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         embed_all(both, fresh=True)
     assert embed(both[0], fresh=True).read_bytes() == alone[0]
