@@ -165,7 +165,7 @@ def with_both_of(before: Subset, after: Subset) -> Subset:
     Raises:
         MismatchError: fewer than two classes are left of two or more.
     """
-    if all(len(a) == len(b) for a, b in zip(_sides(before), _sides(after), strict=True)):
+    if (len(after.photo), len(after.sketch)) == (len(before.photo), len(before.sketch)):
         return after
     left = with_both(after)
     if len(left.classes) < 2 <= len(before.classes):
@@ -175,10 +175,6 @@ def with_both_of(before: Subset, after: Subset) -> Subset:
             "Remove what repeats and prepare again, or choose another split.",
         )
     return left
-
-
-def _sides(subset: Subset) -> tuple[ImageSubset, ImageSubset]:
-    return subset.photo, subset.sketch
 
 
 def without_val(train: Subset, val: Subset) -> Subset:
