@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args, get_origin
 VARIABLE = "_SBIRCTL_COMPLETE"
 _FEW = 4
 _AT = ("-m", "--metric", "--min")  # options whose values have an @, at which bash parts words
-_ZSH_START = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }"
+_ZSH_START = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }"
 _CHOICES = re.compile(r"\[?[a-z][a-z-]*(\|[a-z][a-z-]*)+\]?")
 
 

@@ -149,7 +149,7 @@ def _wrong_word(error: Any) -> int:
         error.show()
         return 2
     where = error.ctx.command_path if getattr(error, "ctx", None) else "sbirctl"
-    hint = f"{_known(error)}See `{where} --help`."
+    hint = f"{_known(error) or _commands(error)}See `{where} --help`."
     _console.error(UsageError(_of_numbers(error.format_message()), hint))
     return 2
 
@@ -176,3 +176,21 @@ def _known(error: Any) -> str:
         return ""
     names = [item.value for item in error.param.shell_complete(error.ctx, "") if item.value]
     return f"Known: {few(names, 5)}. " if names else ""
+
+
+# What other programs call a command of ours.
+_CALLED = {"remove": "rm", "delete": "rm", "del": "rm", "unlink": "rm"}
+_LISTS = ("list", "ls")
+
+
+def _commands(error: Any) -> str:
+    """What a group has in place of a command it lacks, where Typer names none."""
+    found = re.fullmatch(r"No such command '(.*)'\.", error.format_message())
+    names = getattr(getattr(error.ctx, "command", None), "commands", {}) if found else {}
+    if not found or error.ctx.parent is None or not names:
+        return ""
+    if _CALLED.get(found[1]) in names:
+        return f"Did you mean '{_CALLED[found[1]]}'? "
+    if found[1] in _LISTS and error.ctx.command.invoke_without_command:
+        return f"`{error.ctx.command_path}` alone lists them. "
+    return f"Known: {', '.join(names)}. "
