@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sbirctl.core.errors import MissingError, SbirctlError, UsageError
+from sbirctl.core.errors import MissingError, SbirctlError, UsageError, few
 from sbirctl.core.files import atomic_open, display_path, write_json
 from sbirctl.core.home import newest_run
 from sbirctl.core.progress import SILENT, Reporter
@@ -18,6 +18,7 @@ from sbirctl.retrieval.collapse import TIED, tie_rules, tie_sign, tied_share, ve
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Result
 from sbirctl.retrieval.evaluation import evaluate as rank_and_measure
+from sbirctl.splits.spellings import key
 from sbirctl.training.find_run import find_run, refuse_changed
 
 EMBEDDINGS = "embeddings.h5"
@@ -57,12 +58,17 @@ def find_embeddings(where: Path | None, report: Reporter = SILENT) -> Path:
 
 def read_embeddings(path: Path, report: Reporter = SILENT, *, vectors: bool = True) -> Embeddings:
     """The embeddings of a file; what makes it no plain figure is said: test images trained on,
-    re-ranking, the starter.
+    re-ranking, the starter. Arrays that are not read are named.
 
     Raises:
         MissingError, MismatchError, CorruptError: see `retrieval.embeddings.read`.
     """
     embeddings = files.read(path, vectors=vectors)
+    if other := files.unread(path):
+        report.note(
+            f"{display_path(path)} also holds {few(other, 5)}, which is not read; docs/formats.md "
+            "lists what is."
+        )
     if embeddings.model == STARTER:
         report.warn(f"These are vectors of the starter. {zero_shot_note()}")
     if embeddings.provenance.leak:
@@ -201,7 +207,8 @@ def _warn(scores: Scores, e: Embeddings, result: Result, report: Reporter) -> No
     if scores["queries_without_relevant"]:
         report.warn(
             f"{scores['queries_without_relevant']} of {len(e.query)} queries have no photo of "
-            f"their class in the gallery (no_relevant={scores['definition']['no_relevant']})."
+            f"their class in the gallery (no_relevant={scores['definition']['no_relevant']})"
+            f"{_unmet(e, result)}."
         )
     if scores.get("interval_unit") == "class" and scores["classes"] == 1:
         report.warn("All queries are of one class: there is no interval over classes (--ci query).")
@@ -211,3 +218,13 @@ def _warn(scores: Scores, e: Embeddings, result: Result, report: Reporter) -> No
         cut = name.partition("@")[2]
         if cut != "all" and int(cut) > len(e.gallery):
             report.warn(f"{name} looks further than the gallery of {len(e.gallery)} photos.")
+
+
+def _unmet(e: Embeddings, result: Result) -> str:
+    """The classes of queries without a photo, and spellings of the gallery that they may mean."""
+    there = {key(e.classes[label]): e.classes[label] for label in np.unique(e.gallery_label)}
+    without = [str(e.classes[label]) for label in np.unique(e.query_label[result.relevant == 0])]
+    spelled = [f"{name!r} for {there[key(name)]!r}" for name in without if key(name) in there]
+    if spelled:
+        return f"; they may be spelled otherwise: {few(spelled, 3)}"
+    return f": {few([repr(name) for name in without], 5)}"

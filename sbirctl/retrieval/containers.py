@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,6 +84,18 @@ def read(path: Path, wanted: Collection[str]) -> Raw:
         f"{display_path(path)} is neither HDF5 nor NPZ{what}.",
         "Give the file that `sbirctl embed` printed, or one written by numpy.savez.",
     )
+
+
+def names(path: Path) -> tuple[set[str], set[str]]:
+    """Names of the arrays of a file that `read` has read, and of its plain values."""
+    if is_hdf5(path):
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            groups = {name for name in file if isinstance(file.get(name), h5py.Group)}
+            return set(file) - groups, set(file.attrs)
+    with zipfile.ZipFile(path) as archive:
+        return {name.removesuffix(".npy") for name in archive.namelist()}, set()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -151,7 +152,7 @@ def read(path: Path, *, vectors: bool = True) -> Embeddings:
         MismatchError: its parts do not belong together, or a newer version wrote it.
         CorruptError: it is damaged, no embeddings file, or holds NaN.
     """
-    raw = containers.read(path, {field.name for field in fields(Embeddings)} | {"schema"})
+    raw = containers.read(path, _keys())
     _check_schema(path, raw.attributes.get("schema", SCHEMA))
     matrix = any(key in raw.arrays for key in containers.MATRICES)
     if matrix and vectors and "query" not in raw.arrays:
@@ -172,6 +173,18 @@ def read(path: Path, *, vectors: bool = True) -> Embeddings:
         return _from_raw(raw)
     except (MissingError, MismatchError, CorruptError) as error:
         raise type(error)(f"{display_path(path)}: {error.message}", error.hint) from error
+
+
+def unread(path: Path) -> list[str]:
+    """Names of a file that `read` passes over: its arrays, and values spelled much like a key."""
+    arrays, values = containers.names(path)
+    known = _keys()
+    near = {name for name in values - known if get_close_matches(name, known, cutoff=0.8)}
+    return sorted(arrays - known | near)
+
+
+def _keys() -> set[str]:
+    return {field.name for field in fields(Embeddings)} | {"schema"}
 
 
 def _check_schema(path: Path, given: Any) -> None:
