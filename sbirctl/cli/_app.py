@@ -11,6 +11,7 @@ import importlib
 import os
 import pkgutil
 import sys
+from difflib import get_close_matches
 from types import ModuleType
 from typing import Annotated, Any
 
@@ -129,3 +130,16 @@ def _options(
         _console.set_quiet(True)
     if verbose:
         _verbose.start()
+    _say_misspelled_variables()
+
+
+# The variables that are read; behind the one that ends in _ stands a setting of a model or task.
+VARIABLES = ("SBIRCTL_HOME", "SBIRCTL_MIRROR", "SBIRCTL_SET_", "SBIRCTL_TOKEN")
+
+
+def _say_misspelled_variables() -> None:
+    for name in sorted(os.environ):
+        if name.startswith(VARIABLES[2]) or name in VARIABLES or not name.startswith("SBIRCTL"):
+            continue
+        if near := get_close_matches(name, VARIABLES, 1, 0.8):
+            _console.reporter().warn(f"The variable {name} is not read. Did you mean {near[0]}?")

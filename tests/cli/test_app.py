@@ -62,6 +62,13 @@ def test_env_prints_json_on_stdout(tmp_path):
     assert done.stderr == ""
 
 
+def test_a_misspelled_variable_is_named():
+    given = {"SBIRCTL_HOM": "/nowhere", "SBIRCTL_SET_LR": "1", "SBIRCTL_TEST_FORK": "0"}
+    done = run("metrics", env=os.environ | given)
+    assert "SBIRCTL_HOM is not read. Did you mean SBIRCTL_HOME?" in done.stderr
+    assert done.stderr.count("warning") == 1
+
+
 def test_a_table_in_a_pipe_is_tab_separated():
     lines = run("env").stdout.splitlines()
     assert lines[0] == "what\tvalue"
