@@ -130,9 +130,11 @@ class Semi3Settings(ModelSettings):
 
 # Little data or little time: a light backbone whose pooled features pass through FC6 and FC7 as
 # they are at first (`fc` is their number), many small steps, all branches together from the start.
-# FC6 and FC7 take small steps, which else undo their start. Squared contrastive losses up to the
-# largest distance there is always push negatives away; with a smaller margin all embeddings draw
-# together first. Alignment waits until photos and edge maps differ less than classes do.
+# FC6 and FC7 take small steps, which else undo their start; the convolutions too: at 4e-4 AdamW
+# shuts the sketch branch's ReLUs in 40 steps (benchmarks/results/semi3.md). Squared contrastive
+# losses up to the largest distance there is always push negatives away; with a smaller margin all
+# embeddings draw together first. Alignment waits until photos and edge maps differ less than
+# classes do.
 _LIGHT: dict[str, Any] = {
     "backbone": "mobilenetv2_100",
     "fc": 1280,
@@ -148,7 +150,7 @@ _LIGHT: dict[str, Any] = {
     "optimizer": "adamw",
     "lr": 1e-3,
     "lr_fc": 3e-5,
-    "lr_backbone": 4e-4,
+    "lr_backbone": 1e-4,
     "schedule": "cosine",
     "warmup": 0.1,
     "augment": "standard",

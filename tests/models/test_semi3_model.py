@@ -272,6 +272,12 @@ def test_the_preset_short_is_eq_12_with_squares_and_a_ramp() -> None:
     assert (short.backbone, short.lr, short.epochs) == (small.backbone, small.lr, small.epochs)
 
 
+def test_the_presets_move_convolutions_in_steps_that_leave_sketches_apart() -> None:
+    """At 4e-4 all sketches had one embedding after 40 steps (benchmarks/results/semi3.md)."""
+    for preset in ("short", "small"):
+        assert resolve_settings("semi3", [{"preset": preset}]).lr_backbone <= 1e-4
+
+
 def test_the_classifier_has_a_rate_of_its_own() -> None:
     (*_, stage) = model_of(lr=1e-3, lr_classifier=0.5).recipe()
     rates = {group.name: group.lr for group in stage.groups}
