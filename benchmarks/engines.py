@@ -4,15 +4,18 @@
 
 The vectors are in bundles around random centres with a spectrum that falls as that of trained
 networks does; the queries are further from their bundle than photos are, as sketches' are. Each
-engine runs in a process of its own, for its memory. Latency is of one query at a time, after ten
-that warm up; recall is of exact's first 20. Times are of the processor too (all threads together),
-which a busy machine disturbs less.
+engine runs in a process of its own, for its memory: what opening it adds, and after the queries
+what the process holds itself and what is mapped from files, which the system may take back. Latency
+is of one query at a time, after ten that warm up; of `exact` also of one whose file is not in the
+system's cache. Recall is of exact's first 20. Times are of the processor too (all threads
+together), which a busy machine disturbs less.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
+import os
+import re
 import tempfile
 import time
 from multiprocessing import get_context
@@ -60,16 +63,14 @@ def measure(spec: str, count: int, dim: int, truth: np.ndarray | None) -> np.nda
         size = sum(path.stat().st_size for path in Path(name).iterdir())
         names = ids if spec == "exact" else ids[:0]
         del engine, photos, ids
-        before = _resident()
+        before = _resident("VmRSS")
         clock = time.perf_counter()
         if spec == "exact":
-            engine = Exact(spec, dim)
-            mapped = map_vectors(Path(name) / "vectors-1.f32", len(names), dim)
-            engine._ids, engine._vectors = names, mapped
+            engine = _exact(Path(name) / "vectors-1.f32", names, dim)
         else:
             engine = cast(type[SavedEngine], engine_class(spec)).load(Path(name), spec, dim)
         opened = time.perf_counter() - clock
-        held = _resident() - before
+        held = _resident("VmRSS") - before
         taken = []
         found = np.zeros((ASKED, 20), dtype=ID)
         for row in [*range(10), *range(ASKED)]:
@@ -77,6 +78,10 @@ def measure(spec: str, count: int, dim: int, truth: np.ndarray | None) -> np.nda
             found[row] = engine.search(queries[row : row + 1], 20).ids[0]
             spent = time.perf_counter() - clock, time.process_time() - processor
             taken.append(1000 * np.array(spent))
+        own, file = _resident("RssAnon"), _resident("RssFile")
+        if spec == "exact":
+            del engine  # what is mapped cannot leave the cache
+            cold = _cold(Path(name) / "vectors-1.f32", names, queries[:5])
     median, high = np.percentile(np.array(taken[10:])[:, 0], [50, 95])
     busy = np.median(np.array(taken[10:])[:, 1])
     share = 1.0
@@ -84,17 +89,39 @@ def measure(spec: str, count: int, dim: int, truth: np.ndarray | None) -> np.nda
         share = float(np.mean([np.isin(a, b).mean() for a, b in zip(truth, found, strict=True)]))
     print(
         f"{spec:12}{built:9.1f}{worked:9.1f}{opened:9.2f}{size / 1e6:9.0f}{held / 1e6:9.0f}"
-        f"{median:9.1f}{high:9.1f}{busy:9.1f}{share:9.3f}",
+        f"{own / 1e6:9.0f}{file / 1e6:9.0f}{median:9.1f}{high:9.1f}{busy:9.1f}{share:9.3f}",
         flush=True,
     )
+    if spec == "exact":
+        print(f"{'':12}with nothing of the file in the cache: {cold:.0f} ms", flush=True)
     return found
 
 
-def _resident() -> int:
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def _exact(file: Path, ids: np.ndarray, dim: int) -> Exact:
+    """The engine over a gallery's own file, mapped."""
+    engine = Exact("exact", dim)
+    engine._ids, engine._vectors = ids, map_vectors(file, len(ids), dim)
+    return engine
+
+
+def _cold(file: Path, ids: np.ndarray, queries: np.ndarray) -> float:
+    """Median milliseconds of an answer whose vectors have to be read from the disk."""
+    taken = []
+    for query in queries:
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        clock = time.perf_counter()
+        _exact(file, ids, queries.shape[1]).search(query[None], 20)
+        taken.append(1000 * (time.perf_counter() - clock))
+    return float(np.median(taken))
+
+
+def _resident(what: str) -> int:
+    """Bytes of this process in memory: "VmRSS" all, "RssAnon" its own, "RssFile" mapped files."""
+    found = re.search(rf"{what}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) * 1024
 
 
 def main() -> None:
@@ -109,7 +136,7 @@ def main() -> None:
     print(f"{options.vectors:,} x {options.dim}, {ASKED} queries one at a time")
     print(
         f"{'engine':12}{'build s':>9}{'(proc.)':>9}{'open s':>9}{'disk MB':>9}{'held MB':>9}"
-        f"{'median':>9}{'95th ms':>9}{'(proc.)':>9}{'rec@20':>9}"
+        f"{'own MB':>9}{'file MB':>9}{'median':>9}{'95th ms':>9}{'(proc.)':>9}{'rec@20':>9}"
     )
     truth = None
     for spec in options.engines.split(","):

@@ -55,11 +55,11 @@ def test_exact_is_what_a_naive_loop_finds_equal_scores_by_id(values, k, block):
     numbers = np.random.default_rng(0).permutation(len(vectors))
     engine = Exact("exact", 2)
     engine.add(ids_of(numbers), vectors)
-    before, exact._BLOCK = exact._BLOCK, block
+    before, exact._SCORES = exact._SCORES, block * len(queries)
     try:
         found = engine.search(queries, k)
     finally:
-        exact._BLOCK = before
+        exact._SCORES = before
     for row, query in enumerate(queries):
         pairs = sorted((-float(v @ query), int(n)) for v, n in zip(vectors, numbers, strict=True))
         expected = [(f"{n:08x}" * 8).encode() for _, n in pairs[:k]]
@@ -83,7 +83,7 @@ def test_exact_follows_whatever_joins_and_leaves(states):
 
 
 def test_exact_on_a_device_finds_the_same(monkeypatch):
-    monkeypatch.setattr(exact, "_BLOCK", 64)
+    monkeypatch.setattr(exact, "_SCORES", 64 * 5)
     engine = Exact("exact", DIM)
     engine.add(ids_of(range(300)), vectors_of(300))
     queries = vectors_of(5, seed=3)

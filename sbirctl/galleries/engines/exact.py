@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sbirctl.galleries.gallery import Gallery
 
-_BLOCK = 1 << 15  # vectors of one product: its scores stay small whatever the gallery's size
+_SCORES = 1 << 21  # of one product: few enough to stay small whatever the gallery's size
 _QUERIES = 64
 
 
@@ -33,6 +33,7 @@ class Exact:
         self._ids = np.empty(0, dtype=ID)  # by row; b"" for removed ones
         self._vectors = np.empty((0, dim), dtype=np.float32)
         self._moved: Tensor | None = None
+        self._gone: np.ndarray | None = None  # by row; whether it was removed
 
     @classmethod
     def check(cls, spec: str) -> None:
@@ -56,13 +57,14 @@ class Exact:
 
     def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
         """See `Engine.add`."""
-        self._moved = None
+        self._moved = self._gone = None
         self._ids = np.concatenate([self._ids, ids.astype(ID)])
         self._vectors = np.concatenate([self._vectors, vectors.astype(np.float32)])
 
     def remove(self, ids: np.ndarray) -> None:
         """See `Engine.remove`."""
         self._ids = np.where(np.isin(self._ids, ids), b"", self._ids).astype(ID)
+        self._gone = None
 
     def search(self, queries: np.ndarray, k: int) -> Nearest:
         """See `Engine.search`; exact up to the rounding of float32 products."""
@@ -77,12 +79,19 @@ class Exact:
         k = found.ids.shape[1]
         rows = [np.empty(0, dtype=np.int64)] * len(queries)
         best = [np.empty(0, dtype=np.float32)] * len(queries)
-        for first in range(0, len(self._ids), _BLOCK):
-            scores = self._scores(first, queries)
-            scores[self._ids[first : first + _BLOCK] == b""] = -np.inf
-            for i in range(len(queries)):
-                both = np.concatenate([best[i], scores[:, i]])
-                row = np.concatenate([rows[i], np.arange(first, first + len(scores))])
+        gone = self._gone
+        if gone is None:
+            gone = self._gone = self._ids == b""
+        # One product of many vectors where there are few queries: the threads of BLAS wait for one
+        # another at the end of each, up to a time slice (8 ms) where other work has a core.
+        block = _SCORES // len(queries)
+        for first in range(0, len(self._ids), block):
+            scores = self._scores(slice(first, first + block), queries)
+            scores[gone[first : first + block]] = -np.inf
+            for i, score in enumerate(scores.T):
+                near = _highest(score, k)
+                row = np.concatenate([rows[i], first + near])
+                both = np.concatenate([best[i], score[near]])
                 kept = self._first(both, row, k)
                 rows[i], best[i] = row[kept], both[kept]
         for i, (row, score) in enumerate(zip(rows, best, strict=True)):
@@ -92,22 +101,19 @@ class Exact:
 
     def _first(self, scores: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
         """Places of the k highest scores, best first; among equal ones the lower id first."""
-        kept = np.arange(len(scores))
-        if k < len(scores):
-            least = np.partition(scores, len(scores) - k)[len(scores) - k]
-            kept = np.flatnonzero(scores >= least)  # more than k where the last score is tied
+        kept = _highest(scores, k)
         return kept[np.lexsort((self._ids[rows[kept]], -scores[kept]))][:k]
 
-    def _scores(self, first: int, queries: np.ndarray) -> np.ndarray:
-        """(block, q) cosines of the block that begins at `first`; -inf for what is no number."""
+    def _scores(self, rows: slice, queries: np.ndarray) -> np.ndarray:
+        """(rows, q) cosines of some rows; -inf for what is no number."""
         if self._moved is None:
-            scores: np.ndarray = self._vectors[first : first + _BLOCK] @ queries.T
+            scores: np.ndarray = self._vectors[rows] @ queries.T
         else:
             import torch
 
             with torch.inference_mode():
                 asked = torch.from_numpy(queries).to(self._moved.device)
-                scores = (self._moved[first : first + _BLOCK] @ asked.T).cpu().numpy()
+                scores = (self._moved[rows] @ asked.T).cpu().numpy()
         scores[np.isnan(scores)] = -np.inf
         return scores
 
@@ -122,3 +128,10 @@ class Exact:
         engine = cls(gallery.engine, gallery.dim)
         engine._ids, engine._vectors = gallery.photo_ids(), gallery.vectors
         return engine
+
+
+def _highest(scores: np.ndarray, k: int) -> np.ndarray:
+    """Places of the k highest scores, and of those as high as the last of them."""
+    if k >= len(scores):
+        return np.arange(len(scores))
+    return np.flatnonzero(scores >= np.partition(scores, len(scores) - k)[len(scores) - k])
