@@ -95,7 +95,8 @@ class FloatCounter:
             upto[part] = rank[part]
             for i in np.flatnonzero(tied.any(axis=1)).tolist():
                 ties = _Ties.find(own[i], tied[i], self._rank_counter, i)
-                self._break_ties(some[i], columns, ties, rank[start + i], upto[start + i])
+                near = self._rank_counter.near(i)
+                self._break_ties(some[i], columns, ties, near, rank[start + i], upto[start + i])
         return Ranks(rank, upto, np.count_nonzero(relevant > 0, axis=1), rows.shape[1])
 
     def _break_ties(
@@ -103,6 +104,7 @@ class FloatCounter:
         row: np.ndarray,
         columns: slice,
         ties: _Ties,
+        near: tuple[np.ndarray, np.ndarray],
         rank: np.ndarray,
         upto: np.ndarray,
     ) -> None:
@@ -113,12 +115,12 @@ class FloatCounter:
         if np.count_nonzero(mixed) > _FEW:
             rank[:] = in_gallery_order(-row, self._inverse, columns)
             return
+        relevant, own_order = row[columns], self._order[columns]
+        other, other_score = near
         parts = (ties.score[mixed], ties.first[mixed], ties.own[mixed])
         for score, start, count in zip(*parts, strict=True):
-            same = np.flatnonzero(row == score)
-            relevant_ones = (same >= columns.start) & (same < columns.stop)
-            rest = np.sort(self._order[same[~relevant_ones]])
-            mine = np.sort(self._order[same[relevant_ones]])
+            rest = np.sort(self._order[other[other_score == score]])
+            mine = np.sort(own_order[relevant == score])
             before = len(rest) - rest.searchsorted(mine)
             rank[start : start + count] -= before.astype(np.int32)
 
@@ -160,6 +162,7 @@ class RankCounter:
     """
 
     def __init__(self, size: int, dtype: np.dtype) -> None:
+        self._size = size
         self._buckets = 1 << int(np.clip(np.ceil(np.log2(max(size, 2))), 8, 16))
         self.batch = int(np.clip(_BATCH // size, 1, 64))
         shape = (self.batch, size)
@@ -169,7 +172,8 @@ class RankCounter:
         self._near = np.empty(shape, dtype=bool)
         self._flag = np.zeros(self.batch * self._buckets, dtype=bool)
         self._offset = (np.arange(self.batch) * self._buckets)[:, None]
-        self._found = np.empty(0, dtype=dtype)
+        self._place = np.empty(0, dtype=np.intp)
+        self._near_scores = self._found = np.empty(0, dtype=dtype)
         self._cuts = np.zeros(1, dtype=np.intp)
 
     def __call__(
@@ -193,12 +197,15 @@ class RankCounter:
         scale = (self._buckets - 3) / (high - low)
         shift = 1 - low * scale
         if all(np.isfinite(found).all() for found in (high - low, scale, shift)):
-            lower, near, cuts = self._bucketed(rows, relevant, columns, scale, shift)
+            lower, place, cuts = self._bucketed(rows, relevant, columns, scale, shift)
         else:
-            rest = np.delete(rows, columns, axis=1)
-            lower, near = np.zeros(relevant.shape, dtype=np.intp), rest.ravel()
-            cuts = np.arange(len(rows) + 1) * rest.shape[1]
-        self._found, self._cuts = near, cuts
+            lower, place = np.zeros(relevant.shape, dtype=np.intp), np.arange(rows.size)
+            place = np.delete(place.reshape(rows.shape), columns, axis=1)
+            cuts = np.arange(len(rows) + 1) * place.shape[1]
+            place = place.ravel()
+        self._place, self._cuts = place, cuts
+        self._near_scores = rows.ravel().take(place)
+        near = self._found = self._near_scores.copy()
         inside = np.empty_like(lower)
         for i, own in enumerate(relevant):
             others = near[cuts[i] : cuts[i + 1]]
@@ -212,6 +219,18 @@ class RankCounter:
             # where a row's others end this looks at the next row's: a needless look at most
             tied |= near.take(inside, mode="clip") == relevant
         return lower, tied
+
+    def near(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """Photos that are not relevant and may have the score of a relevant one.
+
+        Args:
+            row: of the last call.
+
+        Returns:
+            (m,) columns and (m,) scores.
+        """
+        part = slice(self._cuts[row], self._cuts[row + 1])
+        return self._place[part] - row * self._size, self._near_scores[part]
 
     def equal(self, row: int, score: np.ndarray, own: np.ndarray) -> np.ndarray:
         """How many photos that are not relevant have the score of relevant ones.
@@ -235,7 +254,7 @@ class RankCounter:
         scale: np.ndarray,
         shift: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Counts from the histogram, and the scores it cannot tell from a relevant one."""
+        """Counts from the histogram, and places of scores it cannot tell from a relevant one."""
         n, size = rows.shape
         kind = rows.dtype.type
         first, last = kind(0), kind(self._buckets - 1)
@@ -257,7 +276,7 @@ class RankCounter:
         near[:, columns] = False
         found = near.ravel().nonzero()[0]
         cuts = found.searchsorted(np.arange(n + 1) * size)
-        return histogram.take(own), rows.ravel().take(found), cuts
+        return histogram.take(own), found, cuts
 
 
 class CodeCounter:

@@ -38,11 +38,20 @@ class Ranks:
     @property
     def tied(self) -> np.ndarray:
         """(n, R) int32: number of relevant photos with a score at least as high."""
-        n, R = self.upto.shape
-        last = np.ones((n, R), dtype=bool)
-        last[:, :-1] = self.upto[:, 1:] != self.upto[:, :-1]
-        own = np.where(last, np.arange(1, R + 1, dtype=np.int32), np.int32(R))
-        return np.minimum.accumulate(own[:, ::-1], axis=1)[:, ::-1]
+        if "tied" not in self.made:
+            n, R = self.upto.shape
+            found = np.tile(np.arange(1, R + 1, dtype=np.int32), (n, 1))
+            rows = self._rows_with_ties
+            upto = self.upto[rows]
+            own = np.where(upto[:, 1:] != upto[:, :-1], found[rows, :-1], np.int32(R))
+            found[rows, :-1] = np.minimum.accumulate(own[:, ::-1], axis=1)[:, ::-1]
+            self.made["tied"] = found
+        tied: np.ndarray = self.made["tied"]
+        return tied
+
+    @property
+    def _rows_with_ties(self) -> np.ndarray:
+        return np.flatnonzero((self.rank != self.upto).any(axis=1))
 
     @property
     def tied_with_others(self) -> np.ndarray:
@@ -52,11 +61,10 @@ class Ranks:
         gallery helps them.
         """
         found = np.zeros(len(self.rank), dtype=np.int64)
-        rows = np.flatnonzero((self.rank != self.upto).any(axis=1))
+        rows = self._rows_with_ties
         if len(rows):
-            some = Ranks(self.rank[rows], self.upto[rows], self.positive[rows], self.gallery)
-            last = some.upto - some.tied + np.arange(1, self.relevant + 1)
-            found[rows] = np.count_nonzero(some.rank < last, axis=1)
+            last = self.upto[rows] - self.tied[rows] + np.arange(1, self.relevant + 1)
+            found[rows] = np.count_nonzero(self.rank[rows] < last, axis=1)
         return found
 
 
@@ -68,8 +76,10 @@ def placed(definition: Definition, ranks: Ranks) -> tuple[np.ndarray, np.ndarray
     """
     rank = ranks.rank
     if definition.ties == "pessimistic":
-        places = np.arange(1, ranks.relevant + 1, dtype=np.int32)
-        rank = ranks.upto - ranks.tied + places
+        if "last" not in ranks.made:
+            places = np.arange(1, ranks.relevant + 1, dtype=np.int32)
+            ranks.made["last"] = ranks.upto - ranks.tied + places
+        rank = ranks.made["last"]
     if definition.nonpositive == "count":
         return rank, None
     return rank, np.arange(ranks.relevant) < ranks.positive[:, None]
