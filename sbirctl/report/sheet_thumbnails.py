@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image, ImageOps
 from sbirctl.core.errors import MismatchError, MissingError, SbirctlError
 from sbirctl.core.files import display_path
 from sbirctl.core.home import datasets_dir
+from sbirctl.core.read_ahead import read_ahead
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.store.manifest import Modality
 from sbirctl.store.reader import MANIFEST, Store
@@ -109,11 +111,13 @@ class Album:
 
     def _read(self, modality: Modality, rows: np.ndarray) -> None:
         made = self._made[modality]
-        wanted = np.setdiff1d(rows, np.fromiter(made, dtype=np.int64))
+        wanted = np.array(sorted(set(rows.tolist()) - made.keys()), dtype=np.int64)
         for start in range(0, len(wanted), _BLOCK):
             block = wanted[start : start + _BLOCK]
-            for row, pixels in zip(block, self._store.read(modality, block), strict=True):
-                made[int(row)] = thumbnail(pixels, self._side)
+            pixels = self._store.read(modality, block)
+            # Pillow lets other threads work while it resizes
+            images = read_ahead(pixels, lambda one: thumbnail(one, self._side), os.cpu_count() or 1)
+            made |= zip(map(int, block), images, strict=True)
 
 
 def pixel_rows(
@@ -156,6 +160,7 @@ def thumbnail(pixels: np.ndarray, side: int) -> Image.Image:
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     grey = image.mode == "L"
     reduced = max(image.size) / side
-    image = image.resize((side, side), Image.Resampling.LANCZOS)
+    # twice as quick as Lanczos, and looks the same where pictures are only made smaller
+    image = image.resize((side, side), Image.Resampling.HAMMING)
     # Averaging turns a thin black stroke on white into pale grey: stretch it to black again.
     return ImageOps.autocontrast(image, cutoff=(1, 0)) if grey and reduced > _THIN else image
