@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,16 @@ def find_embeddings(where: Path | None, report: Reporter = SILENT) -> Path:
     from sbirctl.pipeline.embed import embed
 
     return embed(where, report=report)
+
+
+def find_each(places: Sequence[Path | None], report: Reporter = SILENT) -> list[Path]:
+    """The embeddings files meant, each once; one that is named again is warned of."""
+    found: dict[Path, Path] = {}
+    for where in places:
+        path = find_embeddings(where, report)
+        if found.setdefault(path.resolve(), path) is not path:
+            report.warn(f"{display_path(path)} is named twice and counted once.")
+    return list(found.values())
 
 
 def read_embeddings(path: Path, report: Reporter = SILENT, *, vectors: bool = True) -> Embeddings:

@@ -10,7 +10,7 @@ from sbirctl.core.errors import SbirctlError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS, load_card
-from sbirctl.pipeline.evaluate import find_embeddings, read_embeddings, say_unstated
+from sbirctl.pipeline.evaluate import find_each, read_embeddings, say_unstated
 from sbirctl.pipeline.pictures import titles_of
 from sbirctl.report.against_ledger import ledger_cells
 from sbirctl.report.comparison import Cell, Measured, Row, cells_for, rows_of
@@ -62,14 +62,14 @@ def report(
     request = request or ReportRequest()
     own = request.against in (PAPER, LEDGER)
     against = None if own else figures(load_card(request.against))
-    measured: dict[Path, Measured] = {}
-    paths = [find_embeddings(where, report) for where in places]
-    for path, title in zip(paths, titles_of(paths, request.labels), strict=True):
-        if path.absolute() in measured:
-            report.warn(f"{display_path(path)} is named twice and counted once.")
-            continue
-        measured[path.absolute()] = _measure(path, title, against, request, report)
-    return rows_of(list(measured.values()))
+    paths = find_each(places, report)
+    titles = titles_of(paths, request.labels)
+    return rows_of(
+        [
+            _measure(path, title, against, request, report)
+            for path, title in zip(paths, titles, strict=True)
+        ]
+    )
 
 
 def check(rows: Sequence[Row], tolerance: float) -> None:

@@ -8,7 +8,9 @@ import pytest
 from sbirctl.core.progress import Reporter
 from sbirctl.pipeline.audit import audit
 from sbirctl.pipeline.compare import compare
+from sbirctl.pipeline.evaluate_all import evaluate_all
 from sbirctl.pipeline.report import report as report_on
+from sbirctl.pipeline.scores import EvaluateRequest
 from sbirctl.retrieval.definitions import get
 
 
@@ -57,3 +59,19 @@ def test_sides_that_start_from_other_weights_are_named(tmp_path):
     compare([clip], [drawn], ["map@all"], get("standard"), report=told)
     (said,) = [text for text in told.warnings if "start from" in text]
     assert "other weights: CLIP, and random values." in said
+
+
+def test_a_file_named_twice_is_one_seed(tmp_path):
+    one, other = write(tmp_path / "a.npz"), write(tmp_path / "b.npz")
+    told = Warnings()
+    again = tmp_path / "." / "a.npz"
+    found = compare([one, again], [other], ["map@all"], get("standard"), report=told)
+    assert [len(files) for _, files in found.systems] == [1, 1]
+    assert any("a.npz is named twice and counted once" in text for text in told.warnings)
+    told = Warnings()
+    compare([one], [one], ["map@all"], get("standard"), report=told)
+    assert any("a.npz stands on both sides" in text for text in told.warnings)
+    assert [row.path for row in evaluate_all([one, again, other], EvaluateRequest())] == [
+        one,
+        other,
+    ]
