@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sbirctl.models._named_weights import refuse_missing as refuse_missing
     from sbirctl.models._named_weights import search_weights as search_weights
     from sbirctl.models._named_weights import starting_models as starting_models
+    from sbirctl.models._pairs import PairModel as PairModel
     from sbirctl.models._parameters import count_parts as count_parts
     from sbirctl.models._presets import PAPER as PAPER
     from sbirctl.models._presets import Preset as Preset
@@ -75,6 +76,7 @@ else:
                 "misfit",
                 "starting_models",
             ),
+            "_pairs": ("PairModel",),
             "_parameters": ("count_parts",),
             "_presets": ("PAPER", "Preset", "flat"),
             "_pretraining": ("pretrained_on",),

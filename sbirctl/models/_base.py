@@ -29,7 +29,6 @@ class Model(nn.Module, ABC):
     trainable: ClassVar[bool] = True
     settings_version: ClassVar[int] = 1  # raised when `upgrade` has something to do
     edges_setting: ClassVar[str] = ""  # whose true says that photos' edge maps are read
-    scores_pairs: ClassVar[bool] = False  # whether `tokens` and `pair_scores` are there
     # What `embed --set` may change of a trained model, beside `precision`: no step reads them.
     embedding_settings: ClassVar[tuple[str, ...]] = ("mirror",)
 
@@ -184,21 +183,6 @@ class Model(nn.Module, ABC):
         with torch.no_grad(), self.autocast():
             found = self.features(self.preprocess(images, modality), modality, edges)
         return nn.functional.normalize(found.float(), dim=-1)
-
-    def tokens(self, images: Tensor, modality: Modality) -> Tensor:
-        """What `pair_scores` takes of images, without gradient; models with `scores_pairs` alone.
-
-        Args:
-            images: (n, 1 or 3, H, W) uint8.
-
-        Returns:
-            (n, ...) float32.
-        """
-        raise NotImplementedError
-
-    def pair_scores(self, sketch: Tensor, photo: Tensor) -> Tensor:
-        """(n,) float32 scores from 0 to 1 of n pairs, from the `tokens` of their sides."""
-        raise NotImplementedError
 
     @abstractmethod
     def recipe(self) -> Sequence[Stage]:

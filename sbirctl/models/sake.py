@@ -130,7 +130,7 @@ class Sake(Model):
         if self.classes is None:
             return record
         self.teacher.backbone.fill(state, record)
-        classifier = self.backbone.classifier_in(state)
+        classifier = _classifier_in(state, self.backbone.classifier)
         if classifier is None or len(classifier[1]) != LABELS:
             raise MismatchError(
                 f"{record.name} holds no classifier of ImageNet's {LABELS} labels, which the"
@@ -235,3 +235,15 @@ class Sake(Model):
         if self._similarity.device != device:
             self._similarity = self._similarity.to(device)
         return self._similarity
+
+
+def _classifier_in(
+    state: Mapping[str, Tensor], names: tuple[str, ...]
+) -> tuple[Tensor, Tensor] | None:
+    """(classes, width) weight and (classes,) bias of the first layer of these names in a network's
+    tensors; None where they hold none."""
+    for name in names:
+        weight, bias = state.get(f"{name}.weight"), state.get(f"{name}.bias")
+        if weight is not None and bias is not None:
+            return weight.flatten(1), bias
+    return None

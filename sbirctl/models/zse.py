@@ -21,8 +21,8 @@ from sbirctl.losses import at_least_float32
 from sbirctl.models import (
     MODELS,
     Augmentation,
-    Model,
     ModelSettings,
+    PairModel,
     ParamGroup,
     Stage,
     WeightsRecord,
@@ -73,11 +73,10 @@ class ZseSettings(ModelSettings):
 
 
 @MODELS.register
-class Zse(Model):
+class Zse(PairModel):
     """Transformer with a retrieval token, cross-attention of token sets, relation network."""
 
     name = "zse"
-    scores_pairs = True
     check_settings: ClassVar[dict[str, Any]] = {
         "backbone": {
             "name": "vit_tiny_patch16_224", "img_size": 64, "depth": 2, "embed_dim": 32,
@@ -202,13 +201,13 @@ class Zse(Model):
         return (Stage("train", options.epochs, plan, groups),)
 
     def tokens(self, images: Tensor, modality: Modality) -> Tensor:
-        """See `Model.tokens`."""
+        """See `PairModel.tokens`."""
         with torch.no_grad(), self.autocast():
             found: Tensor = self.encoder(self.preprocess(images, modality))
         return found.float()
 
     def pair_scores(self, sketch: Tensor, photo: Tensor) -> Tensor:
-        """See `Model.pair_scores`."""
+        """See `PairModel.pair_scores`."""
         with torch.no_grad(), self.autocast():
             return self._pairs(sketch, photo)[2].float()
 

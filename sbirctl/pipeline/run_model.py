@@ -81,6 +81,7 @@ def pair_scorer(e: Embeddings, path: Path) -> PairScorer:
     import numpy as np
 
     from sbirctl.core.home import CHECKPOINT
+    from sbirctl.models import PairModel
     from sbirctl.training.embedding import digests
     from sbirctl.training.embedding_target import from_checkpoint
     from sbirctl.training.pair_scoring import StoredPairs
@@ -92,7 +93,7 @@ def pair_scorer(e: Embeddings, path: Path) -> PairScorer:
             "Name a run: see `sbirctl runs`.",
         )
     found = from_checkpoint(checkpoint, {}, device="auto", weights="")
-    if not found.model.scores_pairs:
+    if not isinstance(found.model, PairModel):
         raise MismatchError(
             f"{found.model.name} scores no pairs of pictures.",
             "Train a model that does, such as zse, or take another method.",

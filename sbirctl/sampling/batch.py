@@ -72,19 +72,17 @@ class Batch:
             return slice(0, len(self.photo_label)), slice(0, len(self.sketch_label))
         return self.share.photo, self.share.sketch
 
-    def to(self, device: torch.device | str, non_blocking: bool = True) -> Batch:
+    def to(self, device: torch.device | str) -> Batch:
         """The same batch on `device`; the instances, which no network sees, stay where they are.
 
         Augmentation reads them, and would else wait for the device in every step.
         """
         moved = {
-            f.name: getattr(self, f.name).to(device, non_blocking=non_blocking)
+            f.name: getattr(self, f.name).to(device, non_blocking=True)
             for f in fields(self)
             if f.name not in _KEPT and getattr(self, f.name) is not None
         }
-        share = self.share
-        if share is not None:
-            share = replace(share, whole=share.whole.to(device, non_blocking))
+        share = self.share and replace(self.share, whole=self.share.whole.to(device))
         return replace(self, **moved, share=share)
 
 

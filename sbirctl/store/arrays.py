@@ -125,9 +125,6 @@ class Mapped:
         self._array = flat.reshape(shape)
         self._read = 0
 
-    def __len__(self) -> int:
-        return len(self._array)
-
     def take(self, rows: np.ndarray) -> np.ndarray:
         """Copies of some rows, (len(rows), …).
 

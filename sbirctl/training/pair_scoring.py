@@ -1,4 +1,4 @@
-"""Scores that a model gives pairs of stored pictures (`Model.pair_scores`), in bounded memory."""
+"""Scores that a model gives pairs of stored pictures (`PairModel`), in bounded memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sbirctl.models import Model
+from sbirctl.models import PairModel
 from sbirctl.sampling.subsets import ImageSubset, Subset
 from sbirctl.training.embedding import BATCH, device_of
 from sbirctl.training.loader import to_tensor
@@ -24,7 +24,7 @@ class StoredPairs:
     evaluation mode.
     """
 
-    def __init__(self, model: Model, subset: Subset, held: int = HELD) -> None:
+    def __init__(self, model: PairModel, subset: Subset, held: int = HELD) -> None:
         self._model = model.eval()
         self._subset = subset
         some = next(self._tokens(subset.photo, np.arange(1)))

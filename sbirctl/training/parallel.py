@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from sbirctl.core.errors import UsageError
 from sbirctl.models import Model
+from sbirctl.sampling.batch import Batch
 
 
 def synchronise_batch_norm(model: Model, device: torch.device) -> None:
@@ -47,19 +48,34 @@ def check_batch_norm(model: Model, pieces: int) -> None:
             )
 
 
-def data_parallel(module: nn.Module) -> nn.Module | None:
-    """The module in PyTorch's data-parallel wrapper, which averages during the backward pass.
+Terms = Callable[[Model, Batch, str], dict[str, Tensor]]
+
+
+class _LossTerms(nn.Module):
+    """Loss terms of a batch as the one module call that PyTorch's wrapper wants."""
+
+    def __init__(self, model: Model, terms: Terms) -> None:
+        super().__init__()
+        self.model, self._terms = model, terms
+
+    def forward(self, batch: Batch, stage: str) -> dict[str, Tensor]:
+        return self._terms(self.model, batch, stage)
+
+
+def data_parallel(model: Model, terms: Terms) -> nn.Module | None:
+    """Loss terms in PyTorch's data-parallel wrapper, which averages during the backward pass.
 
     The first process's weights are sent to all others. To be called again whenever other
     parameters take gradients.
 
     Args:
-        module: after a backward pass: its gradients tell which parameters a step uses.
+        model: after a backward pass: its gradients tell which parameters a step uses.
+        terms: gives the loss terms of a model, a batch and a stage.
 
     Returns:
-        None while no parameter takes gradients.
+        A module to call with batch and stage; None while no parameter takes gradients.
     """
-    moving = [p for p in module.parameters() if p.requires_grad]
+    moving = [p for p in model.parameters() if p.requires_grad]
     if not moving:
         return None
     # A backbone may have layers behind the maps a model takes.
@@ -67,7 +83,7 @@ def data_parallel(module: nn.Module) -> nn.Module | None:
     # 1 x 1 filters, which are the same bytes in both orders.
     warnings.filterwarnings("ignore", message="Grad strides do not match")
     wrapped = DistributedDataParallel(
-        module, gradient_as_bucket_view=True, find_unused_parameters=unused
+        _LossTerms(model, terms), gradient_as_bucket_view=True, find_unused_parameters=unused
     )
     wrapped.broadcast_buffers = False  # running statistics are frozen or synchronised already
     return wrapped

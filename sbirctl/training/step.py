@@ -69,7 +69,7 @@ class TrainingStep:
             scaler=self.scaler,
         )
         if self.group.world > 1 and self._wrapped is None and settings.accumulate == 1:
-            self._wrapped = data_parallel(LossTerms(self.model))  # from an epoch's second step on
+            self._wrapped = data_parallel(self.model, loss_terms)  # from the second step on
         if settings.clip_grad > 0:
             moving = [p for group in self.optimizer.param_groups for p in group["params"]]
             self.scaler.unscale_(self.optimizer)
@@ -101,7 +101,7 @@ def gradients(
         seed: of this step; dropout and the like are drawn from it alone, so a resumed run draws
             what an uninterrupted one does.
         autocast: context of the forward passes.
-        wrapped: `LossTerms` of the model in its data-parallel wrapper; without it, the gradients
+        wrapped: what `data_parallel` made of the model and `loss_terms`; without it, the gradients
             of shares are averaged after the backward pass.
         scaler: multiplies the loss, and with it the gradients, where half precision would lose
             the small ones.
@@ -136,15 +136,3 @@ def loss_terms(model: Model, batch: Batch, stage: str) -> dict[str, Tensor]:
     if batch.share is not None:
         encoded = all_gather(encoded, batch.share)
     return model.losses(encoded, batch.whole, stage)
-
-
-class LossTerms(nn.Module):
-    """`loss_terms` as the one module call that PyTorch's data-parallel wrapper wants."""
-
-    def __init__(self, model: Model) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, batch: Batch, stage: str) -> dict[str, Tensor]:
-        """See `loss_terms`."""
-        return loss_terms(self.model, batch, stage)

@@ -422,7 +422,11 @@ def test_a_backbones_own_layers_are_taken_over_where_they_fit() -> None:
 
     net = Net()
     given = [net.classifier[0], net.classifier[2]]
-    trunk = Trunk(Backbone(net, 8, "torchvision", BackboneSettings("net"), (), True))
+    trunk = Trunk(
+        Backbone(
+            net, 8, "torchvision", BackboneSettings("net"), (), ("features.0", "features.1"), True
+        )
+    )
     assert (trunk.channels, trunk.grid) == (4, 3)
     head = Head(4, 3, 8, 5, 2, 0.0)
     head.adopt(trunk.own)

@@ -32,7 +32,7 @@ def test_rows_in_any_order_by_many_threads_while_pages_are_given_up(array, monke
     path, values = array
     monkeypatch.setattr(arrays, "_WINDOW", 10 * ROW)
     rows = Mapped(path, values.shape, values.dtype, 7)
-    wanted = [np.random.default_rng(i).integers(0, len(rows), 9) for i in range(200)]
+    wanted = [np.random.default_rng(i).integers(0, len(values), 9) for i in range(200)]
     with ThreadPoolExecutor(4) as pool:
         for chosen, found in zip(wanted, pool.map(rows.take, wanted), strict=True):
             assert np.array_equal(found, values[chosen])
@@ -46,7 +46,7 @@ def test_what_was_read_does_not_stay(array, monkeypatch):
     before = file_pages()
     rows = Mapped(path, values.shape, values.dtype, 7)
     most = 0
-    for start in range(0, len(rows), 16):
+    for start in range(0, len(values), 16):
         rows.take(np.arange(start, start + 16))
         most = max(most, file_pages() - before)
     assert 0 < most < 24 << 20

@@ -31,7 +31,7 @@ from sbirctl.training.loader import BatchLoader
 from sbirctl.training.loop import Trainer
 from sbirctl.training.optim import set_trainable
 from sbirctl.training.parallel import data_parallel
-from sbirctl.training.step import LossTerms, gradients
+from sbirctl.training.step import gradients, loss_terms
 
 TOLERANCE = 1e-5
 COMMANDS = (
@@ -166,7 +166,7 @@ def check_gradients(name, group):
         more = {"pieces": pieces, "seed": 1, "autocast": nullcontext()}
         terms = gradients(model, given, stage, **more)
         if way == "wrapped":
-            wrapped = data_parallel(LossTerms(model))
+            wrapped = data_parallel(model, loss_terms)
             model.zero_grad(set_to_none=True)
             terms = gradients(model, given, stage, wrapped=wrapped, **more)
         grads = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}

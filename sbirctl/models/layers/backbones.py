@@ -15,7 +15,6 @@ from sbirctl.models._publishers import read_backbone_weights
 from sbirctl.models._weights import RANDOM, WeightsRecord, load_state
 
 _AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
-_HEADS = ("avgpool", "dropout", "fc")
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,8 @@ class Backbone(nn.Module):
         width: number of pooled features.
         library: "torchvision" or "timm".
         settings: what it was built from.
+        classifier: names of what classified, of which published weights hold tensors.
+        trunk: names of the modules that run before pooling, one after the other, if known.
         freeze_bn: batch norm keeps its running statistics also in training; its scale and shift
             are trained like any other parameter.
 
@@ -55,6 +56,7 @@ class Backbone(nn.Module):
         library: str,
         settings: BackboneSettings,
         classifier: tuple[str, ...],
+        trunk: tuple[str, ...],
         freeze_bn: bool,
     ) -> None:
         super().__init__()
@@ -62,8 +64,8 @@ class Backbone(nn.Module):
         self.width = width
         self.library = library
         self.settings = settings
+        self.classifier, self.trunk = classifier, trunk
         self.freeze_bn = freeze_bn
-        self._classifier = tuple(f"{name}." for name in classifier)
         self._frozen: frozenset[str] = frozenset()
         if settings.freeze:
             self._frozen = self.ahead_of(settings.freeze)
@@ -85,20 +87,19 @@ class Backbone(nn.Module):
         Raises:
             UsageError: the network has no such maps.
         """
-        if self.library == "timm" and hasattr(self.net, "forward_intermediates"):
+        if hasattr(self.net, "forward_intermediates"):
             last, maps = self.net.forward_intermediates(images)
             if last.shape[-2:] == maps[-1].shape[-2:]:  # MobileNet's last convolution, for one
                 maps[-1] = last
             return list(maps)
-        children = _trunk(self.net)
-        if children is None:
+        if not self.trunk:
             raise UsageError(
                 f"The backbone {self.settings.name!r} gives no feature maps.",
                 "Take one with levels, such as resnet50, vgg19 or mobilenetv2_100.",
             )
         maps = []
-        for child in children:
-            images = child(images)
+        for name in self.trunk:
+            images = self.net.get_submodule(name)(images)
             if maps and maps[-1].shape[-2:] == images.shape[-2:]:
                 maps.pop()
             maps.append(images)
@@ -111,7 +112,7 @@ class Backbone(nn.Module):
             images: (n, 3, H, W) normalised.
             level: its number, 1 the finest, one of those of `shapes`.
         """
-        if self.library == "timm" and hasattr(self.net, "forward_intermediates"):
+        if hasattr(self.net, "forward_intermediates"):
             last = len(self.net.feature_info)
             if level < last:
                 taken = {"indices": [level - 1], "stop_early": True, "intermediates_only": True}
@@ -182,17 +183,8 @@ class Backbone(nn.Module):
         Raises:
             MismatchError: they are another architecture's.
         """
-        tolerated = (*self._classifier, *_AUXILIARY)
+        tolerated = (*(f"{name}." for name in self.classifier), *_AUXILIARY)
         load_state(self.net, state, source=record.name, tolerated=tolerated)
-
-    def classifier_in(self, state: Mapping[str, Tensor]) -> tuple[Tensor, Tensor] | None:
-        """(classes, width) weight and (classes,) bias of the network's own classifier, which it
-        goes without here; None where the tensors do not hold one."""
-        for prefix in self._classifier:
-            weight, bias = state.get(f"{prefix}weight"), state.get(f"{prefix}bias")
-            if weight is not None and bias is not None:
-                return weight.flatten(1), bias
-        return None
 
     def ahead_of(self, count: int) -> frozenset[str]:
         """Names of the parameters that the map of that number, 1 the finest, depends on.
@@ -220,18 +212,3 @@ class Backbone(nn.Module):
         maps = self.feature_maps(torch.zeros(1, 3, height, width))
         self.train(was_training)
         return maps
-
-
-def _trunk(net: nn.Module) -> list[nn.Module] | None:
-    """The modules a torchvision network runs before pooling, one after the other."""
-    children = dict(net.named_children())
-    for name in ("features", "layers"):
-        trunk = children.get(name)
-        if isinstance(trunk, nn.Sequential) and "permute" not in children:  # Swin's are n, H, W, C
-            return list(trunk)
-    trunk = children.get("trunk_output")
-    if isinstance(trunk, nn.Sequential):
-        return [children["stem"], *trunk]
-    if "fc" in children:
-        return [child for name, child in children.items() if name not in _HEADS]
-    return None

@@ -13,6 +13,8 @@ from torch import nn
 from sbirctl.core.errors import UsageError, nearest
 from sbirctl.models.layers.backbones import Backbone, BackboneSettings
 
+_HEADS = ("avgpool", "dropout", "fc")
+
 
 def build(settings: BackboneSettings, *, freeze_bn: bool = True) -> Backbone:
     """The network of that name with random values and without its classifier.
@@ -25,13 +27,14 @@ def build(settings: BackboneSettings, *, freeze_bn: bool = True) -> Backbone:
 
     names = torchvision.models.list_models(module=torchvision.models)
     if settings.name in names:
-        net, width, classifier = _construct(settings, _torchvision)
-        return Backbone(net, width, "torchvision", settings, classifier, freeze_bn)
-    if not timm.is_model(settings.name):
+        library, built = "torchvision", _construct(settings, _torchvision)
+    elif timm.is_model(settings.name):
+        library, built = "timm", _construct(settings, _timm)
+    else:
         known = {*names, *timm.list_models()}
         raise UsageError(f"There is no backbone {settings.name!r}.", nearest(settings.name, known))
-    net, width, classifier = _construct(settings, _timm)
-    return Backbone(net, width, "timm", settings, classifier, freeze_bn)
+    net, width, classifier = built
+    return Backbone(net, width, library, settings, classifier, _trunk(net), freeze_bn)
 
 
 _Built = tuple[nn.Module, int, tuple[str, ...]]
@@ -76,3 +79,16 @@ def _timm(settings: BackboneSettings) -> _Built:
     classifier = net.pretrained_cfg.get("classifier") or ()
     names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
     return net, width, names
+
+
+def _trunk(net: nn.Module) -> tuple[str, ...]:
+    """Names of the modules a torchvision network runs before pooling, one after the other."""
+    children = dict(net.named_children())
+    for name in ("features", "layers"):
+        trunk = children.get(name)
+        if isinstance(trunk, nn.Sequential) and "permute" not in children:  # Swin's are n, H, W, C
+            return tuple(f"{name}.{child}" for child, _ in trunk.named_children())
+    trunk = children.get("trunk_output")
+    if isinstance(trunk, nn.Sequential):
+        return ("stem", *(f"trunk_output.{child}" for child, _ in trunk.named_children()))
+    return tuple(name for name in children if name not in _HEADS) if "fc" in children else ()
