@@ -12,8 +12,10 @@ from sbirctl.models._registry import settings_schema as settings_schema
 
 if TYPE_CHECKING:
     from sbirctl.models._base import Model as Model
+    from sbirctl.models._cards import RUNGS as RUNGS
     from sbirctl.models._cards import Card as Card
     from sbirctl.models._cards import Paper as Paper
+    from sbirctl.models._cards import Trust as Trust
     from sbirctl.models._cards import card_file as card_file
     from sbirctl.models._cards import card_presets as card_presets
     from sbirctl.models._cards import load_card as load_card
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from sbirctl.models._named_weights import find_named_weights as find_named_weights
     from sbirctl.models._named_weights import misfit as misfit
     from sbirctl.models._named_weights import named_weights as named_weights
+    from sbirctl.models._named_weights import pretrained_on as pretrained_on
     from sbirctl.models._named_weights import publishers as publishers
     from sbirctl.models._named_weights import refuse_missing as refuse_missing
     from sbirctl.models._named_weights import search_weights as search_weights
@@ -38,15 +41,12 @@ if TYPE_CHECKING:
     from sbirctl.models._presets import PAPER as PAPER
     from sbirctl.models._presets import Preset as Preset
     from sbirctl.models._presets import flat as flat
-    from sbirctl.models._pretraining import pretrained_on as pretrained_on
     from sbirctl.models._recipe import Augmentation as Augmentation
     from sbirctl.models._recipe import ModelSettings as ModelSettings
     from sbirctl.models._recipe import ParamGroup as ParamGroup
     from sbirctl.models._recipe import Stage as Stage
     from sbirctl.models._tables import Column as Column
     from sbirctl.models._tables import Table as Table
-    from sbirctl.models._trust import RUNGS as RUNGS
-    from sbirctl.models._trust import Trust as Trust
     from sbirctl.models._weights import WeightsRecord as WeightsRecord
 else:
     __getattr__, __dir__ = lazy_attributes(
@@ -54,8 +54,10 @@ else:
         {
             "_base": ("Model",),
             "_cards": (
+                "RUNGS",
                 "Card",
                 "Paper",
+                "Trust",
                 "card_file",
                 "card_presets",
                 "load_card",
@@ -70,6 +72,7 @@ else:
                 "NamedWeights",
                 "find_named_weights",
                 "named_weights",
+                "pretrained_on",
                 "publishers",
                 "refuse_missing",
                 "search_weights",
@@ -79,10 +82,8 @@ else:
             "_pairs": ("PairModel",),
             "_parameters": ("count_parts",),
             "_presets": ("PAPER", "Preset", "flat"),
-            "_pretraining": ("pretrained_on",),
             "_recipe": ("Augmentation", "ModelSettings", "ParamGroup", "Stage"),
             "_tables": ("Column", "Table"),
-            "_trust": ("RUNGS", "Trust"),
             "_weights": ("WeightsRecord",),
         },
     )

@@ -14,7 +14,50 @@ from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
 from sbirctl.models._presets import Preset, parse_presets
 from sbirctl.models._registry import MODELS
 from sbirctl.models._tables import Table, parse_table
-from sbirctl.models._trust import OWN, Trust, parse_trust
+
+UNVERIFIED = "paper"
+OWN = "own"
+RUNGS: Mapping[str, str] = {
+    "parity": "computes what the released code computes, compared by numbers",
+    "checkpoint": "a released checkpoint scores its published figure",
+    "retrained": "retrained on the full data, within the interval of the published figure",
+    UNVERIFIED: "from the paper only (unverified)",
+    OWN: "no paper's own system is claimed",
+}
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How a model was compared with its paper, and what is missing of it.
+
+    Attributes:
+        rung: the highest reached, a key of `RUNGS`.
+        evidence: the script or measurement, with its figures; "" where there is none.
+        partial: what the paper has and the model has not, in words; "" for a whole model.
+    """
+
+    rung: str
+    evidence: str = ""
+    partial: str = ""
+
+    @property
+    def short(self) -> str:
+        """A few words for lists."""
+        name = "paper (unverified)" if self.rung == UNVERIFIED else self.rung
+        return f"{name}, partial" if self.partial else name
+
+    @property
+    def line(self) -> str:
+        """What is said before a training, "" where no paper's system is claimed."""
+        if self.rung == OWN:
+            return ""
+        return ", ".join([RUNGS[self.rung], *(["partial"] if self.partial else [])])
+
+    @property
+    def remark(self) -> str:
+        """What must stand beside figures of the model, "" for nothing."""
+        found = [RUNGS[UNVERIFIED]] if self.rung == UNVERIFIED else []
+        return ", ".join([*found, *(["partial"] if self.partial else [])])
 
 
 @dataclass(frozen=True)
@@ -115,7 +158,7 @@ def parse_card(name: str, data: dict[str, Any]) -> Card:
     _check_presets(tables, presets)
     weights = tuple(StartingWeights(**w) for w in data.pop("weights", []))
     deviations = tuple(data.pop("deviations", ()))
-    trust = parse_trust(data.pop("trust", None))
+    trust = _parse_trust(data.pop("trust", None))
     return Card(
         name=name,
         paper=paper,
@@ -213,3 +256,18 @@ def _bare_card(name: str) -> Card:
     """What is known of a model in a file of its own that has no card beside it."""
     summary = (MODELS.get(name).__doc__ or "").strip().split("\n")[0]
     return Card(name, summary, "", "", 0, 0, Paper("", "", "", 0, ""), Trust(OWN), ())
+
+
+def _parse_trust(data: Mapping[str, Any] | None) -> Trust:
+    """The `[trust]` of a card; a card that says nothing is unverified.
+
+    Raises:
+        TypeError, ValueError: a key is unknown, there is no such rung, or one that was reached by
+            a comparison does not name it.
+    """
+    trust = Trust(**data) if data else Trust(UNVERIFIED)
+    if trust.rung not in RUNGS:
+        raise ValueError(f"trust has the rung {trust.rung!r}, not one of {', '.join(RUNGS)}")
+    if trust.rung not in (UNVERIFIED, OWN) and not trust.evidence:
+        raise ValueError(f"trust has the rung {trust.rung} and names no evidence")
+    return trust

@@ -13,7 +13,7 @@ from sbirctl.core.home import newest_run
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.pipeline.evaluate import read_embeddings
 from sbirctl.pipeline.pictures import beside, embeddings_files, marked, titles_of
-from sbirctl.training.find_run import find_run
+from sbirctl.training.find import find_run
 
 if TYPE_CHECKING:
     from sbirctl.report.curves import RankingCurves

@@ -20,7 +20,7 @@ from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Result
 from sbirctl.retrieval.evaluation import evaluate as rank_and_measure
 from sbirctl.splits.spellings import key
-from sbirctl.training.find_run import find_run, refuse_changed
+from sbirctl.training.find import find_run, refuse_changed
 
 EMBEDDINGS = "embeddings.h5"
 SCORES = "scores.json"

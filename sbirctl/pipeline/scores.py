@@ -14,7 +14,6 @@ from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.chance import chance_levels
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.definitions import get as get_definition
-from sbirctl.retrieval.duplicates import count_duplicates
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Options, Result
 from sbirctl.retrieval.statistics import Unit, bootstrap_intervals, class_interval
@@ -114,7 +113,7 @@ def describe(
         "gallery": len(e.gallery),
         "classes": len(np.unique(e.query_label)),
         "queries_without_relevant": int(np.count_nonzero(result.relevant == 0)),
-        "gallery_duplicates": count_duplicates(e),
+        "gallery_duplicates": e.count_duplicates(),
         "scope": e.scope,
         "model": e.model,
         "trust": trust_remark(e.model),

@@ -22,7 +22,7 @@ from sbirctl.sharing.packed import pack as write_file
 from sbirctl.sharing.packed import unpack as read_file
 from sbirctl.sharing.received import read_origin
 from sbirctl.training.checkpoint import Checkpoint, read_checkpoint
-from sbirctl.training.find_run import find_run, receive
+from sbirctl.training.find import find_run, receive
 
 _SHOWN = 2
 _FIGURES = {

@@ -12,7 +12,6 @@ from sbirctl.retrieval import definitions, metrics
 from sbirctl.retrieval.chance import chance_levels
 from sbirctl.retrieval.codes import encoder
 from sbirctl.retrieval.collapse import TIED, tie_sign, tied_share, vector_signs
-from sbirctl.retrieval.duplicates import count_duplicates
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.evaluation import Options, Result, evaluate, impossible
 
@@ -136,7 +135,7 @@ def _about_sign(standard: Result, row: dict[str, float | None], ignoring: Result
 
 def _about_sides(e: Embeddings, standard: Result, published: Sizes) -> list[str]:
     found = []
-    if duplicates := count_duplicates(e):
+    if duplicates := e.count_duplicates():
         found.append(f"{duplicates} of {len(e.gallery)} gallery photos repeat an earlier one.")
     if dropped := int(np.count_nonzero(standard.relevant == 0)):
         found.append(

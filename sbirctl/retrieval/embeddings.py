@@ -5,6 +5,7 @@ Kept in HDF5, or NPZ made by any program; docs/formats.md lists the keys.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
@@ -101,6 +102,19 @@ class Embeddings:
     def matrix(self) -> np.ndarray | None:
         """Scores or distances of all pairs, None where vectors are compared."""
         return self.distances if self.scores is None else self.scores
+
+    def count_duplicates(self) -> int | None:
+        """Photos that repeat an earlier one: by digest of the file, else by equal vectors.
+
+        None where there is neither.
+        """
+        if self.gallery_digest is not None:
+            known = self.gallery_digest[self.gallery_digest != b""]
+            return len(known) - len(np.unique(known))
+        if not self.gallery.shape[1]:
+            return None
+        seen = {hashlib.blake2b(v.tobytes(), digest_size=16).digest() for v in self.gallery}
+        return len(self.gallery) - len(seen)
 
     @classmethod
     def from_arrays(

@@ -13,7 +13,7 @@ import pytest
 
 from sbirctl.sharing import hub as sharing_hub
 from sbirctl.sharing.hub import Address, parse
-from sbirctl.training.find_run import refuse_changed
+from sbirctl.training.find import refuse_changed
 from tests.cli import hub_server
 
 
@@ -435,7 +435,7 @@ def test_an_export_made_here_leaves_what_came_as_it_came(pushed, monkeypatch):
 
 def test_runs_are_found_without_the_hub_s_library():
     code = (
-        "import sys; from sbirctl.training.find_run import find_run; find_run('x'); "
+        "import sys; from sbirctl.training.find import find_run; find_run('x'); "
         "sys.exit('huggingface_hub' in sys.modules or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

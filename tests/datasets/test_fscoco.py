@@ -155,7 +155,7 @@ def test_a_store_that_counts_as_prepared_has_its_list_and_captions(tmp_path, mon
         there.extend(name for name in (CAPTIONS, TEST_INSTANCES) if (path.parent / name).exists())
         raise OSError("killed")
 
-    monkeypatch.setattr("sbirctl.store.finish.write_manifest", killed)
+    monkeypatch.setattr("sbirctl.store.writer.write_manifest", killed)
     with pytest.raises(OSError, match="killed"):
         prepare("fscoco", {"from": [write(tmp_path, FILES)]}, settings={"size": 16}, workers=1)
     assert there == [CAPTIONS, TEST_INSTANCES]

@@ -13,7 +13,7 @@ from pictures import draw, encoded, files_of, item, noise, source
 
 from sbirctl.core import files as core_files
 from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageError
-from sbirctl.store import finish, pixels, shards, writer
+from sbirctl.store import pixels, shards, writer
 from sbirctl.store.images import load_image
 from sbirctl.store.pixels import PixelFile
 from sbirctl.store.raw import RawDataset, RawItem
@@ -336,7 +336,7 @@ class TestKilled:
         [
             *((PixelFile, "write", after) for after in (0, 7, 19)),
             *((core_files.os, "fsync", after) for after in (0, 1, 2)),
-            (finish, "store_digest", 0),
+            (writer, "store_digest", 0),
             (h5py.AttributeManager, "modify", 0),
             (PixelFile, "finish", 0),
         ],
@@ -412,7 +412,7 @@ class TestKilled:
 def stopped_before_the_end(monkeypatch):
     """Stop when all pixels are written; gives the records."""
     with monkeypatch.context() as patched:
-        patched.setattr(writer, "finish", lambda *args: 1 / 0)
+        patched.setattr(writer, "_finish", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             build()
     return sorted((store_folder("s") / writer.UNFINISHED).glob("*.json"))
@@ -431,10 +431,10 @@ class TestKilledWhileCopying:
     @pytest.mark.parametrize(
         ("owner", "name", "after"),
         [
-            *((finish, "decode_shard", after) for after in range(1)),
+            *((writer, "decode_shard", after) for after in range(1)),
             (PixelFile, "copy", 0),
             (PixelFile, "finish", 0),
-            (finish, "store_digest", 0),
+            (writer, "store_digest", 0),
             *((core_files.os, "replace", after) for after in range(35)),
         ],
     )
@@ -464,7 +464,7 @@ def test_a_file_that_changes_after_a_stop_has_its_own_pixels(monkeypatch):
 
     expected = files_of(build(made(900), "t"))["images.h5"]
     with monkeypatch.context() as patched:
-        patched.setattr(finish, "move_into_place", lambda *args: 1 / 0)
+        patched.setattr(writer, "move_into_place", lambda *args: 1 / 0)
         patched.setattr(PixelFile, "copy", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             build(made(0))
@@ -490,7 +490,7 @@ def test_nothing_of_a_stopped_run_stays_in_the_slot_of_an_unreadable_file(monkey
     odd = source(60, extra=(item("photo", "c9", b"empty"),))
     expected = files_of(build(odd, name="a"))["images.h5"]
     with monkeypatch.context() as patched:
-        patched.setattr(writer, "finish", lambda *args: 1 / 0)
+        patched.setattr(writer, "_finish", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             build(odd)
     with h5py.File(store_folder("s") / writer.UNFINISHED / "images.h5", "r+") as file:
