@@ -14,10 +14,10 @@ import dataclasses
 import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from sbirctl.core.conversion import convert, guess
 from sbirctl.core.errors import MissingError, UsageError, few, nearest
@@ -31,6 +31,9 @@ RUN_TABLE = "run"  # of a run's config.toml: what the run is besides its setting
 _DEEPEST = 20  # dots in a key
 
 
+# What a file, the environment, `--set` or a record holds, nested.
+Plain = str | int | float | bool | None | Sequence["Plain"] | Mapping[str, "Plain"]
+Layer = dict[str, Plain]
 Kind = Literal["network", "loss", "input", "recipe", "machine"]
 METHOD: tuple[Kind, ...] = ("network", "loss", "input")
 """Kinds of settings that the figures of a paper depend on; the others say how it is trained."""
@@ -87,13 +90,13 @@ def setting(
     return dataclasses.field(default=default, metadata=about | limits, **more)
 
 
-def parse_assignments(texts: Iterable[str]) -> dict[str, Any]:
+def parse_assignments(texts: Iterable[str]) -> Layer:
     """`["a.b=1", "c=x"]` as a nested dict of strings: {"a": {"b": "1"}, "c": "x"}.
 
     Raises:
         UsageError: an entry without `=`, one key with two values, or a key in too many parts.
     """
-    result: dict[str, Any] = {}
+    result: Layer = {}
     given: dict[str, str] = {}
     for text in texts:
         key, sign, value = text.partition("=")
@@ -104,21 +107,21 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, Any]:
             raise UsageError(f"{key} is set to {given[key]} and to {value}.", "Set it once.")
         if key.count(".") > _DEEPEST:
             raise UsageError(f"{key[:40]}… is no setting.", "Write it as key=value.")
-        _put(result, key.split("."), value)
+        put(result, key.split("."), value)
     return result
 
 
-def environment_layer(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+def environment_layer(environ: Mapping[str, str] | None = None) -> Layer:
     """Settings from variables: SBIRCTL_SET_BACKBONE__NAME=x is backbone.name=x."""
-    result: dict[str, Any] = {}
+    result: Layer = {}
     for name, value in sorted((environ if environ is not None else os.environ).items()):
         if name.startswith(ENVIRONMENT_PREFIX):
             key = name.removeprefix(ENVIRONMENT_PREFIX).lower()
-            _put(result, key.split("__"), value)
+            put(result, key.split("__"), value)
     return result
 
 
-def file_layer(path: Path) -> dict[str, Any]:
+def file_layer(path: Path) -> Layer:
     """Settings from a TOML file.
 
     Raises:
@@ -138,7 +141,7 @@ def file_layer(path: Path) -> dict[str, Any]:
 
 def read_layers(
     config: Path | None, assignments: Iterable[str], flags: Mapping[str, Any] | None = None
-) -> list[dict[str, Any]]:
+) -> list[Layer]:
     """What a person gave, of rising precedence: a file, the environment, `--set`, flags.
 
     Args:
@@ -165,7 +168,7 @@ def resolve(schema: type[S], *layers: Mapping[str, Any], report: Reporter = SILE
     Raises:
         UsageError: an unknown key (the nearest is named) or a value that does not fit its type.
     """
-    merged: dict[str, Any] = {}
+    merged: Layer = {}
     for layer in layers:
         _merge(merged, _normalise(schema, layer, "", report))
     return _build(schema, merged, "")
@@ -187,9 +190,9 @@ def kinds(schema: type) -> dict[str, Kind]:
     return {one.key: one.kind for one in describe(schema)}
 
 
-def to_dict(settings: Any) -> dict[str, Any]:
+def to_dict(settings: Any) -> Layer:
     """Settings as a nested dict of plain values under the keys a person types; None is left out."""
-    result: dict[str, Any] = {}
+    result: Layer = {}
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if value is not None:
@@ -266,45 +269,52 @@ def _show(value: object) -> str:
     return "" if value is None or value == {} else str(value)
 
 
-def _plain(value: object) -> object:
+def _plain(value: object) -> Plain:
     if dataclasses.is_dataclass(value):
         return to_dict(value)
     if isinstance(value, tuple | list):
         return [_plain(v) for v in value]
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
-    return value
+    return cast(Plain, value)
 
 
-def _put(tree: dict[str, Any], path: list[str], value: object) -> None:
+def put(tree: Layer, path: list[str], value: Plain) -> None:
+    """Set a value in a nested dict, whose groups are made on the way.
+
+    Args:
+        tree: is changed.
+        path: the key, a part a level.
+        value: of a group that is there, its name.
+    """
     for part in path[:-1]:
-        inner = tree.setdefault(part, {})
+        inner = tree.get(part, {})
         if not isinstance(inner, dict):
-            inner = tree[part] = {"name": inner}
+            inner = {"name": inner}
+        tree[part] = inner
         tree = inner
-    last = path[-1]
-    if isinstance(tree.get(last), dict) and not isinstance(value, dict):
-        tree[last]["name"] = value
+    held = tree.get(path[-1])
+    if isinstance(held, dict) and not isinstance(value, dict):
+        held["name"] = value
     else:
-        tree[last] = value
+        tree[path[-1]] = value
 
 
-def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> None:
+def _merge(base: Layer, top: Mapping[str, Any]) -> None:
     for key, value in top.items():
-        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
+        held = base.get(key)
+        if isinstance(value, Mapping) and isinstance(held, dict):
+            _merge(held, value)
         else:
             base[key] = dict(value) if isinstance(value, Mapping) else value
 
 
-def _normalise(
-    schema: type, layer: Mapping[str, Any], prefix: str, report: Reporter
-) -> dict[str, Any]:
+def _normalise(schema: type, layer: Mapping[str, Any], prefix: str, report: Reporter) -> Layer:
     """Check keys and expand the `group=name` shorthand; values stay as they are."""
     hints = get_type_hints(schema)
     fields = {_key(f): f for f in dataclasses.fields(schema)}
     former = _former(schema)
-    result: dict[str, Any] = {}
+    result: Layer = {}
     for key, value in layer.items():
         if key not in fields and key in former:
             report.note(f"the setting {prefix + key} is called {prefix + former[key]} now")
@@ -315,7 +325,7 @@ def _normalise(
                 )
         if key not in fields:
             if "extra" in fields:
-                result.setdefault("extra", {})[key] = guess(value)
+                _merge(result, {"extra": {key: guess(value)}})
                 continue
             raise UsageError(f"There is no setting {prefix + key!r}.", _meant(schema, key))
         kind = hints[fields[key].name]
@@ -336,10 +346,7 @@ def _normalise(
             value = {k: guess(v) for k, v in value.items()}
         elif get_origin(kind) is dict or kind is dict:
             raise UsageError(f"{prefix + key!r} is a group.", f"Set {prefix}{key}.<key>=value.")
-        if isinstance(value, dict) and isinstance(result.get(key), dict):
-            result[key].update(value)
-        else:
-            result[key] = value
+        _merge(result, {key: value})
     return result
 
 

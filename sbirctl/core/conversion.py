@@ -5,12 +5,14 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 from sbirctl.core.errors import UsageError, nearest
 
+T = TypeVar("T")
 
-def guess(value: object) -> object:
+
+def guess(value: T) -> T | int | float | bool:
     """A typed value for a key nobody declared: number, truth value or text."""
     if not isinstance(value, str):
         return value

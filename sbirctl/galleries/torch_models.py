@@ -67,14 +67,15 @@ def from_registry(
     from sbirctl.models import create, publishers, resolve_settings
     from sbirctl.training.checkpoint import digest_state
 
-    settings = to_dict(resolve_settings(name, layers, weights=weights, report=report))
+    chosen = resolve_settings(name, layers, weights=weights, report=report)
+    settings = to_dict(chosen)
     weights = publishers(weights)
     model = create(
-        name, device=device, dtype=settings["precision"], weights=weights, layers=[settings],
+        name, device=device, dtype=chosen.precision, weights=weights, layers=[settings],
         seed=seed, report=report,
     )  # fmt: skip
     digest = digest_state(model.state_dict())
-    size = int(settings["size"])
+    size = chosen.size
     key = key_of(name, digest, settings, size)
     record = ModelRecord(name, "", settings, weights, seed, digest, size, key)
     return record, TorchEncoder(model, size)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from sbirctl.core.config import Layer
 from sbirctl.models._recipe import ModelSettings, Stage, remarks
 from sbirctl.models._weights import WeightsRecord
 from sbirctl.sampling.batch import Batch, Encoded
@@ -24,8 +25,8 @@ class Model(nn.Module, ABC):
 
     name: ClassVar[str]
     Settings: ClassVar[type[ModelSettings]] = ModelSettings
-    presets: ClassVar[dict[str, dict[str, Any]]] = {}
-    check_settings: ClassVar[dict[str, Any]] = {}  # that make it small and quick to check
+    presets: ClassVar[dict[str, Layer]] = {}
+    check_settings: ClassVar[Layer] = {}  # that make it small and quick to check
     trainable: ClassVar[bool] = True
     settings_version: ClassVar[int] = 1  # raised when `upgrade` has something to do
     edges_setting: ClassVar[str] = ""  # whose true says that photos' edge maps are read
@@ -66,7 +67,7 @@ class Model(nn.Module, ABC):
         return bool(cls.edges_setting and getattr(settings, cls.edges_setting))
 
     @classmethod
-    def upgrade(cls, settings: dict[str, Any], version: int) -> dict[str, Any]:  # noqa: ARG003
+    def upgrade(cls, settings: Layer, version: int) -> Layer:  # noqa: ARG003
         """Settings of an older checkpoint as today's model has them.
 
         A renamed setting needs nothing here: its old name is among the `aliases` of `setting`.

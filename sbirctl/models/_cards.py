@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sbirctl.core.config import Layer
 from sbirctl.core.errors import CorruptError, MissingError, UsageError, nearest
 from sbirctl.models._presets import Preset, parse_presets
 from sbirctl.models._registry import MODELS
@@ -171,7 +172,7 @@ def parse_card(name: str, data: dict[str, Any]) -> Card:
     )
 
 
-def card_presets(name: str) -> dict[str, dict[str, Any]]:
+def card_presets(name: str) -> dict[str, Layer]:
     """{preset: nested settings} of a model's card, for `Model.presets`.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sbirctl.core.config import keys, resolve
+from sbirctl.core.config import Layer, keys, resolve
 from sbirctl.core.device import pick_device, pick_dtype
 from sbirctl.core.errors import MismatchError, SbirctlError, UsageError
 from sbirctl.core.progress import SILENT, Reporter
@@ -141,7 +141,7 @@ def _known_today(
     version: int,
     recipe: Collection[str],
     report: Reporter,
-) -> dict[str, Any]:
+) -> Layer:
     """A checkpoint's settings as this version of its model has them."""
     given = model.upgrade(dict(settings), version)
     unknown = [key for key in given if key not in keys(model.Settings, former=True)]

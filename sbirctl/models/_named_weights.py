@@ -15,7 +15,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sbirctl.core.config import kinds
+from sbirctl.core.config import Layer, kinds
 from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import Reporter
 from sbirctl.models._download import PRETRAINED, RANDOM, missing_file
@@ -94,11 +94,20 @@ class NamedWeights:
         return self.parameters * _BYTES / 1e6
 
     @property
-    def layer(self) -> dict[str, Any]:
+    def backbone(self) -> dict[str, str]:
+        """The settings of the network among them."""
+        return {"name": self.model, **({"pretrained": self.tag} if self.tag else {})}
+
+    @property
+    def layer(self) -> Layer:
         """The settings that belong to them."""
-        backbone = {"name": self.model, **({"pretrained": self.tag} if self.tag else {})}
-        input_ = {"size": self.size, "resize": self.resize, "mean": self.mean, "std": self.std}
-        return {"backbone": backbone, **input_}
+        return {
+            "backbone": self.backbone,
+            "size": self.size,
+            "resize": self.resize,
+            "mean": self.mean,
+            "std": self.std,
+        }
 
 
 def search_weights() -> NamedWeights:
@@ -138,7 +147,7 @@ def starting_models(weights: NamedWeights) -> tuple[str, ...]:
     )
 
 
-def settings_layer(model: str, weights: str) -> dict[str, object]:
+def settings_layer(model: str, weights: str) -> Layer:
     """The settings that come with weights named by `--weights`; {} for a file and the like.
 
     Raises:

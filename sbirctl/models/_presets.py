@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sbirctl.core.config import Layer, put
+
 PAPER = "paper"
 """The preset that every card with figures of its own has; the others are what differs from it."""
 MACHINE = ("preset", "accumulate", "precision")
@@ -32,7 +34,7 @@ class Preset:
     edges: str = ""
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Layer:
         """All values, nested as `core.config.resolve` takes them."""
         return nested({**self.method, **self.recipe})
 
@@ -87,15 +89,11 @@ def flat(settings: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     return found
 
 
-def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+def nested(settings: Mapping[str, Any]) -> Layer:
     """The opposite of `flat`."""
-    found: dict[str, Any] = {}
+    found: Layer = {}
     for key, value in settings.items():
-        *groups, last = key.split(".")
-        place = found
-        for group in groups:
-            place = place.setdefault(group, {})
-        place[last] = value
+        put(found, key.split("."), value)
     return found
 
 

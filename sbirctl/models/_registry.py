@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sbirctl.core.config import Layer
 from sbirctl.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def reads_edges(name: str, layers: Sequence[Mapping[str, Any]]) -> bool:
     key = model.edges_setting if model else literal_of(module, "edges_setting")
     if schema is None or not isinstance(key, str) or not key:
         return False
-    chosen: dict[str, Any] = {}
+    chosen: Layer = {}
     for layer in layers:
         chosen |= {known: layer[known] for known in (key, "preset") if known in layer}
     if key not in chosen and chosen.get("preset", "none") not in ("", "none"):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sbirctl.core.config import setting
+from sbirctl.core.config import Layer, setting
 from sbirctl.core.errors import UsageError
 from sbirctl.losses import (
     LOSSES,
@@ -40,7 +40,7 @@ from sbirctl.sampling.plans import BalancedPlan
 from sbirctl.store.manifest import MODALITIES, Modality
 
 # Of 12 blocks, each a level; its positions are resampled from 518 pixels.
-_DINOV2 = {"name": "vit_small_patch14_dinov2.lvd142m", "img_size": 224}
+_DINOV2: Layer = {"name": "vit_small_patch14_dinov2.lvd142m", "img_size": 224}
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,13 @@ class Baseline(Model):
     """Backbone, linear embedding layer, one proxy a training class."""
 
     name = "baseline"
-    check_settings: ClassVar[dict[str, Any]] = {
+    check_settings: ClassVar[Layer] = {
         "backbone": "mobilenetv2_100", "size": 32, "dim": 8, "triplet": 0.5, "batch": 8,
         "per_class": 2, "mirror": False,
     }  # fmt: skip
     Settings = BaselineSettings
     embedding_settings = ("mirror", "embed_size")
-    presets: ClassVar[dict[str, dict[str, Any]]] = {
+    presets: ClassVar[dict[str, Layer]] = {
         # Little data or little time, over a light backbone: the levels that see lines stay as they
         # are, which halves a step, and embedding takes larger pictures than training.
         "small": {"size": 128, "embed_size": 160, "backbone": {"freeze": 3}},

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NoReturn
 import torch
 from torch import Tensor
 
+from sbirctl.core.config import Layer
 from sbirctl.core.errors import UsageError
 from sbirctl.models import MODELS, Model, Stage, WeightsRecord
 from sbirctl.models.layers.clip_towers import (
@@ -31,7 +32,7 @@ class Clip(Model):
     """CLIP's two encoders, frozen."""
 
     name = "clip"
-    check_settings: ClassVar[dict[str, Any]] = {"backbone": SMALL_CLIP, "size": 32}
+    check_settings: ClassVar[Layer] = {"backbone": SMALL_CLIP, "size": 32}
     Settings = ClipSettings
     trainable = False
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sbirctl.core.config import setting
+from sbirctl.core.config import Layer, setting
 from sbirctl.core.errors import UsageError
 from sbirctl.core.seeds import rng_for
 from sbirctl.losses import (
@@ -38,7 +38,7 @@ from sbirctl.sampling.tuple_plans import QuadrupletPlan
 from sbirctl.store.manifest import Modality
 
 _ALL_PARTS = ("norms", "prompts", "proj", "attention", "embeddings")
-_SMALL: dict[str, Any] = {
+_SMALL: Layer = {
     "backbone": SMALL_TOWERS,
     "size": 32,
     "train": _ALL_PARTS,
@@ -109,12 +109,12 @@ class ClipAt(PromptedModel):
     """Prompted CLIP encoder and frozen text encoder, trained with triplets."""
 
     name = "clipat"
-    check_settings: ClassVar[dict[str, Any]] = {
+    check_settings: ClassVar[Layer] = {
         "backbone": SMALL_CLIP, "size": 32, "batch": 4, "divergence": 0.1, "per_category": 2,
         "shuffle": 1.0,
     }  # fmt: skip
     Settings = ClipAtSettings
-    presets: ClassVar[dict[str, dict[str, Any]]] = {
+    presets: ClassVar[dict[str, Layer]] = {
         **card_presets("clipat"),
         "released": {
             "branches": 1,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sbirctl.core.config import setting
+from sbirctl.core.config import Layer, setting
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.losses import (
     Direction,
@@ -119,9 +119,9 @@ class DrClip(PromptedModel):
     """Prompted CLIP encoder, frozen reference, frozen text encoder."""
 
     name = "drclip"
-    check_settings: ClassVar[dict[str, Any]] = {"backbone": SMALL_CLIP, "size": 32, "batch": 4}
+    check_settings: ClassVar[Layer] = {"backbone": SMALL_CLIP, "size": 32, "batch": 4}
     Settings = DrClipSettings
-    presets: ClassVar[dict[str, dict[str, Any]]] = {
+    presets: ClassVar[dict[str, Layer]] = {
         **card_presets("drclip"),
         "released": {
             "prompt_position": "before",

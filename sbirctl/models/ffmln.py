@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sbirctl.core.config import setting
+from sbirctl.core.config import Layer, setting
 from sbirctl.core.errors import UsageError
 from sbirctl.losses import (
     TERMS,
@@ -139,12 +139,12 @@ class Ffmln(Model):
     """Siamese embedding network, linear projection, classifier, one proxy a training class."""
 
     name = "ffmln"
-    check_settings: ClassVar[dict[str, Any]] = {
+    check_settings: ClassVar[Layer] = {
         "backbone": "mobilenetv2_100", "size": 32, "dim": 8, "width": 16, "depth": 2, "heads": 2,
         "batch": 8, "per_class": 2,
     }  # fmt: skip
     Settings = FfmlnSettings
-    presets: ClassVar[dict[str, dict[str, Any]]] = {
+    presets: ClassVar[dict[str, Layer]] = {
         **card_presets("ffmln"),
         # Every learning rate, the frozen first epoch and the hinge are the defaults already.
         "released": {

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sbirctl.core.config import setting
+from sbirctl.core.config import Layer, setting
 from sbirctl.core.errors import MismatchError, UsageError
 from sbirctl.core.home import home
 from sbirctl.losses import classification, label_preservation
@@ -80,11 +80,11 @@ class Sake(Model):
     """Conditioned network, embedding layer, two classifiers, frozen teacher."""
 
     name = "sake"
-    check_settings: ClassVar[dict[str, Any]] = {
+    check_settings: ClassVar[Layer] = {
         "backbone": "legacy_seresnet18", "size": 32, "dim": 8, "batch": 12, "semantics": "none",
     }  # fmt: skip
     Settings = SakeSettings
-    presets: ClassVar[dict[str, dict[str, Any]]] = {
+    presets: ClassVar[dict[str, Layer]] = {
         **card_presets("sake"),
         # The code's own choice of the epoch, by seen classes, needs images this task leaves out.
         "released": {"val": "none", "precision": "fp32", "resize": "bilinear"},

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, cast
+from typing import ClassVar, Literal, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sbirctl.core.config import setting
+from sbirctl.core.config import Layer, setting
 from sbirctl.core.errors import UsageError
 from sbirctl.losses import alignment, classification, contrastive, semi3_objective
 from sbirctl.models import (
@@ -135,7 +135,7 @@ class Semi3Settings(ModelSettings):
 # losses up to the largest distance there is always push negatives away; with a smaller margin all
 # embeddings draw together first. Alignment waits until photos and edge maps differ less than
 # classes do.
-_LIGHT: dict[str, Any] = {
+_LIGHT: Layer = {
     "backbone": "mobilenetv2_100",
     "fc": 1280,
     "dropout": 0.0,
@@ -164,14 +164,14 @@ class Semi3(Model):
     """Sketch, photo and edge-map branch with shared weights and co-attention."""
 
     name = "semi3"
-    check_settings: ClassVar[dict[str, Any]] = {
+    check_settings: ClassVar[Layer] = {
         "backbone": "mobilenetv3_small_050", "size": 32, "dim": 8, "fc": 16, "batch": 4,
         "dropout": 0.0,
     }  # fmt: skip
     Settings = Semi3Settings
     embedding_settings = ("mirror", "feature")
     edges_setting = "edges"  # false in the two-branch variants
-    presets: ClassVar[dict[str, dict[str, Any]]] = {
+    presets: ClassVar[dict[str, Layer]] = {
         **card_presets("semi3"),
         # Cross-entropy on the embedding itself, which the contrastive losses at the paper's weights
         # and margins draw into one point.

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sbirctl.core.config import setting
+from sbirctl.core.config import Layer, setting
 from sbirctl.core.errors import UsageError
 from sbirctl.core.seeds import seed_for
 from sbirctl.losses import (
@@ -91,11 +91,11 @@ class Splip(PromptedModel):
 
     name = "splip"
     _orders: Tensor  # (orders, cells)
-    check_settings: ClassVar[dict[str, Any]] = {
+    check_settings: ClassVar[Layer] = {
         "backbone": SMALL_CLIP, "size": 32, "batch": 4, "mapping_width": 16, "jigsaw": 1.0,
     }  # fmt: skip
     Settings = SplipSettings
-    presets: ClassVar[dict[str, dict[str, Any]]] = {
+    presets: ClassVar[dict[str, Layer]] = {
         **card_presets("splip"),
         # Little data and time: two small towers of random values, of which little is trained.
         "small": {

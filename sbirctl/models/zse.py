@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sbirctl.core.config import setting
+from sbirctl.core.config import Layer, setting
 from sbirctl.core.errors import UsageError
 from sbirctl.losses import at_least_float32
 from sbirctl.models import (
@@ -77,7 +77,7 @@ class Zse(PairModel):
     """Transformer with a retrieval token, cross-attention of token sets, relation network."""
 
     name = "zse"
-    check_settings: ClassVar[dict[str, Any]] = {
+    check_settings: ClassVar[Layer] = {
         "backbone": {
             "name": "vit_tiny_patch16_224", "img_size": 64, "depth": 2, "embed_dim": 32,
             "num_heads": 2,
@@ -85,7 +85,7 @@ class Zse(PairModel):
         "size": 64, "batch": 4, "cross_heads": 2, "cross_hidden": 32, "pooled": 16,
     }  # fmt: skip
     Settings = ZseSettings
-    presets: ClassVar[dict[str, dict[str, Any]]] = {
+    presets: ClassVar[dict[str, Layer]] = {
         **card_presets("zse"),
         # The code's own choice of the epoch, by the unseen test classes, is never made here.
         "released": {"grid": "released", "val": "none", "precision": "fp32"},

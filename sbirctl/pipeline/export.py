@@ -139,7 +139,8 @@ def export_model(
     from sbirctl.models import create, publishers, resolve_settings
     from sbirctl.training.checkpoint import digest_state
 
-    settings = to_dict(resolve_settings(name, layers, weights=weights, report=report))
+    chosen = resolve_settings(name, layers, weights=weights, report=report)
+    settings = to_dict(chosen)
     weights = publishers(weights)
     model = create(
         name, device="cpu", dtype="fp32", weights=weights, layers=[settings], seed=seed,
@@ -149,7 +150,7 @@ def export_model(
     folder = output or _named(_in_home(name, digest, settings), int8)
     if output is None and _is_export(folder, digest):
         return folder
-    origin = Origin(name, digest, int(settings["size"]), settings, {})
+    origin = Origin(name, digest, chosen.size, settings, {})
     return write(model.float().eval(), origin, folder, report, int8=int8)
 
 

@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sbirctl.core.config import read_layers
+from sbirctl.core.config import Layer, read_layers
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError, nearest
 from sbirctl.core.home import finished_runs
 from sbirctl.core.progress import SILENT, Reporter
@@ -169,7 +169,7 @@ def _trained(path: Path, choice: ModelChoice, device: str, report: Reporter) -> 
 
 
 def _as_it_comes(
-    choice: ModelChoice, layers: Sequence[dict[str, Any]], device: str, report: Reporter
+    choice: ModelChoice, layers: Sequence[Layer], device: str, report: Reporter
 ) -> Embedder:
     from sbirctl.inference.export import ExportError
 

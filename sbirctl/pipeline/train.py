@@ -166,9 +166,9 @@ def _say_start(run: Run, folder: Path, now: Mapping[str, int], report: Reporter)
             report.note(note)
     begun = folder / "config.toml"
     if begun.is_file() and (folder / "state").is_dir():
-        then = file_layer(begun).get(RUN_TABLE, {})
+        then = file_layer(begun).get(RUN_TABLE)
         for what, count in now.items():
-            before = then.get(what, count)
+            before = then.get(what, count) if isinstance(then, Mapping) else count
             if before != count:
                 report.warn(
                     f"begun with {before} {what}, going on with {count}: results can differ in "

@@ -234,7 +234,7 @@ def _start(given: Given) -> list[str]:
         return [*lines, "They started from random values."]
     backbone = (given.known.settings or {}).get("backbone", {})
     for one in named_weights().values():
-        wanted = one.layer["backbone"]
+        wanted = one.backbone
         if isinstance(backbone, Mapping) and wanted.items() <= backbone.items():
             return [*lines, f"They started from {one.name}: {one.licence}; trained on {one.data}."]
     lines += [f"They started from {weights.name}. What {given.card.name} usually starts from:", ""]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from sbirctl.core.config import keys, resolve
+from sbirctl.core.config import Layer, Plain, keys, resolve
 from sbirctl.core.errors import UsageError, nearest
 from sbirctl.models import refuse_preset, settings_schema
 from sbirctl.tasks import TASKS
 
-Layers = Sequence[Mapping[str, Any]]
+Layers = Sequence[Mapping[str, Plain]]
 
 
-def parted(schema: type, task: str, layers: Layers) -> tuple[list[dict[str, Any]], ...]:
+def parted(schema: type, task: str, layers: Layers) -> tuple[list[Layer], ...]:
     """The layers of the model's settings alone, and those of the task's options.
 
     Args:
@@ -53,7 +52,7 @@ def refuse_wrong(model: str, task: str, layers: Layers) -> None:
         refuse_preset(model, str(layer.get("preset", "")))
 
 
-def _only(layers: Layers, names: Sequence[str]) -> list[dict[str, Any]]:
+def _only(layers: Layers, names: Sequence[str]) -> list[Layer]:
     return [{key: value for key, value in layer.items() if key in names} for layer in layers]
 
 

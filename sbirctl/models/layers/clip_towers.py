@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sbirctl.core.config import setting
+from sbirctl.core.config import Layer, setting
 from sbirctl.core.errors import MismatchError, MissingError, UsageError, nearest
 from sbirctl.models import _weights as files
 from sbirctl.models._download import Published, fetch
@@ -24,7 +24,7 @@ _HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _TEXTS = 256  # encoded at a time
 _ARCHIVE_KEYS = ("input_resolution", "context_length", "vocab_size")
 # A CLIP of 70,000 image parameters, for checks: `backbone` settings.
-SMALL_CLIP: dict[str, Any] = {
+SMALL_CLIP: Layer = {
     "name": "ViT-B-32",
     "pretrained": "none",
     "extra": {
@@ -38,7 +38,7 @@ SMALL_CLIP: dict[str, Any] = {
     },
 }  # fmt: skip
 # A CLIP that learns a little on a processor in a minute, for presets: `backbone` settings.
-SMALL_TOWERS: dict[str, Any] = {
+SMALL_TOWERS: Layer = {
     "name": "ViT-B-32",
     "pretrained": "none",
     "extra": {
