@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sbirctl.api.reporting import PythonReporter
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError
@@ -179,7 +180,7 @@ def _file(path: Path, modality: Modality, size: int) -> np.ndarray:
         ) from error
 
 
-def _uint8(values: Any) -> np.ndarray:
+def _uint8(values: ArrayLike) -> np.ndarray:
     array = np.asarray(values)
     if array.dtype != np.uint8:
         raise MismatchError(

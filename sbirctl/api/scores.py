@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sbirctl.api.reporting import PythonReporter
 from sbirctl.api.tables import Cell, Table
@@ -209,10 +210,10 @@ class Differences(Table, Sequence["Comparison"]):
 
 
 def evaluate(
-    query: Any = None,
-    gallery: Any = None,
-    query_label: Any = None,
-    gallery_label: Any = None,
+    query: str | PathLike[str] | Embeddings | ArrayLike | None = None,
+    gallery: ArrayLike | None = None,
+    query_label: ArrayLike | None = None,
+    gallery_label: ArrayLike | None = None,
     *,
     metrics: Sequence[str] | str = (),
     definition: str | definitions.Definition = "standard",
@@ -265,10 +266,10 @@ def evaluate(
 
 
 def audit(
-    query: Any,
-    gallery: Any = None,
-    query_label: Any = None,
-    gallery_label: Any = None,
+    query: str | PathLike[str] | Embeddings | ArrayLike | None,
+    gallery: ArrayLike | None = None,
+    query_label: ArrayLike | None = None,
+    gallery_label: ArrayLike | None = None,
     *,
     metrics: Sequence[str] = (),
     **columns: Any,

@@ -6,13 +6,20 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from sbirctl.checks import NotCheckedError, require
 from sbirctl.core.errors import SbirctlError
-from sbirctl.galleries.engines import ENGINE_FILES, ID, bring_up_to_date, engine_class
+from sbirctl.galleries.engines import (
+    ENGINE_FILES,
+    ID,
+    Engine,
+    SavedEngine,
+    bring_up_to_date,
+    engine_class,
+)
 from sbirctl.galleries.engines import recall as recall_of
 from sbirctl.galleries.engines.exact import Exact
 
@@ -28,7 +35,7 @@ class EngineSubject:
 
     spec: str
 
-    def filled(self, rows: np.ndarray) -> Any:
+    def filled(self, rows: np.ndarray) -> Engine:
         """It with these rows of `vectors()`, in a collection of its own where it is a server's."""
         engine: Any = engine_class(self.spec)(self.spec, DIM)
         return bring_up_to_date(engine, self.spec, ids_of(rows), vectors()[rows])
@@ -122,7 +129,7 @@ def comes_back_from_its_files(subject: EngineSubject) -> None:
     kind: Any = engine_class(subject.spec)
     if kind.keeps != "folder":
         raise NotCheckedError(f"it keeps {kind.keeps}")
-    engine = subject.filled(np.arange(1000))
+    engine = cast(SavedEngine, subject.filled(np.arange(1000)))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         engine.save(folder)

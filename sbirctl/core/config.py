@@ -220,7 +220,7 @@ def describe(schema: type) -> list[Described]:
     return rows
 
 
-def _choices(hint: Any) -> tuple[str, ...]:
+def _choices(hint: object) -> tuple[str, ...]:
     if hint is bool:
         return ("true", "false")
     inner = get_args(hint)

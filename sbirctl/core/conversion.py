@@ -58,7 +58,7 @@ def convert(value: Any, kind: Any, key: str) -> Any:
     return _convert_scalar(value, kind, key)
 
 
-def _convert_union(value: Any, inner: tuple[Any, ...], key: str) -> Any:
+def _convert_union(value: object, inner: tuple[object, ...], key: str) -> Any:
     if type(None) in inner and (
         value is None or (isinstance(value, str) and value in ("none", ""))
     ):

@@ -22,6 +22,8 @@ from sbirctl.core.errors import SbirctlError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
+    import torch.distributed as dist
 
 T = TypeVar("T")
 
@@ -190,7 +192,7 @@ def _own_device(wanted: str) -> str:
     return f"cuda:{own}"
 
 
-def _zero() -> Any:
+def _zero() -> torch.Tensor:
     import torch
 
     return torch.zeros(1)
@@ -232,7 +234,7 @@ def _is_lost(error: RuntimeError) -> bool:
     )
 
 
-def _said(store: Any, error: SbirctlError) -> bool:
+def _said(store: dist.Store, error: SbirctlError) -> bool:
     """Whether another process says this already: what goes wrong in all is said once."""
     try:
         return bool(store.add(f"error: {error.message}", 1) > 1)

@@ -15,7 +15,6 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from sbirctl import __version__
@@ -155,7 +154,7 @@ class Transfer:
         except http.client.HTTPException as error:
             raise PassingError(f"the connection broke off ({error})") from error
 
-    def _take(self, answer: Any, state: _State) -> None:
+    def _take(self, answer: http.client.HTTPResponse, state: _State) -> None:
         """The body of an answer that is the file, or the page that came instead."""
         first = answer.read(_BLOCK)
         fresh = answer.status != 206
@@ -180,14 +179,14 @@ class Transfer:
         if new.total and self.size < new.total:
             raise PassingError(f"the connection broke off after {human_bytes(self.size)}")
 
-    def _said(self, answer: Any, fresh: bool) -> _State:
+    def _said(self, answer: http.client.HTTPResponse, fresh: bool) -> _State:
         head = answer.headers
         length = head.get("Content-Length", "") if fresh else _whole(head.get("Content-Range", ""))
         total = int(length) if length.isdigit() else 0
         url = self.remote.url
         return _State(url, head.get("ETag", ""), head.get("Last-Modified", ""), total)
 
-    def _store(self, first: bytes, answer: Any, state: _State) -> None:
+    def _store(self, first: bytes, answer: http.client.HTTPResponse, state: _State) -> None:
         label = f"fetching {self.target.name}"
         with (
             self._full_said(state.total),
@@ -298,7 +297,7 @@ def _whole(content_range: str) -> str:
     return content_range.rpartition("/")[2]
 
 
-def _continues(answer: Any, state: _State, new: _State, size: int) -> bool:
+def _continues(answer: http.client.HTTPResponse, state: _State, new: _State, size: int) -> bool:
     """Whether a partial answer goes on where the part here ends, in the same file."""
     start = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
     same = replace(new, total=state.total) == state or not (state.etag or state.modified)

@@ -33,6 +33,7 @@ from sbirctl.store.manifest import MODALITIES, Modality
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from sbirctl.models import Model
 
@@ -217,7 +218,7 @@ def _resizing(before: int, after: int, mode: str) -> torch.Tensor:
     )[0, 0]
 
 
-def _text_side(model: Any, folder: Path, report: Reporter) -> dict[str, Any] | None:
+def _text_side(model: Model, folder: Path, report: Reporter) -> dict[str, Any] | None:
     """`text.onnx` and the merges, where the model reads texts by CLIP's own tokenizer."""
     clip: Any = getattr(model, "text_tower", None)
     if clip is None:
@@ -248,7 +249,7 @@ def _text_side(model: Any, folder: Path, report: Reporter) -> dict[str, Any] | N
     return {**facts, **_batch("text", fixed, report)}
 
 
-def write_side(side: Any, path: Path, example: torch.Tensor, name: str = "pixels") -> int:
+def write_side(side: nn.Module, path: Path, example: torch.Tensor, name: str = "pixels") -> int:
     """Write a network of one input as ONNX, for any number of pictures or texts where torch can.
 
     A network whose Python code fixes the number of rows is written for the example's alone.
@@ -317,7 +318,7 @@ def _pictures(modality: Modality, size: int, count: int) -> torch.Tensor:
     return (values * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
-def _vectors(model: Any, pixels: torch.Tensor, modality: Modality) -> np.ndarray:
+def _vectors(model: Model, pixels: torch.Tensor, modality: Modality) -> np.ndarray:
     """(n, dim): what torch makes of `_pictures`."""
     import torch
 
@@ -343,7 +344,7 @@ def _parity(model: Any, exported: OnnxEncoder, size: int) -> dict[str, Any]:
     return loss(own, found)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """The value as TOML can hold it: tuples as lists, nothing where there is None."""
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items() if v is not None}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from sbirctl.inference import presence
 from sbirctl.inference.presence import Presence
 from sbirctl.inference.tokenizer import ClipTokenizer
 from sbirctl.store.manifest import MODALITIES, Modality
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 SCHEMA = 1
 CARD = "card.toml"
@@ -130,7 +133,7 @@ class OnnxEncoder:
             found[start : start + count] = session.run(None, {given.name: batch})[0][:count]
         return found
 
-    def _session(self, name: str) -> Any:
+    def _session(self, name: str) -> InferenceSession:
         if name not in self._sessions:
             try:
                 import onnxruntime

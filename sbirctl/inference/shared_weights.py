@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, TensorProto
 
 LEAST_BYTES = 1024  # smaller tensors stay in their own file
 _ALIGNED = 64
@@ -46,7 +49,7 @@ def share_weights(sides: Sequence[Path], target: Path, *, half: bool = False) ->
             onnx.save(model, path)
 
 
-def _drop_notes(model: Any) -> None:
+def _drop_notes(model: ModelProto) -> None:
     graph = model.graph
     model.ClearField("metadata_props")
     graph.ClearField("metadata_props")
@@ -56,7 +59,7 @@ def _drop_notes(model: Any) -> None:
         part.ClearField("metadata_props")
 
 
-def _narrowed(graph: Any, tensor: Any, half: np.ndarray) -> Any:
+def _narrowed(graph: GraphProto, tensor: TensorProto, half: np.ndarray) -> TensorProto:
     """Put a half-precision tensor and the node that widens it in a tensor's place."""
     from onnx import TensorProto, helper, numpy_helper
 
@@ -65,10 +68,11 @@ def _narrowed(graph: Any, tensor: Any, half: np.ndarray) -> Any:
     narrow = numpy_helper.from_array(half, f"{name}.half")
     graph.initializer.append(narrow)
     graph.node.insert(0, helper.make_node("Cast", [narrow.name], [name], to=TensorProto.FLOAT))
-    return graph.initializer[-1]
+    last: TensorProto = graph.initializer[-1]
+    return last
 
 
-def _refer(tensor: Any, location: str, offset: int, length: int) -> None:
+def _refer(tensor: TensorProto, location: str, offset: int, length: int) -> None:
     from onnx.external_data_helper import set_external_data
 
     set_external_data(tensor, location, offset, length)

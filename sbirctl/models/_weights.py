@@ -147,7 +147,7 @@ def _foreign(head: bytes) -> str:
     return "" if head.startswith(_TORCH) or head[8:9] == b"{" else "it begins like another file"
 
 
-def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
+def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
     for key in _CONTAINERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

@@ -142,7 +142,7 @@ class ClipAt(PromptedModel):
         },
     }
 
-    def __init__(self, settings: Any, classes: tuple[str, ...] | None = None) -> None:
+    def __init__(self, settings: ClipAtSettings, classes: tuple[str, ...] | None = None) -> None:
         check_grid(settings.shuffle_grid, settings.size, "shuffle_grid")
         super().__init__(settings, classes)
 

@@ -110,7 +110,7 @@ class Splip(PromptedModel):
         },
     }
 
-    def __init__(self, settings: Any, classes: tuple[str, ...] | None = None) -> None:
+    def __init__(self, settings: SplipSettings, classes: tuple[str, ...] | None = None) -> None:
         check_grid(settings.jigsaw_grid, settings.size, "jigsaw_grid")
         super().__init__(settings, classes)
         cells = settings.jigsaw_grid**2

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from sbirctl.report.edge_sheet import SheetRow
     from sbirctl.store.edges import EdgeSource
     from sbirctl.store.reader import Store
 
@@ -100,7 +101,9 @@ def _gb_settings(method: str, parameters: Mapping[str, Any] | None) -> GbColorSe
     return settings
 
 
-def _row(path: Path, photo: np.ndarray, settings: GbColorSettings, device: torch.device) -> Any:
+def _row(
+    path: Path, photo: np.ndarray, settings: GbColorSettings, device: torch.device
+) -> SheetRow:
     import torch
 
     from sbirctl.edges.batched import compute

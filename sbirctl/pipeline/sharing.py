@@ -223,7 +223,7 @@ def _warn_of_places(folder: Path, header: Checkpoint, report: Reporter) -> None:
         report.warn(f"The run's record names places of this machine: {few(found, _SHOWN)}.")
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,6 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from sbirctl.report import style
 from sbirctl.report.curves import RankingCurves
 from sbirctl.report.curves_log import Series
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _PANEL = 1.75  # inches: height
 _MARKED = 12  # points up to which each is marked
@@ -89,7 +92,10 @@ def _panel_key(series: Series) -> tuple[str, str]:
 
 
 def _curves(
-    axes: Any, runs: Sequence[Sequence[Series]], key: tuple[str, str], colours: Any
+    axes: Axes,
+    runs: Sequence[Sequence[Series]],
+    key: tuple[str, str],
+    colours: Sequence[tuple[float, float, float]],
 ) -> None:
     for run, colour in zip(runs, colours, strict=True):
         for series in run:
@@ -119,7 +125,7 @@ def _panels(
     return figure, panels
 
 
-def _dress(axes: Any, title: str, x: str, y: str) -> None:
+def _dress(axes: Axes, title: str, x: str, y: str) -> None:
     axes.set_title(title)
     axes.set_xlabel(x, labelpad=1)
     axes.set_ylabel(y)
@@ -134,7 +140,12 @@ def _sample(line: str, label: str, width: float = 1.2) -> Line2D:
     return Line2D([], [], color=style.GREY, linestyle=line, linewidth=width, label=label)
 
 
-def _legend(figure: Figure, names: Sequence[str], colours: Any, more: Sequence[Line2D]) -> None:
+def _legend(
+    figure: Figure,
+    names: Sequence[str],
+    colours: Sequence[tuple[float, float, float]],
+    more: Sequence[Line2D],
+) -> None:
     named = zip(names, colours, strict=True)
     handles = [Line2D([], [], color=colour, label=name) for name, colour in named if name]
     if handles or more:

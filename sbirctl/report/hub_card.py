@@ -89,7 +89,7 @@ def _metadata(given: Given) -> str:
     return "".join(f"{key}: {_json(value)}\n" for key, value in values.items())
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,6 +12,9 @@ from matplotlib.lines import Line2D
 
 from sbirctl.report import style
 from sbirctl.report.text_layout import name_lines
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _ACROSS = 3
 _HEIGHT, _STRIP = 1.5, 0.55  # inches
@@ -100,7 +103,7 @@ def draw_card(card: Card, name: str, *, level: float) -> Figure:
     return figure
 
 
-def _sketches(axes: Any, plain: np.ndarray, panel: Panel) -> None:
+def _sketches(axes: Axes, plain: np.ndarray, panel: Panel) -> None:
     """The sketches at the places of their figures below."""
     for place, grey in enumerate((plain, *panel.examples)):
         axes.imshow(
@@ -111,7 +114,7 @@ def _sketches(axes: Any, plain: np.ndarray, panel: Panel) -> None:
     axes.set_axis_off()
 
 
-def _figures(axes: Any, card: Card, panel: Panel) -> None:
+def _figures(axes: Axes, card: Card, panel: Panel) -> None:
     trials = (card.plain, *panel.trials)
     places, values = np.arange(len(trials)), [trial.value for trial in trials]
     reach = [[t.value - t.low for t in trials], [t.high - t.value for t in trials]]

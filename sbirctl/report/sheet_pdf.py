@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -25,6 +25,9 @@ from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.report.sheet_layout import BADGE, MARK, Page, Picture, Text
 from sbirctl.report.style import style
 from sbirctl.report.text_layout import font_file, warn_of_missing
+
+if TYPE_CHECKING:
+    from matplotlib.backend_bases import GraphicsContextBase, RendererBase
 
 _POINT = 0.5  # points a pixel: a sheet's pixel is 1/144 inch
 _QUALITY = {"quality": 92, "subsampling": 0}
@@ -56,7 +59,7 @@ def save_pdf(pages: Iterable[Page], path: Path, report: Reporter = SILENT) -> No
     warn_of_missing(words, path, report)
 
 
-def paint(page: Page, renderer: Any, shown: Shown) -> None:
+def paint(page: Page, renderer: RendererBase, shown: Shown) -> None:
     """Draw a page.
 
     Args:
@@ -81,7 +84,7 @@ def _pixels(image: Image.Image) -> np.ndarray:
     return np.asarray(image if image.mode == "L" else image.convert("RGB"))
 
 
-def _frame(page: Page, picture: Picture, renderer: Any) -> None:
+def _frame(page: Page, picture: Picture, renderer: RendererBase) -> None:
     x, y, frame = picture.x, picture.y, picture.frame
     side = picture.side + frame
     line = renderer.new_gc()
@@ -98,13 +101,19 @@ def _frame(page: Page, picture: Picture, renderer: Any) -> None:
 
 
 def _rectangle(
-    page: Page, x: float, y: float, side: float, line: Any, face: Any, renderer: Any
+    page: Page,
+    x: float,
+    y: float,
+    side: float,
+    line: GraphicsContextBase,
+    face: tuple[float, float, float, float] | None,
+    renderer: RendererBase,
 ) -> None:
     place = Affine2D().scale(side).translate(x, page.height - y - side).scale(_POINT)
     renderer.draw_path(line, Outline.unit_rectangle(), place, face)
 
 
-def _write(page: Page, text: Text, renderer: Any) -> None:
+def _write(page: Page, text: Text, renderer: RendererBase) -> None:
     properties = _properties(text.size, text.bold)
     _, height, descent = renderer.get_text_width_height_descent("lp", properties, False)
     x, y = text.x * _POINT, (page.height - text.y) * _POINT - (height - descent)

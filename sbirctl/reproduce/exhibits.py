@@ -10,11 +10,14 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sbirctl.core.errors import CorruptError, UsageError, nearest
 from sbirctl.core.files import digest_bytes
 from sbirctl.models import MODELS, Card, Column, Table, card_file, load_card
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 KINDS = (
     "table",
@@ -261,6 +264,6 @@ def _protocol(card: Card, words: str) -> Protocol:
     raise ValueError(f"no column is {words!r}")
 
 
-def _file(name: str) -> Any:
+def _file(name: str) -> Traversable:
     path = card_file(name)
     return path.with_name(path.stem + SUFFIX)

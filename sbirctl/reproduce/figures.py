@@ -19,6 +19,7 @@ from sbirctl.retrieval import metrics as measures
 from sbirctl.retrieval.evaluation import evaluate
 
 if TYPE_CHECKING:
+    from sbirctl.sampling.subsets import ImageSubset
     from sbirctl.store.reader import Store
 
 Caption = str
@@ -142,7 +143,9 @@ def _attention(order: _Order) -> Path:
     )
 
 
-def _write_pictures(store: Store, side: Any, rows: Sequence[int], folder: Path) -> list[Path]:
+def _write_pictures(
+    store: Store, side: ImageSubset, rows: Sequence[int], folder: Path
+) -> list[Path]:
     """Pictures of a test side as files; the names say which."""
     from PIL import Image
 

@@ -181,7 +181,7 @@ def quantity(column: Column, run: Path) -> float | None:
     return None
 
 
-def _printed(value: Any) -> float | None:
+def _printed(value: str | float) -> float | None:
     return None if isinstance(value, str) else float(value)
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sbirctl.core.errors import MismatchError
 from sbirctl.core.text import composed
 from sbirctl.retrieval import containers
 
 
-def as_array(value: Any) -> np.ndarray:
+def as_array(value: ArrayLike) -> np.ndarray:
     """Arrays, tensors on any device, columns of a table, lists; text as text, not as objects."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = value.float() if "bfloat16" in str(value.dtype) else value
-    array = np.asarray(value)
+    tensor: Any = value
+    if hasattr(tensor, "detach"):
+        tensor = tensor.detach().cpu()
+        tensor = tensor.float() if "bfloat16" in str(tensor.dtype) else tensor
+    array = np.asarray(tensor)
     return array.astype(np.str_) if array.dtype.kind == "O" else array
 
 

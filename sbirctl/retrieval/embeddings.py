@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sbirctl.core.errors import CorruptError, MismatchError, MissingError, UsageError, nearest
 from sbirctl.core.files import display_path
@@ -118,7 +119,12 @@ class Embeddings:
 
     @classmethod
     def from_arrays(
-        cls, query: Any, gallery: Any, query_label: Any, gallery_label: Any, **more: Any
+        cls,
+        query: ArrayLike | None,
+        gallery: ArrayLike | None,
+        query_label: ArrayLike,
+        gallery_label: ArrayLike,
+        **more: ArrayLike | Provenance | None,
     ) -> Embeddings:
         """Embeddings of arrays as people have them.
 
@@ -143,7 +149,7 @@ class Embeddings:
         raw = containers.Raw({})
         for name, value in given.items():
             if name in containers.NAMES:
-                raw.names[name] = tuple(str(one) for one in value)
+                raw.names[name] = tuple(str(one) for one in cast(Iterable[object], value))
             elif isinstance(value, str):
                 raw.attributes[name] = value
             elif isinstance(value, Provenance):
@@ -201,7 +207,7 @@ def _keys() -> set[str]:
     return {field.name for field in fields(Embeddings)} | {"schema"}
 
 
-def _check_schema(path: Path, given: Any) -> None:
+def _check_schema(path: Path, given: str | float) -> None:
     """A whole number, which other programs may have written as a float, a list of one, or text."""
     try:
         schema = float(given)

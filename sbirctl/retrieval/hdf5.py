@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from sbirctl.core.device import check_fits
 from sbirctl.core.errors import CorruptError, MismatchError, SbirctlError
 from sbirctl.core.files import announce_reading, display_path, refuse_shortage
 from sbirctl.core.forms import refuse_other_case
+
+if TYPE_CHECKING:
+    import h5py
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
@@ -78,7 +81,7 @@ def read_hdf5(
     return arrays, attributes
 
 
-def _data_set(file: Any, name: str) -> Any:
+def _data_set(file: h5py.File, name: str) -> h5py.Dataset | None:
     """A data set of this file whose type is read; None for a group or an empty one."""
     import h5py
 
@@ -130,7 +133,7 @@ def _check_type(name: str, dtype: np.dtype) -> None:
     )
 
 
-def _raw_offset(data: Any) -> int | None:
+def _raw_offset(data: h5py.Dataset) -> int | None:
     """Where the bytes of a contiguous array of native numbers lie in the file."""
     if data.dtype.kind not in "iuf" or not data.dtype.isnative or not data.size:
         return None
@@ -138,7 +141,7 @@ def _raw_offset(data: Any) -> int | None:
     return offset
 
 
-def _values(data: Any, path: Path, place: int | None) -> np.ndarray:
+def _values(data: h5py.Dataset, path: Path, place: int | None) -> np.ndarray:
     if place is not None:
         return np.memmap(path, data.dtype, "r", place, data.shape)
     values = data[()]
@@ -149,11 +152,11 @@ def _values(data: Any, path: Path, place: int | None) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _bytes(value: Any) -> bytes:
+def _bytes(value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
 
 
-def _attribute(name: str, value: Any) -> Any:
+def _attribute(name: str, value: object) -> object:
     """A plain value: a number, text, or whatever else it is, which its reader refuses."""
     import h5py
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sbirctl.core.errors import MismatchError
 from sbirctl.retrieval.definitions import Definition, get
@@ -73,10 +73,10 @@ def impossible(lists: RankedLists, definition: Definition) -> str:
 
 
 def of_ranked(
-    relevance: Any,
+    relevance: ArrayLike,
     metric: str,
     definition: str | Definition = "standard",
-    relevant: Any = None,
+    relevant: ArrayLike | None = None,
 ) -> np.ndarray:
     """A metric of rankings that are at hand, best photo first, no two scores equal.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sbirctl.core.errors import MismatchError
 from sbirctl.sampling.plans import BatchPlan
@@ -48,11 +48,11 @@ class PlanSampler:
     def __init__(
         self,
         plan: BatchPlan,
-        labels: Any,
-        is_sketch: Any,
+        labels: ArrayLike,
+        is_sketch: ArrayLike,
         *,
         seed: int = 0,
-        categories: Any = None,
+        categories: ArrayLike | None = None,
     ) -> None:
         names, label = np.unique(np.asarray(labels), return_inverse=True)
         sketch = np.asarray(is_sketch, dtype=bool)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 from sbirctl.sampling.batch import Encoded, Share
 
@@ -73,11 +74,16 @@ def _all_rows(own: Tensor, counts: tuple[int, ...], rank: int) -> Tensor:
     return gather(own[: counts[rank]], counts, rank)
 
 
+class _Context(FunctionCtx):
+    counts: tuple[int, ...]
+    rank: int
+
+
 class _Gather(torch.autograd.Function):
     """Rows of all processes by rank, (sum(counts), …), from (counts[rank], …) of this one."""
 
     @staticmethod
-    def forward(ctx: Any, own: Tensor, counts: tuple[int, ...], rank: int) -> Tensor:
+    def forward(ctx: _Context, own: Tensor, counts: tuple[int, ...], rank: int) -> Tensor:
         ctx.counts, ctx.rank = counts, rank
         padded = own.new_zeros((max(counts), *own.shape[1:]))
         padded[: len(own)] = own
@@ -86,7 +92,7 @@ class _Gather(torch.autograd.Function):
         return torch.cat([rows[:count] for rows, count in zip(found, counts, strict=True)])
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: _Context, *grads: Tensor) -> tuple[Tensor, None, None]:
         start = sum(ctx.counts[: ctx.rank])
         own = grads[0][start : start + ctx.counts[ctx.rank]]
         return own * len(ctx.counts), None, None

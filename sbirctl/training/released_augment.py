@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from torch import Tensor
 from sbirctl.core.errors import UsageError
 from sbirctl.core.seeds import seed_for
 from sbirctl.sampling.batch import Batch
+
+if TYPE_CHECKING:
+    from torchvision.transforms import v2
 
 
 def released_augment(batch: Batch, seed: int) -> Batch:
@@ -55,7 +58,7 @@ def released_augment(batch: Batch, seed: int) -> Batch:
 
 
 @cache
-def _transform() -> Any:
+def _transform() -> v2.Compose:
     from torchvision.transforms import v2
 
     affine = v2.RandomAffine(30, translate=(0.1, 0.1), scale=(0.7, 1.3), fill=0)

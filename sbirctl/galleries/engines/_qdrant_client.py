@@ -8,11 +8,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sbirctl.core.errors import MissingError, SbirctlError, UsageError
 from sbirctl.core.files import display_path
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from qdrant_client import QdrantClient
 
 _TIMEOUT = 60  # seconds
 _SCHEMES = ("qdrant", "qdrant+https")
@@ -40,7 +45,7 @@ def parse(spec: str) -> tuple[str, str]:
 
 
 @cache
-def connect(location: str) -> Any:
+def connect(location: str) -> QdrantClient:
     """A client for an address, or the local mode in a folder; one a process, for it locks that.
 
     Raises:
@@ -65,7 +70,7 @@ def connect(location: str) -> Any:
     return QdrantClient(url=location, api_key=key, timeout=_TIMEOUT, check_compatibility=False)
 
 
-def library() -> Any:
+def library() -> ModuleType:
     """The client's models.
 
     Raises:
@@ -77,7 +82,8 @@ def library() -> Any:
         raise MissingError(
             "qdrant-client is not installed.", "Type `pip install 'sbirctl[qdrant]'`."
         ) from error
-    return models
+    found: ModuleType = models
+    return found
 
 
 _LOCAL = threading.RLock()  # the local mode is not made for several threads

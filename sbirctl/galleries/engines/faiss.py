@@ -22,6 +22,8 @@ from sbirctl.galleries.database import refuse_links
 from sbirctl.galleries.engines import ENGINE_FILES, ENGINES, ID, Nearest
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from sbirctl.galleries.gallery import Gallery
 
 KINDS = ("flat", "hnsw", "ivf", "pq", "sq")
@@ -199,7 +201,7 @@ def _kind(spec: str) -> str:
     return spec.partition(":")[2] or DEFAULT
 
 
-def _library() -> Any:
+def _library() -> ModuleType:
     try:
         import faiss
     except ImportError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ def _of_vit(encoder: PromptedEncoder, images: Tensor, modality: Modality) -> lis
     outputs: dict[int, Tensor] = {}
     weights: dict[int, Tensor] = {}
 
-    def keep(index: int) -> Any:
+    def keep(index: int) -> Callable[[Any, tuple[Any, ...], Tensor], None]:
         def hook(block: Any, given: tuple[Any, ...], output: Tensor) -> None:
             normed = block.ln_1(given[0])  # in here the affines are those of the modality
             weights[index] = block.attn(normed, normed, normed, need_weights=True)[1]

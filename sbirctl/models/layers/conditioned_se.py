@@ -7,7 +7,7 @@ the same as adding, where it is set, one learned vector to that layer's output.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,8 +50,8 @@ class ConditionedSE(nn.Module):
         finally:
             self._marked = None
 
-    def _hook(self, index: int) -> Any:
-        def add(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+    def _hook(self, index: int) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+        def add(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             if self._marked is None:
                 return output
             bit = self._marked.to(output.dtype).view(-1, 1, 1, 1)

@@ -40,6 +40,9 @@ class ModalityLayerNorm(nn.Module):
             the branches are one.
     """
 
+    frozen_weight: Tensor
+    frozen_bias: Tensor
+
     def __init__(self, norm: nn.LayerNorm, branches: int, choice: _Choice) -> None:
         super().__init__()
         self.eps = norm.eps
@@ -66,7 +69,7 @@ class ModalityLayerNorm(nn.Module):
             ]
         )
 
-    def _normalise(self, x: Tensor, weight: Any, bias: Any) -> Tensor:
+    def _normalise(self, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
         # In float32: steps of a learning rate of 1e-4 are below the digits of bfloat16.
         found = F.layer_norm(at_least_float32(x), x.shape[-1:], weight, bias, self.eps)
         return found.to(x.dtype)
