@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -48,7 +47,7 @@ def atomic_path(target: Path, *, durable: bool = True) -> Iterator[Path]:
     if target.is_dir():
         raise UsageError(f"{display_path(target)} is a folder.", "Name a file in it.")
     # cut, for a name may have 255 bytes, four a letter
-    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(8)}{_UNFINISHED}")
+    temporary = target.with_name(f".{target.name[:40]}.{os.urandom(8).hex()}{_UNFINISHED}")
     try:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -105,7 +104,7 @@ def remove_folders(
     for folder in folders:
         for forgotten in folder.parent.glob(f".*{_REMOVED}"):  # a call was killed meanwhile
             shutil.rmtree(forgotten, ignore_errors=True)
-        aside = folder.with_name(f".{folder.name[:40]}.{secrets.token_hex(8)}{_REMOVED}")
+        aside = folder.with_name(f".{folder.name[:40]}.{os.urandom(8).hex()}{_REMOVED}")
         with held(folder):
             for name in first:
                 (folder / name).unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from sbirctl.core.files import announce_reading, digest_file, display_path
 from sbirctl.core.forms import NATURAL, Maybe, check_form
 from sbirctl.core.text import parse_toml, read_text
 from sbirctl.drawings.placement import Placement
-from sbirctl.inference import presence
+from sbirctl.inference import STARTER, presence
 from sbirctl.inference.presence import Presence
 from sbirctl.inference.tokenizer import ClipTokenizer
 from sbirctl.store.manifest import MODALITIES, Modality
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 CARD = "card.toml"
-STARTER = "starter"
 STARTER_FOLDER = Path(__file__).absolute().parents[1] / STARTER
 _FILE = {"sha256": str, "size": range(1, (1 << 13) + 1)}
 _FORM: dict[str, Any] = {

@@ -11,7 +11,7 @@ from sbirctl.core.errors import MissingError, SbirctlError, UsageError, few
 from sbirctl.core.files import atomic_open, display_path, write_json
 from sbirctl.core.home import newest_run
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.inference.onnx import STARTER, zero_shot_note
+from sbirctl.inference import STARTER
 from sbirctl.pipeline.scores import SCHEMA, EvaluateRequest, Scores, describe
 from sbirctl.retrieval import embeddings as files
 from sbirctl.retrieval import metrics as measures
@@ -81,6 +81,8 @@ def read_embeddings(path: Path, report: Reporter = SILENT, *, vectors: bool = Tr
             "lists what is."
         )
     if embeddings.model == STARTER:
+        from sbirctl.inference.onnx import zero_shot_note
+
         report.warn(f"These are vectors of the starter. {zero_shot_note()}")
     if embeddings.provenance.leak:
         report.warn(f"{display_path(path)}: {embeddings.provenance.leak}.")

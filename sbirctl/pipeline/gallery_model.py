@@ -14,8 +14,9 @@ from sbirctl.core.home import finished_runs
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.galleries.embedder import Embedder, export_folder
 from sbirctl.galleries.model_record import ModelRecord
+from sbirctl.inference import STARTER
 from sbirctl.inference.encoder import RUNTIMES
-from sbirctl.inference.onnx import STARTER, export_named
+from sbirctl.inference.onnx import export_named
 
 if TYPE_CHECKING:
     from sbirctl.galleries.gallery import Gallery
