@@ -1,23 +1,30 @@
-"""Train a model: settings in, the folder of a finished run out."""
+"""Train a model: settings in, the folder of a finished run out.
+
+A run's name comes from its resolved settings, which the models' files declare, and those import
+torch. So a call that found a finished run is remembered with it, by all that the name depends on:
+typed again, it needs no torch.
+"""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from sbirctl.core.config import RUN_TABLE, file_layer, read_layers
 from sbirctl.core.device import keep_freed_memory
-from sbirctl.core.distributed import joined
-from sbirctl.core.errors import UsageError
-from sbirctl.core.files import lock
-from sbirctl.core.home import CHECKPOINT, RESULT, read_result
+from sbirctl.core.distributed import joined, world
+from sbirctl.core.errors import SbirctlError, UsageError
+from sbirctl.core.files import digest_file, digest_json, lock
+from sbirctl.core.home import CHECKPOINT, RESULT, read_result, runs_dir
+from sbirctl.core.kept import code_digest, file_states
 from sbirctl.core.progress import SILENT, Listener, Reporter, going_on
 from sbirctl.models import MODELS, is_trainable, reads_edges, refuse_missing, trust_line
-from sbirctl.training.calls import call_digest, finished_run, remember
+from sbirctl.store.reader import Store
+from sbirctl.tasks import TASKS
 from sbirctl.training.find import find_checkpoint
 from sbirctl.training.inputs import Found, Inputs
 from sbirctl.training.layers import refuse_wrong
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     from sbirctl.training.run import Run
 
 
+CALLS = "calls"  # of a finished run: the calls it answers
 FINISHED = "This run is finished; --fresh trains it again."
 _KEEPS = {"threads": " (--threads {} keeps them)", "processes": ""}
 
@@ -225,3 +233,56 @@ def _threads(wanted: int | None) -> Iterator[int]:
         yield torch.get_num_threads()
     finally:
         torch.set_num_threads(before)
+
+
+def call_digest(
+    model: str, layers: Sequence[Mapping[str, object]], found: Found, **flags: Unpack[Flags]
+) -> str | None:
+    """A call, by what the name of its run depends on; None for one that is not remembered.
+
+    Those are calls of several processes, and of models or tasks of one's own, whose code may change
+    without this program's changing.
+
+    Args:
+        model: registry name.
+        layers: settings and options, as `core.config.read_layers` gives them.
+        found: the data it names.
+        flags: see `training.config.Flags`.
+    """
+    if world() > 1 or not MODELS.is_own(model) or not TASKS.is_own(found.task.name):
+        return None
+    init = flags.get("init", "")
+    weights = Path(flags.get("weights") or "pretrained").expanduser()
+    return digest_json(
+        [
+            code_digest(),
+            model,
+            layers,
+            {key: str(value) for key, value in sorted(flags.items())},
+            [_store(store) for store in (found.source, found.target) if store],
+            found.split.digest if found.split else "",
+            digest_file(weights) if weights.is_file() else "",
+            digest_file(find_checkpoint(init)) if init else "",
+        ]
+    )
+
+
+def _store(store: Store) -> list[object]:
+    """A data set with its splits and edge maps, by their files."""
+    return [store.name, store.digest, file_states(store.folder)]
+
+
+def finished_run(digest: str) -> Path | None:
+    """The finished run that the call found before, None where there is none."""
+    for place in runs_dir().glob(f"*/{CALLS}/{digest}"):
+        folder = place.parent.parent
+        if (folder / RESULT).is_file():
+            return folder
+    return None
+
+
+def remember(folder: Path, digest: str) -> None:
+    """Keep with a finished run that the call finds it."""
+    with suppress(SbirctlError, OSError):  # a run that cannot be written is found the slow way
+        (folder / CALLS).mkdir(exist_ok=True)
+        (folder / CALLS / digest).touch()

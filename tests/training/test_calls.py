@@ -9,8 +9,7 @@ import pytest
 
 from sbirctl.core.config import parse_assignments
 from sbirctl.core.progress import Listener, Reporter
-from sbirctl.pipeline.train import train
-from sbirctl.training.calls import call_digest, finished_run
+from sbirctl.pipeline.train import call_digest, finished_run, train
 from sbirctl.training.inputs import Inputs
 
 SETTINGS = ("backbone=mobilenetv3_small_050", "size=32", "batch=16", "per_class=2", "dim=16")
