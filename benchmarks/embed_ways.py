@@ -25,7 +25,7 @@ from _data import data
 from sbirctl.core.config import parse_assignments, to_dict
 from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.errors import SbirctlError
-from sbirctl.inference.export import Origin, export
+from sbirctl.inference.export import ExportOrigin, export
 from sbirctl.inference.onnx import OnnxEncoder
 from sbirctl.models import Model, create
 from sbirctl.training.compiled import BACKEND
@@ -54,7 +54,7 @@ def by_torch(model: Model, precision: str, backend: str = "") -> Work:
 
 def by_onnx(model: Model, size: int, folder: Path) -> Work:
     """The same by an export, with the threads torch has."""
-    origin = Origin(model.name, "", size, to_dict(model.settings), {})
+    origin = ExportOrigin(model.name, "", size, to_dict(model.settings), {})
     export(model.float().eval(), origin, folder)
     encoder = OnnxEncoder(folder, threads=torch.get_num_threads())
     return lambda pixels: encoder.embed(pixels, "photo")

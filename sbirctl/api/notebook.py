@@ -25,7 +25,7 @@ def in_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-class Cell:
+class NotebookCell:
     """What one call says: its notes, a line each, and how far it is."""
 
     def __init__(self) -> None:

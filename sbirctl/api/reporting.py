@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sbirctl.api.notebook import Cell, in_notebook
+from sbirctl.api.notebook import NotebookCell, in_notebook
 from sbirctl.core.progress import Advance, Pace, Reporter
 
 
@@ -18,7 +18,7 @@ class PythonReporter(Reporter):
     """Warnings through `warnings`; notes and bars below the cell of a notebook, else nowhere."""
 
     def __init__(self) -> None:
-        self._cell = Cell() if in_notebook() else None
+        self._cell = NotebookCell() if in_notebook() else None
 
     def note(self, message: str) -> None:
         """See `core.progress.Reporter`."""

@@ -33,9 +33,9 @@ from sbirctl.datasets.published.counts import compare, published_counts
 from sbirctl.datasets.readers.layouts import (
     PLAIN_TREE,
     SPLIT_TREE,
-    Found,
     Groups,
     Layout,
+    PlacedFile,
     recognise,
     take,
 )
@@ -143,7 +143,7 @@ def _choose(
     trees: Sequence[Tree],
     ignored: Counter[str],
     unlisted: str,
-) -> tuple[str, list[Found], list[Found], list[Found]]:
+) -> tuple[str, list[PlacedFile], list[PlacedFile], list[PlacedFile]]:
     """(layout in words, original photos, sketches, extended photos).
 
     `unlisted` is the hint where file lists left files out.
@@ -178,27 +178,27 @@ def _choose(
     return words, photos, sketches, extended
 
 
-def _must_have(files: Sequence[Found], what: str, groups: Groups, unlisted: str) -> None:
+def _must_have(files: Sequence[PlacedFile], what: str, groups: Groups, unlisted: str) -> None:
     if not files:
         others = sorted({role for layout, role in groups if layout == OFFICIAL.name})
         hint = f"There are: {', '.join(others)}." if others else _EXPECTED
         raise MissingError(f"There are no {what}.", unlisted or hint)
 
 
-def _photo(found: Found, origin: str, ids: Ids) -> RawItem:
+def _photo(found: PlacedFile, origin: str, ids: Ids) -> RawItem:
     kind = "extended" if origin == "extended" else "photo"
     key = stem(found.name)
     original = RENAMED.get((found.class_name, key), key) if kind == "extended" else key
     return _item(found, "photo", ids, kind, f"{found.class_name}/{original}", origin)
 
 
-def _sketch(found: Found, ids: Ids) -> RawItem:
+def _sketch(found: PlacedFile, ids: Ids) -> RawItem:
     photo = before_number(stem(found.name), "-")
     instance = f"{found.class_name}/{photo}" if photo else ""
     return _item(found, "sketch", ids, "sketch", instance, "original")
 
 
-def _extended(files: Iterable[Found], originals: Sequence[RawItem], ids: Ids) -> list[RawItem]:
+def _extended(files: Iterable[PlacedFile], originals: Sequence[RawItem], ids: Ids) -> list[RawItem]:
     """Extended photos; those that repeat an original say so."""
     by_instance = {item.instance: item.id for item in originals}
     made = (_photo(found, "extended", ids) for found in files)
@@ -209,7 +209,7 @@ def _extended(files: Iterable[Found], originals: Sequence[RawItem], ids: Ids) ->
 
 
 def _item(
-    found: Found,
+    found: PlacedFile,
     modality: Literal["photo", "sketch"],
     ids: Ids,
     kind: str,

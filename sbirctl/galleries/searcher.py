@@ -54,7 +54,7 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPhotos:
     """What was found for one vector.
 
     Attributes:
@@ -256,7 +256,7 @@ class Searcher:
         """The same for (q, dim) vectors at once; of the photos that are wanted."""
         return [one.hits for one in self.find(vectors, k, wanted)]
 
-    def find(self, vectors: np.ndarray, k: int, wanted: Filter = EVERYTHING) -> list[Found]:
+    def find(self, vectors: np.ndarray, k: int, wanted: Filter = EVERYTHING) -> list[FoundPhotos]:
         """The same, with what the scores of the nearest say."""
         presence = self.embedder.presence
         narrowed = self.narrowed(wanted.folders)
@@ -279,7 +279,7 @@ class Searcher:
                 for row, all_of_it in zip(kept, found, strict=True)
             )
             if asked >= count or all(ended) or wanted.is_over():
-                return [Found(row, one) for row, one in zip(kept, likely, strict=True)]
+                return [FoundPhotos(row, one) for row, one in zip(kept, likely, strict=True)]
             asked = min(_MORE * asked, count)
 
     def narrowed(self, folders: tuple[bytes, ...]) -> Narrowed | None:

@@ -48,7 +48,7 @@ class ExportError(SbirctlError):
 
 
 @dataclass(frozen=True)
-class Origin:
+class ExportOrigin:
     """Where an exported model comes from, for its card.
 
     Attributes:
@@ -69,7 +69,12 @@ class Origin:
 
 
 def export(
-    model: Model, origin: Origin, folder: Path, report: Reporter = SILENT, *, int8: bool = False
+    model: Model,
+    origin: ExportOrigin,
+    folder: Path,
+    report: Reporter = SILENT,
+    *,
+    int8: bool = False,
 ) -> Path:
     """Write the files and compare their vectors with torch's on 64 pictures.
 

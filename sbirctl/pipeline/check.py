@@ -18,7 +18,7 @@ Inputs = Mapping[str, Sequence[Path]]
 
 
 @dataclass(frozen=True)
-class Found:
+class Checked:
     """What the checks of one thing found.
 
     Attributes:
@@ -49,7 +49,7 @@ def check(
     inputs: Inputs | None = None,
     assignments: Sequence[str] = (),
     report: Reporter = SILENT,
-) -> list[Found]:
+) -> list[Checked]:
     """The outcomes for everything that is meant.
 
     Args:
@@ -67,7 +67,7 @@ def check(
     found = []
     for kind, name in meant:
         report.note(f"checking the {kind} {name}")
-        found.append(Found(kind, name, tuple(_RUN[kind](name, options))))
+        found.append(Checked(kind, name, tuple(_RUN[kind](name, options))))
     return found
 
 

@@ -100,7 +100,7 @@ def export_checkpoint(
     if not fresh and _is_export(folder, header.digest):
         return folder
     from sbirctl.galleries.training_placement import training_placement
-    from sbirctl.inference.export import Origin
+    from sbirctl.inference.export import ExportOrigin
     from sbirctl.inference.export import export as write
     from sbirctl.training.checkpoint import restore
 
@@ -108,7 +108,7 @@ def export_checkpoint(
     model = restore(checkpoint, device="cpu", weights=weights, report=report)
     size = checkpoint.data.size if checkpoint.data else int(model.settings.size)
     known = checkpoint.provenance.to_json()
-    origin = Origin(
+    origin = ExportOrigin(
         checkpoint.model,
         checkpoint.digest,
         size,
@@ -134,7 +134,7 @@ def export_model(
     Raises:
         As `export`.
     """
-    from sbirctl.inference.export import Origin
+    from sbirctl.inference.export import ExportOrigin
     from sbirctl.inference.export import export as write
     from sbirctl.models import create, publishers, resolve_settings
     from sbirctl.training.checkpoint import digest_state
@@ -150,7 +150,7 @@ def export_model(
     folder = output or _named(_in_home(name, digest, settings), int8)
     if output is None and _is_export(folder, digest):
         return folder
-    origin = Origin(name, digest, chosen.size, settings, {})
+    origin = ExportOrigin(name, digest, chosen.size, settings, {})
     return write(model.float().eval(), origin, folder, report, int8=int8)
 
 

@@ -25,7 +25,7 @@ _RECEIVED = "received in part"
 
 
 @dataclass(frozen=True)
-class Entry:
+class HomeEntry:
     """One thing in the home folder.
 
     Attributes:
@@ -44,7 +44,7 @@ class Entry:
     path: Path
 
 
-def entries() -> list[Entry]:
+def entries() -> list[HomeEntry]:
     """Everything in the home folder, the largest of each kind first."""
     kinds = {
         datasets_dir(): "data set",
@@ -61,11 +61,11 @@ def entries() -> list[Entry]:
             ]
             found += sorted(own, key=lambda one: (-one.bytes, one.name))
         else:
-            found.append(Entry(folder.name, "", disk_size(folder), "", folder))
+            found.append(HomeEntry(folder.name, "", disk_size(folder), "", folder))
     return found + _half_written(root)
 
 
-def clean(plan: list[Entry]) -> list[Path]:
+def clean(plan: list[HomeEntry]) -> list[Path]:
     """Remove what is left over; one that is in use meanwhile stays.
 
     Args:
@@ -111,16 +111,16 @@ def _is_lock(place: Path) -> bool:
     return place.parent == receiving_dir() and place.name.startswith(".")
 
 
-def _half_written(root: Path) -> list[Entry]:
+def _half_written(root: Path) -> list[HomeEntry]:
     """Files that a killed call was writing, wherever they lie."""
     why = "half-written by a call that was killed"
     return [
-        Entry(_FILE, path.name, disk_size(path), why, path)
+        HomeEntry(_FILE, path.name, disk_size(path), why, path)
         for path in sorted(forgotten(root.rglob(".*")))
     ]
 
 
-def _entry(kind: str, place: Path) -> Entry:
+def _entry(kind: str, place: Path) -> HomeEntry:
     left_over = ""
     if place.is_dir() and not place.is_symlink():
         inside = {path.name for path in place.iterdir()} - {_LOCK}
@@ -128,4 +128,4 @@ def _entry(kind: str, place: Path) -> Entry:
             left_over = "a pull or unpack that was stopped a day ago or more" * untouched(place)
         elif not inside:
             left_over = f"an empty {kind}"
-    return Entry(kind, place.name, disk_size(place), left_over, place)
+    return HomeEntry(kind, place.name, disk_size(place), left_over, place)

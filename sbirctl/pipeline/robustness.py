@@ -16,7 +16,7 @@ from sbirctl.pipeline.run_model import embed_sketches, measured, open_run, some_
 
 if TYPE_CHECKING:
     from sbirctl.inference.encoder import Encoder
-    from sbirctl.report.robustness_figure import Card, Trial
+    from sbirctl.report.robustness_figure import RobustnessCard, Trial
     from sbirctl.retrieval.embeddings import Embeddings
 
 SCHEMA = 1
@@ -94,9 +94,9 @@ def _measure(
     metric: str,
     seed: int,
     report: Reporter,
-) -> Card:
+) -> RobustnessCard:
     from sbirctl.drawings.distortions import DISTORTIONS, distort
-    from sbirctl.report.robustness_figure import Card, Panel
+    from sbirctl.report.robustness_figure import Panel, RobustnessCard
 
     plain, chance = _figure(e, embed_sketches(encoder, pixels), metric)
     panels = []
@@ -112,7 +112,7 @@ def _measure(
                 advance()
             panels.append(Panel(one.name, one.unit, tuple(trials), tuple(examples)))
     sizes = len(e.query), len(e.gallery)
-    return Card(metric, plain, chance, pixels[0, ..., 0], tuple(panels), *sizes)
+    return RobustnessCard(metric, plain, chance, pixels[0, ..., 0], tuple(panels), *sizes)
 
 
 def _figure(e: Embeddings, vectors: np.ndarray, metric: str) -> tuple[Trial, float]:
@@ -123,7 +123,7 @@ def _figure(e: Embeddings, vectors: np.ndarray, metric: str) -> tuple[Trial, flo
     return Trial(0.0, value, low, high), chance
 
 
-def _facts(card: Card, e: Embeddings, seed: int) -> dict[str, Any]:
+def _facts(card: RobustnessCard, e: Embeddings, seed: int) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "metric": card.metric,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from sbirctl.datasets.readers.stroke_files import StrokeDrawing
-    from sbirctl.report.stroke_curves import Measure, StrokeCurves
+    from sbirctl.report.stroke_curves import StrokeCurves, StrokeMeasure
     from sbirctl.retrieval.embeddings import Embeddings
     from sbirctl.retrieval.target_ranks import Target
 
@@ -263,6 +263,6 @@ def _columns(name: str) -> tuple[str, str, str]:
     return name, f"{name} low", f"{name} high"
 
 
-def _area(measure: Measure) -> dict[str, float]:
+def _area(measure: StrokeMeasure) -> dict[str, float]:
     ends = {"low": measure.low, "high": measure.high}
     return {"value": measure.area, **ends, "chance": measure.chance}

@@ -47,7 +47,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Card:
+class RobustnessCard:
     """All that was measured.
 
     Attributes:
@@ -65,7 +65,7 @@ class Card:
     photos: int
 
 
-def draw_card(card: Card, name: str, *, level: float) -> Figure:
+def draw_card(card: RobustnessCard, name: str, *, level: float) -> Figure:
     """The picture, two columns of a paper wide.
 
     Args:
@@ -114,7 +114,7 @@ def _sketches(axes: Axes, plain: np.ndarray, panel: Panel) -> None:
     axes.set_axis_off()
 
 
-def _figures(axes: Axes, card: Card, panel: Panel) -> None:
+def _figures(axes: Axes, card: RobustnessCard, panel: Panel) -> None:
     trials = (card.plain, *panel.trials)
     places, values = np.arange(len(trials)), [trial.value for trial in trials]
     reach = [[t.value - t.low for t in trials], [t.high - t.value for t in trials]]

@@ -17,7 +17,7 @@ SHARES = np.arange(1, 11) / 10
 
 
 @dataclass(frozen=True)
-class Measure:
+class StrokeMeasure:
     """One measure over the share of the drawing.
 
     Attributes:
@@ -45,8 +45,8 @@ class StrokeCurves:
         drawings: how many there were.
     """
 
-    percentile: Measure
-    reciprocal: Measure
+    percentile: StrokeMeasure
+    reciprocal: StrokeMeasure
     median: np.ndarray
     drawings: int
 
@@ -88,9 +88,9 @@ def first_by_chance(photos: int, relevant: int) -> tuple[float, float]:
     return (photos - mean) / (photos - 1), float((here / (place + 1)).sum())
 
 
-def _measure(values: np.ndarray, chance: float, level: float, seed: int) -> Measure:
+def _measure(values: np.ndarray, chance: float, level: float, seed: int) -> StrokeMeasure:
     low, high = bootstrap_band(values, level=level, seed=seed)
     areas = (values[:, 1:] + values[:, :-1]).mean(axis=1) / 2  # shares are evenly spaced
     ends = bootstrap_interval(areas, level=level, seed=seed)
     curve = Curve(SHARES, values.mean(axis=0), low, high)
-    return Measure(curve, float(areas.mean()), *ends, chance)
+    return StrokeMeasure(curve, float(areas.mean()), *ends, chance)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from sbirctl.pipeline.datasets_table import ITEMS, drclip_table
-from sbirctl.reproduce.exhibits import Exhibit, Paper
-from sbirctl.reproduce.measured import Cell, Line, TableResult
+from sbirctl.reproduce.exhibits import Exhibit, ReproducedPaper
+from sbirctl.reproduce.measured import Line, TableCell, TableResult
 
 _WORDS = {"training": "Training classes", "testing": "Testing classes"}
 
 
-def counts_table(exhibit: Exhibit, paper: Paper) -> TableResult:
+def counts_table(exhibit: Exhibit, paper: ReproducedPaper) -> TableResult:
     """Dr. CLIP's Table 1 in its layout: a row a quantity, a column a data set of a task."""
     columns = drclip_table()
     lines = [
@@ -17,7 +17,7 @@ def counts_table(exhibit: Exhibit, paper: Paper) -> TableResult:
             (_WORDS.get(item, item.capitalize()),),
             True,
             tuple(
-                Cell(column.published[number], column.prepared[number], reason=column.note)
+                TableCell(column.published[number], column.prepared[number], reason=column.note)
                 for column in columns
             ),
         )

@@ -37,7 +37,7 @@ _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
 
 
 @dataclass(frozen=True)
-class System:
+class TrainedSystem:
     """What is trained: a preset of the card, with some settings changed.
 
     Attributes:
@@ -97,7 +97,7 @@ class Exhibit:
     title: str
     kind: str
     table: Table | None = None
-    systems: tuple[System, ...] = ()
+    systems: tuple[TrainedSystem, ...] = ()
     protocols: tuple[Protocol, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -114,7 +114,7 @@ class Exhibit:
 
 
 @dataclass(frozen=True)
-class Paper:
+class ReproducedPaper:
     """All that a paper has to be made again.
 
     Attributes:
@@ -177,7 +177,7 @@ def papers() -> tuple[str, ...]:
     return tuple(name for name in MODELS.names() if _file(name).is_file())
 
 
-def load_paper(name: str) -> Paper:
+def load_paper(name: str) -> ReproducedPaper:
     """A paper's exhibits.
 
     Raises:
@@ -195,7 +195,7 @@ def load_paper(name: str) -> Paper:
         raise CorruptError(f"{_file(name).name} cannot be used: {error}.") from error
 
 
-def parse_paper(card: Card, data: Mapping[str, Any], digest: str = "") -> Paper:
+def parse_paper(card: Card, data: Mapping[str, Any], digest: str = "") -> ReproducedPaper:
     """The paper in a parsed reproduction file.
 
     Raises:
@@ -212,7 +212,7 @@ def parse_paper(card: Card, data: Mapping[str, Any], digest: str = "") -> Paper:
         "embedded": {},
         "small": {},
     }
-    return Paper(card=card, exhibits=tuple(made), digest=digest, **(usual | own))
+    return ReproducedPaper(card=card, exhibits=tuple(made), digest=digest, **(usual | own))
 
 
 def column_protocol(table: Table, column: Column) -> Protocol:
@@ -227,10 +227,10 @@ def column_protocol(table: Table, column: Column) -> Protocol:
     )
 
 
-def table_system(table: Table, row: Sequence[Any]) -> System | None:
+def table_system(table: Table, row: Sequence[Any]) -> TrainedSystem | None:
     """What makes a row, None for rows of other systems."""
     keys = dict(zip(table.keys, row, strict=False))
-    return System(keys["preset"], label=keys["method"]) if keys.get("preset") else None
+    return TrainedSystem(keys["preset"], label=keys["method"]) if keys.get("preset") else None
 
 
 def _exhibit(card: Card, entry: Mapping[str, Any], ident: str) -> Exhibit:
@@ -244,7 +244,7 @@ def _exhibit(card: Card, entry: Mapping[str, Any], ident: str) -> Exhibit:
     return Exhibit(ident, title, kind, None, systems, protocols, own)
 
 
-def card_system(card: Card, preset: str) -> System:
+def card_system(card: Card, preset: str) -> TrainedSystem:
     """A preset with the name its row has in the paper."""
     for table in card.tables:
         for row in table.rows:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from sbirctl.report import markdown
 from sbirctl.report.tables import latex_tabular, latex_text
-from sbirctl.reproduce.measured import Cell, Line, TableResult
+from sbirctl.reproduce.measured import Line, TableCell, TableResult
 
 OURS = "here"
 _CSV = (
@@ -54,11 +54,11 @@ class Laid:
         numbered = [f"[{number}] {text}" for text, number in self.notes.items()]
         return [*numbered, *self.table.notes]
 
-    def _published(self, placed: tuple[Cell, bool]) -> str:
+    def _published(self, placed: tuple[TableCell, bool]) -> str:
         cell, measure = placed
         return "-" if cell.published is None else self._shown(cell.published, measure)
 
-    def _ours(self, placed: tuple[Cell, bool]) -> str:
+    def _ours(self, placed: tuple[TableCell, bool]) -> str:
         cell, measure = placed
         if cell.published is None:
             return ""
@@ -91,7 +91,7 @@ class Laid:
         return text if self.table.whole else text.removesuffix("0")
 
 
-def _placed(table: TableResult, line: Line) -> list[tuple[Cell, bool]]:
+def _placed(table: TableResult, line: Line) -> list[tuple[TableCell, bool]]:
     """Each cell with whether it is a retrieval measure."""
     return [(cell, not unit) for cell, unit in zip(line.cells, table.units, strict=True)]
 

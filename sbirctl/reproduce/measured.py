@@ -12,7 +12,7 @@ from sbirctl.core.files import read_json
 from sbirctl.core.home import RESULT
 from sbirctl.models import Column, Table
 from sbirctl.report.comparison import about_interval
-from sbirctl.reproduce.exhibits import Paper, table_system
+from sbirctl.reproduce.exhibits import ReproducedPaper, table_system
 from sbirctl.retrieval.statistics import seeds_interval
 
 NOT_COMPARABLE = "made with --small: not comparable"
@@ -20,7 +20,7 @@ _KEYS_LEFT_OUT = ("origin", "preset", "terms")
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One figure of a table, fractions of 1 where it is a retrieval measure.
 
     Attributes:
@@ -48,7 +48,7 @@ class Line:
 
     keys: tuple[str, ...]
     made: bool
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class TableResult:
             Line(
                 tuple(line["keys"]),
                 line["made"],
-                tuple(Cell(**{**cell, "runs": tuple(cell["runs"])}) for cell in line["cells"]),
+                tuple(TableCell(**{**cell, "runs": tuple(cell["runs"])}) for cell in line["cells"]),
             )
             for line in value["lines"]
         ]
@@ -102,9 +102,9 @@ class TableResult:
 
 
 def table_result(
-    paper: Paper,
+    paper: ReproducedPaper,
     table: Table,
-    cells: Mapping[tuple[int, int], Cell],
+    cells: Mapping[tuple[int, int], TableCell],
     notes: Iterable[str] = (),
 ) -> TableResult:
     """The table with what was made.
@@ -117,7 +117,7 @@ def table_result(
     for number, row in enumerate(table.rows):
         keys = dict(zip(table.keys, row, strict=False))
         values = [_printed(value) for value in row[len(table.keys) :]]
-        own = [cells.get((number, place), Cell(v)) for place, v in enumerate(values)]
+        own = [cells.get((number, place), TableCell(v)) for place, v in enumerate(values)]
         made = table_system(table, row) is not None
         lines.append(Line(tuple(str(keys[k]) for k in shown), made, tuple(own)))
     return TableResult(
@@ -141,7 +141,7 @@ def measured_cell(
     runs: Sequence[str],
     reasons: Sequence[str],
     remarks: Sequence[str],
-) -> Cell:
+) -> TableCell:
     """A cell from the figures of its seeds; a difference only where no reason stands."""
     known = [value for value in values if value is not None]
     ours = statistics.fmean(known) if known and len(known) == len(values) else None
@@ -150,7 +150,7 @@ def measured_cell(
         reasons.append("ours is undefined")
     if not reasons and (interval := seeds_interval(known)):
         remarks = [*remarks, about_interval(published, interval, len(known))]
-    return Cell(
+    return TableCell(
         published,
         ours,
         statistics.stdev(known) if ours is not None and len(known) > 1 else None,
@@ -185,7 +185,7 @@ def _printed(value: str | float) -> float | None:
     return None if isinstance(value, str) else float(value)
 
 
-def _groups(paper: Paper, columns: Sequence[Column]) -> tuple[tuple[str, int], ...]:
+def _groups(paper: ReproducedPaper, columns: Sequence[Column]) -> tuple[tuple[str, int], ...]:
     """Neighbouring columns of one protocol under one heading."""
     found: list[tuple[str, int]] = []
     for column in columns:

@@ -11,9 +11,9 @@ from sbirctl.core.files import digest_json
 from sbirctl.models import flat
 from sbirctl.reproduce.exhibits import (
     Exhibit,
-    Paper,
     Protocol,
-    System,
+    ReproducedPaper,
+    TrainedSystem,
     card_system,
     column_protocol,
     table_system,
@@ -38,7 +38,7 @@ class Training:
     """
 
     model: str
-    system: System
+    system: TrainedSystem
     protocol: Protocol
     seed: int = 0
     weights: str = "pretrained"
@@ -115,7 +115,7 @@ class Planner:
         seeds: how many seeds each row of a table is trained with.
     """
 
-    def __init__(self, paper: Paper, stores: Stores, *, seeds: int = 1) -> None:
+    def __init__(self, paper: ReproducedPaper, stores: Stores, *, seeds: int = 1) -> None:
         self.paper, self.stores, self.seeds = paper, stores, seeds
         self.small = stores.small is not None
 
@@ -126,7 +126,7 @@ class Planner:
         return str(self.paper.small["edges"]) if usual and self.small else usual
 
     def source(
-        self, system: System, protocol: Protocol, seed: int = 0, *, watched: bool = False
+        self, system: TrainedSystem, protocol: Protocol, seed: int = 0, *, watched: bool = False
     ) -> ExhibitSource:
         """The embeddings of a system under a protocol of the card.
 
@@ -142,7 +142,7 @@ class Planner:
         return ExhibitSource(self.training(system, protocol, seed, watched=watched))
 
     def training(
-        self, system: System, protocol: Protocol, seed: int, *, watched: bool = False
+        self, system: TrainedSystem, protocol: Protocol, seed: int, *, watched: bool = False
     ) -> Training:
         """The run of a system; what it begins with is in it."""
         paper = self.paper
@@ -162,7 +162,7 @@ class Planner:
         first = paper.first_stage
         if not first:
             return training
-        own = System(first["preset"], first["settings"])
+        own = TrainedSystem(first["preset"], first["settings"])
         begun = replace(training, system=self._here(own), label=f"first stage on {protocol.place}")
         return replace(training, init=begun, from_stage=first["then"])
 
@@ -173,7 +173,7 @@ class Planner:
             protocol = scaled_protocol(protocol, self.stores, self.paper)
         return replace(protocol, dataset=stores[0], target=stores[1] if stores[1:] else "")
 
-    def _here(self, system: System) -> System:
+    def _here(self, system: TrainedSystem) -> TrainedSystem:
         """With the settings that the scale changes, and without those the preset has."""
         settings = dict(system.settings)
         if self.small:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sbirctl.core.errors import SbirctlError
 from sbirctl.core.seeds import seed_for
-from sbirctl.reproduce.exhibits import Paper, Protocol, System
+from sbirctl.reproduce.exhibits import Protocol, ReproducedPaper, TrainedSystem
 
 MOST = 10_000  # images of a data set that is taken as it is
 PER_CLASS = 12  # photos, and as many sketches, of a class that is drawn
@@ -70,14 +70,14 @@ class Stores:
         return frozenset(name for name in self.names if _is_small(self.prepared / name))
 
 
-def paper_datasets(paper: Paper) -> tuple[str, ...]:
+def paper_datasets(paper: ReproducedPaper) -> tuple[str, ...]:
     """All data sets of a card's tables, sorted."""
     columns = [column for table in paper.card.tables for column in table.columns]
     named = {name for c in columns for name in (c.dataset, c.trained_on) if name}
     return tuple(sorted(named))
 
 
-def scaled_protocol(protocol: Protocol, stores: Stores, paper: Paper) -> Protocol:
+def scaled_protocol(protocol: Protocol, stores: Stores, paper: ReproducedPaper) -> Protocol:
     """The protocol on the data at hand; a class list becomes one that the drawn data set has."""
     options = {k: v for k, v in protocol.options.items() if k not in _OWN_NUMBERS}
     split = protocol.split
@@ -86,13 +86,13 @@ def scaled_protocol(protocol: Protocol, stores: Stores, paper: Paper) -> Protoco
     return replace(protocol, split=split, options=options)
 
 
-def scaled_settings(paper: Paper, system: System) -> dict[str, Any]:
+def scaled_settings(paper: ReproducedPaper, system: TrainedSystem) -> dict[str, Any]:
     """The settings of `[small]`, those of its preset, and on top the system's own."""
     own = paper.small.get("presets", {}).get(system.preset, {})
     return {**paper.small["settings"], **own, **system.settings}
 
 
-def _splits(paper: Paper, dataset: str) -> list[str]:
+def _splits(paper: ReproducedPaper, dataset: str) -> list[str]:
     """The lists of a data set that the paper has, in its order."""
     columns = (column for table in paper.card.tables for column in table.columns)
     return list(dict.fromkeys(c.split for c in columns if c.dataset == dataset and "/" in c.split))

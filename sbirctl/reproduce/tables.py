@@ -14,7 +14,7 @@ from sbirctl.report.subject import Subject, subject_of
 from sbirctl.reproduce.exhibits import Exhibit
 from sbirctl.reproduce.measured import (
     NOT_COMPARABLE,
-    Cell,
+    TableCell,
     TableResult,
     measured_cell,
     quantity,
@@ -32,7 +32,7 @@ OTHER_COUNT = "see `sbirctl models show {}` for what is counted"
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredRun:
     """One embeddings file: what it is of, its run, and {metric: figure}."""
 
     subject: Subject
@@ -48,7 +48,7 @@ def make_table(exhibit: Exhibit, planner: Planner, runner: Runner) -> TableResul
     table = exhibit.table
     assert table is not None
     metrics = tuple(dict.fromkeys(c.metric for c in table.columns if c.metric))
-    measured: dict[str, Measured] = {}
+    measured: dict[str, MeasuredRun] = {}
     cells = {}
     for place, sources in planner.table_sources(exhibit).items():
         for source in sources:
@@ -61,14 +61,14 @@ def make_table(exhibit: Exhibit, planner: Planner, runner: Runner) -> TableResul
 
 def _measure(
     source: ExhibitSource, runner: Runner, table: Table, metrics: Sequence[str]
-) -> Measured:
+) -> MeasuredRun:
     path = runner.embeddings(source)
     e = files.read(path)
     known = [name for name in metrics if e.query_instance is not None or name[:3] != "acc"]
     (found,) = evaluate(
         e, [measures.parse(name) for name in known], [definitions.get(table.measured_by)]
     )
-    return Measured(
+    return MeasuredRun(
         subject_of(e, path),
         runner.run(source.training),
         {name: found.mean(name) for name in known},
@@ -79,10 +79,10 @@ def cell_of(
     table: Table,
     place: tuple[int, int],
     sources: Sequence[ExhibitSource],
-    measured: Mapping[str, Measured],
+    measured: Mapping[str, MeasuredRun],
     planner: Planner,
     runner: Runner,
-) -> Cell:
+) -> TableCell:
     """One cell with ours, and the difference or the reason that there is none.
 
     Args:
@@ -92,7 +92,7 @@ def cell_of(
     row, column = table.rows[place[0]], table.columns[place[1]]
     published = float(row[len(table.keys) + place[1]])
     if lacking := "; ".join(dict.fromkeys(filter(None, map(runner.lacking, sources)))):
-        return Cell(published, reason=lacking)
+        return TableCell(published, reason=lacking)
     found = [measured[source.key] for source in sources]
     runs = [one.run.name for one in found]
     if not column.metric:

@@ -16,7 +16,7 @@ ITERATIONS = 50
 
 
 @dataclass(frozen=True)
-class Encoder:
+class Binariser:
     """Turns embeddings into codes of +1 and -1.
 
     Attributes:
@@ -30,7 +30,7 @@ class Encoder:
     encode: Callable[[np.ndarray], np.ndarray]
 
 
-def encoder(embeddings: Embeddings, name: str, bits: int = 64) -> Encoder:
+def encoder(embeddings: Embeddings, name: str, bits: int = 64) -> Binariser:
     """The encoder for these embeddings.
 
     Args:
@@ -44,7 +44,7 @@ def encoder(embeddings: Embeddings, name: str, bits: int = 64) -> Encoder:
         MissingError: ITQ without training embeddings in the file.
     """
     if name == "sign":
-        return Encoder("sign", embeddings.query.shape[1], lambda x: _signs(x.astype(np.float32)))
+        return Binariser("sign", embeddings.query.shape[1], lambda x: _signs(x.astype(np.float32)))
     train = embeddings.train
     if train is None:
         raise MissingError(
@@ -58,7 +58,7 @@ def encoder(embeddings: Embeddings, name: str, bits: int = 64) -> Encoder:
             "Choose fewer with --bits.",
         )
     mean, projection = fit_itq(train, bits)
-    return Encoder("itq", bits, lambda x: _signs((x.astype(np.float64) - mean) @ projection))
+    return Binariser("itq", bits, lambda x: _signs((x.astype(np.float64) - mean) @ projection))
 
 
 def fit_itq(train: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:

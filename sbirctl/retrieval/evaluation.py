@@ -11,7 +11,7 @@ from sbirctl.core.errors import MismatchError, MissingError, UsageError
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.core.seeds import rng_for
 from sbirctl.retrieval import metrics as measures
-from sbirctl.retrieval.codes import BINARY, Encoder, encoder
+from sbirctl.retrieval.codes import BINARY, Binariser, encoder
 from sbirctl.retrieval.definitions import Definition
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.metrics import Metric
@@ -172,7 +172,7 @@ def _pass(
     metrics: Sequence[Metric],
     definitions: list[Definition],
     what: tuple[str, str],
-    code: Encoder | None,
+    code: Binariser | None,
     options: Options,
     report: Reporter,
 ) -> list[Result]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sbirctl.core.errors import CorruptError
-from sbirctl.retrieval.codes import Encoder
+from sbirctl.retrieval.codes import Binariser
 from sbirctl.retrieval.embeddings import Embeddings
 from sbirctl.retrieval.normalisation import normalise_rows
 from sbirctl.retrieval.ranks import Ranks
@@ -41,7 +41,7 @@ class RankingProblem:
 
     source: Embeddings
     similarity: str
-    encoder: Encoder | None
+    encoder: Binariser | None
     query: np.ndarray
     order: np.ndarray
     gallery_row: np.ndarray
@@ -54,7 +54,7 @@ class RankingProblem:
         cls,
         embeddings: Embeddings,
         similarity: str,
-        encoder: Encoder | None = None,
+        encoder: Binariser | None = None,
         query: np.ndarray | None = None,
         gallery: np.ndarray | None = None,
     ) -> RankingProblem:
@@ -150,7 +150,7 @@ def _refuse_overflow(query: np.ndarray, gallery: np.ndarray) -> None:
 
 
 def _convert(
-    block: np.ndarray, similarity: str, encoder: Encoder | None, dtype: np.dtype
+    block: np.ndarray, similarity: str, encoder: Binariser | None, dtype: np.dtype
 ) -> np.ndarray:
     """Vectors as the products need them; a zero vector has cosine 0 with everything."""
     if encoder is not None:

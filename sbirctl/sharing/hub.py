@@ -16,7 +16,7 @@ from sbirctl.core.errors import CorruptError, MissingError, SbirctlError, UsageE
 from sbirctl.core.files import display_path, human_bytes, no_space, read_json, write_json
 from sbirctl.core.home import receiving_dir
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.sharing.package import LIST, MOST_LIST_BYTES, README, Entry, belongs
+from sbirctl.sharing.package import LIST, MOST_LIST_BYTES, README, PackagedFile, belongs
 from sbirctl.sharing.received import latest_from, read_origin, take_in
 
 SCHEME = "hf:"
@@ -78,7 +78,7 @@ def pull(address: Address, report: Reporter = SILENT) -> Path:
             "What `sbirctl models push` makes can be pulled.",
         )
 
-    def fetch(name: str, entry: Entry, folder: Path) -> None:
+    def fetch(name: str, entry: PackagedFile, folder: Path) -> None:
         if name not in names:
             raise CorruptError(f"{address} holds no {name}, which it lists.", "Ask who made it.")
         with asking(address) as hub:
@@ -99,7 +99,7 @@ def pull(address: Address, report: Reporter = SILENT) -> Path:
 
     receiving_dir().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=receiving_dir()) as place:
-        fetch(LIST, Entry(MOST_LIST_BYTES, ""), Path(place))
+        fetch(LIST, PackagedFile(MOST_LIST_BYTES, ""), Path(place))
         folder = take_in(Path(place) / LIST, str(address), commit, fetch, report)
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # the library's notes
     (folder / _ASKED).unlink(missing_ok=True)

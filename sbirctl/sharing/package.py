@@ -30,7 +30,7 @@ _FORM = {"schema": int, "run": str, "files": Each({"bytes": NATURAL, "sha256": s
 
 
 @dataclass(frozen=True)
-class Entry:
+class PackagedFile:
     """A file of a package: its bytes, and their SHA-256 in hexadecimal."""
 
     bytes: int
@@ -47,7 +47,7 @@ class Package:
     """
 
     run: str
-    files: Mapping[str, Entry]
+    files: Mapping[str, PackagedFile]
 
     @property
     def digest(self) -> str:
@@ -67,7 +67,9 @@ class Package:
 
 def package_of(places: Mapping[str, Path], run: str) -> Package:
     """The package of files that lie at `places`, by the names they get."""
-    found = {name: Entry(path.stat().st_size, digest_file(path)) for name, path in places.items()}
+    found = {
+        name: PackagedFile(path.stat().st_size, digest_file(path)) for name, path in places.items()
+    }
     return Package(run, found)
 
 
@@ -120,7 +122,9 @@ def read_list(path: Path, called: str) -> Package:
     problem = _problem(run, files)
     if problem:
         raise CorruptError(f"{called} is refused: {problem}.", _HINT)
-    return Package(run, {name: Entry(one["bytes"], one["sha256"]) for name, one in files.items()})
+    return Package(
+        run, {name: PackagedFile(one["bytes"], one["sha256"]) for name, one in files.items()}
+    )
 
 
 def _problem(run: str, files: Mapping[str, Mapping[str, Any]]) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from sbirctl.core.errors import CorruptError, MissingError
 from sbirctl.core.files import atomic_path, display_path, human_bytes
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.sharing.package import LIST, MOST_LIST_BYTES, Entry
+from sbirctl.sharing.package import LIST, MOST_LIST_BYTES, PackagedFile
 from sbirctl.sharing.received import copy_bounded, take_in
 
 ENDING = ".sbirctl.zip"
@@ -66,14 +66,14 @@ def unpack(path: Path, report: Reporter = SILENT) -> Path:
             archive = held.enter_context(zipfile.ZipFile(path))
             members = _members(archive, path.stat().st_size, called)
 
-        def fetch(name: str, entry: Entry, folder: Path) -> None:
+        def fetch(name: str, entry: PackagedFile, folder: Path) -> None:
             if name not in members:
                 raise _refused(called, f"it holds no {name}")
             with _damage(called), archive.open(members[name]) as stream:
                 copy_bounded(stream.read, entry, folder / name, name, called)
 
         place = Path(held.enter_context(tempfile.TemporaryDirectory()))
-        fetch(LIST, Entry(MOST_LIST_BYTES, ""), place)
+        fetch(LIST, PackagedFile(MOST_LIST_BYTES, ""), place)
         return take_in(place / LIST, called, "", fetch, report)
 
 

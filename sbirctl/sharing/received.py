@@ -24,7 +24,7 @@ from sbirctl.core.files import (
 from sbirctl.core.forms import check_form
 from sbirctl.core.home import ORIGIN, received_runs, receiving_dir, runs_dir
 from sbirctl.core.progress import Reporter
-from sbirctl.sharing.package import LIST, Entry, Package, read_list
+from sbirctl.sharing.package import LIST, Package, PackagedFile, read_list
 
 _SHOWN = 12  # digits of a digest
 _NOTHING = "Nothing of it was kept. Get it again, or ask who made it."
@@ -89,7 +89,7 @@ def take_in(
     list_file: Path,
     source: str,
     commit: str,
-    fetch: Callable[[str, Entry, Path], None],
+    fetch: Callable[[str, PackagedFile, Path], None],
     report: Reporter,
 ) -> Path:
     """A run's folder in this home, once every file is the one that the list says.
@@ -161,7 +161,7 @@ def check_files(folder: Path) -> None:
 
 
 def copy_bounded(
-    read: Callable[[int], bytes], entry: Entry, target: Path, name: str, source: str
+    read: Callable[[int], bytes], entry: PackagedFile, target: Path, name: str, source: str
 ) -> None:
     """Write what `read` gives to `target`: no more than the list says, and the bytes it says.
 
@@ -187,7 +187,7 @@ def _fill(
     place: Path,
     package: Package,
     source: str,
-    fetch: Callable[[str, Entry, Path], None],
+    fetch: Callable[[str, PackagedFile, Path], None],
     report: Reporter,
 ) -> None:
     """All files of a package in one folder; those that an earlier call left there are used."""

@@ -16,7 +16,7 @@ from sbirctl.core.files import digest_file, display_path
 from sbirctl.datasets.readers.tree import File
 from sbirctl.drawings.placement import Placement
 from sbirctl.galleries.gallery import GalleryInfo
-from sbirctl.galleries.searcher import EVERYTHING, Found, Hit
+from sbirctl.galleries.searcher import EVERYTHING, FoundPhotos, Hit
 from sbirctl.galleries.server import sockets
 from sbirctl.galleries.server.app import application
 from sbirctl.galleries.server.auth import access_control_for
@@ -62,7 +62,7 @@ class InkSearcher:
         kept = [
             [h for h in row if wanted.keeps(h.id, h.score, self.files(h.id))] for row in everything
         ]
-        return [Found(row[:k], self.likely) for row in kept]
+        return [FoundPhotos(row[:k], self.likely) for row in kept]
 
     def files(self, id):
         return [File(bytes(self.paths[id]), 0, 0)]

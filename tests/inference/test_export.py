@@ -18,7 +18,7 @@ from sbirctl.core.progress import Reporter
 from sbirctl.inference.export import (
     LEAST_COSINE,
     ExportError,
-    Origin,
+    ExportOrigin,
     _image_side,
     export,
     write_side,
@@ -46,7 +46,7 @@ def model_of(name: str, **more: object):
 
 
 def written(model, folder: Path, **options: bool) -> Path:
-    origin = Origin("toy", "d" * 64, SIZE, to_dict(model.settings), {"task": "cg"})
+    origin = ExportOrigin("toy", "d" * 64, SIZE, to_dict(model.settings), {"task": "cg"})
     return export(model, origin, folder, **options)
 
 
@@ -124,7 +124,7 @@ def test_a_network_that_fixes_the_number_of_pictures_is_told(tmp_path):
 def test_a_fixed_number_is_said_and_kept(tmp_path, monkeypatch):
     listener = Listener()
     monkeypatch.setattr("sbirctl.inference.export.write_side", fixing(write_side))
-    origin = Origin("toy", "d" * 64, SIZE, {}, {})
+    origin = ExportOrigin("toy", "d" * 64, SIZE, {}, {})
     folder = export(model_of("baseline"), origin, tmp_path / "e", listener)
     card = tomllib.loads((folder / "card.toml").read_text())
     assert [card["files"][m]["batch"] for m in ("photo", "sketch")] == [2, 2]

@@ -13,7 +13,7 @@ from sbirctl.report.correlation import Correlation
 from sbirctl.report.correlation_figure import draw as draw_correlation
 from sbirctl.report.curves_figure import draw_ranking, draw_training
 from sbirctl.report.curves_log import Series
-from sbirctl.report.robustness_figure import Card, Panel, Trial, draw_card
+from sbirctl.report.robustness_figure import Panel, RobustnessCard, Trial, draw_card
 from sbirctl.report.stroke_curves import SHARES
 from sbirctl.report.stroke_curves_figure import draw_strokes
 from sbirctl.report.sweep_figure import draw_sweep
@@ -59,7 +59,9 @@ def correlation(columns):
 
 def robustness(columns):
     panels = [Panel(f"change {i}", "%", [TRIAL] * 3, [WHITE] * 3) for i in range(3)]
-    return draw_card(Card("map@all", TRIAL, 0.1, WHITE, panels, 10, 20), LABELS[0], level=0.95)
+    return draw_card(
+        RobustnessCard("map@all", TRIAL, 0.1, WHITE, panels, 10, 20), LABELS[0], level=0.95
+    )
 
 
 def text(columns):

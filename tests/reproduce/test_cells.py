@@ -9,7 +9,7 @@ from sbirctl.reproduce.exhibits import load_paper
 from sbirctl.reproduce.plan import Planner
 from sbirctl.reproduce.runner import Runner
 from sbirctl.reproduce.small import Stores, paper_datasets
-from sbirctl.reproduce.tables import Measured, cell_of, figure_at
+from sbirctl.reproduce.tables import MeasuredRun, cell_of, figure_at
 
 sys.path.append(str(Path(__file__).parents[1] / "report"))
 from runs_of_rows import changed, run_of
@@ -32,7 +32,7 @@ def cells(plan, value=0.5, **changes):
                 continue
             figure = figure_at(plan.paper.card, table, place)
             measured = {
-                source.key: Measured(
+                source.key: MeasuredRun(
                     run_of(figure, **changes), Path("run"), {figure.metric: value + 0.1 * seed}
                 )
                 for seed, source in enumerate(sources)
@@ -82,6 +82,6 @@ def test_other_settings_are_named():
     place, (source,) = next(iter(plan.table_sources(exhibit).items()))
     figure = figure_at(plan.paper.card, table, place)
     subject = run_of(figure, settings=changed(figure, lambda3=1.0))
-    measured = {source.key: Measured(subject, Path("run"), {figure.metric: 0.5})}
+    measured = {source.key: MeasuredRun(subject, Path("run"), {figure.metric: 0.5})}
     cell = cell_of(table, place, (source,), measured, plan, runner)
     assert (cell.difference, cell.reason) == (None, "other settings: lambda3=1")

@@ -9,7 +9,7 @@ import pytest
 from sbirctl.models import load_card
 from sbirctl.reproduce.exhibits import load_paper
 from sbirctl.reproduce.layout import Laid, to_csv, to_latex, to_markdown
-from sbirctl.reproduce.measured import Cell, Line, TableResult, measured_cell, table_result
+from sbirctl.reproduce.measured import Line, TableCell, TableResult, measured_cell, table_result
 from sbirctl.reproduce.page import write_page
 from sbirctl.reproduce.results import MadeExhibit
 
@@ -23,14 +23,14 @@ TABLE = TableResult(
     ("mAP@all", "P@100", "time"),
     ("", "", "minutes"),
     (
-        Line(("Other", "64"), False, (Cell(0.5), Cell(None), Cell(2.0))),
+        Line(("Other", "64"), False, (TableCell(0.5), TableCell(None), TableCell(2.0))),
         Line(
             ("Own", "512"),
             True,
             (
-                Cell(0.74, 0.7312, None, -0.0088),
-                Cell(0.7061, 0.5, 0.02, None, "other counts", "Read twice."),
-                Cell(81.0, 3.5, None, None, "another machine"),
+                TableCell(0.74, 0.7312, None, -0.0088),
+                TableCell(0.7061, 0.5, 0.02, None, "other counts", "Read twice."),
+                TableCell(81.0, 3.5, None, None, "another machine"),
             ),
         ),
     ),
@@ -58,7 +58,7 @@ def test_per_cent_is_printed_as_the_paper_does_and_costs_stay_as_they_are():
 
 
 def test_counts_are_whole_numbers():
-    line = Line(("Photos",), True, (Cell(204_489.0, 73_002.0),))
+    line = Line(("Photos",), True, (TableCell(204_489.0, 73_002.0),))
     table = replace(
         TABLE, keys=("Items",), columns=("x",), units=("",), groups=(("", 1),), lines=(line,),
         whole=True,
@@ -67,7 +67,9 @@ def test_counts_are_whole_numbers():
 
 
 def test_a_row_that_could_not_be_made_says_why():
-    line = Line(("Own", ""), True, (Cell(0.5, reason="sketchy is not prepared"), Cell(None)))
+    line = Line(
+        ("Own", ""), True, (TableCell(0.5, reason="sketchy is not prepared"), TableCell(None))
+    )
     table = replace(TABLE, columns=("a", "b"), units=("", ""), groups=(("", 2),), lines=(line,))
     assert Laid(table).rows[1][1][2:] == ["- [1]", ""]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sbirctl.core.errors import MissingError
-from sbirctl.datasets.readers.layouts import Found, Layout, recognise, take
+from sbirctl.datasets.readers.layouts import Layout, PlacedFile, recognise, take
 from sbirctl.datasets.readers.listfiles import UNLISTED, FileLists, KeepListed, find_lists
 from sbirctl.datasets.readers.naming import Ids
 from sbirctl.datasets.readers.tree import Tree
@@ -82,7 +82,7 @@ def must_have(found: ClassFolders, modality: Modality, title: str, expected: str
         raise MissingError(f"There are no {plural} of {title}.", hint or expected)
 
 
-def _item(found: Found, modality: Modality, ids: Ids) -> RawItem:
+def _item(found: PlacedFile, modality: Modality, ids: Ids) -> RawItem:
     return RawItem(
         id=ids.new(modality, found.class_name, found.name),
         path=found.file.path,

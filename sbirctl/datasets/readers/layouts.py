@@ -35,7 +35,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Found:
+class PlacedFile:
     """A file with its place in a recognised layout."""
 
     tree: int
@@ -45,7 +45,7 @@ class Found:
 
 
 # {(layout, role): {top folder as (tree, path): files}}
-Groups = dict[tuple[str, str], dict[tuple[int, bytes], list[Found]]]
+Groups = dict[tuple[str, str], dict[tuple[int, bytes], list[PlacedFile]]]
 
 ROLES = {b"photo": "photo", b"photos": "photo", b"images": "photo"}
 # The copies people trade: {train,val}/{sketch,photo}/<class>, or without the first level.
@@ -87,7 +87,7 @@ def recognise(
                 ignored[OUTSIDE] += 1
             elif keep is None or keep(index, file):
                 key, top, class_name = place
-                groups[key][index, top].append(Found(index, file, class_name, name))
+                groups[key][index, top].append(PlacedFile(index, file, class_name, name))
     return groups
 
 
@@ -109,7 +109,9 @@ def _meaning_of_folder(
     return None
 
 
-def take(groups: Groups, keys: Iterable[tuple[str, str]], trees: Sequence[Tree]) -> list[Found]:
+def take(
+    groups: Groups, keys: Iterable[tuple[str, str]], trees: Sequence[Tree]
+) -> list[PlacedFile]:
     """Remove the files of these (layout, role) and give them; [] where there are none.
 
     Raises:

@@ -44,7 +44,7 @@ class Warnings(Reporter):
         self.messages.append(message)
 
 
-class Pictures:
+class PictureMaker:
     """Makes pictures of uploads.
 
     Args:

@@ -19,7 +19,7 @@ from sbirctl.galleries.server.galleries import Galleries
 from sbirctl.galleries.server.http_errors import HttpError, PlainJSON
 from sbirctl.galleries.server.limits import Limits
 from sbirctl.galleries.server.photos import PhotoDecoder, blocks, media_type, open_photo
-from sbirctl.galleries.server.pictures import Pictures
+from sbirctl.galleries.server.pictures import PictureMaker
 from sbirctl.galleries.server.rate import Rate
 from sbirctl.galleries.server.renewal import Renewal
 from sbirctl.galleries.server.search_request import (
@@ -60,7 +60,7 @@ class Routes:
         self._limits = limits
         self._uploads = Uploads(limits)
         self._rate = Rate(limits.rate, limits.burst)
-        self._pictures = Pictures(limits)
+        self._pictures = PictureMaker(limits)
         self._searching = Worker("search", 1, limits.waiting)
         self._photos = PhotoDecoder(limits.photo_decoders, limits.photo_patience)
         # more threads than processes, as for uploads
