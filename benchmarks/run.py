@@ -107,8 +107,14 @@ def header(scale: str = "small", command: str = "") -> str:
     today = datetime.date.today().isoformat()
     return (
         f"# Benchmarks, {today}\n\nWritten by `{command}`. "
-        f"{machine()}; Python {platform.python_version()}, {versions}."
+        f"{machine()}; Python {platform.python_version()}, {versions}.\n\n{REMAINS}"
     )
+
+
+REMAINS = (
+    "What is left of the slowest stages and why it stays: [training and embedding]"
+    "(results/training.md), [evaluation](results/evaluate.md)."
+)
 
 
 def machine() -> str:
