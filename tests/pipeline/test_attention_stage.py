@@ -41,6 +41,12 @@ def checkpoint(folder: Path, name: str, settings: dict[str, Any]) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A checkpoint of a model with attention."""
+    return str(checkpoint(tmp_path_factory.mktemp("ffmln"), "ffmln", TINY))
+
+
 @pytest.fixture
 def pictures(tmp_path: Path) -> list[Path]:
     rng = np.random.default_rng(0)
@@ -52,11 +58,10 @@ def pictures(tmp_path: Path) -> list[Path]:
 
 
 def test_a_sheet_is_drawn_and_its_path_printed(
-    tmp_path: Path, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, trained: str, pictures: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = checkpoint(tmp_path, "ffmln", TINY)
     sheet = tmp_path / "out.png"
-    words = ["attention", str(made), *map(str, pictures), "-o", str(sheet), "--device", "cpu"]
+    words = ["attention", trained, *map(str, pictures), "-o", str(sheet), "--device", "cpu"]
     assert _app.run(words) == 0
     said = capsys.readouterr()
     assert said.out == f"{sheet}\n"
@@ -65,27 +70,25 @@ def test_a_sheet_is_drawn_and_its_path_printed(
         assert image.width > 7 * image.height / 3
 
 
-def test_equal_calls_give_equal_bytes(tmp_path: Path, pictures: list[Path]) -> None:
-    made = str(checkpoint(tmp_path, "ffmln", TINY))
-    files = [attention(made, pictures, tmp_path / f"{i}.svg", device="cpu") for i in range(2)]
+def test_equal_calls_give_equal_bytes(tmp_path: Path, trained: str, pictures: list[Path]) -> None:
+    files = [attention(trained, pictures, tmp_path / f"{i}.svg", device="cpu") for i in range(2)]
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_models_without_attention_and_missing_pictures(
-    tmp_path: Path, pictures: list[Path]
+    tmp_path: Path, trained: str, pictures: list[Path]
 ) -> None:
     plain = {"backbone": "resnet18", "size": 32, "dim": 4}
     other = str(checkpoint(tmp_path, "baseline", plain))
     with pytest.raises(UsageError, match="baseline has no attention"):
         attention(other, pictures, tmp_path / "x.png", device="cpu")
-    made = str(checkpoint(tmp_path, "ffmln", TINY))
     with pytest.raises(UsageError, match=r"x\.gif"):
-        attention(made, pictures, tmp_path / "x.gif", device="cpu")
+        attention(trained, pictures, tmp_path / "x.gif", device="cpu")
     with pytest.raises(MissingError, match="There is no file"):
-        attention(made, [tmp_path / "none.png"], tmp_path / "x.png", device="cpu")
+        attention(trained, [tmp_path / "none.png"], tmp_path / "x.png", device="cpu")
     (tmp_path / "bad.png").write_bytes(b"no image")
     with pytest.raises(MissingError, match="No image could be read"):
-        attention(made, [tmp_path / "bad.png"], tmp_path / "x.png", device="cpu")
+        attention(trained, [tmp_path / "bad.png"], tmp_path / "x.png", device="cpu")
 
 
 def test_a_modality_is_guessed_by_colour_and_paper() -> None:
