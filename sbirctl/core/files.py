@@ -199,7 +199,7 @@ def disk_size(place: Path) -> int:
 
 
 @contextmanager
-def lock(path: Path, *, busy: str) -> Iterator[None]:
+def lock(path: Path, *, busy: str, wait: bool = False) -> Iterator[None]:
     """Hold an inter-process lock; freed by the system if the process dies.
 
     A folder that is made for the lock is removed where a failed call leaves nothing else in it.
@@ -207,6 +207,7 @@ def lock(path: Path, *, busy: str) -> Iterator[None]:
     Args:
         path: the lock file (kept).
         busy: what to say when another process holds it ("sketchy is being prepared").
+        wait: until it is free, instead.
 
     Raises:
         SbirctlError: another process holds the lock.
@@ -217,7 +218,7 @@ def lock(path: Path, *, busy: str) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         held = filelock.FileLock(path, fallback_to_soft=False)  # a kill would leave a soft one
-        held.acquire(timeout=0)
+        held.acquire(timeout=-1 if wait else 0)
     except filelock.Timeout as error:
         raise SbirctlError(f"{busy} by another process.", "Wait for it, or stop it.") from error
     except OSError as error:

@@ -98,6 +98,11 @@ class OnnxEncoder:
         """Whether it reads texts."""
         return "text" in self.card["files"]
 
+    def open(self) -> None:
+        """Check and load the files of both kinds of pictures now."""
+        for modality in MODALITIES:
+            self._session(modality)
+
     def embed(self, pixels: np.ndarray, modality: Modality) -> np.ndarray:
         """See `Encoder.embed`."""
         size = self.sizes[modality]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,22 +12,24 @@ from typing import TYPE_CHECKING, Any
 from sbirctl.core.config import parse_assignments, read_layers, to_dict
 from sbirctl.core.device import slow_precision
 from sbirctl.core.distributed import joined
-from sbirctl.core.errors import UsageError
-from sbirctl.core.files import write_json
+from sbirctl.core.errors import MissingError, UsageError, nearest
 from sbirctl.core.progress import SILENT, Reporter, going_on
+from sbirctl.inference.encoder import RUNTIMES
 from sbirctl.inference.onnx import export_named
 from sbirctl.pipeline.embed_jobs import (
+    AUTO,
+    Export,
     How,
-    Opened,
+    Job,
     SideName,
     claim,
-    job_of,
     refuse_same_file,
+    with_runtime,
     write_all,
 )
-from sbirctl.pipeline.embed_runtime import AUTO, check_runtime
 
 if TYPE_CHECKING:
+    from sbirctl.sampling.subsets import Subset
     from sbirctl.training.config import Flags
     from sbirctl.training.embedding_target import EmbeddingTarget
 
@@ -62,7 +65,7 @@ def embed_all(
 
     All models are opened before the first image is read. Those that embed the same rows of a data
     set go through it together, and each row is read once; every file is the one that a call of its
-    own writes, to the bit. All models are in memory at once. Exported ones follow one by one.
+    own writes, to the bit. All models are in memory at once, and the vectors of one.
 
     Args:
         sources: runs' folders or names, checkpoint files, models' names, folders of exported
@@ -81,7 +84,7 @@ def embed_all(
         out: the file to write, for one source; else embeddings.h5 in the run's folder, or a file
             of its own in `<home>/embeddings`.
         fresh: embed again even if the file is there.
-        runtime: onnx, torch, or auto for the rule of `embed_runtime`.
+        runtime: onnx, torch, or auto for the rule of `embed_jobs`.
 
     Returns:
         The files, in the order of the sources. A stopped call is continued by the same call; the
@@ -91,81 +94,100 @@ def embed_all(
         UsageError: two sources would write the same file, or `out` is given for several.
         MissingError: no such run or data set, or the task has no such side.
         MismatchError: the checkpoint does not fit the data set.
-        CorruptError: the checkpoint is damaged.
+        CorruptError: the checkpoint or export is damaged.
     """
-    check_runtime(runtime)
+    if runtime not in (AUTO, *RUNTIMES):
+        raise UsageError(f"There is no runtime {runtime!r}.", nearest(runtime, (AUTO, *RUNTIMES)))
     names = [str(source) for source in sources]
     if out is not None and len(names) > 1:
         raise UsageError(
             f"--output names one file, and {len(names)} are made.",
             "Leave it out: each goes into its run's folder.",
         )
-    exported = {name: folder for name in names if (folder := export_named(name)) is not None}
+    exported = [name for name in names if export_named(name) is not None]
     if exported and (assignments or config or weights or with_train):
         raise UsageError(
             "An exported model has its own settings and weights, and only test vectors.",
             "Leave out --set, --config, --weights and --with-train.",
         )
-    own = [name for name in names if name not in exported]
+    if exported and runtime == "torch":
+        raise UsageError(
+            f"{exported[0]} is an exported model, which torch does not read.",
+            "Name the run it was exported from.",
+        )
     given: Flags = {"dataset": dataset, "target": target, "task": task, "split": split}
-    found: dict[str, Path] = {}
-    if own:
-        asked = partial(_opening, given=given, assignments=assignments, config=config,
-                        weights=weights, leaks=leaks, seed=seed)  # fmt: skip
-        how = How(side, with_train, workers, out, fresh, runtime)
-        found.update(zip(own, _embed_together(own, asked, how, device, report), strict=True))
-    if exported:
-        from sbirctl.pipeline.embed_export import embed_export
-        from sbirctl.training.inputs import Inputs
-
-        inputs = Inputs(dataset, target, task or "cg", split)
-        for name, folder in exported.items():
-            found[name] = embed_export(folder, inputs, side=side, out=out, report=report)
-    return [found[name] for name in names]
-
-
-def _embed_together(
-    names: Sequence[str],
-    asked: Callable[..., Callable[[str], Opened]],
-    how: How,
-    device: str,
-    report: Reporter,
-) -> list[Path]:
+    how = How(side, with_train, workers, out, fresh, runtime)
+    asked = partial(_opening, given=given, assignments=assignments, config=config,
+                    weights=weights, leaks=leaks, seed=seed, how=how)  # fmt: skip
     with joined(device) as group:
         report = report if group.first else SILENT
         opening = [asked(name, report=report) for name in names]
         with group.first_process_first():
-            opened = [open_on(group.device) for open_on in opening]
-        targets = [one.found for one in opened]
-        for slow in dict.fromkeys(map(_slow, targets)):
+            jobs = [open_on(group.device) for open_on in opening]
+        for slow in dict.fromkeys(map(_slow, jobs)):
             if slow:
                 report.warn(slow)
-        notes = [note for one in targets for note in one.data.partition.provenance.notes]
+        notes = [note for job in jobs for note in job.wanted["provenance"].notes]
         for note in dict.fromkeys(notes):
             report.note(note)
-        jobs = [job_of(one, how, report) for one in opened]
-        refuse_same_file(names, jobs)
+        refuse_same_file(jobs)
         there = group.broadcast_from_first(
-            lambda: [not how.fresh and job.is_done() for job in jobs]
+            lambda: [not fresh and job.is_done(runtime) for job in jobs]
         )
         if any(there):
             which = "These" if all(there) else f"{sum(there)} of {len(there)}"
             report.note(f"{which} embeddings are there already; --fresh makes them again.")
         wanted = [job for job, is_there in zip(jobs, there, strict=True) if not is_there]
-        with going_on(f"while embedding the {how.side} side"), ExitStack() as held:
+        with going_on(f"while embedding the {side} side"), ExitStack() as held:
             group.broadcast_from_first(lambda: claim(held, wanted))
-            speeds = write_all(wanted, how.workers, group, report) if wanted else []
-            for job, speed in zip(wanted, speeds, strict=False):
-                if speed and how.out is None:
-                    write_json(job.file.with_suffix(".json"), {"schema": 1, **speed})
+            wanted = [with_runtime(job, runtime, report) for job in wanted]
+            if wanted:
+                write_all(wanted, how, group, report)
     return [job.file for job in jobs]
 
 
-def _slow(found: EmbeddingTarget) -> str:
+def _slow(job: Job) -> str:
     """See `slow_precision`."""
     from sbirctl.training.embedding import device_of
 
-    return slow_precision(found.model.compute_dtype, device_of(found.model))
+    return slow_precision(job.model.compute_dtype, device_of(job.model))
+
+
+def _job(name: str, found: EmbeddingTarget, how: How, export: Export) -> Job:
+    """What a run or model has to do.
+
+    Raises:
+        MissingError: it has no such side.
+    """
+    part: Subset | None = getattr(found.data.partition, how.side)
+    if part is None:
+        raise MissingError(
+            "This run has no validation subset.",
+            "Embed its test side, or train with --set val=auto.",
+        )
+    model, edges = found.model, found.provenance.edges
+    runtime = "onnx" if how.runtime == "onnx" else None
+    provenance = replace(found.provenance, side=how.side, runtime=runtime)
+    identity = {"checkpoint": found.digest, "precision": str(model.compute_dtype)}
+    identity |= {key: str(getattr(model.settings, key)) for key in model.embedding_settings}
+    return Job(
+        name=name,
+        model=model,
+        part=part,
+        trained=found.data.partition.train,
+        with_train=how.with_train,
+        file=how.file(found.place),
+        wanted={
+            "model": model.name,
+            "checkpoint": found.digest,
+            "store": part.photo.store.digest,
+            "task": found.data.inputs.task,
+            "split": provenance.split or "",
+            "provenance": provenance,
+        },
+        identity=identity if edges is None else {**identity, "edges": edges.pixels},
+        export=export,
+    )
 
 
 def _opening(
@@ -176,8 +198,9 @@ def _opening(
     weights: str,
     leaks: str,
     seed: int,
+    how: How,
     report: Reporter,
-) -> Callable[[str], Opened]:
+) -> Callable[[str], Job]:
     """What opens a run or model on a device; what is misspelled is told before.
 
     Until then torch, which takes seconds, is not imported.
@@ -188,6 +211,11 @@ def _opening(
     from sbirctl.training.inputs import Inputs
     from sbirctl.training.layers import refuse_wrong
 
+    if (folder := export_named(source)) is not None:
+        from sbirctl.pipeline.embed_export import job_of_export
+
+        inputs = Inputs.typed(given)
+        return lambda device: job_of_export(source, folder, inputs, how)  # noqa: ARG005
     refuse_missing(weights or "pretrained")
     if is_model(source):
         layers = read_layers(config, assignments)
@@ -197,19 +225,23 @@ def _opening(
         if reads_edges(source, layers):
             (found.target or found.source).require_edges()
 
-        def as_it_is(device: str) -> Opened:
+        def as_it_is(device: str) -> Job:
             from sbirctl.pipeline.export import export_model
             from sbirctl.training import embedding_target as targets
             from sbirctl.training.config import training_config
 
             chosen = training_config(source, layers, report=report, **flags)
-            own = [to_dict(chosen.settings)]
-            export = partial(
-                export_model, source, own, weights=chosen.weights, seed=seed, report=report
+            make = partial(
+                export_model,
+                source,
+                [to_dict(chosen.settings)],
+                weights=chosen.weights,
+                seed=seed,
+                opened=True,
+                report=report,
             )
-            return Opened(
-                targets.from_registry(chosen, device=device, found=found, report=report), export
-            )
+            target = targets.from_registry(chosen, device=device, found=found, report=report)
+            return _job(source, target, how, Export(int(chosen.settings.size), make))
 
         return as_it_is
     refuse_settings([str(config)] if config else [])
@@ -218,11 +250,12 @@ def _opening(
         if named:
             find_store(named)
 
-    def trained(device: str) -> Opened:
-        from sbirctl.pipeline.export import export_checkpoint
+    def trained(device: str) -> Job:
+        from sbirctl.pipeline.export import export_checkpoint, exported_size
         from sbirctl.training import embedding_target as targets
+        from sbirctl.training.checkpoint import read_checkpoint
 
-        export = partial(export_checkpoint, checkpoint, weights=weights, report=report)
+        make = partial(export_checkpoint, checkpoint, weights=weights, opened=True, report=report)
         target = targets.from_checkpoint(
             checkpoint,
             given,
@@ -232,6 +265,7 @@ def _opening(
             leaks=leaks,
             report=report,
         )
-        return Opened(target, None if assignments else export)
+        size = exported_size(read_checkpoint(checkpoint, tensors=False))
+        return _job(source, target, how, Export(size, None if assignments else make))
 
     return trained

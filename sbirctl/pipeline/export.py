@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbirctl.core.config import parse_assignments, to_dict
 from sbirctl.core.errors import SbirctlError, UsageError
-from sbirctl.core.files import digest_json, display_path
+from sbirctl.core.files import digest_json, display_path, lock, read_json, write_json
 from sbirctl.core.home import ORIGIN, home
+from sbirctl.core.kept import code_digest
 from sbirctl.core.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def export_checkpoint(
     output: Path | None = None,
     fresh: bool = False,
     int8: bool = False,
+    opened: bool = False,
     report: Reporter = SILENT,
 ) -> Path:
     """A trained model's folder, made where it is not there; torch is imported only then.
@@ -86,6 +88,8 @@ def export_checkpoint(
         output: the folder, None for `onnx-KEY` beside the checkpoint of a run.
         fresh: make it again.
         int8: see `export`.
+        opened: the model is open here, and what is to be said of it was said; what came with a run
+            from elsewhere is not taken for its export.
 
     Raises:
         As `export`.
@@ -94,24 +98,38 @@ def export_checkpoint(
 
     header = read_checkpoint(path, tensors=False)
     place = _folder_for(path, header)
-    if fresh and (path.parent / ORIGIN).is_file():  # what came with a run stays as it came
+    if (fresh or opened) and (path.parent / ORIGIN).is_file():  # it stays as it came
+        if opened and _is_export(place, header.digest):
+            report.note(f"The export that came with {path.parent.name} is left aside.")
         place = _in_home(header.model, header.digest, header.settings)
     folder = output or _named(place, int8)
-    if not fresh and _is_export(folder, header.digest):
-        return folder
+
+    def write() -> Path:
+        return _write_checkpoint(path, folder, weights, int8, report, SILENT if opened else report)
+
+    return write() if output else _once(folder, header.digest, write, fresh=fresh)
+
+
+def exported_size(header: Checkpoint) -> int:
+    """Side in pixels of the pictures that a checkpoint's export takes: those of its data set."""
+    return header.data.size if header.data else int(header.settings["size"])
+
+
+def _write_checkpoint(
+    path: Path, folder: Path, weights: str, int8: bool, report: Reporter, remarks: Reporter
+) -> Path:
     from sbirctl.galleries.training_placement import training_placement
     from sbirctl.inference.export import ExportOrigin
     from sbirctl.inference.export import export as write
-    from sbirctl.training.checkpoint import restore
+    from sbirctl.training.checkpoint import read_checkpoint, restore
 
     checkpoint = read_checkpoint(path)
-    model = restore(checkpoint, device="cpu", weights=weights, report=report)
-    size = checkpoint.data.size if checkpoint.data else int(model.settings.size)
+    model = restore(checkpoint, device="cpu", weights=weights, report=remarks)
     known = checkpoint.provenance.to_json()
     origin = ExportOrigin(
         checkpoint.model,
         checkpoint.digest,
-        size,
+        exported_size(checkpoint),
         checkpoint.settings,
         {key: known[key] for key in _KEPT if key in known},
         training_placement(checkpoint, path),
@@ -127,9 +145,13 @@ def export_model(
     seed: int = 0,
     output: Path | None = None,
     int8: bool = False,
+    opened: bool = False,
     report: Reporter = SILENT,
 ) -> Path:
     """The folder of a registered model as it comes, made where it is not there.
+
+    Args:
+        opened: see `export_checkpoint`.
 
     Raises:
         As `export`.
@@ -139,19 +161,48 @@ def export_model(
     from sbirctl.models import create, publishers, resolve_settings
     from sbirctl.training.checkpoint import digest_state
 
-    chosen = resolve_settings(name, layers, weights=weights, report=report)
+    remarks = SILENT if opened else report
+    chosen = resolve_settings(name, layers, weights=weights, report=remarks)
     settings = to_dict(chosen)
     weights = publishers(weights)
     model = create(
         name, device="cpu", dtype="fp32", weights=weights, layers=[settings], seed=seed,
-        report=report,
+        report=remarks,
     )  # fmt: skip
     digest = digest_state(model.state_dict())
     folder = output or _named(_in_home(name, digest, settings), int8)
-    if output is None and _is_export(folder, digest):
-        return folder
     origin = ExportOrigin(name, digest, chosen.size, settings, {})
-    return write(model.float().eval(), origin, folder, report, int8=int8)
+
+    def write_it() -> Path:
+        return write(model.float().eval(), origin, folder, report, int8=int8)
+
+    return write_it() if output else _once(folder, digest, write_it)
+
+
+def _once(folder: Path, digest: str, write: Callable[[], Path], *, fresh: bool = False) -> Path:
+    """The folder of an export, which one process makes while others wait.
+
+    What cannot be exported is not tried again by the same code, unless it is asked for.
+    """
+    if not fresh and _is_export(folder, digest):
+        return folder
+    from sbirctl.inference.export import ExportError
+
+    busy = f"{display_path(folder)} is being written"
+    refused = folder.with_name(f".{folder.name}.refused.json")
+    with lock(folder.with_name(f".{folder.name}.lock"), busy=busy, wait=True):
+        if not fresh and _is_export(folder, digest):
+            return folder
+        if not fresh and refused.is_file():
+            known = read_json(refused)
+            if known["code"] == code_digest():
+                raise ExportError(known["message"], known["hint"])
+        try:
+            return write()
+        except ExportError as error:
+            told = {"code": code_digest(), "message": error.message, "hint": error.hint}
+            write_json(refused, told)
+            raise
 
 
 def _named(folder: Path, int8: bool) -> Path:

@@ -52,7 +52,8 @@ class Subject:
         gallery = self.provenance.gallery
         convention = f" ({gallery})" if gallery else ""
         named = self.split or self.dataset or "unnamed data"
-        about = self.provenance.leak, self.provenance.after_model, trust_remark(self.model)
+        known = self.provenance
+        about = known.leak, known.computed, known.after_model, trust_remark(self.model)
         remarks = "".join(f"; {text}" for text in about if text)
         return (
             f"task {self.task or 'unknown'}{across}; {named}; {self.queries:,} queries, "

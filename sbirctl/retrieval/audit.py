@@ -180,8 +180,9 @@ def _about_training(e: Embeddings) -> list[str]:
 
 
 def _about_the_model(e: Embeddings) -> list[str]:
-    done = e.provenance.after_model
-    return [f"No figure is of the model alone: {done}."] if done else []
+    done, how = e.provenance.after_model, e.provenance.computed
+    found = [f"The file says how it was computed: {how}."] if how else []
+    return [*found, f"No figure is of the model alone: {done}."] if done else found
 
 
 def _about_codes(e: Embeddings, options: Options) -> list[str]:

@@ -150,7 +150,8 @@ class Provenance:
         edges: which edge maps were read, where the model reads any.
         init: the run whose weights training began with.
         side: which subset was embedded: train, val or test.
-        runtime: "onnx" where ONNX Runtime made the vectors; else torch did.
+        runtime: "onnx" where ONNX Runtime made the vectors, "onnx int8" with weights of eight bits;
+            else torch did.
         reranked: what was done to the ranking after the model, in order.
     """
 
@@ -201,6 +202,17 @@ class Provenance:
         """What was done to the ranking after the model, in words; "" for nothing."""
         steps = ", then ".join(map(str, self.reranked or ()))
         return f"re-ranked by {steps}" if steps else ""
+
+    @property
+    def computed(self) -> str:
+        """By what and in which number format, in words; "" for torch and a format of the device."""
+        precision = str((self.settings or {}).get("precision", ""))
+        said = {
+            "vectors by ONNX Runtime": self.runtime is not None,
+            "weights of eight bits": self.runtime == "onnx int8",
+            f"vectors in {precision}": precision in ("bf16", "fp16", "bfloat16", "float16"),
+        }
+        return ", ".join(text for text, holds in said.items() if holds)
 
     @property
     def leak(self) -> str:

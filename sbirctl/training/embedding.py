@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -35,7 +35,26 @@ _PAIRED = ("acc@1", "acc@10")
 Advance = Callable[[int], object]
 
 
-def device_of(model: Model) -> torch.device:
+class Embeds(Protocol):
+    """What of a `Model` embedding needs."""
+
+    dim: int
+    compute_dtype: torch.dtype
+    training: bool
+
+    @property
+    def needs_edges(self) -> bool: ...
+
+    def buffers(self) -> Iterator[Tensor]: ...
+
+    def train(self, mode: bool = True) -> Any: ...
+
+    def embed(self, images: Tensor, modality: Modality, edges: Tensor | None = None) -> Tensor:
+        """See `Model.embed`."""
+        ...
+
+
+def device_of(model: Embeds) -> torch.device:
     """Where a model's buffers, and so its inputs, live."""
     return next(model.buffers()).device
 
@@ -61,7 +80,7 @@ def embed_side(
 
 
 def embed_rows(
-    models: Sequence[Model],
+    models: Sequence[Embeds],
     store: Store,
     modality: Modality,
     rows: np.ndarray,
@@ -89,7 +108,7 @@ def embed_rows(
     count = auto_workers(device) if workers is None else workers
     training = [model.training for model in models]
     for model in models:
-        model.eval()
+        model.train(False)
     batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
     dealt = [batches[rank :: group.world] for rank in range(group.world)]
     made: list[list[Tensor]] = [[torch.zeros(0, model.dim, device=device)] for model in models]
@@ -106,7 +125,7 @@ def embed_rows(
     return [_gathered(torch.cat(vectors), batches, group) for vectors in made]
 
 
-def _edges_for(model: Model, edges: Tensor | None) -> Tensor | None:
+def _edges_for(model: Embeds, edges: Tensor | None) -> Tensor | None:
     return edges if model.needs_edges else None
 
 
@@ -123,7 +142,7 @@ def _gathered(own: Tensor, batches: Sequence[np.ndarray], group: ProcessGroup) -
 
 
 def _batches(
-    models: Sequence[Model],
+    models: Sequence[Embeds],
     store: Store,
     modality: Modality,
     batches: Sequence[np.ndarray],

@@ -81,13 +81,12 @@ def from_checkpoint(
         data, known = reopen(checkpoint.data), checkpoint.provenance
     model = restore(checkpoint, device=device, weights=weights, report=report)
     inside = path.name == CHECKPOINT and (path.parent / "config.toml").is_file()
-    name = f"{path.stem}-{checkpoint.digest[:8]}"
-    place = path.parent / "embeddings" if inside else home() / "embeddings" / name
-    for key, value in (settings or {}).items():
-        place = place.with_name(f"{place.name}-{key}-{value}")
-    if other:
-        run = path.parent.name if inside else name
-        place = home() / "embeddings" / f"{run}-on-{data.label()}-{_short(data)}"
+    name = f"{path.parent.name if inside else path.stem}-{checkpoint.digest[:8]}"
+    folder = path.parent if inside and not other else home() / "embeddings"
+    label = f"{name}-on-{data.label()}-{_short(data)}" if other else name
+    label = "embeddings" if inside and not other else label
+    endings = [f"-{key}-{value}" for key, value in sorted((settings or {}).items())]
+    place = folder / "".join([label, *endings])
     edges = _edges(model, data, checkpoint.provenance.edges)
     provenance = replace(known, edges=edges)
     return EmbeddingTarget(model, data, checkpoint.digest, place, provenance)

@@ -195,3 +195,14 @@ def test_a_near_duplicate_is_refused_and_dropped(run, home, tmp_path, prepared):
     e = files.read(embed(run, dataset="third", leaks="drop", report=report))
     assert any("1 test photos look like" in note for note in report.notes)
     assert len(e.gallery) == 8
+
+
+def test_each_setting_and_checkpoint_has_a_file_of_its_own_on_other_data(run):
+    asked = {"dataset": "other", "leaks": "drop"}
+    plain = embed(run, **asked)
+    half = embed(run, assignments=["precision=bf16"], **asked)
+    assert half.name == f"{plain.stem}-precision-bf16.h5"
+    assert read_checkpoint(run / "checkpoint.safetensors", tensors=False).digest[:8] in plain.name
+    two = [embed(run, assignments=a) for a in (["precision=bf16", "mirror=true"],
+                                               ["mirror=true", "precision=bf16"])]  # fmt: skip
+    assert two[0] == two[1]

@@ -13,11 +13,11 @@ from sbirctl.core.errors import CorruptError, MismatchError, MissingError, Sbirc
 from sbirctl.core.files import lock
 from sbirctl.core.home import label_of, newest_run, set_label
 from sbirctl.core.progress import Reporter
-from sbirctl.inference.export import LEAST_COSINE, ExportError
-from sbirctl.pipeline import embed_runtime, runs
+from sbirctl.pipeline import runs
 from sbirctl.pipeline.embed import embed, embed_all
 from sbirctl.pipeline.export import export
 from sbirctl.pipeline.train import train
+from sbirctl.report.subject import subject_of
 from sbirctl.retrieval import embeddings as files
 from sbirctl.store.reader import Store
 from sbirctl.training import resumable_embedding
@@ -321,6 +321,9 @@ def test_several_that_do_not_fit_are_refused_before_an_image_is_read(both, monke
         embed_all([both[0], both[0] / "checkpoint.safetensors"])
     with pytest.raises(UsageError, match="is named twice"):
         embed_all([both[0], both[0]])
+    (tmp_path / "link").symlink_to(both[0])
+    with pytest.raises(UsageError, match="the same model on the same data"):
+        embed_all([both[0], tmp_path / "link"])
     with pytest.raises(MissingError, match="no-such-run"):
         embed_all([*both, "no-such-run"])
     damaged = both[1] / "checkpoint.safetensors"
@@ -338,48 +341,10 @@ def test_a_run_is_embedded_in_another_number_format_into_a_file_of_its_own(run):
     assert path.name == "embeddings-precision-bf16.h5"
     assert found.provenance.settings["precision"] == "bf16"
     assert 0.99 < (found.query * whole.query).sum(axis=1).min() < 1
+    assert "vectors in bf16" in subject_of(found, path).protocol
     assert json.loads(path.with_suffix(".json").read_text())["precision"] == "bfloat16"
     with pytest.raises(UsageError, match="precision"):
         embed(run, assignments=["lr=1"])
-
-
-def test_from_so_many_images_on_the_export_makes_the_vectors_and_the_file_says_so(
-    both, monkeypatch
-):
-    one, other = both
-    whole = files.read(embed(one))
-    assert whole.provenance.runtime is None
-    monkeypatch.setattr(embed_runtime, "ROWS", 24)
-    path, _ = embed_all([one, other])
-    found = files.read(path)
-    assert found.provenance.runtime == "onnx"
-    cosine = (found.query * whole.query).sum(axis=1).min()
-    assert cosine > LEAST_COSINE
-    assert not np.array_equal(found.query, whole.query)
-    data = path.read_bytes()
-    assert embed(one, fresh=True, workers=0).read_bytes() == data  # together and alone
-    assert embed(one, out=one / "x.h5", runtime="onnx").read_bytes() == data
-    assert files.read(embed(one, runtime="torch")).provenance.runtime is None
-    monkeypatch.setattr(embed_runtime, "ROWS", 25)
-    assert files.read(embed(one, fresh=True)).provenance.runtime is None
-    with pytest.raises(UsageError, match="the settings are others here"):
-        embed(one, assignments=["mirror=true"], runtime="onnx")
-    with pytest.raises(UsageError, match="'onxn'"):
-        embed(one, runtime="onxn")
-
-
-def test_what_cannot_be_exported_stays_on_torch_with_a_warning(run, monkeypatch):
-    def failing(*arguments, **more):
-        raise ExportError("It cannot be exported.", "Leave it.")
-
-    whole = embed(run).read_bytes()
-    monkeypatch.setattr(embed_runtime, "ROWS", 24)
-    monkeypatch.setattr("sbirctl.pipeline.export.export_checkpoint", failing)
-    told = Notes()
-    assert embed(run, fresh=True, report=told).read_bytes() == whole
-    assert told.warnings[0] == "It cannot be exported. Its vectors are made by torch."
-    with pytest.raises(ExportError):
-        embed(run, fresh=True, runtime="onnx")
 
 
 def test_other_sides_and_the_training_side(run):
@@ -389,6 +354,7 @@ def test_other_sides_and_the_training_side(run):
     checkpoint = read_checkpoint(run / "checkpoint.safetensors", tensors=False)
     assert both.train_classes == checkpoint.classes
     assert len(both.train) == len(both.train_label) == len(both.train_digest)
+    assert np.array_equal(both.query, files.read(embed(run)).query)
     train_side = files.read(embed(run, side="train"))
     assert np.allclose(both.train[: len(train_side.query)], train_side.query, atol=1e-6)
 
