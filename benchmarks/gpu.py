@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -193,14 +194,23 @@ def run(script: str, text: str, device: str, seconds: float) -> tuple[str, str]:
         os.killpg(process.pid, signal.SIGKILL)
         said, errors = process.communicate()
         outcome = f"cut after {time.perf_counter() - start:.0f} s"
+    except BaseException:  # Ctrl-C does not reach a session of its own
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
     if not outcome and process.returncode:
         why = (errors.strip().splitlines() or ["no reason given"])[-1]
-        outcome = f"failed with exit status {process.returncode}: {why[:200]}"
+        outcome = f"failed with exit status {process.returncode}: {_cell(why)[:200]}"
     said = said.strip("\n")
     lines = said.splitlines()
     if lines and not all(line.startswith("|") for line in lines):
         said = f"```\n{said}\n```"  # columns of spaces
     return said, outcome or f"done in {time.perf_counter() - start:.0f} s"
+
+
+def _cell(text: str) -> str:
+    """Text for a table's cell: bars escaped, and of paths of this machine the last name alone."""
+    return re.sub(r"(?<![\w.])~?(?:/[\w.@+-]+)+/", "…/", text).replace("|", r"\|")
 
 
 def joined(parts: list[str]) -> str:

@@ -39,6 +39,26 @@ def test_a_failing_section_is_named_with_its_last_line(tmp_path):
     assert outcome == "failed with exit status 1: OSError: gone"
 
 
+def test_a_reason_fits_into_the_table_and_names_no_folder(tmp_path):
+    text = f"raise OSError('a|b: {tmp_path}/x.h5')"
+    _, outcome = gpu.run(script(tmp_path, text), "", "cpu", 60)
+    assert outcome == r"failed with exit status 1: OSError: a\|b: …/x.h5"
+
+
+def test_an_interrupted_call_ends_the_section(tmp_path, monkeypatch):
+    real, begun = subprocess.Popen, []
+
+    class Interrupted(real):
+        def communicate(self, *arguments, **more):
+            begun.append(self)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(gpu.subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        gpu.run(script(tmp_path, "import time; time.sleep(60)"), "", "cpu", 60)
+    assert begun[0].poll() is not None
+
+
 def test_rows_of_one_table_stay_together():
     page = gpu.joined(["# Title", "| a |\n|---|", "", "| 1 |", "words", "| 2 |"])
     assert page == "# Title\n\n| a |\n|---|\n| 1 |\n\nwords\n\n| 2 |\n"
