@@ -238,6 +238,32 @@ def input_path(text: str) -> Path:
         raise UsageError("An empty path was given.", "Is a shell variable not set?")
     if text != "-":
         return Path(text).expanduser()
+    return _from_stdin()[-1]
+
+
+def several_inputs(texts: Sequence[str]) -> list[str]:
+    """Names of runs, models or paths; one `-` stands for every line of stdin, which is told.
+
+    Raises:
+        MissingError: stdin was empty.
+        UsageError: a name is empty, or `-` is there twice.
+    """
+    if texts.count("-") > 1:
+        raise UsageError("- is named twice, and there is one stdin.", "Name it once.")
+    found = []
+    for text in texts:
+        if text == "-":
+            lines = [str(path) for path in _from_stdin()]
+            if len(lines) > 1:
+                tell(f"from stdin: {', '.join(map(display_path, lines))}")
+            found += lines
+        else:
+            input_path(text)  # refuses an empty one
+            found.append(text)
+    return found
+
+
+def _from_stdin() -> list[Path]:
     if distributed.world() > 1:
         raise UsageError("Several processes cannot read one stdin.", "Name the run instead of -.")
     data = sys.stdin.buffer.read()
@@ -247,7 +273,7 @@ def input_path(text: str) -> Path:
         raise MissingError(
             "stdin gave no path.", "Did the command before this one in the pipe fail?"
         )
-    return Path(os.fsdecode(lines[-1].strip(b"\r\n")))
+    return [Path(os.fsdecode(line.strip(b"\r\n"))) for line in lines]
 
 
 class TerminalReporter(Reporter):

@@ -44,7 +44,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="RUN",
-            help="A run, a checkpoint or a model, or several; - reads a path from stdin. [default:"
+            help="A run, a checkpoint or a model, or several; - reads paths from stdin. [default:"
             " the newest run]",
             show_default=False,
             autocompletion=_names.runs_and_models,
@@ -121,7 +121,7 @@ def command(
     Several runs or models go through the images together and read them once; each writes its own
     file, the one it would write alone. All of them are in memory at once.
     """
-    chosen = [str(_console.input_path("-")) if one == "-" else one for one in sources or []]
+    chosen = _console.several_inputs(sources or [])
     if not chosen:
         from sbirctl.core.home import newest_run
 

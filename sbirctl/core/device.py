@@ -76,7 +76,7 @@ def slow_precision(dtype: torch.dtype, device: torch.device) -> str:
     """A sentence where the device computes in this format only by way of float32, else "".
 
     torch's own checks of the processor are asked where this version has them; half precision
-    (float16) is a format of GPUs, which took 25 times float32's time on a processor.
+    (float16) is a format of GPUs.
     """
     import torch
 

@@ -57,8 +57,11 @@ def _resampling(state: Mapping[str, Tensor], net: nn.Module) -> str:
         return ""
     if given.shape[-1] != own.shape[-1]:
         return ""  # another network's
-    sides = [f"{math.isqrt(one.shape[1])} x {math.isqrt(one.shape[1])}" for one in (given, own)]
-    return f"its positions of {sides[0]} patches are resampled to {sides[1]}"
+    counts = [one.shape[1] for one in (given, own)]
+    sides = [math.isqrt(n) for n in counts]
+    square = all(side * side in (n, n - 1) for side, n in zip(sides, counts, strict=True))
+    before, after = (f"{s} x {s}" if square else f"{n}" for s, n in zip(sides, counts, strict=True))
+    return f"its positions of {before} patches are resampled to {after}"
 
 
 def fetch_published(library: str, name: str, net: nn.Module) -> tuple[Path, WeightsRecord]:

@@ -176,7 +176,7 @@ def _as_it_comes(
 
     weights = choice.weights or "pretrained"
     given = [str(layer["precision"]) for layer in layers if "precision" in layer]
-    if choice.runtime != "torch" and given and given[-1] not in ("auto", "fp32"):
+    if choice.runtime != "torch" and given and given[-1] not in ("auto", "fp32", "float32"):
         raise UsageError(
             f"ONNX Runtime computes in fp32 here, not in {given[-1]}.",
             "Add --runtime torch, or leave precision out.",

@@ -45,11 +45,26 @@ def test_several_are_a_line_each_in_their_order(stage, tmp_path, capfd):
     assert stage[0][0] == ["a", "b"]
 
 
-@pytest.mark.parametrize("data", [b"/a/run\n", b"noise\n/a/run\n", b"/a/run\0"])
+@pytest.mark.parametrize("data", [b"/a/run\n", b"\n/a/run\n", b"/a/run\0"])
 def test_a_path_from_stdin(stage, monkeypatch, data):
     stdin(monkeypatch, data)
     assert _app.run(["embed", "-"]) == 0
     assert stage[0][0] == ["/a/run"]
+
+
+def test_all_paths_from_stdin_are_taken_and_named(stage, monkeypatch, capfd):
+    stdin(monkeypatch, b"/a/run\n/b/run\n")
+    assert _app.run(["embed", "c", "-"]) == 0
+    assert stage[0][0] == ["c", "/a/run", "/b/run"]
+    assert "from stdin: /a/run, /b/run" in capfd.readouterr().err
+
+
+def test_an_empty_name_and_stdin_twice_are_refused(stage, capfd):
+    assert _app.run(["embed", ""]) == 2
+    assert "An empty path was given." in capfd.readouterr().err
+    assert _app.run(["embed", "-", "-"]) == 2
+    assert "- is named twice" in capfd.readouterr().err
+    assert stage == []
 
 
 def test_an_empty_stdin_is_exit_3(stage, monkeypatch, capfd):

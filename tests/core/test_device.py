@@ -56,9 +56,9 @@ def test_a_format_that_the_processor_lacks_is_named(
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     names = {"avx512_bf16": bf16, "amx_tile": amx, "amx_fp16": amx}
     for name, there in names.items():
-        monkeypatch.setattr(
-            torch.cpu, f"_is_{name}_supported", lambda there=there: there, raising=False
-        )
+        if not hasattr(torch.cpu, f"_is_{name}_supported"):
+            pytest.skip(f"this torch does not ask for {name}")
+        monkeypatch.setattr(torch.cpu, f"_is_{name}_supported", lambda there=there: there)
     cpu = torch.device("cpu")
     assert slow_precision(torch.float32, cpu) == ""
     assert ("precision=bf16 is slower" in slow_precision(torch.bfloat16, cpu)) == slow
