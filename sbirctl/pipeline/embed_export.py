@@ -1,4 +1,4 @@
-"""Embedding with an exported model, the starter among them."""
+"""What `embed` does with an exported model, the starter among them."""
 
 from __future__ import annotations
 
