@@ -18,7 +18,7 @@ from sbirctl.inference.encoder import RUNTIMES
 from sbirctl.inference.onnx import export_named
 from sbirctl.pipeline.embed_jobs import (
     AUTO,
-    Export,
+    ExportSource,
     How,
     Job,
     SideName,
@@ -153,7 +153,7 @@ def _slow(job: Job) -> str:
     return slow_precision(job.model.compute_dtype, device_of(job.model))
 
 
-def _job(name: str, found: EmbeddingTarget, how: How, export: Export) -> Job:
+def _job(name: str, found: EmbeddingTarget, how: How, export: ExportSource) -> Job:
     """What a run or model has to do.
 
     Raises:
@@ -241,7 +241,7 @@ def _opening(
                 report=report,
             )
             target = targets.from_registry(chosen, device=device, found=found, report=report)
-            return _job(source, target, how, Export(int(chosen.settings.size), make))
+            return _job(source, target, how, ExportSource(int(chosen.settings.size), make))
 
         return as_it_is
     refuse_settings([str(config)] if config else [])
@@ -266,6 +266,6 @@ def _opening(
             report=report,
         )
         size = exported_size(read_checkpoint(checkpoint, tensors=False))
-        return _job(source, target, how, Export(size, None if assignments else make))
+        return _job(source, target, how, ExportSource(size, None if assignments else make))
 
     return trained

@@ -53,7 +53,7 @@ class How:
         return self.out.expanduser() if self.out else place.with_name(f"{place.name}{ending}.h5")
 
 
-class Export(NamedTuple):
+class ExportSource(NamedTuple):
     """A model's export that ONNX Runtime may embed with in torch's place.
 
     Attributes:
@@ -86,7 +86,7 @@ class Job:
     file: Path
     wanted: Mapping[str, Any]
     identity: Mapping[str, str]
-    export: Export | None = None
+    export: ExportSource | None = None
 
     @property
     def sides(self) -> list[ImageSubset]:
@@ -224,7 +224,7 @@ def with_runtime(job: Job, wanted: str, report: Reporter) -> Job:
     )
 
 
-def _against(job: Job, export: Export) -> str:
+def _against(job: Job, export: ExportSource) -> str:
     """Why ONNX Runtime cannot make a model's vectors, in words; "" where it can."""
     from sbirctl.training.embedding import device_of
 
