@@ -83,7 +83,7 @@ class Exact:
         if gone is None:
             gone = self._gone = self._ids == b""
         # One product of many vectors where there are few queries: the threads of BLAS wait for one
-        # another at the end of each, up to a time slice (8 ms) where other work has a core.
+        # another at the end of each, some 8 ms where other work has a core.
         block = _SCORES // len(queries)
         for first in range(0, len(self._ids), block):
             scores = self._scores(slice(first, first + block), queries)
