@@ -79,13 +79,13 @@ class Semi3Settings(ModelSettings):
     dim: int = setting(256, help="dimensions of the embedding")
     classify: Classify = setting(
         "fc7",
-        help="what Eq. 10 classifies: FC7, the embedding (by normalised softmax), or the embedding"
-        " before it is normalised (raw)",
+        help="what Eq. 10 classifies: FC7 (fc7-cosine: without its ReLU, by normalised softmax),"
+        " the embedding (by normalised softmax), or the embedding before it is normalised (raw)",
         kind="loss",
     )
     temperature: float = setting(
         0.2,
-        help="temperature of the normalised softmax of classify=embedding",
+        help="temperature of the normalised softmax of classify=embedding and fc7-cosine",
         above=0,
         kind="loss",
     )
@@ -181,9 +181,15 @@ class Semi3(Model):
             "temperature": 0.1,
             "lr_classifier": 5e-2,
         },
-        # Cross-entropy on FC7, as in the paper. There the embedding learns by the contrastive
-        # losses alone. A linear classifier wants smaller steps than proxies do.
-        "short": {**_LIGHT, "lr_classifier": 1e-3},
+        # Cross-entropy on FC7, as in the paper; there the embedding learns by the contrastive
+        # losses alone. By cosines, so that FC7 sets classes apart by what is ranked.
+        "short": {
+            **_LIGHT,
+            "classify": "fc7-cosine",
+            "temperature": 0.1,
+            "lr_classifier": 5e-2,
+            "epochs": 14,
+        },
     }
 
     def __init__(self, settings: Semi3Settings, classes: tuple[str, ...] | None = None) -> None:
@@ -326,7 +332,7 @@ class Semi3(Model):
             if params
         ]
         plan = PairPlan(batch=options.batch, same_category=any("/" in c for c in self.classes))
-        late = {"attention", "embedding"} if options.classify == "fc7" else {"attention"}
+        late = {"attention", "embedding"} if options.classify.startswith("fc7") else {"attention"}
         early = [g for g in groups if g.name not in late]
         made = (
             Stage(APART, options.pretrain_epochs, plan, early, validate=False),

@@ -182,6 +182,26 @@ def test_a_classified_embedding_is_trained_in_both_stages_by_cosines_to_proxies(
         assert (parameter.grad is None) == ("attentions" in name), name
 
 
+def test_fc7_cosine_is_a_normalised_softmax_on_fc7_without_its_relu() -> None:
+    model = model_of(classify="fc7-cosine", temperature=0.25).eval()
+    given, head = batch(), model.branches.head("sketch")
+    weight = head.classifier.weight
+    assert weight.shape == (len(CLASSES), head.fc7.out_features)
+    with torch.no_grad():
+        head.fc7.weight.normal_(generator=torch.Generator().manual_seed(0))
+        given_sketches = {"sketch": model.preprocess(given.sketch, "sketch")}
+        features = model.branches(given_sketches)["sketch"]
+        encoded = model.encode(given)
+    assert (features < 0).any()
+    for i, j in itertools.product(range(len(features)), range(len(CLASSES))):
+        cosine = (features[i] @ weight[j]) / (features[i].norm() * weight[j].norm())
+        torch.testing.assert_close(encoded.extra["sketch_logits"][i, j], cosine / 0.25)
+    torch.testing.assert_close(encoded.sketch, F.normalize(head.embedding(features), dim=-1))
+    first, second = model.recipe()
+    late = {g.name for g in second.groups} - {g.name for g in first.groups}
+    assert late == {"attention", "embedding"}
+
+
 def test_proxies_need_a_temperature() -> None:
     """0 would make the classifier that of classify=fc7 without a word."""
     with pytest.raises(UsageError, match="temperature"):
@@ -266,10 +286,10 @@ def test_under_autocast_the_embedding_layer_keeps_float32() -> None:
 
 def test_the_preset_short_is_eq_12_with_squares_and_a_ramp() -> None:
     short, small = (resolve_settings("semi3", [{"preset": p}]) for p in ("short", "small"))
-    assert (short.classify, short.hybrid, short.squared) == ("fc7", True, True)
+    assert (short.classify, short.hybrid, short.squared) == ("fc7-cosine", True, True)
     assert 1 <= short.beta <= 10
     assert short.beta_ramp == pytest.approx(1 / 3)
-    assert (short.backbone, short.lr, short.epochs) == (small.backbone, small.lr, small.epochs)
+    assert (short.backbone, short.lr, short.batch) == (small.backbone, small.lr, small.batch)
 
 
 def test_the_presets_move_convolutions_in_steps_that_leave_sketches_apart() -> None:

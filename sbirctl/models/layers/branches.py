@@ -20,7 +20,7 @@ from sbirctl.models.layers.backbones import Backbone
 from sbirctl.models.layers.co_attention import ChannelAttention, co_attend, rescale
 
 Branch = Literal["photo", "sketch", "edge"]
-Classify = Literal["fc7", "embedding", "raw"]
+Classify = Literal["fc7", "fc7-cosine", "embedding", "raw"]
 Sharing = Literal["semi", "all", "fc-only", "sketch-edge-only", "none"]
 Owners = Mapping[str, str]
 
@@ -83,7 +83,8 @@ class Head(nn.Module):
         dropout: after FC6 and FC7, in training.
         classify: "fc7": a linear classifier on FC7. "raw": one on the embedding layer's outputs
             before they are normalised. "embedding": normalised softmax, whose logits are the
-            embedding's cosines to one proxy a class.
+            embedding's cosines to one proxy a class. "fc7-cosine": the same on FC7, which then has
+            no ReLU, as cosines of what is never negative differ little.
         temperature: those cosines are divided by it.
     """
 
@@ -107,12 +108,17 @@ class Head(nn.Module):
             _start(layer)
         self.embedding = nn.Linear(width, dim)
         self.classifier: nn.Linear | None = None
-        if classes and classify == "embedding":
-            self.classifier = nn.Linear(dim, classes, bias=False)
+        if classes and self.by_cosine:
+            self.classifier = nn.Linear(dim if classify == "embedding" else width, classes, False)
             # Unit variance: the loss ignores the norm, an optimiser's step does not.
             nn.init.normal_(self.classifier.weight)
         elif classes:
             self.classifier = nn.Linear(width if classify == "fc7" else dim, classes)
+
+    @property
+    def by_cosine(self) -> bool:
+        """The classifier is a normalised softmax."""
+        return self.classify in ("embedding", "fc7-cosine")
 
     def adopt(self, layers: Sequence[nn.Linear]) -> None:
         """Copy the values of a backbone's own FC6 and FC7 where they have these shapes."""
@@ -127,7 +133,9 @@ class Head(nn.Module):
         """(n, C, h, w) maps to (n, width) features."""
         pooled = F.adaptive_avg_pool2d(maps, self.grid).flatten(1)
         hidden = F.dropout(self.fc6(pooled).relu(), self.dropout, self.training)
-        return F.dropout(self.fc7(hidden).relu(), self.dropout, self.training)
+        found = self.fc7(hidden)
+        found = found if self.classify == "fc7-cosine" else found.relu()
+        return F.dropout(found, self.dropout, self.training)
 
     def raw(self, features: Tensor) -> Tensor:
         """(n, width) features to (n, dim) float32, before they are normalised.
@@ -142,9 +150,10 @@ class Head(nn.Module):
         """(n, width) features and what `raw` made of them to (n, classes), None without any."""
         if self.classifier is None:
             return None
-        if self.classify == "embedding":
-            return pairwise_cosine(raw, self.classifier.weight) / self.temperature
-        return self.classifier(raw if self.classify == "raw" else features)
+        given = features if self.classify.startswith("fc7") else raw
+        if self.by_cosine:
+            return pairwise_cosine(given, self.classifier.weight) / self.temperature
+        return self.classifier(given)
 
 
 class Branches(nn.Module):
