@@ -45,8 +45,21 @@ def job_of_export(name: str, folder: Path, inputs: Inputs, how: How) -> Job:
         raise MissingError("An exported model has no validation subset.", "Embed the test side.")
     model, digest, files = (encoder.card[key] for key in ("model", "weights_digest", "files"))
     runtime = "onnx int8" if "int8" in encoder.card else "onnx"
+    known, run = data.partition.provenance, encoder.card.get("provenance", {})
+    notes = list(known.notes)
+    if "run" in run and run.get("split_digest") != known.split_digest:
+        notes.append(
+            f"{name} was trained on {run.get('dataset')} by the split {run.get('split')}: classes "
+            "tested here may be among those; embedding with its run finds them."
+        )
     provenance = replace(
-        data.partition.provenance, model=model, trained=False, side=how.side, runtime=runtime
+        known,
+        model=model,
+        run=run.get("run"),
+        trained="run" in run,
+        side=how.side,
+        runtime=runtime,
+        notes=tuple(notes),
     )
     label = f"{model}-{data.label()}-{digest_json([files, data.identity()])[:8]}"
     return Job(

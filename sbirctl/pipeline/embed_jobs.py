@@ -95,7 +95,7 @@ class Job:
         return [side for part in (self.part, more) if part for side in (part.sketch, part.photo)]
 
     def is_done(self, runtime: str) -> bool:
-        """Whether the file holds just these embeddings; with `AUTO` of whichever runtime."""
+        """Whether the file holds these embeddings; with `AUTO` of whichever runtime."""
         from sbirctl.retrieval.embeddings import read
 
         if not self.file.is_file():
@@ -109,7 +109,7 @@ class Job:
             made = there.provenance.runtime
             wanted["provenance"] = replace(wanted["provenance"], runtime=made)
         same = all(getattr(there, key) == value for key, value in wanted.items())
-        return same and (there.train is not None) == self.with_train
+        return same and (there.train is not None or not self.with_train)
 
 
 class ExportedModel:

@@ -194,3 +194,24 @@ def test_exports_of_one_model_have_a_file_each_and_are_kept(run, tmp_path, monke
     with pytest.raises(CorruptError, match="is not what its card says"):
         embed_all([run, small_one])
     assert not (run / "embeddings.h5").exists()
+
+
+def test_a_file_with_the_training_side_serves_without_it_too(run):
+    path = embed(run)
+    assert files.read(path).train is None
+    whole = embed(run, with_train=True).read_bytes()
+    assert files.read(path).train is not None
+    assert embed(run).read_bytes() == whole
+
+
+def test_an_export_says_that_it_was_trained_and_on_which_split(run, tmp_path):
+    folder = export(str(run), output=tmp_path / "whole")
+    known = files.read(embed(folder)).provenance
+    assert known.trained
+    assert known.run
+    assert not [note for note in known.notes if "was trained on" in note]
+    (tmp_path / "unseen.txt").write_text("thing4\nthing5\n")
+    other = files.read(embed(folder, split=str(tmp_path / "unseen.txt"))).provenance
+    (said,) = [note for note in other.notes if "was trained on" in note]
+    assert "small by the split" in said
+    assert "may be among those" in said
