@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -199,7 +199,7 @@ def disk_size(place: Path) -> int:
 
 
 @contextmanager
-def lock(path: Path, *, busy: str, wait: bool = False) -> Iterator[None]:
+def lock(path: Path, *, busy: str, wait: Callable[[str], object] | None = None) -> Iterator[None]:
     """Hold an inter-process lock; freed by the system if the process dies.
 
     A folder that is made for the lock is removed where a failed call leaves nothing else in it.
@@ -207,7 +207,7 @@ def lock(path: Path, *, busy: str, wait: bool = False) -> Iterator[None]:
     Args:
         path: the lock file (kept).
         busy: what to say when another process holds it ("sketchy is being prepared").
-        wait: until it is free, instead.
+        wait: is told so, and it is waited for, instead.
 
     Raises:
         SbirctlError: another process holds the lock.
@@ -218,9 +218,14 @@ def lock(path: Path, *, busy: str, wait: bool = False) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         held = filelock.FileLock(path, fallback_to_soft=False)  # a kill would leave a soft one
-        held.acquire(timeout=-1 if wait else 0)
-    except filelock.Timeout as error:
-        raise SbirctlError(f"{busy} by another process.", "Wait for it, or stop it.") from error
+        try:
+            held.acquire(timeout=0)
+        except filelock.Timeout as error:
+            told = f"{busy} by another process."
+            if wait is None:
+                raise SbirctlError(told, "Wait for it, or stop it.") from error
+            wait(f"{told} Waiting for it.")
+            held.acquire()
     except OSError as error:
         raise _disk_error(error, path) from error
     try:

@@ -44,7 +44,13 @@ _CHANNELS: dict[Modality, int] = {"photo": 3, "sketch": 1}
 
 
 class ExportError(SbirctlError):
-    """The model cannot be exported, or its vectors would differ."""
+    """The model cannot be exported, or its vectors would differ.
+
+    Attributes:
+        remembered: it was found by an earlier call, and not tried again.
+    """
+
+    remembered = False
 
 
 @dataclass(frozen=True)
@@ -287,6 +293,8 @@ def write_side(side: nn.Module, path: Path, example: torch.Tensor, name: str = "
                 dynamic_shapes=({0: free},),
                 verbose=False,
             )
+        except (OSError, MemoryError):
+            raise
         except Exception as error:  # the exporter's own errors are of many kinds
             said = " ".join(str(error).split())[:200]
             raise ExportError(

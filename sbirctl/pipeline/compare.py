@@ -9,7 +9,7 @@ from pathlib import Path
 from sbirctl.core.errors import UsageError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.pipeline.evaluate import find_each, read_embeddings
+from sbirctl.pipeline.evaluate import find_embeddings, once, read_embeddings
 from sbirctl.pipeline.pictures import titles_of
 from sbirctl.pipeline.scores import unit_of
 from sbirctl.retrieval import metrics as measures
@@ -62,9 +62,12 @@ def compare(
             "Type `sbirctl compare A B`, or `sbirctl compare A1 A2 vs B1 B2`.",
         )
 
-    sides = [tuple(find_each(side, report)) for side in (ours, theirs)]
-    for path in set(sides[0]) & set(sides[1]):
-        report.warn(f"{display_path(path)} stands on both sides.")
+    found = [[find_embeddings(where, report) for where in side] for side in (ours, theirs)]
+    sides = [tuple(side[i] for i in once(side, report)) for side in found]
+    other = {path.resolve() for path in sides[1]}
+    for path in sides[0]:
+        if path.resolve() in other:
+            report.warn(f"{display_path(path)} stands on both sides.")
     titles = titles_of([side[0] for side in sides], names)
 
     def read(side: Sequence[Path]) -> Iterator[Embeddings]:

@@ -35,15 +35,18 @@ def job_of_export(name: str, folder: Path, inputs: Inputs, how: How) -> Job:
         MissingError: no such data set, or the task has no such side.
         CorruptError, MismatchError: the export or the data set is not what it should be.
     """
+    import torch
+
     from sbirctl.tasks import Holdout
 
-    encoder = OnnxEncoder(folder)
+    encoder = OnnxEncoder(folder, threads=torch.get_num_threads())
     encoder.open()
     data = inputs.open(Holdout(0.0))
     part: Subset | None = getattr(data.partition, how.side)
     if part is None:
         raise MissingError("An exported model has no validation subset.", "Embed the test side.")
-    model, digest, files = (encoder.card[key] for key in ("model", "weights_digest", "files"))
+    model, digest = encoder.card["model"], encoder.card["weights_digest"]
+    content = digest_json([encoder.card["files"], encoder.card["placement"]])
     runtime = "onnx int8" if "int8" in encoder.card else "onnx"
     known, run = data.partition.provenance, encoder.card.get("provenance", {})
     notes = list(known.notes)
@@ -61,7 +64,7 @@ def job_of_export(name: str, folder: Path, inputs: Inputs, how: How) -> Job:
         runtime=runtime,
         notes=tuple(notes),
     )
-    label = f"{model}-{data.label()}-{digest_json([files, data.identity()])[:8]}"
+    label = f"{model}-{data.label()}-{digest_json([content, data.identity()])[:8]}"
     return Job(
         name=name,
         model=ExportedModel(encoder, lambda pixels, side: _prepared(encoder, pixels, side)),
@@ -77,7 +80,8 @@ def job_of_export(name: str, folder: Path, inputs: Inputs, how: How) -> Job:
             "split": provenance.split or "",
             "provenance": provenance,
         },
-        identity={"export": digest_json(files)},
+        identity={"export": content},
+        again=how.out is not None,  # a file does not say all of the export that made it
     )
 
 

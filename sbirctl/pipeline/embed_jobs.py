@@ -18,7 +18,7 @@ import numpy as np
 from sbirctl.core.device import keep_freed_memory
 from sbirctl.core.distributed import ProcessGroup, world
 from sbirctl.core.errors import MismatchError, SbirctlError, UsageError
-from sbirctl.core.files import display_path, lock, write_json
+from sbirctl.core.files import digest_json, display_path, lock, write_json
 from sbirctl.core.progress import Reporter
 from sbirctl.inference.onnx import OnnxEncoder
 
@@ -87,6 +87,7 @@ class Job:
     wanted: Mapping[str, Any]
     identity: Mapping[str, str]
     export: ExportSource | None = None
+    again: bool = False
 
     @property
     def sides(self) -> list[ImageSubset]:
@@ -98,7 +99,7 @@ class Job:
         """Whether the file holds these embeddings; with `AUTO` of whichever runtime."""
         from sbirctl.retrieval.embeddings import read
 
-        if not self.file.is_file():
+        if self.again or not self.file.is_file():
             return False
         try:
             there: Embeddings = read(self.file)
@@ -220,7 +221,7 @@ def with_runtime(job: Job, wanted: str, report: Reporter) -> Job:
         job,
         model=ExportedModel(encoder),
         wanted={**job.wanted, "provenance": provenance},
-        identity={**job.identity, "runtime": "onnx"},
+        identity={**job.identity, "export": digest_json(encoder.card["files"])},
     )
 
 

@@ -57,14 +57,13 @@ def find_embeddings(where: Path | None, report: Reporter = SILENT) -> Path:
     return embed(where, report=report)
 
 
-def find_each(places: Sequence[Path | None], report: Reporter = SILENT) -> list[Path]:
-    """The embeddings files meant, each once; one that is named again is warned of."""
-    found: dict[Path, Path] = {}
-    for where in places:
-        path = find_embeddings(where, report)
-        if found.setdefault(path.resolve(), path) is not path:
+def once(paths: Sequence[Path], report: Reporter = SILENT) -> list[int]:
+    """Which of some files to count: each the first time; one that is named again is warned of."""
+    kept: dict[Path, int] = {}
+    for number, path in enumerate(paths):
+        if kept.setdefault(path.resolve(), number) != number:
             report.warn(f"{display_path(path)} is named twice and counted once.")
-    return list(found.values())
+    return list(kept.values())
 
 
 def read_embeddings(path: Path, report: Reporter = SILENT, *, vectors: bool = True) -> Embeddings:
@@ -218,9 +217,10 @@ def write_per_query(path: Path, e: Embeddings, result: Result) -> None:
 
 def _warn(scores: Scores, e: Embeddings, result: Result, report: Reporter) -> None:
     if scores["queries_without_relevant"]:
+        where = "the gallery" if e.scope == "all" else "their group"
         report.warn(
             f"{scores['queries_without_relevant']} of {len(e.query)} queries have no photo of "
-            f"their class in the gallery (no_relevant={scores['definition']['no_relevant']})"
+            f"their class in {where} (no_relevant={scores['definition']['no_relevant']})"
             f"{_unmet(e, result)}."
         )
     if scores.get("interval_unit") == "class" and scores["classes"] == 1:
@@ -234,10 +234,13 @@ def _warn(scores: Scores, e: Embeddings, result: Result, report: Reporter) -> No
 
 
 def _unmet(e: Embeddings, result: Result) -> str:
-    """The classes of queries without a photo, and spellings of the gallery that they may mean."""
+    """The classes of queries without a photo; behind one its other spelling in the gallery."""
     there = {key(e.classes[label]): e.classes[label] for label in np.unique(e.gallery_label)}
     without = [str(e.classes[label]) for label in np.unique(e.query_label[result.relevant == 0])]
-    spelled = [f"{name!r} for {there[key(name)]!r}" for name in without if key(name) in there]
-    if spelled:
-        return f"; they may be spelled otherwise: {few(spelled, 3)}"
-    return f": {few([repr(name) for name in without], 5)}"
+    said = [
+        f"{name!r} ({there[key(name)]!r} there)"
+        if there.get(key(name), name) != name
+        else repr(name)
+        for name in without
+    ]
+    return f": {few(said, 5)}"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sbirctl.core.errors import UsageError
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.pipeline.evaluate import evaluate, evaluate_trec, find_each
-from sbirctl.pipeline.pictures import titles_of
+from sbirctl.pipeline.evaluate import evaluate, evaluate_trec
+from sbirctl.pipeline.pictures import titled, titles_of
 from sbirctl.pipeline.scores import EvaluateRequest, Scores
 
 
@@ -65,11 +65,9 @@ def evaluate_all(
         (title,) = titles_of(places, labels)
         return [Evaluated(title, places[0], evaluate_trec(places[0], qrels, request, report))]
     wanted: Sequence[Path | None] = places or [None]
-    paths = find_each(wanted, report)
-    titles = titles_of(paths, labels)
     return [
         Evaluated(title, path, evaluate(path, request, report))
-        for title, path in zip(titles, paths, strict=True)
+        for path, title in titled(wanted, labels, report)
     ]
 
 

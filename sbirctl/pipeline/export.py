@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbirctl.core.config import parse_assignments, to_dict
 from sbirctl.core.errors import SbirctlError, UsageError
 from sbirctl.core.files import digest_json, display_path, lock, read_json, write_json
+from sbirctl.core.forms import check_form
 from sbirctl.core.home import ORIGIN, home
 from sbirctl.core.kept import code_digest
 from sbirctl.core.progress import SILENT, Reporter
@@ -56,6 +58,7 @@ def export(
             weights=weights or "pretrained",
             seed=seed,
             output=output,
+            fresh=True,
             int8=int8,
             report=report,
         )
@@ -107,7 +110,7 @@ def export_checkpoint(
     def write() -> Path:
         return _write_checkpoint(path, folder, weights, int8, report, SILENT if opened else report)
 
-    return write() if output else _once(folder, header.digest, write, fresh=fresh)
+    return write() if output else _once(folder, header.digest, write, report, fresh=fresh)
 
 
 def exported_size(header: Checkpoint) -> int:
@@ -144,6 +147,7 @@ def export_model(
     weights: str = "pretrained",
     seed: int = 0,
     output: Path | None = None,
+    fresh: bool = False,
     int8: bool = False,
     opened: bool = False,
     report: Reporter = SILENT,
@@ -151,6 +155,7 @@ def export_model(
     """The folder of a registered model as it comes, made where it is not there.
 
     Args:
+        fresh: try again what could not be exported.
         opened: see `export_checkpoint`.
 
     Raises:
@@ -176,10 +181,19 @@ def export_model(
     def write_it() -> Path:
         return write(model.float().eval(), origin, folder, report, int8=int8)
 
-    return write_it() if output else _once(folder, digest, write_it)
+    if fresh and not _is_export(folder, digest):
+        _refusal(folder).unlink(missing_ok=True)
+    return write_it() if output else _once(folder, digest, write_it, report)
 
 
-def _once(folder: Path, digest: str, write: Callable[[], Path], *, fresh: bool = False) -> Path:
+def _once(
+    folder: Path,
+    digest: str,
+    write: Callable[[], Path],
+    report: Reporter,
+    *,
+    fresh: bool = False,
+) -> Path:
     """The folder of an export, which one process makes while others wait.
 
     What cannot be exported is not tried again by the same code, unless it is asked for.
@@ -189,20 +203,47 @@ def _once(folder: Path, digest: str, write: Callable[[], Path], *, fresh: bool =
     from sbirctl.inference.export import ExportError
 
     busy = f"{display_path(folder)} is being written"
-    refused = folder.with_name(f".{folder.name}.refused.json")
-    with lock(folder.with_name(f".{folder.name}.lock"), busy=busy, wait=True):
+    with lock(folder.with_name(f".{folder.name}.lock"), busy=busy, wait=report.note):
         if not fresh and _is_export(folder, digest):
             return folder
-        if not fresh and refused.is_file():
-            known = read_json(refused)
-            if known["code"] == code_digest():
-                raise ExportError(known["message"], known["hint"])
+        refused = _refusal(folder)
+        if not fresh:
+            _refuse_again(refused)
         try:
-            return write()
+            made = write()
         except ExportError as error:
-            told = {"code": code_digest(), "message": error.message, "hint": error.hint}
+            told = {"code": _exporter(), "message": error.message, "hint": error.hint}
             write_json(refused, told)
             raise
+        refused.unlink(missing_ok=True)
+        return made
+
+
+def _refusal(folder: Path) -> Path:
+    """Where it stands that a model could not be exported, and why."""
+    return folder.with_name(f".{folder.name}.refused.json")
+
+
+def _refuse_again(refused: Path) -> None:
+    """Raise the ExportError that the same code met before; a damaged record is none."""
+    from sbirctl.inference.export import ExportError
+
+    try:
+        known = read_json(refused)
+        check_form(known, {"code": str, "message": str, "hint": str}, refused)
+    except (OSError, SbirctlError):
+        return
+    if known["code"] == _exporter():
+        error = ExportError(known["message"], known["hint"])
+        error.remembered = True
+        raise error
+
+
+def _exporter() -> str:
+    """Digest of the code that exports, our own and the libraries'."""
+    names = ("onnx", "onnxscript", "onnxruntime")
+    found = {dist.name.lower(): dist.version for dist in distributions() if dist.name}
+    return digest_json([code_digest(), [found.get(name) for name in names]])
 
 
 def _named(folder: Path, int8: bool) -> Path:

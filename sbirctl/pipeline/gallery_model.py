@@ -151,6 +151,7 @@ def _exported(folder: Path, choice: ModelChoice) -> Embedder:
 def _trained(path: Path, choice: ModelChoice, device: str, report: Reporter) -> Embedder:
     from sbirctl.inference.export import ExportError
 
+    told = report
     if choice.runtime != "torch":
         from sbirctl.pipeline.export import export_checkpoint
 
@@ -161,9 +162,9 @@ def _trained(path: Path, choice: ModelChoice, device: str, report: Reporter) -> 
             )
         except ExportError as error:
             _stay_on_torch(error, choice, report)
+            told = report if error.remembered else SILENT  # else the export has said it
     from sbirctl.galleries import torch_models
 
-    told = report if choice.runtime == "torch" else SILENT  # else the export has said it
     return Embedder.of(
         *torch_models.from_checkpoint(path, device=device, weights=choice.weights, report=told)
     )

@@ -10,7 +10,7 @@ from sbirctl.core.errors import MissingError, UsageError
 from sbirctl.core.files import display_path
 from sbirctl.core.home import label_of
 from sbirctl.core.progress import SILENT, Reporter
-from sbirctl.pipeline.evaluate import EMBEDDINGS, find_embeddings
+from sbirctl.pipeline.evaluate import EMBEDDINGS, find_embeddings, once
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +31,22 @@ def embeddings_files(sources: Sequence[Path], report: Reporter = SILENT) -> list
     """
     wanted: Sequence[Path | None] = sources or (None,)
     return [find_embeddings(source, report) for source in wanted]
+
+
+def titled(
+    places: Sequence[Path | None], labels: Sequence[str], report: Reporter
+) -> list[tuple[Path, str]]:
+    """The embeddings of some files or runs, each once, and what they are called.
+
+    Args:
+        labels: one for each place, see `titles_of`.
+    """
+    found = [find_embeddings(place, report) for place in places]
+    named = titles_of(found, labels) if labels else []
+    kept = once(found, report)
+    paths = [found[i] for i in kept]
+    titles = [named[i] for i in kept] if named else titles_of(paths)
+    return list(zip(paths, titles, strict=True))
 
 
 def titles_of(paths: Sequence[Path], labels: Sequence[str] = ()) -> list[str]:

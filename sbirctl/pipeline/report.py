@@ -10,8 +10,8 @@ from sbirctl.core.errors import SbirctlError
 from sbirctl.core.files import display_path
 from sbirctl.core.progress import SILENT, Reporter
 from sbirctl.models import MODELS, load_card
-from sbirctl.pipeline.evaluate import find_each, read_embeddings, say_unstated
-from sbirctl.pipeline.pictures import titles_of
+from sbirctl.pipeline.evaluate import read_embeddings, say_unstated
+from sbirctl.pipeline.pictures import titled
 from sbirctl.report.against_ledger import ledger_cells
 from sbirctl.report.comparison import Cell, Measured, Row, cells_for, rows_of
 from sbirctl.report.published import Figure, figures
@@ -62,12 +62,10 @@ def report(
     request = request or ReportRequest()
     own = request.against in (PAPER, LEDGER)
     against = None if own else figures(load_card(request.against))
-    paths = find_each(places, report)
-    titles = titles_of(paths, request.labels)
     return rows_of(
         [
             _measure(path, title, against, request, report)
-            for path, title in zip(paths, titles, strict=True)
+            for path, title in titled(places, request.labels, report)
         ]
     )
 

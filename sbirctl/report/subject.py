@@ -99,6 +99,7 @@ def _configuration(e: Embeddings, path: Path) -> str:
         left_out=None,
         leaks_dropped=None,
         notes=(),
+        runtime=None if e.provenance.runtime == "onnx" else e.provenance.runtime,  # not eight bits
     )
     named = [e.model, e.task, e.split, e.store, e.query.shape, e.gallery.shape, e.scope]
     return digest_json([named, kept.to_json()])

@@ -45,7 +45,7 @@ def test_values_of_hdf5_that_are_nearly_keys_are_named_and_groups_are_not(tmp_pa
 @pytest.mark.parametrize(
     ("gallery", "text"),
     [
-        (["Cat", "dog"], "(no_relevant=drop); they may be spelled otherwise: 'cat' for 'Cat'."),
+        (["Cat", "dog"], "(no_relevant=drop): 'cat' ('Cat' there)."),
         (["cow", "dog"], "(no_relevant=drop): 'cat'."),
     ],
 )
@@ -53,3 +53,10 @@ def test_classes_without_a_photo_are_named(tmp_path, gallery, text):
     labels = {**LABELS, "gallery_label": gallery * 2}
     np.savez(tmp_path / "a.npz", **SIDES, **labels)
     assert any(warning.endswith(text) for warning in said(tmp_path / "a.npz").warnings)
+
+
+def test_a_class_of_another_group_is_no_other_spelling(tmp_path):
+    groups = {"query_group": ["a", "b"] * 2, "gallery_group": ["b", "a"] * 2}
+    np.savez(tmp_path / "a.npz", **SIDES, **LABELS, **groups, scope="class")
+    (said_so,) = [text for text in said(tmp_path / "a.npz").warnings if "no photo" in text]
+    assert said_so.endswith("of their class in their group (no_relevant=drop): 'cat', 'dog'.")

@@ -69,9 +69,14 @@ def test_a_file_named_twice_is_one_seed(tmp_path):
     assert [len(files) for _, files in found.systems] == [1, 1]
     assert any("a.npz is named twice and counted once" in text for text in told.warnings)
     told = Warnings()
-    compare([one], [one], ["map@all"], get("standard"), report=told)
+    (tmp_path / "link.npz").symlink_to(one)
+    compare([one], [tmp_path / "link.npz"], ["map@all"], get("standard"), report=told)
     assert any("a.npz stands on both sides" in text for text in told.warnings)
     assert [row.path for row in evaluate_all([one, again, other], EvaluateRequest())] == [
         one,
         other,
     ]
+    titles = [
+        row.title for row in evaluate_all([one, again, other], EvaluateRequest(), labels="xyz")
+    ]
+    assert titles == ["x", "z"]

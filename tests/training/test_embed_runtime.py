@@ -1,5 +1,6 @@
 """Whether torch or ONNX Runtime makes the vectors of `embed`, and exports named beside runs."""
 
+import re
 import shutil
 
 import numpy as np
@@ -167,6 +168,36 @@ def test_what_could_not_be_exported_is_not_tried_again(run, monkeypatch):
     with pytest.raises(ExportError):
         export(str(run))
     assert len(calls) == 2
+    (record,) = run.glob(".onnx-*.refused.json")
+    record.write_text("[]")  # damaged: as if there were none
+    with pytest.raises(ExportError):
+        embed(run, runtime="onnx")
+    assert len(calls) == 3
+
+
+def test_a_full_disk_is_not_kept_as_a_refusal(run, monkeypatch):
+    def full(*arguments, **more):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sbirctl.inference.export.export", full)
+        with pytest.raises(OSError, match="No space"):
+            embed(run, runtime="onnx")
+    assert runtime_of(embed(run, runtime="onnx")) == "onnx"
+
+
+def test_a_model_by_name_is_tried_again_where_it_is_asked_for(home, monkeypatch):
+    def failing(*arguments, **more):
+        raise ExportError("It cannot be exported.", "Leave it.")
+
+    monkeypatch.setattr("sbirctl.inference.export.export", failing)
+    settings = ["backbone=resnet10t", "size=32", "dim=8"]
+    with pytest.raises(ExportError):
+        export("baseline", assignments=settings, weights="none")
+    monkeypatch.setattr(
+        "sbirctl.inference.export.export", lambda model, origin, folder, *_, int8: folder
+    )
+    assert export("baseline", assignments=settings, weights="none").parent.name == "exports"
 
 
 def test_a_model_is_not_exported_where_its_size_or_settings_do_not_fit(home, monkeypatch):
@@ -185,6 +216,10 @@ def test_exports_of_one_model_have_a_file_each_and_are_kept(run, tmp_path, monke
     with monkeypatch.context() as patch:
         patch.setattr("sbirctl.training.resumable_embedding.embed_rows", None)
         assert embed_all([whole, small_one]) == paths
+    shutil.copytree(whole, tmp_path / "moved")
+    card = tmp_path / "moved" / "card.toml"
+    card.write_text(re.sub(r"(\[placement\]\n\w+ = ).*", r"\g<1>0.5", card.read_text()))
+    assert embed(tmp_path / "moved") not in paths  # drawings are placed otherwise
     shutil.copytree(whole, tmp_path / "copy")
     with pytest.raises(UsageError, match="the same model on the same data"):
         embed_all([whole, run, tmp_path / "copy"])
