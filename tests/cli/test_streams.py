@@ -120,15 +120,19 @@ def interrupted(words, home, when, number=signal.SIGINT):
         time.sleep(0.01)
     process.send_signal(number)
     out, err = process.communicate(timeout=PATIENCE)
-    assert out == ""
+    assert out == "" or process.returncode == 0
     return err.splitlines(), process.returncode
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_says_where_prepare_stands(tmp_path, name):
-    number, home = getattr(signal, name), tmp_path / "home"
-    command = pictures(tmp_path, 30)
-    said, code = interrupted(command, home, lambda: any(home.glob("datasets/m/*/*")), number)
+    number, command, code = getattr(signal, name), pictures(tmp_path, 30), 0
+    for attempt in range(5):  # on a busy machine it may end before the signal comes
+        home = tmp_path / f"home{attempt}"
+        begun = home / "datasets/m"
+        said, code = interrupted(command, home, lambda at=begun: any(at.glob("*/*")), number)
+        if code != 0:
+            break
     assert code == (130 if name == "SIGINT" else -number)  # the signal ends it, as others expect
     assert said[-2:] == ["Stopped while preparing m.", "  → Type the same command to go on."]
 
