@@ -24,7 +24,7 @@ _NETWORKS = ("torch", "timm", "open_clip_torch")  # what settings and sizes also
 def code_digest() -> str:
     """Changes with any file of this program, by size and time, and with the networks' versions."""
     root = Path(sbirctl.__file__).parent
-    return digest_json([sbirctl.__version__, *file_states(root), *map(_version, _NETWORKS)])
+    return digest_json([sbirctl.__version__, *file_states(root), *map(version_of, _NETWORKS)])
 
 
 def file_states(folder: Path) -> list[tuple[str, int, int]]:
@@ -63,7 +63,8 @@ def kept(name: str, make: Callable[[], object]) -> Any:
     return value
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """The installed version of a package, "" where it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

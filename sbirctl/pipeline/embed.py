@@ -116,7 +116,7 @@ def embed_all(
             "Name the run it was exported from.",
         )
     given: Flags = {"dataset": dataset, "target": target, "task": task, "split": split}
-    how = How(side, with_train, workers, out, fresh, runtime)
+    how = How(side, with_train, workers, out, runtime)
     asked = partial(_opening, given=given, assignments=assignments, config=config,
                     weights=weights, leaks=leaks, seed=seed, how=how)  # fmt: skip
     with joined(device) as group:

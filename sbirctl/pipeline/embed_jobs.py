@@ -44,7 +44,6 @@ class How:
     with_train: bool
     workers: int | None
     out: Path | None
-    fresh: bool
     runtime: str
 
     def file(self, place: Path) -> Path:

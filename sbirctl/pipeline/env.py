@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib import metadata
 
 from sbirctl import __version__
 from sbirctl.core.home import home
+from sbirctl.core.kept import version_of
 
 PACKAGES = (
     "torch",
@@ -36,10 +36,7 @@ def describe(devices: bool = False) -> dict[str, str]:
         "processors": str(os.cpu_count()),
     }
     for name in PACKAGES:
-        try:
-            facts[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            facts[name] = "not installed"
+        facts[name] = version_of(name) or "not installed"
     if devices:
         facts |= _devices()
     facts["home"] = str(home())

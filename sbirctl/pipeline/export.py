@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from sbirctl.core.errors import SbirctlError, UsageError
 from sbirctl.core.files import digest_json, display_path, lock, read_json, write_json
 from sbirctl.core.forms import check_form
 from sbirctl.core.home import ORIGIN, home
-from sbirctl.core.kept import code_digest
+from sbirctl.core.kept import code_digest, version_of
 from sbirctl.core.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def export(
             weights=weights or "pretrained",
             seed=seed,
             output=output,
-            fresh=True,
+            retry=True,
             int8=int8,
             report=report,
         )
@@ -147,7 +146,7 @@ def export_model(
     weights: str = "pretrained",
     seed: int = 0,
     output: Path | None = None,
-    fresh: bool = False,
+    retry: bool = False,
     int8: bool = False,
     opened: bool = False,
     report: Reporter = SILENT,
@@ -155,7 +154,7 @@ def export_model(
     """The folder of a registered model as it comes, made where it is not there.
 
     Args:
-        fresh: try again what could not be exported.
+        retry: try again what could not be exported.
         opened: see `export_checkpoint`.
 
     Raises:
@@ -181,9 +180,7 @@ def export_model(
     def write_it() -> Path:
         return write(model.float().eval(), origin, folder, report, int8=int8)
 
-    if fresh and not _is_export(folder, digest):
-        _refusal(folder).unlink(missing_ok=True)
-    return write_it() if output else _once(folder, digest, write_it, report)
+    return write_it() if output else _once(folder, digest, write_it, report, retry=retry)
 
 
 def _once(
@@ -193,6 +190,7 @@ def _once(
     report: Reporter,
     *,
     fresh: bool = False,
+    retry: bool = False,
 ) -> Path:
     """The folder of an export, which one process makes while others wait.
 
@@ -207,7 +205,7 @@ def _once(
         if not fresh and _is_export(folder, digest):
             return folder
         refused = _refusal(folder)
-        if not fresh:
+        if not (fresh or retry):
             _refuse_again(refused)
         try:
             made = write()
@@ -241,9 +239,7 @@ def _refuse_again(refused: Path) -> None:
 
 def _exporter() -> str:
     """Digest of the code that exports, our own and the libraries'."""
-    names = ("onnx", "onnxscript", "onnxruntime")
-    found = {dist.name.lower(): dist.version for dist in distributions() if dist.name}
-    return digest_json([code_digest(), [found.get(name) for name in names]])
+    return digest_json([code_digest(), *map(version_of, ("onnx", "onnxscript", "onnxruntime"))])
 
 
 def _named(folder: Path, int8: bool) -> Path:
