@@ -15,6 +15,7 @@ from sbirctl.core.progress import Reporter
 from sbirctl.datasets.readers.stroke_files import StrokeFiles
 from sbirctl.drawings.strokes import Pen, render
 from sbirctl.drawings.svg import parse_svg
+from sbirctl.pipeline.embed import embed
 from sbirctl.pipeline.prepare import prepare
 from sbirctl.pipeline.robustness import robustness
 from sbirctl.pipeline.stroke_curves import _chosen, _of_several, stroke_curves
@@ -37,7 +38,7 @@ class Told(Reporter):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """A home with one run; `lines` holds its sketches as SVG, in folders of their classes."""
+    """A home with an embedded run; `lines` has its sketches as SVG, in folders of their classes."""
     root = tmp_path_factory.mktemp("unfinished")
     rng = np.random.default_rng(0)
     for label in range(7):
@@ -70,6 +71,7 @@ def world(tmp_path_factory):
             "baseline", dataset="small", assignments=(*SMALL, "val=none"), weights="none",
             epochs=1, workers=0,
         )  # fmt: skip
+        embed(run)
         yield root, run
 
 
